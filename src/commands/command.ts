@@ -1,0 +1,25 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** What a command may touch of the process. `main.ts` hands in the real one; tests hand in their own. */
+export interface Terminal {
+  env: Readonly<Record<string, string | undefined>>;
+  stdin: Readable;
+  stdout: Writable;
+  stderr: Writable;
+  /** Aborted by the first SIGINT or SIGTERM for every command but `run`, which drains instead. */
+  interrupted: AbortSignal;
+}
+
+/** One word of the command line: `lazypirate NAME ARGS`. */
+export interface Command {
+  name: string;
+  /** One line for the list of commands. */
+  summary: string;
+  /** The whole of `--help`, ending in a newline. */
+  help: string;
+  /**
+   * Runs until done and returns the exit code.
+   * @throws {UserError} with the lines to print and the code to exit with: `ConfigError` (2) for wrong arguments.
+   */
+  run(args: string[], terminal: Terminal): Promise<number>;
+}

@@ -1,0 +1,68 @@
+/** How quickly a latency is forgotten while its endpoint gets no work, so that a slow one is tried again. */
+const MEMORY_MS = 10_000;
+const WEIGHT_OF_NEWEST = 0.2;
+
+/** An endpoint as the balancer sees it. */
+export interface Choice {
+  readonly inFlight: number;
+  readonly latency: Latency;
+}
+
+/** A moving average (EWMA) of reply times. Pure: the clock is an argument. */
+export class Latency {
+  #averageMs: number | undefined;
+  #atMs = 0;
+
+  observe(elapsedMs: number, nowMs: number): void {
+    const averageMs = this.#averageMs;
+    this.#averageMs =
+      averageMs === undefined ? elapsedMs : averageMs + (elapsedMs - averageMs) * WEIGHT_OF_NEWEST;
+    this.#atMs = nowMs;
+  }
+
+  /** `undefined` before the first reply. */
+  get averageMs(): number | undefined {
+    return this.#averageMs;
+  }
+
+  /** The average, faded by the time since the last reply. */
+  fadedMs(nowMs: number): number | undefined {
+    if (this.#averageMs === undefined) return undefined;
+    return this.#averageMs * Math.exp(-(nowMs - this.#atMs) / MEMORY_MS);
+  }
+}
+
+/**
+ * Two random choices among those that fit; the one with the lower latency x (in flight + 1) wins. Where one of the two has
+ * no latency yet, the one with less in flight. Two draws cost the same with a thousand endpoints as with three; only
+ * where neither of them fits are all looked at.
+ *
+ * @param random in [0, 1)
+ */
+export function choose<T extends Choice>(
+  all: readonly T[],
+  fits: (choice: T) => boolean,
+  random: () => number,
+  nowMs: number,
+): T | undefined {
+  const [a, b] = draw(all, random);
+  if (a !== undefined && b !== undefined && fits(a)) return fits(b) && isBetter(b, a, nowMs) ? b : a;
+  if (b !== undefined && fits(b)) return b;
+  const fitting = all.filter(fits);
+  const [c, d] = draw(fitting, random);
+  return c !== undefined && d !== undefined && isBetter(d, c, nowMs) ? d : c;
+}
+
+/** Two different ones, or the same twice where there is only one. */
+function draw<T>(all: readonly T[], random: () => number): [T | undefined, T | undefined] {
+  const first = Math.floor(random() * all.length);
+  const second = all.length > 1 ? (first + 1 + Math.floor(random() * (all.length - 1))) % all.length : first;
+  return [all[first], all[second]];
+}
+
+function isBetter(one: Choice, other: Choice, nowMs: number): boolean {
+  const oneMs = one.latency.fadedMs(nowMs);
+  const otherMs = other.latency.fadedMs(nowMs);
+  if (oneMs === undefined || otherMs === undefined) return one.inFlight < other.inFlight;
+  return oneMs * (one.inFlight + 1) < otherMs * (other.inFlight + 1);
+}

@@ -1,0 +1,53 @@
+import type { BudgetSettings } from './settings.ts';
+
+/** How long what requests have earned stays good. */
+const MEMORY_MS = 10_000;
+
+/**
+ * The retry budget: bounds how much load retries may add, so that retries cannot bury an upstream that is merely slow.
+ * Each request earns `ratio` retries, which fade over about ten seconds; beside that `minPerSecond` retries are
+ * always allowed, saved up for one second at most. So over any time t:
+ *
+ *     retries <= requests x ratio + minPerSecond x (t + 1 s)
+ *
+ * (The idea of Finagle's and Linkerd's budgets.) Pure: the clock is an argument.
+ */
+export class RetryBudget {
+  readonly #settings: BudgetSettings;
+  #earned = 0;
+  #floor: number;
+  #atMs: number;
+
+  constructor(settings: BudgetSettings, nowMs: number) {
+    this.#settings = settings;
+    this.#floor = settings.minPerSecond;
+    this.#atMs = nowMs;
+  }
+
+  /** A request has come: it earns its share of a retry. */
+  deposit(nowMs: number): void {
+    this.#age(nowMs);
+    this.#earned += this.#settings.ratio;
+  }
+
+  /** Takes one retry out, if there is one. */
+  withdraw(nowMs: number): boolean {
+    this.#age(nowMs);
+    if (this.#floor >= 1) this.#floor -= 1;
+    else if (this.#earned >= 1) this.#earned -= 1;
+    else if (this.#floor + this.#earned >= 1) {
+      this.#earned -= 1 - this.#floor;
+      this.#floor = 0;
+    } else return false;
+    return true;
+  }
+
+  #age(nowMs: number): void {
+    const elapsedMs = nowMs - this.#atMs;
+    if (elapsedMs <= 0) return;
+    const { minPerSecond } = this.#settings;
+    this.#atMs = nowMs;
+    this.#earned *= Math.exp(-elapsedMs / MEMORY_MS);
+    this.#floor = Math.min(minPerSecond, this.#floor + (minPerSecond * elapsedMs) / 1000);
+  }
+}

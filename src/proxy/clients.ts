@@ -1,0 +1,88 @@
+/** A request of the app, taken apart. */
+export interface Request {
+  /** The routing id as text: which of the app's sockets it came from. */
+  readonly client: string;
+  /** Routing id, envelope and delimiter: what its reply must begin with. */
+  readonly head: readonly Buffer[];
+  readonly body: readonly Buffer[];
+  /** Of the body. */
+  readonly bytes: number;
+  /** On the clock of `performance.now`. */
+  readonly arrivedMs: number;
+}
+
+interface Client<T> {
+  inFlight: number;
+  readonly line: T[];
+  /** Refusals owed to it behind those in line; all alike, so that however much it floods, they take no room. */
+  owed: { request: T; count: number } | undefined;
+}
+
+/** What comes of a client's turn. */
+export interface Turns<T> {
+  start(request: T): void;
+  refuse(request: T): void;
+}
+
+/**
+ * Keeps each client lock-step and in order, as a REP socket does, while clients do not wait for each other. A plain REQ
+ * never has two requests under way; a DEALER may pipeline, and counts on its replies coming in order.
+ */
+export class Clients<T extends Request> {
+  readonly #clients = new Map<string, Client<T>>();
+  readonly #limit: number;
+  readonly #turns: Turns<T>;
+
+  /** @param limit requests under way at once for one client; above 1 it tells its replies apart by itself */
+  constructor(limit: number, turns: Turns<T>) {
+    this.#limit = limit;
+    this.#turns = turns;
+  }
+
+  /** Whether a refusal is owed to this client: what comes after it must not overtake it, and is refused too. */
+  isOwedRefusal(client: string): boolean {
+    return this.#clients.get(client)?.owed !== undefined;
+  }
+
+  /** Starts the request, now or when its turn comes. `done` must follow each start. */
+  arrive(request: T): void {
+    let client = this.#clients.get(request.client);
+    if (client === undefined) {
+      client = { inFlight: 0, line: [], owed: undefined };
+      this.#clients.set(request.client, client);
+    }
+    if (client.inFlight >= this.#limit) client.line.push(request);
+    else this.#start(client, request);
+  }
+
+  /** Refuses the request, now or when its turn comes. */
+  refuse(request: T): void {
+    const client = this.#clients.get(request.client);
+    if (client === undefined || this.#limit > 1 || hasAddress(request)) this.#turns.refuse(request);
+    else if (client.owed === undefined) client.owed = { request, count: 1 };
+    else client.owed.count++;
+  }
+
+  /** The request has its outcome: the next one's turn. */
+  done(request: T): void {
+    const client = this.#clients.get(request.client);
+    if (client === undefined) return;
+    client.inFlight--;
+    const next = client.line.shift();
+    if (next !== undefined) return this.#start(client, next);
+    if (client.inFlight > 0) return;
+    this.#clients.delete(request.client);
+    for (let left = client.owed?.count ?? 0; left > 0; left--)
+      this.#turns.refuse(client.owed?.request ?? request);
+  }
+
+  #start(client: Client<T>, request: T): void {
+    client.inFlight++;
+    this.#turns.start(request);
+  }
+}
+
+/** Frames above the delimiter, by which the client can tell its replies apart: then order does not matter to it. */
+function hasAddress(request: Request): boolean {
+  return request.head.length > 2;
+}

@@ -1,0 +1,57 @@
+import type { FailureCode } from './failure.ts';
+
+/**
+ * What the data path tells the outside. It never logs and never counts by itself: it emits one of these, and `ops/`
+ * makes metrics and log lines of them. Listeners run on the hot path: they must be quick and must not throw.
+ * Times are milliseconds of a monotonic clock, sizes are bytes of body frames.
+ */
+export type ProxyEvent =
+  | { kind: 'listening'; route: string; address: string }
+  | { kind: 'received'; route: string; bytes: number }
+  | { kind: 'malformed'; route: string }
+  | { kind: 'attempt'; route: string; endpoint: string; result: AttemptResult; elapsedMs: number }
+  | { kind: 'retry'; route: string; reason: AttemptFailure }
+  | { kind: 'retryDenied'; route: string; reason: RetryDenial }
+  | { kind: 'reset'; route: string; endpoint: string; reason: ResetReason }
+  | { kind: 'lateReply'; route: string; endpoint: string; fate: 'salvaged' | 'discarded' }
+  | { kind: 'internalError'; route: string; error: unknown }
+  | { kind: 'settled'; route: string; outcome: Outcome; request: SettledRequest }
+  | {
+      kind: 'endpoint';
+      route: string;
+      endpoint: string;
+      from: EndpointStateKind | 'new';
+      to: EndpointStateKind | 'gone';
+      why: string;
+    };
+
+export type Emit = (event: ProxyEvent) => void;
+
+/** Why an attempt brought no reply. `unsent`: never handed to a live connection. */
+export type AttemptFailure = 'unsent' | 'lost' | 'timeout' | 'protocol';
+
+/** `cancelled`: its request was settled otherwise (salvage, deadline, drain) while it was still awaited. */
+export type AttemptResult = 'ok' | AttemptFailure | 'cancelled';
+
+export type RetryDenial = 'budget' | 'deadline' | 'policy';
+
+/** Why a lane's socket was closed and replaced. `abandoned`: it still carried an attempt nobody waits for. */
+export type ResetReason = 'lost' | 'timeout' | 'protocol' | 'abandoned';
+
+/** `client_gone`: there was an outcome, but the app's connection was not there any more to take it. */
+export type Outcome = 'ok' | Lowercase<FailureCode> | 'client_gone';
+
+/** What is known of a request when it is settled. */
+export interface SettledRequest {
+  attempts: number;
+  /** The endpoint of the last attempt, if there was one. */
+  endpoint: string | undefined;
+  elapsedMs: number;
+  /** `no` only if no attempt was ever handed to a live connection. */
+  executed: 'no' | 'maybe' | 'yes';
+  requestBytes: number;
+  replyBytes: number;
+}
+
+/** `connecting`: never connected yet. `up`: a connection stands. `down`: it stood once and does not now. */
+export type EndpointStateKind = 'connecting' | 'up' | 'down';

@@ -1,0 +1,57 @@
+/** Why a request got no reply; the table of statuses and codes is the app's contract. */
+export const FAILURE_STATUS = {
+  NO_ENDPOINTS: 503,
+  TIMEOUT: 504,
+  LOST: 502,
+  OVERLOADED: 429,
+  TOO_LARGE: 413,
+  DRAINING: 503,
+  INTERNAL: 500,
+} as const;
+
+export type FailureCode = keyof typeof FAILURE_STATUS;
+
+export const FAILURE_CODES = Object.keys(FAILURE_STATUS) as readonly FailureCode[];
+
+export interface Failure {
+  code: FailureCode;
+  /** A sentence for a person. */
+  message: string;
+  route: string;
+  attempts: number;
+  /** `no` only if no attempt was ever handed to a live connection. */
+  executed: 'no' | 'maybe';
+  elapsedMs: number;
+}
+
+/** How the app wants to be told. `static` sends the given frame as it is; `silent` sends nothing. */
+export type FailureFormat =
+  | { format: 'json' }
+  | { format: 'multipart' }
+  | { format: 'static'; body: Buffer }
+  | { format: 'silent' };
+
+/**
+ * The body frames that tell the app of a failure, or `undefined` where it wants silence. Never an empty list: a reply
+ * without a body frame ends a REQ socket's session for good (libzmq, req.cpp).
+ */
+export function failureFrames(failure: Failure, format: FailureFormat): Buffer[] | undefined {
+  switch (format.format) {
+    case 'json':
+      return [json(failure)];
+    case 'multipart':
+      return [Buffer.from('LAZYPIRATE'), Buffer.from(String(FAILURE_STATUS[failure.code])), json(failure)];
+    case 'static':
+      return [format.body];
+    case 'silent':
+      return undefined;
+  }
+}
+
+function json({ code, message, route, attempts, executed, elapsedMs }: Failure): Buffer {
+  const status = FAILURE_STATUS[code];
+  const elapsed = Math.round(elapsedMs);
+  return Buffer.from(
+    JSON.stringify({ lazypirate: { status, code, message, route, attempts, executed, elapsedMs: elapsed } }),
+  );
+}

@@ -1,0 +1,203 @@
+import { RetryBudget } from './budget.ts';
+import { Call } from './call.ts';
+import type { AttemptFailure, AttemptResult, Emit } from './events.ts';
+import type { FailureCode } from './failure.ts';
+import type { Attempt } from './lane.ts';
+import type { Load, Place } from './load.ts';
+import { afterFailure, type Verdict } from './retry.ts';
+import type { RouteSettings } from './settings.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What came of a request. */
+export type Result = { attempts: number; endpoint: string | undefined } & (
+  | { kind: 'reply'; body: Buffer[] }
+  | { kind: 'failure'; code: FailureCode; message: string; executed: 'no' | 'maybe' }
+);
+
+/**
+ * The Lazy Pirate loop.
+ *
+ *     app REQ ─▶ frontend ─▶ forwarder ─▶ balancer ─▶ lane ─▶ upstream REP
+ *                ROUTER      Lazy Pirate   choose an    one socket, one endpoint
+ *                envelope    loop          endpoint
+ *     app REQ ◀─ frontend ◀─ forwarder ◀────────────── lane ◀─ upstream REP
+ *
+ *     timeout or lost ─▶ reset the lane ─▶ backoff ─▶ another endpoint
+ *     give up ─▶ failure reply
+ */
+export class Forwarder {
+  readonly #settings: RouteSettings;
+  readonly #upstream: Upstream;
+  readonly #load: Load;
+  readonly #emit: Emit;
+  readonly #random: () => number;
+  readonly #budget: RetryBudget;
+  readonly #calls = new Set<Call>();
+
+  constructor(
+    settings: RouteSettings,
+    upstream: Upstream,
+    load: Load,
+    emit: Emit,
+    random: () => number = Math.random,
+  ) {
+    this.#settings = settings;
+    this.#upstream = upstream;
+    this.#load = load;
+    this.#emit = emit;
+    this.#random = random;
+    this.#budget = new RetryBudget(settings.budget, performance.now());
+  }
+
+  /**
+   * Forwards one request until it is answered or given up, at the latest at its deadline.
+   *
+   * @param place the request's place in the load; left when this resolves
+   * @param arrivedMs when the request came, by `performance.now`
+   */
+  async forward(body: readonly Buffer[], place: Place, arrivedMs: number): Promise<Result> {
+    const { retry } = this.#settings;
+    const call = new Call(body, place, arrivedMs, arrivedMs + retry.deadlineMs, this.#ended);
+    this.#calls.add(call);
+    this.#budget.deposit(arrivedMs);
+    try {
+      for (;;) {
+        const attempt = this.#upstream.pick(call) ?? (await this.#stand(call));
+        if (attempt === undefined) return this.#conclude(call);
+
+        this.#send(call, attempt);
+        const failure = await this.#reply(call, attempt);
+        if (failure === undefined) return this.#conclude(call);
+
+        const verdict = this.#afterFailure(call, failure);
+        if (verdict.kind === 'retry') await call.until(performance.now() + verdict.delayMs, () => true);
+        if (verdict.kind === 'linger') await call.until(call.deadlineMs, () => call.pending.size > 0);
+        if (verdict.kind !== 'retry' || call.isDecided) return this.#conclude(call, failure);
+      }
+    } finally {
+      this.#settle(call);
+    }
+  }
+
+  /** Every request under way gets a `DRAINING` failure now. */
+  cut(): void {
+    for (const call of this.#calls) call.cut();
+  }
+
+  /** Stands in line for a place: until the deadline, or as long as `wait` says while no endpoint is usable. */
+  async #stand(call: Call): Promise<Attempt | undefined> {
+    const sinceMs = performance.now();
+    try {
+      while (!call.isDecided) {
+        const waitMs = this.#upstream.isUsable ? Number.POSITIVE_INFINITY : this.#settings.retry.waitMs;
+        if ((await call.change(Math.min(call.deadlineMs, sinceMs + waitMs))) === 'time') return undefined;
+        if (call.picked !== undefined) return takePicked(call);
+        // The place that it was given was gone before it could be used.
+        const attempt = this.#upstream.pick(call);
+        if (attempt !== undefined) return attempt;
+      }
+      return undefined;
+    } finally {
+      this.#upstream.leave(call);
+    }
+  }
+
+  #send(call: Call, attempt: Attempt): void {
+    call.tried.push(attempt.lane.address);
+    call.pending.add(attempt);
+    attempt.lane.send(attempt, call.body, performance.now());
+  }
+
+  /** Waits for the first reply to any attempt of the call; tells why this attempt has failed where none came. */
+  async #reply(call: Call, attempt: Attempt): Promise<AttemptFailure | undefined> {
+    const untilMs = Math.min(attempt.sentMs + this.#settings.retry.timeoutMs, call.deadlineMs);
+    await call.until(untilMs, () => call.pending.has(attempt));
+    if (call.isDecided) return undefined;
+    if (!call.pending.has(attempt)) return call.failure;
+    this.#tell(attempt, 'timeout');
+    attempt.lane.timeOut(attempt, performance.now());
+    if (!this.#settings.retry.salvage) {
+      call.pending.delete(attempt);
+      attempt.lane.release(attempt);
+    }
+    return 'timeout';
+  }
+
+  #afterFailure(call: Call, failure: AttemptFailure): Verdict {
+    const nowMs = performance.now();
+    const failed = {
+      failure,
+      attempts: call.tried.length,
+      leftMs: call.deadlineMs - nowMs,
+      replyPossible: call.pending.size > 0,
+    };
+    const verdict = afterFailure(this.#settings.retry, failed, this.#random, () =>
+      this.#budget.withdraw(nowMs),
+    );
+    const route = this.#settings.name;
+    if (verdict.kind === 'retry') this.#emit({ kind: 'retry', route, reason: failure });
+    else this.#emit({ kind: 'retryDenied', route, reason: verdict.denied });
+    return verdict;
+  }
+
+  /** @param failure why the last attempt failed, where it was the last one allowed */
+  #conclude(call: Call, failure?: AttemptFailure): Result {
+    const attempts = call.tried.length;
+    const endpoint = call.tried.at(-1);
+    if (call.reply !== undefined) return { kind: 'reply', body: call.reply, attempts, endpoint };
+    const executed = call.wasHandedOver ? 'maybe' : 'no';
+    return { kind: 'failure', ...this.#reason(call, failure), executed, attempts, endpoint };
+  }
+
+  #reason(call: Call, failure: AttemptFailure | undefined): { code: FailureCode; message: string } {
+    const { timeoutMs } = this.#settings.retry;
+    if (call.isCut)
+      return { code: 'DRAINING', message: 'the sidecar is leaving and could not wait any longer' };
+    if (call.wasHandedOver) {
+      if (failure !== undefined && failure !== 'timeout') return { code: 'LOST', message: MESSAGES[failure] };
+      return { code: 'TIMEOUT', message: `no reply in time (${timeoutMs} ms an attempt)` };
+    }
+    if (this.#upstream.isUsable && this.#upstream.isFull) {
+      return { code: 'OVERLOADED', message: 'every endpoint was busy until the deadline' };
+    }
+    return { code: 'NO_ENDPOINTS', message: 'no endpoint could be reached' };
+  }
+
+  /** Nobody waits for the call any more: whatever it holds is given back. */
+  #settle(call: Call): void {
+    this.#calls.delete(call);
+    if (call.picked !== undefined) call.picked.lane.release(call.picked);
+    for (const attempt of call.pending) {
+      if (attempt.phase === 'awaited') this.#tell(attempt, 'cancelled');
+      attempt.lane.release(attempt);
+    }
+    this.#load.leave(call.place);
+    this.#upstream.freed();
+  }
+
+  /** An attempt has ended by itself. One that was counted as timed out already only tells whether its reply was of use. */
+  readonly #ended = (attempt: Attempt, result: 'ok' | Exclude<AttemptFailure, 'timeout'>): void => {
+    if (attempt.phase !== 'late') return this.#tell(attempt, result);
+    if (result !== 'ok') return;
+    const { address } = attempt.lane;
+    this.#emit({ kind: 'lateReply', route: this.#settings.name, endpoint: address, fate: 'salvaged' });
+  };
+
+  #tell(attempt: Attempt, result: AttemptResult): void {
+    const elapsedMs = performance.now() - attempt.sentMs;
+    const { address } = attempt.lane;
+    this.#emit({ kind: 'attempt', route: this.#settings.name, endpoint: address, result, elapsedMs });
+  }
+}
+
+const MESSAGES = {
+  unsent: 'the connection dropped before the request could be sent',
+  lost: 'the connection dropped before the reply came',
+  protocol: 'the upstream sent something that is no reply, or one that is too large',
+} as const;
+
+function takePicked(call: Call): Attempt | undefined {
+  const { picked } = call;
+  call.picked = undefined;
+  return picked;
+}

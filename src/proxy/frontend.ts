@@ -1,0 +1,138 @@
+import { rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { Router } from 'zeromq';
+import { codeOf, messageOf, StartError } from '../errors.ts';
+import type { Request } from './clients.ts';
+import { context } from './context.ts';
+import { sizeOf, split } from './envelope.ts';
+
+/** How long replies that are on their way out may take after the frontend is closed. */
+export const LINGER_MS = 1_000;
+
+export interface FrontendOwner {
+  request(request: Request): void;
+  /** A message came that has no delimiter or no body; it is dropped, as REP drops it. */
+  malformed(): void;
+}
+
+export interface FrontendSettings {
+  name: string;
+  listen: string;
+  messageBytes: number;
+}
+
+/**
+ * The socket that a route binds for the app: a REP to look at (RFC 28), a ROUTER underneath, so that one client's request
+ * does not hold up another's. It alone creates, reads, writes and closes the socket.
+ */
+export class Frontend {
+  readonly #settings: FrontendSettings;
+  readonly #owner: FrontendOwner;
+  readonly #socket: Router;
+  #isOpen = true;
+
+  constructor(settings: FrontendSettings, owner: FrontendOwner) {
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#socket = new Router({
+      context,
+      mandatory: true,
+      sendTimeout: 0,
+      linger: LINGER_MS,
+      ipv6: settings.listen.startsWith('tcp://['),
+      tcpKeepalive: 1,
+      // The size is checked by the route, which answers; beyond this, libzmq drops the connection to guard memory.
+      maxMessageSize: settings.messageBytes * 2,
+      receiveHighWaterMark: 64,
+    });
+  }
+
+  /**
+   * Listens; requests are taken when it `run`s.
+   *
+   * @returns the address, with the port that the system chose where the settings say 0
+   * @throws {StartError} where it cannot listen there
+   */
+  async bind(): Promise<string> {
+    const { name, listen } = this.#settings;
+    try {
+      if (listen.startsWith('ipc://')) await refuseLivingPath(listen.slice('ipc://'.length));
+      await this.#socket.bind(listen);
+    } catch (error) {
+      this.#socket.close();
+      throw new StartError(`route ${name}: cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error });
+    }
+    return this.#socket.lastEndpoint ?? listen;
+  }
+
+  /** Hands each request to its owner until it is closed. */
+  async run(): Promise<void> {
+    try {
+      for (;;) this.#take(await this.#socket.receive());
+    } catch (error) {
+      if (this.#isOpen) throw error;
+    }
+  }
+
+  /** Sends a reply; `false` where the client is gone, or has not read so many replies that it may as well be. */
+  async reply(request: Request, body: readonly Buffer[]): Promise<boolean> {
+    try {
+      await this.#socket.send([...request.head, ...body]);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Takes nothing more; replies already handed over may still go out. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#socket.close();
+    const { listen } = this.#settings;
+    // libzmq leaves the file behind. An abstract name (`@...`) has none.
+    if (listen.startsWith('ipc:///')) rmSync(listen.slice('ipc://'.length), { force: true });
+  }
+
+  #take(frames: Buffer[]): void {
+    const bodyAt = split(frames, 1);
+    if (bodyAt === -1) return this.#owner.malformed();
+    this.#owner.request({
+      client: frames[0]?.toString('latin1') ?? '',
+      head: frames.slice(0, bodyAt),
+      body: frames.slice(bodyAt),
+      bytes: sizeOf(frames, bodyAt),
+      arrivedMs: performance.now(),
+    });
+  }
+}
+
+/** libzmq takes an ipc path over from a living process without a word: ask first whether anybody answers there. */
+async function refuseLivingPath(path: string): Promise<void> {
+  const name = path.startsWith('@') ? `\0${path.slice(1)}` : path;
+  const isAlive = await new Promise<boolean>((resolve) => {
+    const probe = connect(name);
+    probe.once('error', () => resolve(false));
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+  });
+  if (isAlive) throw new Error('another process listens there');
+}
+
+function reasonOf(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return 'another process listens there (address in use)';
+    case 'EACCES':
+      return 'permission denied';
+    case 'EADDRNOTAVAIL':
+    case 'ENODEV':
+      return 'this machine has no such address';
+    case 'ENOENT':
+      return 'the directory does not exist';
+    default:
+      return messageOf(error);
+  }
+}

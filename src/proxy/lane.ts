@@ -1,0 +1,261 @@
+import { Dealer } from 'zeromq';
+import { context } from './context.ts';
+import { sizeOf } from './envelope.ts';
+import type { ResetReason } from './events.ts';
+
+const DELIMITER = Buffer.alloc(0);
+
+export type LaneState =
+  /** No connection yet; libzmq tries, and tries again. */
+  | { kind: 'connecting' }
+  /** Connected, takes attempts. */
+  | { kind: 'ready'; sinceMs: number }
+  /** Not trusted any more: takes nothing new, but a reply that is still awaited may come. */
+  | { kind: 'retired'; sinceMs: number }
+  | { kind: 'closed' };
+
+/** One send of a request on one lane, from the moment it is picked until nobody waits for its reply. */
+export interface Attempt {
+  readonly id: number;
+  readonly lane: Lane;
+  readonly caller: Caller;
+  /** `picked`: holds its place on the lane, not sent yet. `late`: timed out, its reply would still be welcome. */
+  phase: 'picked' | 'awaited' | 'late';
+  sentMs: number;
+}
+
+/** Who waits for attempts. Each attempt ends in one of these calls, or in `Lane.release`. */
+export interface Caller {
+  replied(attempt: Attempt, body: Buffer[]): void;
+  failed(attempt: Attempt, failure: 'unsent' | 'lost' | 'protocol'): void;
+}
+
+/** Who opens lanes and wants to know how they fare. */
+export interface LaneOwner {
+  /** The lane is connected and takes attempts. */
+  opened(lane: Lane): void;
+  /** `count` attempts have joined the lane (or left it, where negative). */
+  loaded(lane: Lane, count: number): void;
+  /** An attempt was answered. */
+  answered(elapsedMs: number, nowMs: number): void;
+  /** An attempt has waited this long in vain. */
+  overdue(elapsedMs: number, nowMs: number): void;
+  /** The lane takes no more attempts and wants replacing. */
+  retired(lane: Lane, reason: ResetReason): void;
+  /** The lane's socket is closed. `undefined` where that was our own wish and no reset. */
+  closed(lane: Lane, reason: ResetReason | undefined, wasReadyMs: number): void;
+  /** A reply came that nobody waits for any more. */
+  discarded(lane: Lane): void;
+  /** An event of the connection, for people to read. */
+  told(event: string): void;
+}
+
+export interface LaneSettings {
+  address: string;
+  correlate: boolean;
+  capacity: number;
+  messageBytes: number;
+  heartbeat: { intervalMs: number; timeoutMs: number };
+}
+
+/**
+ * One socket connected to one endpoint, and at most one connection in its life: when that drops, the lane is closed, and
+ * its owner opens another. It alone creates, reads, writes and closes the socket.
+ *
+ * Without correlation it speaks exactly as a REQ socket does, `["", body...]`, and carries one attempt at a time. With it,
+ * it sends `[attempt id, "", body...]`, which RFC 28 obliges a REP to echo, and carries many.
+ */
+export class Lane {
+  state: LaneState = { kind: 'connecting' };
+  readonly #owner: LaneOwner;
+  readonly #settings: LaneSettings;
+  readonly #socket: Dealer;
+  readonly #attempts = new Map<number, Attempt>();
+  #nextId = 0;
+
+  /** @throws {Error} EMFILE where no descriptor is left */
+  constructor(settings: LaneSettings, owner: LaneOwner) {
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#socket = new Dealer({ ...SOCKET_OPTIONS, ...optionsOf(settings), context });
+    this.#watch().catch(() => this.close('lost'));
+    this.#socket.connect(settings.address);
+    this.#read().catch(() => this.close('lost'));
+  }
+
+  get address(): string {
+    return this.#settings.address;
+  }
+
+  get isFree(): boolean {
+    return this.state.kind === 'ready' && this.#attempts.size < this.#settings.capacity;
+  }
+
+  /** Reserves a place; follow with `send` or `release`. Only on a lane that `isFree`. */
+  pick(caller: Caller): Attempt {
+    const attempt: Attempt = { id: this.#nextId++, lane: this, caller, phase: 'picked', sentMs: 0 };
+    this.#attempts.set(attempt.id, attempt);
+    this.#owner.loaded(this, 1);
+    return attempt;
+  }
+
+  /** Hands the request to the connection; `caller.failed(attempt, 'unsent')` where there is none any more. */
+  send(attempt: Attempt, body: readonly Buffer[], nowMs: number): void {
+    attempt.phase = 'awaited';
+    attempt.sentMs = nowMs;
+    const head = this.#settings.correlate ? [idFrame(attempt.id), DELIMITER] : [DELIMITER];
+    this.#write([...head, ...body]).catch(() => {
+      if (!this.#attempts.delete(attempt.id)) return;
+      this.#owner.loaded(this, -1);
+      attempt.caller.failed(attempt, 'unsent');
+      this.close('lost');
+    });
+  }
+
+  /** The attempt has timed out: the lane is not trusted any more, but the attempt's reply would still be welcome. */
+  timeOut(attempt: Attempt, nowMs: number): void {
+    attempt.phase = 'late';
+    this.#owner.overdue(nowMs - attempt.sentMs, nowMs);
+    this.#retire('timeout');
+  }
+
+  /** Nobody waits for this attempt any more. */
+  release(attempt: Attempt): void {
+    if (!this.#attempts.delete(attempt.id)) return;
+    const isUnanswered = attempt.phase !== 'picked';
+    // Without correlation nothing would tell this attempt's reply from the next one's.
+    if (isUnanswered && !this.#settings.correlate) {
+      this.#retire('abandoned');
+      this.#owner.loaded(this, -1);
+      this.close();
+    } else {
+      this.#owner.loaded(this, -1);
+      this.#closeIfDone();
+    }
+  }
+
+  /** @param reason why, where it is a reset and the attempts under way fail by it; none where it is our own wish */
+  close(reason?: 'lost' | 'protocol'): void {
+    if (this.state.kind === 'closed') return;
+    const wasReadyMs = 'sinceMs' in this.state ? performance.now() - this.state.sinceMs : 0;
+    const isReset = this.state.kind !== 'retired';
+    this.state = { kind: 'closed' };
+    this.#socket.close();
+    const attempts = [...this.#attempts.values()];
+    this.#attempts.clear();
+    this.#owner.loaded(this, -attempts.length);
+    for (const attempt of attempts) attempt.caller.failed(attempt, failureOf(attempt, reason));
+    this.#owner.closed(this, isReset ? reason : undefined, wasReadyMs);
+  }
+
+  #retire(reason: ResetReason): void {
+    if (this.state.kind !== 'ready') return;
+    this.state = { kind: 'retired', sinceMs: this.state.sinceMs };
+    this.#owner.retired(this, reason);
+  }
+
+  #closeIfDone(): void {
+    if (this.state.kind === 'retired' && this.#attempts.size === 0) this.close();
+  }
+
+  async #write(frames: Buffer[]): Promise<void> {
+    await this.#socket.send(frames);
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const frames = await this.#socket.receive();
+      if (this.state.kind === 'closed') return;
+      this.#take(frames);
+    }
+  }
+
+  #take(frames: Buffer[]): void {
+    const head = this.#settings.correlate ? 2 : 1;
+    const id = this.#idOf(frames);
+    if (id === undefined || frames.length <= head || frames[head - 1]?.length !== 0)
+      return this.close('protocol');
+    const attempt = this.#attempts.get(id);
+    if (attempt === undefined || attempt.phase === 'picked') {
+      return this.#settings.correlate && id < this.#nextId
+        ? this.#owner.discarded(this)
+        : this.close('protocol');
+    }
+    this.#attempts.delete(id);
+    if (sizeOf(frames, head) > this.#settings.messageBytes) {
+      this.#retire('protocol');
+      this.#owner.loaded(this, -1);
+      attempt.caller.failed(attempt, 'protocol');
+    } else {
+      const nowMs = performance.now();
+      this.#owner.answered(nowMs - attempt.sentMs, nowMs);
+      attempt.caller.replied(attempt, frames.slice(head));
+      this.#owner.loaded(this, -1);
+    }
+    this.#closeIfDone();
+  }
+
+  /** Which attempt the frames answer; without correlation it is the only one there is. */
+  #idOf(frames: Buffer[]): number | undefined {
+    if (!this.#settings.correlate) return this.#attempts.keys().next().value;
+    return frames[0]?.length === ID_BYTES ? frames[0].readUIntBE(0, ID_BYTES) : undefined;
+  }
+
+  async #watch(): Promise<void> {
+    const { events } = this.#socket;
+    for (;;) {
+      const event = await events.receive();
+      if (event.type === 'end') return;
+      this.#owner.told('error' in event && event.error ? `${event.type} ${event.error.message}` : event.type);
+      switch (event.type) {
+        case 'handshake':
+          if (this.state.kind !== 'connecting') break;
+          this.state = { kind: 'ready', sinceMs: performance.now() };
+          this.#owner.opened(this);
+          break;
+        case 'disconnect':
+        case 'handshake:error:protocol':
+        case 'handshake:error:auth':
+        case 'handshake:error:other':
+          this.#retire('lost');
+          // A reply that came before the connection dropped is in the process already: let it be read first.
+          setImmediate(() => this.close('lost'));
+      }
+    }
+  }
+}
+
+const SOCKET_OPTIONS = {
+  linger: 0,
+  immediate: true,
+  sendTimeout: 0,
+  connectTimeout: 700,
+  handshakeInterval: 3_000,
+  reconnectInterval: 50,
+  reconnectMaxInterval: 500,
+  tcpKeepalive: 1,
+} as const;
+
+function optionsOf({ address, messageBytes, heartbeat }: LaneSettings) {
+  return {
+    ipv6: address.startsWith('tcp://['),
+    // The size is checked here, where it can be told from a dropped connection; libzmq's bound only guards memory.
+    maxMessageSize: messageBytes * 2,
+    heartbeatInterval: heartbeat.intervalMs,
+    heartbeatTimeout: heartbeat.timeoutMs,
+  };
+}
+
+/** 48 bits: no id comes twice in a lane's life. */
+const ID_BYTES = 6;
+
+function idFrame(id: number): Buffer {
+  const frame = Buffer.allocUnsafe(ID_BYTES);
+  frame.writeUIntBE(id, 0, ID_BYTES);
+  return frame;
+}
+
+/** A place that was only picked has not been handed to the connection. */
+function failureOf(attempt: Attempt, reason: 'lost' | 'protocol' = 'lost'): 'unsent' | 'lost' | 'protocol' {
+  return attempt.phase === 'picked' ? 'unsent' : reason;
+}

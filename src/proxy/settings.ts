@@ -1,0 +1,49 @@
+import type { FailureFormat } from './failure.ts';
+
+/** Everything that decides how one route treats its requests. Milliseconds and bytes. */
+export interface RouteSettings {
+  name: string;
+  /** `tcp://host:port` (port 0 picks one) or `ipc://path`. */
+  listen: string;
+  /** Sends an attempt id above the delimiter, so that one lane carries many attempts (RFC 28 obliges a REP to echo it). */
+  correlate: boolean;
+  retry: RetryPolicy;
+  budget: BudgetSettings;
+  limits: Limits;
+  heartbeat: { intervalMs: number; timeoutMs: number };
+  failureReply: FailureFormat;
+}
+
+export interface RetryPolicy {
+  /** How long one attempt is waited for. */
+  timeoutMs: number;
+  /** Sends in total, the first one included. */
+  attempts: number;
+  /** For the whole request from its arrival, all waiting included. */
+  deadlineMs: number;
+  /** Most a request waits for a usable endpoint; 0 fails at once. */
+  waitMs: number;
+  retryOn: readonly ('unsent' | 'lost' | 'timeout')[];
+  /** Whether a late reply still answers its own request. */
+  salvage: boolean;
+  backoff: { baseMs: number; maxMs: number };
+}
+
+export interface BudgetSettings {
+  /** Retries earned by each request. */
+  ratio: number;
+  /** Retries allowed each second however few requests come. */
+  minPerSecond: number;
+}
+
+export interface Limits {
+  /** Requests of the route that have been sent at least once and are not settled. */
+  inFlight: number;
+  inFlightPerEndpoint: number;
+  inFlightPerClient: number;
+  /** Requests that wait. */
+  queue: number;
+  queueBytes: number;
+  /** Body bytes of one request or reply. */
+  messageBytes: number;
+}
