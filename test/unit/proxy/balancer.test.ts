@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Choice, choose, Latency } from '../../../src/proxy/balancer.ts';
+
+function endpoint(inFlight: number, ...latenciesMs: number[]): Choice {
+  const latency = new Latency();
+  for (const ms of latenciesMs) latency.observe(ms, 0);
+  return { inFlight, latency };
+}
+
+/** Draws the given numbers in turn, for ever. */
+function drawing(...numbers: number[]): () => number {
+  let next = 0;
+  return () => numbers[next++ % numbers.length] ?? 0;
+}
+
+const any = () => true;
+
+test('of two, the lower latency x (in flight + 1) wins', () => {
+  const [quick, slow] = [endpoint(3, 10), endpoint(0, 50)];
+  assert.equal(choose([quick, slow], any, drawing(0, 0), 0), quick);
+  assert.equal(choose([slow, quick], any, drawing(0, 0), 0), quick);
+  const busy = endpoint(5, 10);
+  assert.equal(choose([busy, slow], any, drawing(0, 0), 0), slow);
+});
+
+test('where a latency is not known yet, less in flight wins', () => {
+  const [fresh, known] = [endpoint(2), endpoint(1, 1)];
+  assert.equal(choose([fresh, known], any, drawing(0, 0), 0), known);
+});
+
+test('one that does not fit is never chosen while another one fits, whatever chance says', () => {
+  const all = [endpoint(0, 1), endpoint(0, 1), endpoint(9, 100)];
+  const fits = (one: Choice) => one === all[2];
+  for (let first = 0; first < 1; first += 0.1) {
+    for (let second = 0; second < 1; second += 0.1) {
+      assert.equal(choose(all, fits, drawing(first, second), 0), all[2]);
+    }
+  }
+});
+
+test('where none fits there is none', () => {
+  assert.equal(
+    choose([endpoint(0), endpoint(0)], () => false, Math.random, 0),
+    undefined,
+  );
+  assert.equal(choose([], any, Math.random, 0), undefined);
+});
+
+test('the one that is the only one is chosen', () => {
+  const only = endpoint(7, 1_000);
+  assert.equal(choose([only], any, Math.random, 0), only);
+});
+
+test('equal endpoints share the work evenly', () => {
+  const all = Array.from({ length: 5 }, () => ({ inFlight: 0, latency: new Latency(), picks: 0 }));
+  for (let i = 0; i < 5_000; i++) {
+    const one = choose(all, any, Math.random, 0);
+    assert.ok(one);
+    one.picks++;
+  }
+  for (const { picks } of all) assert.ok(picks > 800 && picks < 1_200, `${picks} of 5000`);
+});
+
+test('a latency follows what is observed, and fades while nothing is', () => {
+  const latency = new Latency();
+  assert.equal(latency.fadedMs(0), undefined);
+  latency.observe(100, 0);
+  assert.equal(latency.averageMs, 100);
+  for (let i = 0; i < 50; i++) latency.observe(10, 0);
+  assert.ok((latency.averageMs ?? 0) < 11);
+  assert.ok((latency.fadedMs(30_000) ?? 0) < 1);
+});

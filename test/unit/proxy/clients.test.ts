@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Clients, type Request } from '../../../src/proxy/clients.ts';
+
+function request(client: string, name: string, hasAddress = false): Request {
+  const id = Buffer.from(client);
+  const head = hasAddress ? [id, Buffer.from(name), Buffer.alloc(0)] : [id, Buffer.alloc(0)];
+  return { client, head, body: [Buffer.from(name)], bytes: name.length, arrivedMs: 0 };
+}
+
+/** Clients whose requests are under way until the test says `done`. */
+function clients(limit = 1) {
+  const log: string[] = [];
+  const name = (one: Request) => `${one.client}${one.body[0]}`;
+  const all = new Clients<Request>(limit, {
+    start: (one) => log.push(`start ${name(one)}`),
+    refuse: (one) => log.push(`refuse ${name(one)}`),
+  });
+  return { all, log };
+}
+
+test('the requests of one client go one after the other, those of others beside them', () => {
+  const { all, log } = clients();
+  const [a1, a2, b1] = [request('a', '1'), request('a', '2'), request('b', '1')];
+  for (const one of [a1, a2, b1]) all.arrive(one);
+  assert.deepEqual(log, ['start a1', 'start b1']);
+  all.done(b1);
+  all.done(a1);
+  assert.deepEqual(log, ['start a1', 'start b1', 'start a2']);
+});
+
+test('a refusal does not overtake the requests before it, and nothing overtakes the refusal', () => {
+  const { all, log } = clients();
+  const [a1, a2, a3, a4] = [request('a', '1'), request('a', '2'), request('a', '3'), request('a', '4')];
+  all.arrive(a1);
+  all.arrive(a2);
+  assert.equal(all.isOwedRefusal('a'), false);
+  all.refuse(a3);
+  assert.equal(all.isOwedRefusal('a'), true);
+  all.refuse(a4);
+  assert.deepEqual(log, ['start a1']);
+  all.done(a1);
+  assert.deepEqual(log, ['start a1', 'start a2']);
+  all.done(a2);
+  assert.deepEqual(log.slice(2), ['refuse a3', 'refuse a3']);
+  assert.equal(all.isOwedRefusal('a'), false);
+});
+
+test('a client that has nothing under way is refused at once', () => {
+  const { all, log } = clients();
+  all.refuse(request('a', '1'));
+  assert.deepEqual(log, ['refuse a1']);
+});
+
+test('a client that can tell its replies apart is refused at once', () => {
+  const { all, log } = clients();
+  all.arrive(request('a', '1'));
+  all.refuse(request('a', '2', true));
+  assert.deepEqual(log, ['start a1', 'refuse a2']);
+});
+
+test('with a higher limit so many go at once', () => {
+  const { all, log } = clients(2);
+  for (const name of ['1', '2', '3']) all.arrive(request('a', name));
+  assert.deepEqual(log, ['start a1', 'start a2']);
+});
+
+test('every client gets its outcomes in the order of its requests, and each exactly once', () => {
+  const step = fc.record({
+    client: fc.constantFrom('a', 'b'),
+    what: fc.constantFrom('arrive', 'done', 'refuse'),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const underWay = new Map<string, Request[]>();
+      const outcomes = new Map<string, number[]>([
+        ['a', []],
+        ['b', []],
+      ]);
+      const settle = (one: Request) => outcomes.get(one.client)?.push(one.arrivedMs);
+      const all = new Clients<Request>(1, {
+        start: (one) => underWay.set(one.client, [...(underWay.get(one.client) ?? []), one]),
+        refuse: settle,
+      });
+      const finish = (client: string) => {
+        const one = underWay.get(client)?.shift();
+        if (one === undefined) return false;
+        settle(one);
+        all.done(one);
+        return true;
+      };
+      const sent = new Map<string, number>([
+        ['a', 0],
+        ['b', 0],
+      ]);
+      for (const { client, what } of steps) {
+        if (what === 'done') {
+          finish(client);
+          continue;
+        }
+        const number = (sent.get(client) ?? 0) + 1;
+        sent.set(client, number);
+        const one = { ...request(client, 'x'), arrivedMs: number };
+        if (what === 'refuse' || all.isOwedRefusal(client)) all.refuse(one);
+        else all.arrive(one);
+        assert.ok((underWay.get(client)?.length ?? 0) <= 1);
+      }
+      for (const client of ['a', 'b']) {
+        while (finish(client));
+        const numbers = outcomes.get(client) ?? [];
+        assert.equal(numbers.length, sent.get(client));
+        assert.deepEqual(
+          numbers,
+          [...numbers].sort((x, y) => x - y),
+        );
+      }
+    }),
+  );
+});

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { sizeOf, split } from '../../../src/proxy/envelope.ts';
+
+const empty = Buffer.alloc(0);
+const filled = fc.uint8Array({ minLength: 1, maxLength: 8 }).map((bytes) => Buffer.from(bytes));
+const anyFrame = fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes));
+
+test('the body begins behind the first empty frame, whatever stands above it and however many frames follow', () => {
+  fc.assert(
+    fc.property(fc.array(filled), fc.array(anyFrame, { minLength: 1 }), (address, body) => {
+      const frames = [...address, empty, ...body];
+      const at = split(frames);
+      assert.deepEqual(frames.slice(at), body);
+      assert.deepEqual(frames.slice(0, at), [...address, empty]);
+    }),
+  );
+});
+
+test('a message without a delimiter, or with nothing behind it, has no body', () => {
+  fc.assert(
+    fc.property(fc.array(filled), (frames) => {
+      assert.equal(split(frames), -1);
+      assert.equal(split([...frames, empty]), -1);
+    }),
+  );
+});
+
+test('an empty routing id in front of the search is no delimiter', () => {
+  assert.equal(split([empty, empty, Buffer.from('body')], 1), 2);
+  assert.equal(split([empty, Buffer.from('x')], 1), -1);
+});
+
+test('the size counts the frames from an index on', () => {
+  assert.equal(sizeOf([Buffer.alloc(3), empty, Buffer.alloc(5), Buffer.alloc(7)], 2), 12);
+  assert.equal(sizeOf([]), 0);
+});

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FAILURE_CODES, FAILURE_STATUS, failureFrames } from '../../../src/proxy/failure.ts';
+
+const failure = {
+  code: 'TIMEOUT',
+  message: 'no reply in time',
+  route: 'orders',
+  attempts: 3,
+  executed: 'maybe',
+  elapsedMs: 7512.4,
+} as const;
+const json =
+  '{"lazypirate":{"status":504,"code":"TIMEOUT","message":"no reply in time","route":"orders","attempts":3,"executed":"maybe","elapsedMs":7512}}';
+
+test('json is one frame, so that a single-frame recv works', () => {
+  assert.deepEqual(failureFrames(failure, { format: 'json' })?.map(String), [json]);
+});
+
+test('multipart is the name, the status and the same JSON', () => {
+  assert.deepEqual(failureFrames(failure, { format: 'multipart' })?.map(String), ['LAZYPIRATE', '504', json]);
+});
+
+test('static is the bytes that the user gave', () => {
+  const body = Buffer.from([0, 255, 7]);
+  assert.deepEqual(failureFrames(failure, { format: 'static', body }), [body]);
+});
+
+test('silent is nothing at all', () => {
+  assert.equal(failureFrames(failure, { format: 'silent' }), undefined);
+});
+
+test('the codes and their statuses are the contract', () => {
+  assert.deepEqual(FAILURE_STATUS, {
+    NO_ENDPOINTS: 503,
+    TIMEOUT: 504,
+    LOST: 502,
+    OVERLOADED: 429,
+    TOO_LARGE: 413,
+    DRAINING: 503,
+    INTERNAL: 500,
+  });
+  assert.equal(FAILURE_CODES.length, 7);
+});
