@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { codeOf, messageOf, StartError } from '../errors.ts';
+import type { Health } from './health.ts';
+
+/** What the pages show; each is asked when its page is. */
+export interface AdminSources {
+  startup(): Health;
+  ready(): Health;
+  /** JSON. */
+  status(): string;
+  metrics: { contentType: string; text(): Promise<string> };
+}
+
+export interface AdminSettings extends AdminSources {
+  host: string;
+  /** Port 0 picks one. */
+  port: number;
+}
+
+export interface Admin {
+  /** `host:port` as really bound. */
+  address: string;
+  /** Stops listening and cuts every connection, one in the middle of a page included. */
+  close(): Promise<void>;
+}
+
+interface Page {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+/** Read-only pages, so anybody whose request is not here within seconds is no honest client. */
+const LIMITS = {
+  headersTimeout: 3_000,
+  requestTimeout: 5_000,
+  connectionsCheckingInterval: 500,
+  keepAliveTimeout: 5_000,
+  maxHeaderSize: 8_192,
+} as const;
+/** Most that a connection may be silent, a client that does not read its page included. */
+const SILENCE_MS = 10_000;
+/** Far more than probes and scrapers need, far less than the descriptors that the routes need. */
+const MAX_CONNECTIONS = 256;
+
+const PATHS = `/startupz  every route is listening
+/livez     the event loop turns
+/readyz    the app may be given work
+/metrics   Prometheus metrics
+/status    routes and endpoints, as JSON
+`;
+
+/**
+ * Serves the pages of health, metrics and status over HTTP: GET and HEAD only, nothing can be changed through it.
+ *
+ * @throws {StartError} where it cannot listen
+ */
+export async function startAdmin({ host, port, ...sources }: AdminSettings): Promise<Admin> {
+  const server = createServer(LIMITS, (request, response) => {
+    void answer(sources, request, response);
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.timeout = SILENCE_MS;
+  try {
+    server.listen(port, host);
+    await once(server, 'listening');
+  } catch (error) {
+    throw new StartError(`admin: cannot listen on ${joined(host, port)}: ${reason(error)}`, { cause: error });
+  }
+  return { address: addressOf(server), close: () => close(server) };
+}
+
+async function answer(
+  sources: AdminSources,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { status, contentType, body } = await pageFor(sources, request);
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...(status === 405 ? { allow: 'GET, HEAD', connection: 'close' } : {}),
+  });
+  response.end(body);
+}
+
+async function pageFor(sources: AdminSources, { method, url = '/' }: IncomingMessage): Promise<Page> {
+  if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET and HEAD are allowed here\n');
+  try {
+    switch (url.split('?', 1)[0]) {
+      case '/':
+        return text(200, PATHS);
+      case '/startupz':
+        return healthPage(sources.startup());
+      case '/livez':
+        return text(200, 'ok\n');
+      case '/readyz':
+        return healthPage(sources.ready());
+      case '/metrics':
+        return { status: 200, contentType: sources.metrics.contentType, body: await sources.metrics.text() };
+      case '/status':
+        return { status: 200, contentType: 'application/json', body: sources.status() };
+      default:
+        return text(404, `no such page; there are:\n${PATHS}`);
+    }
+  } catch (error) {
+    return text(500, `internal error: ${messageOf(error)}\n`);
+  }
+}
+
+function healthPage({ isOk, reason }: Health): Page {
+  return text(isOk ? 200 : 503, `${isOk ? 'ok' : 'not ok'}: ${reason}\n`);
+}
+
+function text(status: number, body: string): Page {
+  return { status, contentType: 'text/plain; charset=utf-8', body };
+}
+
+async function close(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}
+
+function addressOf(server: Server): string {
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('a TCP server has a host and a port');
+  return joined(bound.address, bound.port);
+}
+
+function joined(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function reason(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return 'port in use';
+    case 'EACCES':
+      return 'permission denied; ports below 1024 may need a privilege';
+    case 'EADDRNOTAVAIL':
+      return 'not an address of this machine';
+    case 'ENOTFOUND':
+      return 'unknown host name';
+    default:
+      return messageOf(error);
+  }
+}

@@ -1,0 +1,261 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ProxyEvent } from '../proxy/events.ts';
+import { FAILURE_CODES, type FailureCode } from '../proxy/failure.ts';
+import type { RouteStatus } from '../proxy/status.ts';
+
+/** Every value a label can take besides route names, so that each series is there, at 0, before anything has happened. */
+const OUTCOMES = [
+  'ok',
+  ...FAILURE_CODES.map((code) => code.toLowerCase() as Lowercase<FailureCode>),
+  'client_gone',
+] as const;
+const ATTEMPT_RESULTS = ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled'] as const;
+const RETRY_REASONS = ['unsent', 'lost', 'timeout', 'protocol'] as const;
+const RETRY_DENIALS = ['budget', 'deadline', 'policy'] as const;
+const RESET_REASONS = ['lost', 'timeout', 'protocol', 'abandoned'] as const;
+const LATE_REPLY_FATES = ['salvaged', 'discarded'] as const;
+const ENDPOINT_STATES = ['connecting', 'up', 'down'] as const;
+const DISCOVERY_FAILURES = ['unreachable', 'forbidden', 'not_found', 'invalid'] as const;
+const RELOAD_RESULTS = ['success', 'failure'] as const;
+
+/** 250 us to 10 s. */
+const SECONDS_BUCKETS = [
+  0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
+export type ReloadResult = (typeof RELOAD_RESULTS)[number];
+
+/** `unreachable`: no answer. `forbidden`: it would not tell us. `not_found`: it knows no such thing. `invalid`: it makes no sense. */
+export type DiscoveryFailure = (typeof DISCOVERY_FAILURES)[number];
+
+export interface MetricsSources {
+  /** The routes as they are now; asked at each scrape. */
+  routes(): readonly RouteStatus[];
+  version: string;
+  nodeVersion: string;
+  zeromqVersion: string;
+}
+
+export interface Metrics {
+  /** Counts an event. On the hot path: about 1 us for all events of a request together. */
+  record(event: ProxyEvent): void;
+  reload(result: ReloadResult): void;
+  /** A route's set of endpoints is known as of now. */
+  discoverySynced(route: string): void;
+  discoveryFailed(route: string, reason: DiscoveryFailure): void;
+  /** All metrics in the Prometheus text format. Those who ask at the same time share one answer. */
+  text(): Promise<string>;
+  contentType: string;
+}
+
+/** The metrics of one sidecar, in a registry of their own. */
+export function createMetrics(sources: MetricsSources): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  describeBuild(registry, sources);
+  const families = routeFamilies(registry);
+  const readGauges = routeGauges(registry);
+  const reload = reloadMetrics(registry);
+
+  const series = new Map<string, RouteSeries>();
+  const seriesOf = (route: string): RouteSeries => {
+    const known = series.get(route);
+    if (known !== undefined) return known;
+    const fresh = routeSeries(families, route);
+    series.set(route, fresh);
+    return fresh;
+  };
+
+  const scrape = async (): Promise<string> => {
+    const routes = sources.routes();
+    for (const { settings } of routes) seriesOf(settings.name);
+    readGauges(routes);
+    return await registry.metrics();
+  };
+  let scraping: Promise<string> | undefined;
+
+  return {
+    record: (event) => count(seriesOf(event.route), event),
+    reload,
+    discoverySynced: (route) => seriesOf(route).discoveryLastSync.setToCurrentTime(),
+    discoveryFailed: (route, reason) => seriesOf(route).discoveryErrors[reason].inc(),
+    text() {
+      // A hundred scrapers at once must cost the routes no more time than one does.
+      scraping ??= scrape().finally(() => {
+        scraping = undefined;
+      });
+      return scraping;
+    },
+    contentType: registry.contentType,
+  };
+}
+
+function count(series: RouteSeries, event: ProxyEvent): void {
+  switch (event.kind) {
+    case 'received':
+      return series.requestBytes.inc(event.bytes);
+    case 'malformed':
+      return series.malformed.inc();
+    case 'attempt':
+      series.attempts[event.result].inc();
+      return series.attemptDuration.observe(event.elapsedMs / 1_000);
+    case 'retry':
+      return series.retries[event.reason].inc();
+    case 'retryDenied':
+      return series.retriesDenied[event.reason].inc();
+    case 'reset':
+      return series.resets[event.reason].inc();
+    case 'lateReply':
+      return series.lateReplies[event.fate].inc();
+    case 'settled':
+      series.requests[event.outcome].inc();
+      series.requestDuration[event.outcome].observe(event.request.elapsedMs / 1_000);
+      return series.replyBytes.inc(event.request.replyBytes);
+    case 'listening':
+    case 'endpoint':
+    case 'internalError':
+      return;
+  }
+}
+
+/** The metrics that a route's events count, all but the gauges. */
+function routeFamilies(registry: Registry) {
+  const counter = <L extends string>(name: string, help: string, ...labels: L[]) =>
+    new Counter({
+      name: `lazypirate_${name}`,
+      help,
+      labelNames: ['route', ...labels],
+      registers: [registry],
+    });
+  const seconds = <L extends string>(name: string, help: string, ...labels: L[]) =>
+    new Histogram({
+      name: `lazypirate_${name}`,
+      help,
+      labelNames: ['route', ...labels],
+      buckets: SECONDS_BUCKETS,
+      registers: [registry],
+    });
+  return {
+    requests: counter('requests_total', 'Requests settled, by what the app got.', 'outcome'),
+    requestDuration: seconds(
+      'request_duration_seconds',
+      'From arrival to outcome, all waiting included.',
+      'outcome',
+    ),
+    attempts: counter('attempts_total', 'Attempts ended: sends of a request to an endpoint.', 'result'),
+    attemptDuration: seconds('attempt_duration_seconds', 'From send to reply or failure of an attempt.'),
+    retries: counter('retries_total', 'Attempts after the first, by why the one before failed.', 'reason'),
+    retriesDenied: counter('retries_denied_total', 'Failed attempts that were not retried.', 'reason'),
+    resets: counter('resets_total', 'Lanes whose socket was closed and replaced.', 'reason'),
+    lateReplies: counter(
+      'late_replies_total',
+      'Replies that came after the timeout of their attempt.',
+      'fate',
+    ),
+    malformed: counter('malformed_messages_total', 'Messages of the app that were no request, and dropped.'),
+    ejections: counter('ejections_total', 'Endpoints left out for a while after repeated failures.'),
+    requestBytes: counter('request_bytes_total', 'Body bytes of requests received.'),
+    replyBytes: counter('reply_bytes_total', 'Body bytes of replies given to the app.'),
+    discoveryErrors: counter('discovery_errors_total', 'Failures to learn the set of endpoints.', 'reason'),
+    discoveryLastSync: new Gauge({
+      name: 'lazypirate_discovery_last_sync_timestamp_seconds',
+      help: 'When the set of endpoints was last known to be right, in Unix time; 0: never, or nothing to discover.',
+      labelNames: ['route'],
+      registers: [registry],
+    }),
+  };
+}
+
+type RouteFamilies = ReturnType<typeof routeFamilies>;
+type RouteSeries = ReturnType<typeof routeSeries>;
+
+/** The series of one route, each bound to its labels and set to 0. */
+function routeSeries(families: RouteFamilies, route: string) {
+  const total = (family: Counter) => {
+    const bound = family.labels(route);
+    bound.inc(0);
+    return bound;
+  };
+  const totals = <V extends string>(family: Counter, values: readonly V[]) =>
+    byValue(values, (value) => {
+      const bound = family.labels(route, value);
+      bound.inc(0);
+      return bound;
+    });
+  const { requestDuration, attemptDuration } = families;
+  for (const outcome of OUTCOMES) requestDuration.zero({ route, outcome });
+  attemptDuration.zero({ route });
+  const discoveryLastSync = families.discoveryLastSync.labels(route);
+  discoveryLastSync.set(0);
+  return {
+    requests: totals(families.requests, OUTCOMES),
+    requestDuration: byValue(OUTCOMES, (outcome) => requestDuration.labels(route, outcome)),
+    attempts: totals(families.attempts, ATTEMPT_RESULTS),
+    attemptDuration: attemptDuration.labels(route),
+    retries: totals(families.retries, RETRY_REASONS),
+    retriesDenied: totals(families.retriesDenied, RETRY_DENIALS),
+    resets: totals(families.resets, RESET_REASONS),
+    lateReplies: totals(families.lateReplies, LATE_REPLY_FATES),
+    malformed: total(families.malformed),
+    ejections: total(families.ejections),
+    requestBytes: total(families.requestBytes),
+    replyBytes: total(families.replyBytes),
+    discoveryErrors: totals(families.discoveryErrors, DISCOVERY_FAILURES),
+    discoveryLastSync,
+  };
+}
+
+/** What a route is doing now. All gauges of a scrape show the same moment, and only routes that are still there. */
+function routeGauges(registry: Registry): (routes: readonly RouteStatus[]) => void {
+  const gauge = <L extends string>(name: string, help: string, ...labels: L[]) =>
+    new Gauge({ name: `lazypirate_${name}`, help, labelNames: ['route', ...labels], registers: [registry] });
+  const inFlight = gauge('in_flight_requests', 'Requests sent at least once and not settled.');
+  const queued = gauge('queued_requests', 'Requests that wait to be sent.');
+  const queuedBytes = gauge('queued_bytes', 'Body bytes of requests that wait to be sent.');
+  const endpoints = gauge('endpoints', 'Endpoints of the upstream, by state.', 'state');
+  return (routes) => {
+    for (const one of [inFlight, queued, queuedBytes, endpoints]) one.reset();
+    for (const route of routes) {
+      const { name } = route.settings;
+      inFlight.set({ route: name }, route.inFlight);
+      queued.set({ route: name }, route.queued);
+      queuedBytes.set({ route: name }, route.queuedBytes);
+      const counts = byValue(ENDPOINT_STATES, () => 0);
+      for (const { state } of route.endpoints) counts[state]++;
+      for (const state of ENDPOINT_STATES) endpoints.set({ route: name, state }, counts[state]);
+    }
+  };
+}
+
+function reloadMetrics(registry: Registry): (result: ReloadResult) => void {
+  const reloads = new Counter({
+    name: 'lazypirate_config_reloads_total',
+    help: 'Changes of the configuration that were applied (success) or refused (failure).',
+    labelNames: ['result'],
+    registers: [registry],
+  });
+  const last = new Gauge({
+    name: 'lazypirate_config_last_reload_successful',
+    help: 'Whether the configuration in force is the newest one: 1, or 0 after a refused change.',
+    registers: [registry],
+  });
+  for (const result of RELOAD_RESULTS) reloads.inc({ result }, 0);
+  last.set(1);
+  return (result) => {
+    reloads.inc({ result });
+    last.set(result === 'success' ? 1 : 0);
+  };
+}
+
+function describeBuild(registry: Registry, { version, nodeVersion, zeromqVersion }: MetricsSources): void {
+  new Gauge({
+    name: 'lazypirate_build_info',
+    help: 'Always 1; the labels tell what is running.',
+    labelNames: ['version', 'node', 'zeromq'],
+    registers: [registry],
+  }).set({ version, node: nodeVersion, zeromq: zeromqVersion }, 1);
+}
+
+function byValue<V extends string, T>(values: readonly V[], make: (value: V) => T): Record<V, T> {
+  return Object.fromEntries(values.map((value) => [value, make(value)])) as Record<V, T>;
+}

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { test } from 'node:test';
+import { drainSignals } from '../../../src/lifecycle/signals.ts';
+
+function listening() {
+  const source = new EventEmitter();
+  const exits: number[] = [];
+  return { source, exits, signals: drainSignals(source, (code) => exits.push(code)) };
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`the first ${signal} asks for a drain and exits nothing`, async () => {
+    const { source, exits, signals } = listening();
+    source.emit(signal);
+    assert.equal(await signals.first, signal);
+    assert.deepEqual(exits, []);
+  });
+}
+
+for (const [first, second, code] of [
+  ['SIGTERM', 'SIGTERM', 143],
+  ['SIGINT', 'SIGINT', 130],
+  ['SIGTERM', 'SIGINT', 130],
+  ['SIGINT', 'SIGTERM', 143],
+] as const) {
+  test(`${second} after ${first} exits with ${code} at once`, async () => {
+    const { source, exits, signals } = listening();
+    source.emit(first);
+    source.emit(second);
+    assert.deepEqual(exits, [code]);
+    assert.equal(await signals.first, first);
+  });
+}
+
+test('after stop nothing is listened for, and who waits for a signal waits no longer', async () => {
+  const { source, exits, signals } = listening();
+  signals.stop();
+  assert.equal(await signals.first, undefined);
+  assert.deepEqual([source.listenerCount('SIGTERM'), source.listenerCount('SIGINT')], [0, 0]);
+  source.emit('SIGTERM');
+  assert.deepEqual(exits, []);
+});
+
+test('a second signal still exits while the drain goes on', async () => {
+  const { source, exits, signals } = listening();
+  source.emit('SIGTERM');
+  await signals.first;
+  source.emit('SIGTERM');
+  assert.deepEqual(exits, [143]);
+});

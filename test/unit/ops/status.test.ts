@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderStatus } from '../../../src/ops/status.ts';
+import { endpointStatus, routeStatus } from './statuses.ts';
+
+const SIDECAR = { version: '1.2.3', uptimeMs: 1_500.7, isDraining: false };
+
+test('the status tells what each route and each endpoint is doing, and under which policy', () => {
+  const endpoint = endpointStatus({ state: 'down', sinceMs: 12.6, why: 'disconnect', latencyMs: 1.23456 });
+  const route = routeStatus('orders', {
+    listening: 'tcp://127.0.0.1:5555',
+    queued: 3,
+    queuedBytes: 300,
+    inFlight: 2,
+    endpoints: [endpoint],
+  });
+  const page = renderStatus({ ...SIDECAR, routes: [route] });
+  assert.equal(page.at(-1), '\n');
+  const { retry, budget, limits, heartbeat } = route.settings;
+  assert.deepEqual(JSON.parse(page), {
+    version: '1.2.3',
+    uptimeMs: 1_501,
+    draining: false,
+    routes: [
+      {
+        name: 'orders',
+        listen: 'tcp://127.0.0.1:0',
+        listening: 'tcp://127.0.0.1:5555',
+        queued: 3,
+        queuedBytes: 300,
+        inFlight: 2,
+        policy: { correlate: false, retry, budget, limits, heartbeat, failureReply: 'json' },
+        endpoints: [
+          {
+            address: 'tcp://10.1.2.3:7000',
+            state: 'down',
+            why: 'disconnect',
+            sinceMs: 13,
+            inFlight: 0,
+            lanes: 1,
+            latencyMs: 1.235,
+            lastEvent: 'none',
+          },
+        ],
+      },
+    ],
+  });
+});
+
+test('what is not known is null, not missing', () => {
+  const route = routeStatus('orders', { endpoints: [endpointStatus()] });
+  const [shown] = JSON.parse(renderStatus({ ...SIDECAR, routes: [route] })).routes;
+  assert.equal(shown.listening, null);
+  assert.equal(shown.endpoints[0].latencyMs, null);
+});
+
+test('a drain shows', () => {
+  assert.equal(JSON.parse(renderStatus({ ...SIDECAR, isDraining: true, routes: [] })).draining, true);
+});
+
+test('neither the body of a static failure reply nor a setting that is not named gets out', () => {
+  const route = routeStatus('orders');
+  const curve = { secretKey: 'very-secret' };
+  const settings = {
+    ...route.settings,
+    failureReply: { format: 'static' as const, body: Buffer.from('body-of-ours') },
+    curve,
+  };
+  const page = renderStatus({ ...SIDECAR, routes: [{ ...route, settings }] });
+  assert.equal(JSON.parse(page).routes[0].policy.failureReply, 'static');
+  assert.doesNotMatch(page, /very-secret|body-of-ours|"type": "Buffer"/);
+});

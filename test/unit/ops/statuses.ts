@@ -1,0 +1,58 @@
+import type { RouteSettings } from '../../../src/proxy/settings.ts';
+import type { EndpointStatus, RouteStatus } from '../../../src/proxy/status.ts';
+
+/** A route that does nothing yet, but for what the test says. */
+export function routeStatus(name: string, given: Partial<RouteStatus> = {}): RouteStatus {
+  return {
+    settings: settings(name),
+    listening: undefined,
+    queued: 0,
+    queuedBytes: 0,
+    inFlight: 0,
+    endpoints: [],
+    ...given,
+  };
+}
+
+/** An endpoint that was never connected to, but for what the test says. */
+export function endpointStatus(given: Partial<EndpointStatus> = {}): EndpointStatus {
+  return {
+    address: 'tcp://10.1.2.3:7000',
+    state: 'connecting',
+    sinceMs: 0,
+    why: 'not connected yet',
+    inFlight: 0,
+    lanes: 1,
+    latencyMs: undefined,
+    lastEvent: 'none',
+    ...given,
+  };
+}
+
+function settings(name: string): RouteSettings {
+  return {
+    name,
+    listen: 'tcp://127.0.0.1:0',
+    correlate: false,
+    retry: {
+      timeoutMs: 2_500,
+      attempts: 3,
+      deadlineMs: 10_000,
+      waitMs: 10_000,
+      retryOn: ['unsent', 'lost', 'timeout'],
+      salvage: true,
+      backoff: { baseMs: 25, maxMs: 1_000 },
+    },
+    budget: { ratio: 0.2, minPerSecond: 10 },
+    limits: {
+      inFlight: 256,
+      inFlightPerEndpoint: 8,
+      inFlightPerClient: 1,
+      queue: 1_024,
+      queueBytes: 67_108_864,
+      messageBytes: 16_777_216,
+    },
+    heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
+    failureReply: { format: 'json' },
+  };
+}
