@@ -119,17 +119,20 @@ export class Endpoint implements LaneOwner {
   }
 
   retired(_lane: Lane, reason: ResetReason): void {
-    this.#reset(reason);
-    if (reason !== 'lost') this.#keepOne();
+    this.#emit({ kind: 'reset', route: this.#settings.name, endpoint: this.address, reason });
+    if (reason === 'timeout') this.#keepOne();
   }
 
-  closed(lane: Lane, reason: ResetReason | undefined, wasReadyMs: number): void {
+  refused(): void {
+    this.#turnDown();
+  }
+
+  closed(lane: Lane, reason: 'lost' | 'protocol' | undefined, wasReadyMs: number): void {
     this.#lanes.delete(lane);
     if (this.#isClosed) return;
-    if (reason !== undefined && wasReadyMs > 0) this.#reset(reason);
-    this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
-    if (this.state.kind === 'up' && this.#countOf('ready') + this.#countOf('retired') === 0) {
-      this.#turn('down', this.#lastEvent);
+    if (reason !== undefined) {
+      this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
+      this.#turnDown();
     }
     this.#keepOne();
   }
@@ -142,8 +145,10 @@ export class Endpoint implements LaneOwner {
     this.#lastEvent = event;
   }
 
-  #reset(reason: ResetReason): void {
-    this.#emit({ kind: 'reset', route: this.#settings.name, endpoint: this.address, reason });
+  /** It is down only when a connection has failed and none stands; that we have closed the last one ourselves tells nothing. */
+  #turnDown(): void {
+    if (this.state.kind !== 'up' || this.#countOf('ready') + this.#countOf('retired') > 0) return;
+    this.#turn('down', this.#lastEvent);
   }
 
   #turn(kind: EndpointStateKind, why: string): void {

@@ -42,10 +42,16 @@ export interface LaneOwner {
   overdue(elapsedMs: number, nowMs: number): void;
   /** The lane takes no more attempts and wants replacing. */
   retired(lane: Lane, reason: ResetReason): void;
-  /** The lane's socket is closed. `undefined` where that was our own wish and no reset. */
-  closed(lane: Lane, reason: ResetReason | undefined, wasReadyMs: number): void;
+  /**
+   * The lane's socket is closed.
+   * @param reason what the connection died of; `undefined` where closing it was our own wish
+   * @param wasReadyMs how long it had been connected
+   */
+  closed(lane: Lane, reason: 'lost' | 'protocol' | undefined, wasReadyMs: number): void;
   /** A reply came that nobody waits for any more. */
   discarded(lane: Lane): void;
+  /** A try to connect has failed; libzmq goes on trying. */
+  refused(lane: Lane): void;
   /** An event of the connection, for people to read. */
   told(event: string): void;
 }
@@ -138,14 +144,14 @@ export class Lane {
   close(reason?: 'lost' | 'protocol'): void {
     if (this.state.kind === 'closed') return;
     const wasReadyMs = 'sinceMs' in this.state ? performance.now() - this.state.sinceMs : 0;
-    const isReset = this.state.kind !== 'retired';
+    if (reason !== undefined) this.#retire(reason);
     this.state = { kind: 'closed' };
     this.#socket.close();
     const attempts = [...this.#attempts.values()];
     this.#attempts.clear();
     this.#owner.loaded(this, -attempts.length);
     for (const attempt of attempts) attempt.caller.failed(attempt, failureOf(attempt, reason));
-    this.#owner.closed(this, isReset ? reason : undefined, wasReadyMs);
+    this.#owner.closed(this, reason, wasReadyMs);
   }
 
   #retire(reason: ResetReason): void {
@@ -213,13 +219,17 @@ export class Lane {
           this.state = { kind: 'ready', sinceMs: performance.now() };
           this.#owner.opened(this);
           break;
+        case 'connect:retry':
+          this.#owner.refused(this);
+          break;
         case 'disconnect':
         case 'handshake:error:protocol':
         case 'handshake:error:auth':
         case 'handshake:error:other':
           this.#retire('lost');
-          // A reply that came before the connection dropped is in the process already: let it be read first.
-          setImmediate(() => this.close('lost'));
+          // A reply that came before the connection dropped is in the process already: let it be read first. The next
+          // check phase may be that of this very turn of the event loop; only the one after it has polled in between.
+          setImmediate(() => setImmediate(() => this.close('lost')));
       }
     }
   }
@@ -227,7 +237,8 @@ export class Lane {
 
 const SOCKET_OPTIONS = {
   linger: 0,
-  immediate: true,
+  // Not `immediate`: with it, libzmq throws away replies that it has received but we have not read yet when the
+  // connection drops (session_base.cpp, reconnect). Nothing is queued without it: only a ready lane is written to.
   sendTimeout: 0,
   connectTimeout: 700,
   handshakeInterval: 3_000,
