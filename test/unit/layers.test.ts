@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { test } from 'node:test';
+
+const SRC = new URL('../../src/', import.meta.url);
+
+/** What the files of a folder may import besides each other and Node: paths below `src/`, or packages. */
+const LAYERS: Record<string, readonly (string | RegExp)[]> = {
+  'proxy/': ['errors.ts', 'discovery/discovery.ts', 'zeromq'],
+  'discovery/': ['errors.ts'],
+  'lifecycle/': ['errors.ts'],
+  'config/': ['errors.ts', 'proxy/settings.ts', 'proxy/failure.ts', 'yaml', 'zod'],
+  'ops/': ['errors.ts', 'config/config.ts', /^proxy\/(events|failure|settings|status)\.ts$/, /^lifecycle\//, 'pino'],
+  'commands/': [
+    'errors.ts',
+    'version.ts',
+    'sidecar.ts',
+    /^(config|proxy|discovery|ops|lifecycle)\//,
+    'zeromq',
+  ],
+  'sidecar.ts': [/^(config|proxy|discovery|ops|lifecycle)\//],
+  'main.ts': ['errors.ts', 'version.ts', /^commands\//, 'lifecycle/signals.ts', 'proxy/frontend.ts'],
+  'errors.ts': [],
+  'version.ts': [],
+};
+
+/** One file alone may have the package behind it. */
+const OWNERS: Record<string, string> = { 'prom-client': 'ops/metrics.ts' };
+
+function importsOf(file: string): string[] {
+  const source = readFileSync(new URL(file, SRC), 'utf8');
+  return [...source.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'([^']+)'/g)].map(([, name = '']) =>
+    name.startsWith('.') ? posix.join(posix.dirname(file), name) : name,
+  );
+}
+
+function mayImport(file: string, name: string): boolean {
+  const layer = Object.keys(LAYERS).find((prefix) => file.startsWith(prefix));
+  if (layer === undefined) return false;
+  if (name.startsWith('node:') || name.startsWith(layer) || OWNERS[name] === file) return true;
+  return (LAYERS[layer] ?? []).some((rule) => (typeof rule === 'string' ? rule === name : rule.test(name)));
+}
+
+test('each layer imports only what is below it', () => {
+  const files = globSync('**/*.ts', { cwd: SRC });
+  assert.ok(files.length > 30, 'the files were found');
+  const wrong = files.flatMap((file) =>
+    importsOf(file)
+      .filter((name) => !mayImport(file, name))
+      .map((name) => `${file} imports ${name}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('the rules do refuse', () => {
+  assert.equal(mayImport('proxy/lane.ts', 'pino'), false);
+  assert.equal(mayImport('proxy/lane.ts', 'ops/log.ts'), false);
+  assert.equal(mayImport('discovery/static.ts', 'proxy/lane.ts'), false);
+  assert.equal(mayImport('sidecar.ts', 'prom-client'), false);
+  assert.equal(mayImport('somewhere/new.ts', 'node:fs'), false);
+  assert.ok(importsOf('proxy/lane.ts').includes('zeromq'));
+  assert.ok(importsOf('proxy/lane.ts').includes('proxy/context.ts'));
+});
