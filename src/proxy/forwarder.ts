@@ -61,12 +61,13 @@ export class Forwarder {
     this.#calls.add(call);
     this.#budget.deposit(arrivedMs);
     try {
+      let failure: AttemptFailure | undefined;
       for (;;) {
         const attempt = this.#upstream.pick(call) ?? (await this.#stand(call));
         if (attempt === undefined) return this.#conclude(call);
 
-        this.#send(call, attempt);
-        const failure = await this.#reply(call, attempt);
+        this.#send(call, attempt, failure);
+        failure = await this.#reply(call, attempt);
         if (failure === undefined) return this.#conclude(call);
 
         const verdict = this.#afterFailure(call, failure);
@@ -102,7 +103,9 @@ export class Forwarder {
     }
   }
 
-  #send(call: Call, attempt: Attempt): void {
+  /** @param failure why the attempt before has failed, where this is a retry */
+  #send(call: Call, attempt: Attempt, failure: AttemptFailure | undefined): void {
+    if (failure !== undefined) this.#emit({ kind: 'retry', route: this.#settings.name, reason: failure });
     call.tried.push(attempt.lane.address);
     call.pending.add(attempt);
     attempt.lane.send(attempt, call.body, performance.now());
@@ -134,9 +137,9 @@ export class Forwarder {
     const verdict = afterFailure(this.#settings.retry, failed, this.#random, () =>
       this.#budget.withdraw(nowMs),
     );
-    const route = this.#settings.name;
-    if (verdict.kind === 'retry') this.#emit({ kind: 'retry', route, reason: failure });
-    else this.#emit({ kind: 'retryDenied', route, reason: verdict.denied });
+    if (verdict.kind !== 'retry') {
+      this.#emit({ kind: 'retryDenied', route: this.#settings.name, reason: verdict.denied });
+    }
     return verdict;
   }
 

@@ -69,7 +69,9 @@ export class Route implements FrontendOwner {
     this.#forwarder.cut();
   }
 
+  /** Ends at once, cutting whatever is under way. */
   close(): void {
+    this.leave();
     this.#stopping.abort();
     this.#frontend.close();
     this.#upstream.close();

@@ -1,0 +1,373 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Dealer } from 'zeromq';
+import { App, ask } from '../support/ask.ts';
+import { startRoute } from '../support/route.ts';
+import {
+  delay,
+  die,
+  drop,
+  garbage,
+  reply,
+  type Script,
+  ScriptedUpstream,
+  type Step,
+} from '../support/scripted-upstream.ts';
+
+/** Upstreams that end with the test. */
+async function upstreams(
+  t: { after(end: () => void): void },
+  ...scripts: (Step | readonly Step[] | Script)[]
+) {
+  const started = await Promise.all(scripts.map((script) => ScriptedUpstream.start(script)));
+  t.after(() => {
+    for (const upstream of started) upstream.close();
+  });
+  return { all: started, addresses: started.map(({ address }) => address) };
+}
+
+for (const correlate of [false, true]) {
+  const mode = correlate ? 'correlated' : 'as a REQ';
+
+  test(`a plain REQ gets its reply, frames as they were (${mode})`, async (t) => {
+    const { addresses } = await upstreams(t, reply);
+    const { address, count } = await startRoute(t, addresses, { correlate });
+    assert.deepEqual((await ask(address, 'hello')).frames.map(String), ['hello']);
+    assert.deepEqual((await ask(address, 'a', '', 'c')).frames.map(String), ['a', '', 'c']);
+    assert.deepEqual((await ask(address, '')).frames.map(String), ['']);
+    assert.equal(count('settled', 'ok'), 3);
+  });
+
+  test(`a dropped connection is retried elsewhere at once (${mode})`, async (t) => {
+    const { all, addresses } = await upstreams(t, die, die, reply);
+    const { address, count, event } = await startRoute(t, addresses, { correlate });
+    await Promise.all(
+      addresses.map((one) => event((e) => e.kind === 'endpoint' && e.endpoint === one && e.to === 'up')),
+    );
+    for (let i = 0; count('attempt', 'lost') < 2; i++) {
+      const { text, ms } = await ask(address, `q${i}`);
+      assert.equal(text, `q${i}`);
+      assert.ok(ms < 500, `it took ${ms} ms, and the timeout is 2500 ms`);
+    }
+    assert.equal(all[2]?.seen.length, count('settled', 'ok'));
+  });
+
+  test(`a timeout is retried, on an endpoint that the request has not tried (${mode})`, async (t) => {
+    const { all, addresses } = await upstreams(t, drop, drop, reply);
+    const { address, count, event } = await startRoute(t, addresses, {
+      correlate,
+      retry: { timeoutMs: 60, deadlineMs: 2_000 },
+    });
+    await Promise.all(
+      addresses.map((one) => event((e) => e.kind === 'endpoint' && e.endpoint === one && e.to === 'up')),
+    );
+    for (let i = 0; i < 5; i++) assert.equal((await ask(address, `q${i}`)).text, `q${i}`);
+    assert.equal(count('settled', 'ok'), 5);
+    for (const body of new Set(all.flatMap(({ seen }) => seen))) {
+      for (const { seen } of all)
+        assert.ok(seen.filter((one) => one === body).length <= 1, `${body} was repeated`);
+    }
+  });
+
+  test(`a server that is always late still answers every request, and without salvage none (${mode})`, async (t) => {
+    const { addresses } = await upstreams(t, delay(150));
+    const retry = { timeoutMs: 100, deadlineMs: 375 };
+    const salvaging = await startRoute(t, addresses, { correlate, retry });
+    const throwing = await startRoute(t, addresses, { correlate, retry: { ...retry, salvage: false } });
+    for (let i = 0; i < 4; i++) {
+      assert.equal((await ask(salvaging.address, `s${i}`)).text, `s${i}`);
+      const { failure, ms } = await ask(throwing.address, `t${i}`);
+      assert.equal(failure?.code, 'TIMEOUT');
+      assert.equal(failure?.executed, 'maybe');
+      assert.ok(ms < 375 + 100, `it took ${ms} ms`);
+    }
+    assert.equal(salvaging.count('lateReply', 'salvaged'), 4);
+    assert.equal(throwing.count('lateReply', 'salvaged'), 0);
+  });
+
+  test(`a late reply never answers another request (${mode})`, async (t) => {
+    const script: Script = (_body, number) => (number % 2 === 0 ? delay(90) : reply);
+    const { addresses } = await upstreams(t, script);
+    const { address } = await startRoute(t, addresses, {
+      correlate,
+      retry: { timeoutMs: 50, attempts: 1, deadlineMs: 80 },
+    });
+    const app = new App(address);
+    t.after(() => app.close());
+    let failures = 0;
+    for (let i = 0; i < 40; i++) {
+      const { text, failure } = await app.ask(`q${i}`);
+      if (failure) failures++;
+      else assert.equal(text, `q${i}`);
+    }
+    assert.equal(failures, 20);
+  });
+
+  test(`what is no reply fails the attempt as protocol, and the endpoint recovers (${mode})`, async (t) => {
+    const bad = [
+      garbage('no delimiter'),
+      garbage(''),
+      garbage('what', 'is', 'this'),
+      garbage('\0\0\0\0\0\xff', '', 'an id that was never given out'),
+      { do: 'reply', frames: [Buffer.alloc(1_500)] },
+    ] as const;
+    const script: Script = (_body, number) => (number % 2 === 0 ? (bad[number / 2] ?? reply) : reply);
+    const { addresses } = await upstreams(t, script);
+    const { address, count } = await startRoute(t, addresses, { correlate, limits: { messageBytes: 1_000 } });
+    for (let i = 0; i < bad.length; i++) assert.equal((await ask(address, `q${i}`)).text, `q${i}`);
+    assert.equal(count('attempt', 'protocol'), bad.length);
+    assert.equal(count('reset', 'protocol'), bad.length);
+    assert.equal(count('retry', 'protocol'), bad.length);
+  });
+
+  test(`a reply far over the cap costs that attempt and nothing else (${mode})`, async (t) => {
+    const { addresses } = await upstreams(t, [{ do: 'reply', frames: [Buffer.alloc(100_000)] }, reply]);
+    const { address, count } = await startRoute(t, addresses, { correlate, limits: { messageBytes: 1_000 } });
+    assert.equal((await ask(address, 'first')).text, 'first');
+    assert.equal((await ask(address, 'second')).text, 'second');
+    assert.equal(count('settled', 'ok'), 2);
+  });
+
+  test(`no more attempts are in flight at an endpoint than allowed (${mode})`, async (t) => {
+    let inFlight = 0;
+    let most = 0;
+    const script: Script = () => {
+      most = Math.max(most, ++inFlight);
+      setTimeout(() => inFlight--, 15);
+      return delay(20);
+    };
+    const { addresses } = await upstreams(t, script);
+    const { address } = await startRoute(t, addresses, { correlate, limits: { inFlightPerEndpoint: 3 } });
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, i) => ask(address, `q${i}`)));
+    assert.deepEqual(
+      answers.map(({ text }) => text),
+      answers.map((_, i) => `q${i}`),
+    );
+    assert.equal(most, 3);
+  });
+}
+
+test('with correlation many requests share one connection', async (t) => {
+  const { addresses } = await upstreams(t, delay(20));
+  const { address, route } = await startRoute(t, addresses, { correlate: true });
+  await Promise.all(Array.from({ length: 40 }, (_, i) => ask(address, `q${i}`)));
+  assert.equal(route.status().endpoints[0]?.lanes, 1);
+});
+
+test('it works over ipc, on both sides', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lazypirate-'));
+  const upstream = await ScriptedUpstream.start(reply, `ipc://${folder}/up.sock`);
+  t.after(() => upstream.close());
+  const { address } = await startRoute(t, [upstream.address], { listen: `ipc://${folder}/app.sock` });
+  assert.equal(address, `ipc://${folder}/app.sock`);
+  assert.equal((await ask(address, 'hello')).text, 'hello');
+});
+
+test('it works over IPv6, on both sides', async (t) => {
+  const upstream = await ScriptedUpstream.start(reply, 'tcp://127.0.0.1:*');
+  t.after(() => upstream.close());
+  const inner = await startRoute(t, [upstream.address], { listen: 'tcp://[::1]:0' });
+  const outer = await startRoute(t, [inner.address]);
+  assert.match(inner.address, /^tcp:\/\/\[::1\]:\d+$/);
+  assert.equal((await ask(outer.address, 'hello')).text, 'hello');
+});
+
+test('when every attempt fails the app gets one failure reply, by the deadline', async (t) => {
+  const { all, addresses } = await upstreams(t, drop);
+  const { address, count } = await startRoute(t, addresses, {
+    name: 'orders',
+    retry: { timeoutMs: 100, deadlineMs: 400 },
+  });
+  const { frames, failure, ms } = await ask(address, 'hello');
+  assert.equal(frames.length, 1);
+  assert.ok(ms >= 300 && ms < 400 + 100, `it took ${ms} ms`);
+  assert.deepEqual(
+    { ...failure, elapsedMs: 0, message: '' },
+    {
+      status: 504,
+      code: 'TIMEOUT',
+      message: '',
+      route: 'orders',
+      attempts: 3,
+      executed: 'maybe',
+      elapsedMs: 0,
+    },
+  );
+  assert.equal(all[0]?.seen.length, 3);
+  assert.equal(count('attempt', 'timeout'), 3);
+  assert.equal(count('retry', 'timeout'), 2);
+  assert.equal(count('retryDenied', 'policy'), 1);
+});
+
+test('retryOn unsent means at most once', async (t) => {
+  const { all, addresses } = await upstreams(t, drop, die);
+  const { address } = await startRoute(t, addresses, { retry: { timeoutMs: 50, retryOn: ['unsent'] } });
+  const codes = [];
+  for (let i = 0; i < 6; i++) {
+    codes.push((await ask(address, `q${i}`)).failure?.code);
+    await all[1]?.listen();
+  }
+  const seen = all.flatMap((upstream) => upstream.seen);
+  assert.equal(new Set(seen).size, seen.length);
+  assert.ok(
+    codes.every((code) => code === 'LOST' || code === 'TIMEOUT'),
+    String(codes),
+  );
+});
+
+test('with no endpoint up the app is told at once where wait is 0, else after wait', async (t) => {
+  const [free] = (await upstreams(t, reply)).all;
+  free?.close();
+  const impatient = await startRoute(t, [free?.address ?? ''], { retry: { waitMs: 0 } });
+  const patient = await startRoute(t, [free?.address ?? ''], { retry: { waitMs: 200 } });
+  const [now, later] = await Promise.all([ask(impatient.address, 'a'), ask(patient.address, 'b')]);
+  for (const { failure } of [now, later]) {
+    assert.equal(failure?.code, 'NO_ENDPOINTS');
+    assert.equal(failure?.executed, 'no');
+    assert.equal(failure?.attempts, 0);
+  }
+  assert.ok(now.ms < 100, `it took ${now.ms} ms`);
+  assert.ok(later.ms >= 199 && later.ms < 300, `it took ${later.ms} ms`);
+});
+
+test('a request that comes while the only server restarts is answered when it is back', async (t) => {
+  const { all, addresses } = await upstreams(t, reply);
+  const { address, count, event } = await startRoute(t, addresses);
+  assert.equal((await ask(address, 'before')).text, 'before');
+  all[0]?.close();
+  await event((e) => e.kind === 'endpoint' && e.to === 'down');
+  const meanwhile = ask(address, 'meanwhile');
+  await event((e) => e.kind === 'received' && e.bytes === 'meanwhile'.length);
+  await all[0]?.listen();
+  assert.equal((await meanwhile).text, 'meanwhile');
+  assert.equal(count('settled', 'ok'), 2);
+});
+
+test('a reply that is out before its server closes is not lost', async (t) => {
+  const { all, addresses } = await upstreams(t, reply);
+  const { address, count } = await startRoute(t, addresses);
+  const [upstream] = all;
+  assert.ok(upstream);
+  upstream.script = () => {
+    setImmediate(() => upstream.close());
+    return reply;
+  };
+  for (let i = 0; i < 50; i++) {
+    assert.equal((await ask(address, `q${i}`)).text, `q${i}`);
+    await upstream.listen();
+  }
+  assert.equal(count('settled', 'ok'), 50);
+});
+
+test('without budget a request is not sent again, but a late reply is still taken', async (t) => {
+  const { all, addresses } = await upstreams(t, delay(120));
+  const { address, count } = await startRoute(t, addresses, {
+    budget: { ratio: 0, minPerSecond: 0 },
+    retry: { timeoutMs: 60, deadlineMs: 1_000 },
+  });
+  assert.equal((await ask(address, 'hello')).text, 'hello');
+  assert.equal(all[0]?.seen.length, 1);
+  assert.equal(count('retryDenied', 'budget'), 1);
+});
+
+test('one client that waits holds up no other', async (t) => {
+  const { addresses } = await upstreams(t, (body) => (body === 'never' ? drop : reply));
+  const { address, count } = await startRoute(t, addresses);
+  const hanging = new App(address);
+  t.after(() => hanging.close());
+  const never = hanging.ask('never').catch(() => undefined);
+  for (let i = 0; i < 20; i++) assert.equal((await ask(address, `q${i}`)).text, `q${i}`);
+  assert.equal(count('settled'), 20);
+  hanging.close();
+  await never;
+});
+
+test('a DEALER that pipelines has its replies in order, the refused ones included', async (t) => {
+  const { addresses } = await upstreams(t, (body) => delay(body === '0' ? 60 : 0));
+  const { address } = await startRoute(t, addresses, { limits: { queue: 5 } });
+  const dealer = new Dealer({ linger: 0 });
+  t.after(() => dealer.close());
+  dealer.connect(address);
+  for (let i = 0; i < 10; i++) await dealer.send(['', String(i)]);
+  const got: string[] = [];
+  for (let i = 0; i < 10; i++) got.push(String((await dealer.receive())[1]));
+  assert.deepEqual(got.slice(0, 5), ['0', '1', '2', '3', '4']);
+  assert.ok(
+    got.slice(6).every((one) => one.includes('"OVERLOADED"')),
+    got.join('\n'),
+  );
+});
+
+test('a full queue refuses at once, by count and by bytes', async (t) => {
+  const { addresses } = await upstreams(t, drop);
+  const byCount = await startRoute(t, addresses, { limits: { inFlight: 1, queue: 2 } });
+  const byBytes = await startRoute(t, addresses, { limits: { inFlight: 1, queueBytes: 2_000 } });
+  for (const { address, event, route, count } of [byCount, byBytes]) {
+    const body = Buffer.alloc(900);
+    const apps = Array.from({ length: 4 }, () => new App(address));
+    t.after(() => {
+      for (const app of apps) app.close();
+    });
+    const first = apps[0]?.ask(body);
+    await event((e) => e.kind === 'received');
+    const others = apps.slice(1).map((app) => app.ask(body));
+    const { failure, ms } = await Promise.race(others);
+    assert.equal(failure?.code, 'OVERLOADED');
+    assert.equal(failure?.executed, 'no');
+    assert.ok(ms < 500, `it took ${ms} ms`);
+    assert.equal(count('settled', 'overloaded'), 1);
+    assert.ok(route.status().queuedBytes <= 2_000);
+    for (const pending of [first, ...others]) pending?.catch(() => undefined);
+  }
+});
+
+test('a request over the cap gets TOO_LARGE, one of exactly the cap passes', async (t) => {
+  const { all, addresses } = await upstreams(t, reply);
+  const { address } = await startRoute(t, addresses, { limits: { messageBytes: 1_000 } });
+  assert.equal((await ask(address, Buffer.alloc(600), Buffer.alloc(400))).failure, undefined);
+  const { failure } = await ask(address, Buffer.alloc(600), Buffer.alloc(401));
+  assert.equal(failure?.status, 413);
+  assert.equal(failure?.code, 'TOO_LARGE');
+  assert.equal(all[0]?.seen.length, 1);
+});
+
+test('failure replies come in the format that was asked for', async (t) => {
+  const [gone] = (await upstreams(t, reply)).all;
+  gone?.close();
+  const endpoints = [gone?.address ?? ''];
+  const retry = { waitMs: 0 };
+  const multipart = await startRoute(t, endpoints, { retry, failureReply: { format: 'multipart' } });
+  const body = Buffer.from('ERR 503');
+  const fixed = await startRoute(t, endpoints, { retry, failureReply: { format: 'static', body } });
+  const silent = await startRoute(t, endpoints, { retry, failureReply: { format: 'silent' } });
+
+  const { frames } = await ask(multipart.address, 'a');
+  assert.deepEqual(frames.slice(0, 2).map(String), ['LAZYPIRATE', '503']);
+  assert.match(String(frames[2]), /"code":"NO_ENDPOINTS"/);
+  assert.deepEqual((await ask(fixed.address, 'b')).frames, [body]);
+
+  const app = new App(silent.address);
+  const answer = app.ask('c').then(
+    () => 'answered',
+    () => 'silence',
+  );
+  await silent.event((e) => e.kind === 'settled' && e.outcome === 'no_endpoints');
+  app.close();
+  assert.equal(await answer, 'silence');
+});
+
+test('an app that leaves before its reply is counted, and nothing is left behind', async (t) => {
+  const { addresses } = await upstreams(t, delay(50));
+  const { address, event, route } = await startRoute(t, addresses);
+  const app = new App(address);
+  const answer = app.ask('hello').catch(() => undefined);
+  await event((e) => e.kind === 'received');
+  app.close();
+  await answer;
+  await event((e) => e.kind === 'settled' && e.outcome === 'client_gone');
+  const { queued, inFlight } = route.status();
+  assert.deepEqual([queued, inFlight], [0, 0]);
+});

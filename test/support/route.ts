@@ -1,0 +1,100 @@
+import type { TestContext } from 'node:test';
+import { StaticDiscovery } from '../../src/discovery/static.ts';
+import type { ProxyEvent } from '../../src/proxy/events.ts';
+import { Route } from '../../src/proxy/route.ts';
+import type { Limits, RetryPolicy, RouteSettings } from '../../src/proxy/settings.ts';
+
+export interface RouteOptions extends Partial<Omit<RouteSettings, 'retry' | 'limits'>> {
+  retry?: Partial<RetryPolicy>;
+  limits?: Partial<Limits>;
+}
+
+/** A route of the real data path in this process, between real sockets, and everything that it told. */
+export interface RunningRoute {
+  /** Where apps connect to. */
+  address: string;
+  route: Route;
+  events: ProxyEvent[];
+  /** How many events of a kind there were, by what came of them: `count('attempt', 'ok')`. */
+  count(kind: ProxyEvent['kind'], what?: string): number;
+  /** Resolves with the first event, past or to come, that satisfies the predicate. */
+  event(predicate: (event: ProxyEvent) => boolean): Promise<ProxyEvent>;
+}
+
+/** Starts a route with the defaults of the configuration, and closes it when the test ends. */
+export async function startRoute(
+  t: TestContext,
+  endpoints: readonly string[],
+  options: RouteOptions = {},
+): Promise<RunningRoute> {
+  const events: ProxyEvent[] = [];
+  const watchers = new Set<(event: ProxyEvent) => void>();
+  const route = new Route(settingsOf(options), new StaticDiscovery(endpoints), (event) => {
+    events.push(event);
+    for (const watcher of watchers) watcher(event);
+  });
+  await route.bind();
+  const running = route.run();
+  t.after(async () => {
+    route.close();
+    await running;
+  });
+  return {
+    address: route.status().listening ?? '',
+    route,
+    events,
+    count: (kind, what) => events.filter((one) => one.kind === kind && isAbout(one, what)).length,
+    event: (predicate) =>
+      new Promise((resolve) => {
+        const past = events.find(predicate);
+        if (past !== undefined) return resolve(past);
+        const watcher = (event: ProxyEvent) => {
+          if (!predicate(event)) return;
+          watchers.delete(watcher);
+          resolve(event);
+        };
+        watchers.add(watcher);
+      }),
+  };
+}
+
+function isAbout(event: ProxyEvent, what: string | undefined): boolean {
+  if (what === undefined) return true;
+  const { result, reason, fate, outcome, to } = event as Record<string, unknown> & ProxyEvent;
+  return [result, reason, fate, outcome, to].includes(what);
+}
+
+export function settingsOf({ retry, limits, ...rest }: RouteOptions): RouteSettings {
+  const correlate = rest.correlate ?? false;
+  const timeoutMs = retry?.timeoutMs ?? 2_500;
+  const attempts = retry?.attempts ?? 3;
+  const deadlineMs = retry?.deadlineMs ?? attempts * timeoutMs + 75;
+  return {
+    name: 'test',
+    listen: 'tcp://127.0.0.1:0',
+    budget: { ratio: 0.2, minPerSecond: 10 },
+    heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
+    failureReply: { format: 'json' },
+    ...rest,
+    correlate,
+    retry: {
+      timeoutMs,
+      attempts,
+      deadlineMs,
+      waitMs: deadlineMs,
+      retryOn: ['unsent', 'lost', 'timeout'],
+      salvage: true,
+      backoff: { baseMs: 25, maxMs: 1_000 },
+      ...retry,
+    },
+    limits: {
+      inFlight: 256,
+      inFlightPerEndpoint: correlate ? 64 : 8,
+      inFlightPerClient: 1,
+      queue: 1024,
+      queueBytes: 64 * 1024 * 1024,
+      messageBytes: 16 * 1024 * 1024,
+      ...limits,
+    },
+  };
+}
