@@ -4,10 +4,14 @@ import type { Readable, Writable } from 'node:stream';
 export interface Terminal {
   env: Readonly<Record<string, string | undefined>>;
   stdin: Readable;
-  stdout: Writable;
+  stdout: Writable & { isTTY?: boolean; columns?: number };
   stderr: Writable;
-  /** Aborted by the first SIGINT or SIGTERM for every command but `run`, which drains instead. */
+  /** Aborted by the first SIGINT or SIGTERM, whose name is the reason; a second one ends the process at once. */
   interrupted: AbortSignal;
+  /** Version of Node. */
+  node: string;
+  /** How another lazypirate is started: the program and its first arguments. */
+  self: readonly [program: string, ...args: string[]];
 }
 
 /** One word of the command line: `lazypirate NAME ARGS`. */

@@ -1,0 +1,25 @@
+import { CONFIG_FLAGS_HELP, parseConfigFlags } from '../config/flags.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Command } from './command.ts';
+
+const help = `Usage: lazypirate check [OPTIONS]
+
+Checks the configuration that \`run\` with the same options would have, and tells every problem at once.
+
+${CONFIG_FLAGS_HELP}
+Exit code 0 if it is valid, 2 if not.
+`;
+
+export const check: Command = {
+  name: 'check',
+  summary: 'check a configuration, telling every problem at once',
+  help,
+  async run(args, { env, stdout }) {
+    const { routes } = loadConfig({ env, flags: parseConfigFlags(args) });
+    stdout.write(`valid: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}\n`);
+    for (const { name, listen, upstream } of routes) {
+      stdout.write(`  ${name}: ${listen} -> ${upstream.endpoints.join(', ')}\n`);
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,87 @@
+import { buffer } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import { loadConfig } from '../config/load.ts';
+import { ConfigError, messageOf } from '../errors.ts';
+import { sizeOf } from '../proxy/envelope.ts';
+import { Forwarder, type Result } from '../proxy/forwarder.ts';
+import { Load } from '../proxy/load.ts';
+import { Upstream } from '../proxy/upstream.ts';
+import type { Command, Terminal } from './command.ts';
+
+const help = `Usage: lazypirate send ENDPOINT [BODY...] [--timeout D] [--attempts N]
+
+Sends one request with the Lazy Pirate pattern and prints the reply.
+
+  ENDPOINT      tcp://IP:PORT or ipc:///PATH of a REP, a ROUTER or a sidecar
+  BODY...       the frames of the request, one each; without any, standard input is the only frame
+  --timeout D   how long an attempt is waited for (2500ms)
+  --attempts N  sends in total (3)
+
+The reply goes to standard output, one line a frame; the time it took to standard error.
+Exit code 0 with a reply, 1 without one, or if it is a sidecar's failure reply; 2 for wrong arguments.
+`;
+
+export const send: Command = {
+  name: 'send',
+  summary: 'send one request from the terminal',
+  help,
+  async run(args, terminal) {
+    const { endpoint, body, timeout, attempts } = await argumentsOf(args, terminal);
+    const flags = { upstream: endpoint, ...(timeout && { timeout }), ...(attempts && { attempts }) };
+    const [settings] = loadConfig({ env: {}, flags }).routes;
+    if (settings === undefined) throw new ConfigError(['no endpoint']);
+
+    const load = new Load(settings.limits);
+    const upstream = new Upstream(settings, load, () => undefined);
+    const forwarder = new Forwarder(settings, upstream, load, () => undefined);
+    const place = load.enter(sizeOf(body));
+    if (place === undefined)
+      throw new ConfigError([`the request is larger than ${settings.limits.queueBytes} bytes`]);
+    upstream.update([endpoint]);
+    const interrupt = () => forwarder.cut();
+    terminal.interrupted.addEventListener('abort', interrupt);
+    try {
+      const sentMs = performance.now();
+      const result = await forwarder.forward(body, place, sentMs);
+      return report(result, performance.now() - sentMs, terminal);
+    } finally {
+      terminal.interrupted.removeEventListener('abort', interrupt);
+      upstream.close();
+    }
+  },
+};
+
+async function argumentsOf(args: string[], { stdin }: Terminal) {
+  const options = { timeout: { type: 'string' }, attempts: { type: 'string' } } as const;
+  try {
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+    const [endpoint, ...frames] = positionals;
+    if (endpoint === undefined) throw new Error('send needs an endpoint, such as tcp://127.0.0.1:5555');
+    const body = frames.length > 0 ? frames.map((frame) => Buffer.from(frame)) : [await buffer(stdin)];
+    return { endpoint, body, ...values };
+  } catch (error) {
+    throw new ConfigError([messageOf(error)], { cause: error });
+  }
+}
+
+function report(result: Result, elapsedMs: number, { stdout, stderr }: Terminal): number {
+  const { attempts } = result;
+  const cost = `${elapsedMs.toFixed(1)} ms, ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
+  if (result.kind === 'failure') {
+    stderr.write(`${result.code}: ${result.message} (${cost})\n`);
+    return 1;
+  }
+  for (const frame of result.body) {
+    stdout.write(frame);
+    stdout.write('\n');
+  }
+  stderr.write(`${cost}\n`);
+  return isFailureReply(result.body) ? 1 : 0;
+}
+
+/** Whether a sidecar says, in the way it does by default, that it has no reply. */
+function isFailureReply([first, ...others]: readonly Buffer[]): boolean {
+  return (
+    others.length === 0 && first !== undefined && first.toString().startsWith('{"lazypirate":{"status":')
+  );
+}

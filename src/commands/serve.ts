@@ -1,0 +1,112 @@
+import { setTimeout } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Router } from 'zeromq';
+import { parseDuration } from '../config/units.ts';
+import { ConfigError, messageOf, StartError } from '../errors.ts';
+import { context } from '../proxy/context.ts';
+import { split } from '../proxy/envelope.ts';
+import type { Command } from './command.ts';
+
+const help = `Usage: lazypirate serve ENDPOINT [--delay D] [--drop RATIO] [--exit-after N]
+
+An upstream to try things with: answers each request with its own body. To its clients it is a REP, but it serves them all
+at once, and one that has left holds up nobody.
+
+  ENDPOINT        where to listen: tcp://127.0.0.1:7000, port 0 for any, or ipc:///PATH
+  --delay D       how long after its arrival a request is answered (0)
+  --drop RATIO    share of the requests that is never answered, 0 to 1 (0)
+  --exit-after N  leave with exit code 0 after so many replies
+`;
+
+/** How long replies that are on their way out may take at the end. */
+const LINGER_MS = 1_000;
+
+interface Behaviour {
+  endpoint: string;
+  delayMs: number;
+  drop: number;
+  exitAfter: number;
+}
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'run an echo upstream to try things with',
+  help,
+  async run(args, { stdout, interrupted }) {
+    const behaviour = behaviourOf(args);
+    const socket = await listen(behaviour.endpoint);
+    const stop = () => socket.close();
+    interrupted.addEventListener('abort', stop);
+    stdout.write(`serving ${socket.lastEndpoint}\n`);
+    const answered = await answerAll(socket, behaviour);
+    interrupted.removeEventListener('abort', stop);
+    stdout.write(`answered ${answered} ${answered === 1 ? 'request' : 'requests'}\n`);
+    return 0;
+  },
+};
+
+function behaviourOf(args: string[]): Behaviour {
+  const text = { type: 'string' } as const;
+  const options = { delay: text, drop: text, 'exit-after': text };
+  try {
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+    const [endpoint, ...others] = positionals;
+    if (endpoint === undefined) throw new Error('serve needs an endpoint, such as tcp://127.0.0.1:7000');
+    if (others.length > 0) throw new Error(`serve takes one endpoint, and ${others[0]} is another`);
+    return {
+      endpoint,
+      delayMs: parseDuration(values.delay ?? 0),
+      drop: numberOf(
+        '--drop',
+        values.drop ?? '0',
+        (share) => share >= 0 && share <= 1,
+        'a number from 0 to 1',
+      ),
+      exitAfter: numberOf(
+        '--exit-after',
+        values['exit-after'] ?? 'Infinity',
+        (count) => count >= 1 && (Number.isInteger(count) || count === Number.POSITIVE_INFINITY),
+        'a whole number from 1 on',
+      ),
+    };
+  } catch (error) {
+    throw new ConfigError([messageOf(error)], { cause: error });
+  }
+}
+
+function numberOf(flag: string, text: string, isRight: (value: number) => boolean, what: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (isRight(value)) return value;
+  throw new Error(`${flag} must be ${what}, and ${text} is not`);
+}
+
+async function listen(endpoint: string): Promise<Router> {
+  const socket = new Router({ context, linger: LINGER_MS, sendTimeout: 0, ipv6: endpoint.includes('[') });
+  try {
+    await socket.bind(endpoint);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw new StartError(`cannot listen on ${endpoint}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Until the socket is closed, or enough are answered; returns how many were. */
+async function answerAll(socket: Router, { delayMs, drop, exitAfter }: Behaviour): Promise<number> {
+  let answered = 0;
+  const answer = async (frames: Buffer[]) => {
+    if (delayMs > 0) await setTimeout(delayMs, undefined, { ref: false });
+    // A client that has left is no reason to stop: without `mandatory` its reply is thrown away.
+    await socket.send(frames);
+    if (++answered >= exitAfter) socket.close();
+  };
+  try {
+    while (!socket.closed) {
+      const frames = await socket.receive();
+      if (split(frames, 1) >= 0 && Math.random() >= drop) answer(frames).catch(() => undefined);
+    }
+  } catch (error) {
+    if (!socket.closed) throw error;
+  }
+  return answered;
+}

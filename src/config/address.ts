@@ -1,0 +1,106 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
+/** `sun_path` of unix(7) holds 108 bytes, one of them the NUL. */
+const IPC_PATH_BYTES = 107;
+const WILDCARDS = ['*', '0.0.0.0', '[::]'];
+
+/**
+ * Checks an address that an upstream is reached at, more strictly than libzmq does, which takes port 99999 and then never
+ * connects, and resolves a name anew, on its I/O thread, for each connection, using only the first address.
+ *
+ * @returns the address in its one spelling
+ * @throws {Error} that says what would be right
+ */
+export function parseEndpoint(text: string): string {
+  return parse(text, (host, port) => {
+    if (WILDCARDS.includes(host)) throw new Error(`${text}: ${host} is no address that one can connect to`);
+    if (port === 0) throw new Error(`${text}: the port must be from 1 to 65535`);
+  });
+}
+
+/**
+ * Checks an address to listen on.
+ *
+ * @returns the address in its one spelling
+ * @throws {Error} that says what would be right
+ */
+export function parseListen(text: string): string {
+  return parse(text, () => undefined);
+}
+
+/** Whether only this machine (or, with ipc, only this file system) can reach it. Of an address that was parsed. */
+export function isLocal(address: string): boolean {
+  return /^(ipc:|tcp:\/\/127\.|tcp:\/\/\[::1\])/.test(address);
+}
+
+/** Whether an upstream at this address would be the listener itself. Of addresses that were parsed. */
+export function isSame(endpoint: string, listen: string): boolean {
+  if (endpoint === listen) return true;
+  const [one, other] = [hostAndPort(endpoint), hostAndPort(listen)];
+  return one?.port === other?.port && WILDCARDS.includes(other?.host ?? '') && isLocal(endpoint);
+}
+
+/** Whether two routes could not both listen. Of addresses that were parsed. */
+export function isTaken(listen: string, by: string): boolean {
+  return listen === by && hostAndPort(listen)?.port !== 0;
+}
+
+/**
+ * Reads `host:port`, with an IP address for a host.
+ *
+ * @throws {Error} that says what would be right
+ */
+export function parseHostPort(text: string): { host: string; port: number } {
+  const found = hostAndPort(`tcp://${text}`);
+  if (found === undefined)
+    throw new Error(`${JSON.stringify(text)} is no address: write 0.0.0.0:9555 or [::]:9555`);
+  checkPort(text, found.port);
+  const host = checkHost(text, found.host);
+  return { host: host === '*' ? '0.0.0.0' : host.replace(/^\[|\]$/g, ''), port: found.port };
+}
+
+function parse(text: string, check: (host: string, port: number) => void): string {
+  if (text.startsWith('ipc://')) return checkIpc(text);
+  if (!text.startsWith('tcp://')) {
+    throw new Error(
+      `${JSON.stringify(text)} is no address: write tcp://10.1.2.3:7000 or ipc:///run/some.sock`,
+    );
+  }
+  const found = hostAndPort(text);
+  if (found === undefined) throw new Error(`${text}: write tcp://IP:PORT, an IPv6 address in brackets`);
+  checkPort(text, found.port);
+  const host = checkHost(text, found.host);
+  check(host, found.port);
+  return `tcp://${host}:${found.port}`;
+}
+
+function checkIpc(text: string): string {
+  const path = text.slice('ipc://'.length);
+  if (!/^(\/|@)./.test(path)) {
+    throw new Error(
+      `${text}: write an absolute path, ipc:///run/some.sock, or an abstract name, ipc://@some`,
+    );
+  }
+  if (Buffer.byteLength(path) > IPC_PATH_BYTES || path.includes('\0')) {
+    throw new Error(`ipc path of ${Buffer.byteLength(path)} bytes: ${IPC_PATH_BYTES} are possible`);
+  }
+  return text;
+}
+
+function hostAndPort(address: string): { host: string; port: number } | undefined {
+  const [, host, port] = /^tcp:\/\/(\[[^\]]*\]|[^:/[\]\s]+):(\d{1,6})$/.exec(address) ?? [];
+  return host === undefined || port === undefined ? undefined : { host, port: Number(port) };
+}
+
+function checkPort(text: string, port: number): void {
+  if (port > 65535) throw new Error(`${text}: the port must be at most 65535`);
+}
+
+function checkHost(text: string, host: string): string {
+  if (host === 'localhost') return '127.0.0.1';
+  if (host === '*' || isIPv4(host)) return host;
+  if (host.startsWith('[') && isIPv6(host.slice(1, -1))) return host.toLowerCase();
+  throw new Error(
+    `${text}: ${host} is no IP address; names are not looked up here (upstream.dns will do that)`,
+  );
+}

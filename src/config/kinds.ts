@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { messageOf } from '../errors.ts';
+import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
+
+/* The kinds of values that the schema is made of. Each brings its own words for what it refuses. */
+
+const HOUR = 3_600_000;
+export const DAY = 24 * HOUR;
+export const MiB = 1024 ** 2;
+
+/** Reads a text (or number), with the parser's own words where it refuses. */
+export function read<T>(parse: (input: string) => T, title: string, description: string) {
+  return z
+    .string({ error: `must be ${title}` })
+    .transform((input, context) => attempt(() => parse(input), context))
+    .meta({ title, description });
+}
+
+function attempt<T>(parse: () => T, context: z.RefinementCtx): T {
+  try {
+    return parse();
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error) });
+    return z.NEVER;
+  }
+}
+
+function bounded(
+  parse: (input: string | number) => number,
+  format: (value: number) => string,
+  [least, most]: readonly [number, number],
+  title: string,
+  description: string,
+) {
+  return z
+    .union([z.string(), z.number()], {
+      error: `must be a ${title}, from ${format(least)} to ${format(most)}`,
+    })
+    .transform((input, context) =>
+      attempt(() => {
+        const value = parse(input);
+        if (value >= least && value <= most) return value;
+        throw new Error(`must be from ${format(least)} to ${format(most)}, and ${input} is not`);
+      }, context),
+    )
+    .meta({ title, description });
+}
+
+export function duration(description: string, least = 1, most = HOUR) {
+  return bounded(parseDuration, formatDuration, [least, most], 'duration', description);
+}
+
+export function size(description: string, least: number, most: number) {
+  return bounded(parseSize, formatSize, [least, most], 'size', description);
+}
+
+export function whole(description: string, most: number, least = 1) {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error }).meta({ title: 'number', description });
+}
+
+export function share(description: string, most: number) {
+  const error = `must be a number from 0 to ${most}`;
+  return z.number({ error }).min(0, { error }).max(most, { error }).meta({ title: 'number', description });
+}
+
+export function flag(description: string) {
+  return z.boolean({ error: 'must be true or false' }).meta({ title: 'true or false', description });
+}
+
+export function oneOf<const T extends readonly [string, ...string[]]>(values: T, description: string) {
+  return z
+    .enum(values, { error: `must be one of ${values.join(', ')}` })
+    .meta({ title: values.join(', '), description });
+}
+
+/** A key whose feature is still to come: refused, so that nobody believes it is in force. */
+export function unsupported(description: string) {
+  return z
+    .unknown()
+    .refine((value) => value === undefined, { error: 'is not supported yet' })
+    .optional()
+    .meta({ title: 'not supported yet', description });
+}
+
+/** Rules between keys are checked also where single keys are wrong, so that every problem is told at once. */
+export function rule(error: string, ...path: string[]) {
+  return {
+    error,
+    path,
+    when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null,
+  };
+}

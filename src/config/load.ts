@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs';
+import { ConfigError, messageOf } from '../errors.ts';
+import type { FailureFormat } from '../proxy/failure.ts';
+import type { Config, RouteConfig } from './config.ts';
+import { type ConfigFlags, OVERRIDES } from './flags.ts';
+import { problemsOf } from './problems.ts';
+import { type Parsed, schema } from './schema.ts';
+import { type Source, sourceOf } from './source.ts';
+
+export interface ConfigSources {
+  env: Readonly<Record<string, string | undefined>>;
+  flags: ConfigFlags;
+  /** YAML in place of the file that `flags` or `env` names. */
+  text?: string;
+}
+
+/**
+ * Reads, checks and completes the configuration. Precedence: flag, environment, file, default.
+ *
+ * @throws {ConfigError} with every problem, one a line: `FILE:LINE:COLUMN: PATH: what is wrong`
+ */
+export function loadConfig(sources: ConfigSources): Config {
+  const source = readSource(sources);
+  const problems = override(source, sources);
+  const result = schema.safeParse(source.value);
+  if (!result.success) problems.push(...problemsOf(result.error.issues, source));
+  if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
+  if (result.data === undefined) throw new ConfigError(['no configuration']);
+  return complete(result.data);
+}
+
+function readSource({ env, flags, text }: ConfigSources): Source {
+  const file = flags.config ?? (env['LAZYPIRATE_CONFIG'] || undefined);
+  if (text !== undefined) return sourceOf(text, file ?? 'config');
+  if (file === undefined) {
+    return {
+      value: { routes: [{ name: 'default', listen: 'tcp://127.0.0.1:5555' }] },
+      place: () => undefined,
+    };
+  }
+  try {
+    return sourceOf(readFileSync(file, 'utf8'), file);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError([`${file}: cannot be read: ${messageOf(error)}`], { cause: error });
+  }
+}
+
+/** Puts flags and variables over the file's values, and lets the source tell that they came from there. */
+function override(source: Source, { env, flags, text }: ConfigSources): string[] {
+  const problems: string[] = [];
+  for (const { flag, variable, key, path } of OVERRIDES) {
+    const given = flags[key] ?? (env[variable] || undefined);
+    if (given === undefined) continue;
+    const name = flags[key] === undefined ? variable : `--${flag}`;
+    const routes = isObject(source.value) ? source.value['routes'] : undefined;
+    if (path[0] === 'routes' && Array.isArray(routes) && routes.length > 1) {
+      problems.push(`${name}: sets the only route, and the file has ${routes.length}: set it in the file`);
+      continue;
+    }
+    set(source, path, overrideValue(key, given));
+    const before = source.place;
+    source.place = (at) => (path.every((part, index) => at[index] === part) ? name : before(at));
+  }
+  const hasFile = text !== undefined || flags.config !== undefined || !!env['LAZYPIRATE_CONFIG'];
+  if (!hasFile && flags.upstream === undefined && !env['LAZYPIRATE_UPSTREAM']) {
+    throw new ConfigError([
+      ...problems,
+      'no upstream: name a file with --config or LAZYPIRATE_CONFIG, or addresses with --upstream or LAZYPIRATE_UPSTREAM',
+    ]);
+  }
+  return problems;
+}
+
+function overrideValue(key: keyof ConfigFlags, given: string): unknown {
+  if (key === 'attempts') return /^\d+$/.test(given) ? Number(given) : given;
+  if (key !== 'upstream') return given;
+  const [, service, port] = /^service\/([^:]+):(.+)$/.exec(given) ?? [];
+  if (service !== undefined) return { kubernetes: { service, port } };
+  return { endpoints: given.split(',').map((one) => one.trim()) };
+}
+
+/** Sets a value, making the objects above it where there are none. What is of another kind is left for the schema to refuse. */
+function set(source: Source, path: readonly (string | number)[], value: unknown): void {
+  if (source.value === null || source.value === undefined) source.value = {};
+  let at = source.value;
+  path.slice(0, -1).forEach((part, index) => {
+    if (!isObject(at)) return;
+    at[part] ??= typeof path[index + 1] === 'number' ? [] : {};
+    at = at[part];
+  });
+  const last = path.at(-1);
+  if (isObject(at) && last !== undefined) at[last] = value;
+}
+
+function isObject(value: unknown): value is Record<string | number, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function complete({ admin, log, drain, routes }: Parsed): Config {
+  return {
+    admin: { ...admin.listen, readiness: admin.readiness },
+    log,
+    drain: { timeoutMs: drain.timeout, quietMs: drain.quiet },
+    routes: routes.map(completeRoute),
+  };
+}
+
+function completeRoute(route: Parsed['routes'][number]): RouteConfig {
+  const { name, listen, correlate, timeout, attempts, retryOn, salvage, backoff, heartbeat, limits } = route;
+  const deadlineMs = route.deadline ?? attempts * timeout + longestBackoffs(attempts, backoff);
+  return {
+    name,
+    listen,
+    correlate,
+    retry: {
+      timeoutMs: timeout,
+      attempts,
+      deadlineMs,
+      waitMs: route.wait ?? deadlineMs,
+      retryOn,
+      salvage,
+      backoff: { baseMs: backoff.base, maxMs: backoff.max },
+    },
+    budget: route.budget,
+    limits: { ...limits, inFlightPerEndpoint: limits.inFlightPerEndpoint ?? (correlate ? 64 : 8) },
+    heartbeat: { intervalMs: heartbeat.interval, timeoutMs: heartbeat.timeout },
+    failureReply: failureFormat(route.failureReply),
+    upstream: { kind: 'static', endpoints: route.upstream.endpoints ?? [] },
+  };
+}
+
+function longestBackoffs(attempts: number, { base, max }: { base: number; max: number }): number {
+  return Array.from({ length: attempts - 1 }, (_, retry) => Math.min(max, base * 2 ** retry)).reduce(
+    (sum, ms) => sum + ms,
+    0,
+  );
+}
+
+function failureFormat(given: Parsed['routes'][number]['failureReply']): FailureFormat {
+  if (given.format !== 'static') return given;
+  const { text, base64 } = given;
+  return {
+    format: 'static',
+    body: text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text),
+  };
+}

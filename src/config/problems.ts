@@ -1,0 +1,76 @@
+import type { z } from 'zod';
+import { jsonSchema } from './schema.ts';
+import type { Path, Source } from './source.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** What zod has found, one line each: where, which key, what is wrong. */
+export function problemsOf(issues: readonly Issue[], source: Source): string[] {
+  const lines = issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys') return [line(source, issue.path, wordsOf(issue, source.value))];
+    return issue.keys.map((key) => line(source, [...issue.path, key], unknownKey(issue.path, key)));
+  });
+  // In the order of the file.
+  return lines.sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
+}
+
+function line(source: Source, path: Path, words: string): string {
+  const place = source.place(path);
+  return [...(place ? [place] : []), ...(path.length > 0 ? [pathText(path)] : []), words].join(': ');
+}
+
+/** `routes[0].limits.queue` */
+function pathText(path: Path): string {
+  return path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .replace(/^\./, '');
+}
+
+function wordsOf(issue: Issue, value: unknown): string {
+  if (valueAt(value, issue.path) === undefined && issue.code !== 'custom') return 'is missing';
+  if (issue.code !== 'invalid_type') return issue.message;
+  return issue.expected === 'object' ? 'must be an object with keys of its own' : issue.message;
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (at, part) =>
+      typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[part] : undefined,
+    value,
+  );
+}
+
+function unknownKey(path: Path, key: string): string {
+  const near = keysAt(path).find((known) => distance(known.toLowerCase(), key.toLowerCase()) <= 2);
+  return near === undefined
+    ? 'is no key that is known here'
+    : `is no key that is known here; did you mean ${near}?`;
+}
+
+interface SchemaNode {
+  properties?: Record<string, SchemaNode>;
+  items?: SchemaNode;
+  oneOf?: SchemaNode[];
+}
+
+/** The keys that the schema knows at a path. */
+function keysAt(path: Path): string[] {
+  let node: SchemaNode | undefined = jsonSchema() as SchemaNode;
+  for (const part of path) node = typeof part === 'number' ? node?.items : node?.properties?.[String(part)];
+  return [node ?? {}, ...(node?.oneOf ?? [])].flatMap(({ properties }) => Object.keys(properties ?? {}));
+}
+
+/** Levenshtein's: the least number of letters to insert, drop or change. */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const change = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}

@@ -1,0 +1,254 @@
+import { z } from 'zod';
+import { isLocal, isSame, isTaken, parseEndpoint, parseHostPort, parseListen } from './address.ts';
+import { DAY, duration, flag, MiB, oneOf, read, rule, share, size, unsupported, whole } from './kinds.ts';
+
+/*
+ * The configuration as people write it. What is generated from here: schema.json, REFERENCE.md. A default stands here as one
+ * would write it; those that depend on other keys are filled in by load.ts.
+ */
+
+const endpoints = z
+  .array(read(parseEndpoint, 'an address', 'Address of an endpoint: tcp://IP:PORT or ipc:///PATH'), {
+    error: 'must be a list of addresses',
+  })
+  .min(1, { error: 'must name at least one address' })
+  .refine((all) => new Set(all).size === all.length, { error: 'names an address twice' })
+  .meta({
+    title: 'list of addresses',
+    description: 'Addresses of the endpoints: `tcp://IP:PORT` or `ipc:///PATH`.',
+  });
+
+const upstream = z
+  .strictObject({
+    endpoints: endpoints.optional(),
+    kubernetes: unsupported(
+      'Endpoints found by the Kubernetes API: EndpointSlices of a service, or pods by label.',
+    ),
+    dns: unsupported('Endpoints found by the addresses of a DNS name.'),
+  })
+  .refine(
+    (sources) => Object.values(sources).filter((source) => source !== undefined).length === 1,
+    rule('must have exactly one of endpoints, kubernetes, dns'),
+  )
+  .meta({ title: 'object', description: 'Where the endpoints come from: exactly one of the keys below.' });
+
+const limits = z
+  .strictObject({
+    inFlight: whole('Requests of the route that have been sent and are not settled.', 100_000).prefault(256),
+    inFlightPerEndpoint: whole(
+      'Attempts that one endpoint has not answered. Without `correlate` each has a connection of its own. Default 8, with `correlate` 64.',
+      10_000,
+    ).optional(),
+    inFlightPerClient: whole(
+      'Requests of one client that are forwarded at once. Above 1 its replies may change order: for a DEALER that correlates by itself.',
+      10_000,
+    ).prefault(1),
+    queue: whole('Requests that wait to be sent; one more is refused with `OVERLOADED`.', 1_000_000).prefault(
+      1024,
+    ),
+    queueBytes: size('Bytes of the requests that wait.', 1, 1024 * 1024 * MiB).prefault('64MiB'),
+    messageBytes: size('Bytes of the body frames of one request or reply.', 1, 1024 * MiB).prefault('16MiB'),
+  })
+  .refine(
+    ({ queueBytes, messageBytes }) => !(queueBytes < messageBytes),
+    rule('must be at least messageBytes, or the largest request could never wait', 'queueBytes'),
+  )
+  .prefault({})
+  .meta({ title: 'object', description: 'Caps that bound memory and load.' });
+
+const failureReply = z
+  .discriminatedUnion(
+    'format',
+    [
+      z.strictObject({ format: z.literal('json') }),
+      z.strictObject({ format: z.literal('multipart') }),
+      z.strictObject({ format: z.literal('silent') }),
+      z
+        .strictObject({
+          format: z.literal('static'),
+          text: z.string({ error: 'must be a text' }).optional(),
+          base64: z.base64({ error: 'must be base64' }).optional(),
+        })
+        .refine(
+          ({ text, base64 }) => (text === undefined) !== (base64 === undefined),
+          rule('must have exactly one of text, base64 beside format: static'),
+        ),
+    ],
+    { error: 'must have a format: json, multipart, static or silent' },
+  )
+  .prefault({ format: 'json' })
+  .meta({
+    title: 'object',
+    description:
+      'What the app gets where no reply is to be had. `format: json` is one frame of JSON; `multipart` is `LAZYPIRATE`, the status, that JSON; `static` is the bytes given as `text` or `base64`; `silent` is nothing.',
+  });
+
+const route = z
+  .strictObject({
+    name: z
+      .string({ error: 'must be a name' })
+      .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, {
+        error: 'must be of lower-case letters, digits and inner hyphens, 63 characters at most',
+      })
+      .meta({ title: 'text', description: 'Name of the route in metrics, logs and failure replies.' }),
+    listen: read(
+      parseListen,
+      'an address',
+      'Where the app connects to: `tcp://127.0.0.1:5555` or `ipc:///run/lazypirate/orders.sock`.',
+    ),
+    allowNonLoopback: flag(
+      'Lets `listen` be an address that other machines can reach, without authentication.',
+    ).prefault(false),
+    upstream,
+    correlate: flag(
+      'Sends an id above the delimiter, so that one connection carries many attempts. Needs servers that echo the whole envelope, as REP does.',
+    ).prefault(false),
+    timeout: duration('How long one attempt is waited for.').prefault('2500ms'),
+    attempts: whole('Sends in total, the first one included.', 100).prefault(3),
+    deadline: duration(
+      'For the whole request, all waiting included. Default: attempts x timeout, and the longest backoffs between them.',
+      1,
+      DAY,
+    ).optional(),
+    wait: duration(
+      'Most a request waits for a usable endpoint; 0 fails at once. Default: the deadline.',
+      0,
+      DAY,
+    ).optional(),
+    retryOn: z
+      .array(oneOf(['unsent', 'lost', 'timeout'], 'A failure.'), {
+        error: 'must be a list of unsent, lost, timeout',
+      })
+      .refine((all) => new Set(all).size === all.length, { error: 'names a failure twice' })
+      .prefault(['unsent', 'lost', 'timeout'])
+      .meta({
+        title: 'list of unsent, lost, timeout',
+        description:
+          'Failures after which a request is sent again. `unsent`: never handed to a live connection; `lost`: the connection dropped, or the reply broke the protocol. `[unsent]` is at-most-once delivery.',
+      }),
+    salvage: flag('Whether a reply that comes after its timeout still answers its own request.').prefault(
+      true,
+    ),
+    hedge: z.literal('off', { error: 'is not supported yet; off is the only value' }).prefault('off').meta({
+      title: 'off',
+      description: 'Not supported yet: another attempt before the timeout of the first.',
+    }),
+    backoff: z
+      .strictObject({
+        base: duration('The longest wait before the first retry; it doubles with each.', 0).prefault('25ms'),
+        max: duration('The longest wait before any retry.', 0).prefault('1s'),
+      })
+      .refine(({ base, max }) => !(base > max), rule('must be at least backoff.base', 'max'))
+      .prefault({})
+      .meta({ title: 'object', description: 'Exponential backoff with full jitter between attempts.' }),
+    budget: z
+      .strictObject({
+        ratio: share('Retries that each request earns.', 100).prefault(0.2),
+        minPerSecond: share('Retries a second allowed however few requests come.', 100_000).prefault(10),
+      })
+      .prefault({})
+      .meta({ title: 'object', description: 'Bounds the retries of all requests of the route together.' }),
+    limits,
+    ejection: unsupported('Leaves out endpoints that fail again and again.'),
+    heartbeat: z
+      .strictObject({
+        interval: duration(
+          'How often a connection is asked whether its peer is there (ZMTP PING).',
+          10,
+        ).prefault('1s'),
+        timeout: duration('Without an answer for so long the connection is dropped.', 10).prefault('3s'),
+      })
+      .refine(
+        ({ interval, timeout }) => !(timeout < interval),
+        rule('must be at least heartbeat.interval', 'timeout'),
+      )
+      .prefault({})
+      .meta({ title: 'object', description: 'Finds out that a process or a network is gone.' }),
+    failureReply,
+    curve: unsupported('Encryption and authentication towards the upstream.'),
+  })
+  .refine(
+    ({ listen, allowNonLoopback }) =>
+      typeof listen !== 'string' || isLocal(listen) || allowNonLoopback === true,
+    rule(
+      'can be reached from other machines; listen on 127.0.0.1 or ipc, or say allowNonLoopback: true',
+      'listen',
+    ),
+  )
+  .refine(
+    ({ listen, upstream }) => {
+      const all: unknown = upstream?.endpoints;
+      if (typeof listen !== 'string' || !Array.isArray(all)) return true;
+      return !all.some((one) => typeof one === 'string' && isSame(one, listen));
+    },
+    rule("must not be the route's own listener", 'upstream', 'endpoints'),
+  )
+  .meta({ title: 'object', description: 'One listener, one upstream, one policy.' });
+
+const admin = z
+  .strictObject({
+    listen: read(parseHostPort, 'an address', 'Address of the admin port, `HOST:PORT`.').prefault(
+      '0.0.0.0:9555',
+    ),
+    readiness: oneOf(
+      ['listening', 'upstream'],
+      'When `/readyz` says yes: once it listens, or only while every route has a usable endpoint.',
+    ).prefault('listening'),
+  })
+  .prefault({})
+  .meta({ title: 'object', description: 'Health, metrics and status over HTTP, read-only.' });
+
+const log = z
+  .strictObject({
+    level: oneOf(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'Lines below this level are not written.',
+    ).prefault('info'),
+    sample: share(
+      'Share of successful requests that get a line. Failures always do, rate-limited.',
+      1,
+    ).prefault(0),
+  })
+  .prefault({})
+  .meta({ title: 'object', description: 'JSON lines on standard output.' });
+
+const drain = z
+  .strictObject({
+    timeout: duration('Most that leaving may take after SIGTERM.', 0).prefault('25s'),
+    quiet: duration('It leaves when nothing is in flight and nothing has come for so long.', 0).prefault(
+      '500ms',
+    ),
+  })
+  .refine(({ timeout, quiet }) => !(quiet > timeout), rule('must be at most drain.timeout', 'quiet'))
+  .prefault({})
+  .meta({ title: 'object', description: 'How it leaves.' });
+
+/** What is no route at all, which other words tell, is passed over. */
+function hasPair<T>(all: readonly T[], isPair: (one: T, other: T) => boolean): boolean {
+  const routes = Array.isArray(all) ? all.filter((one) => typeof one === 'object' && one !== null) : [];
+  return routes.some((one, index) => routes.slice(0, index).some((other) => isPair(one, other)));
+}
+
+const routes = z
+  .array(route, { error: 'must be a list of routes' })
+  .min(1, { error: 'must have at least one route' })
+  .refine(
+    (all) => !hasPair(all, (one, other) => one.name === other.name),
+    rule('has two routes of the same name'),
+  )
+  .refine(
+    (all) => !hasPair(all, (one, other) => isTaken(one.listen, other.listen)),
+    rule('has two routes that listen at the same address'),
+  )
+  .meta({ title: 'list of objects', description: 'What is forwarded where.' });
+
+export const schema = z
+  .strictObject({ admin, log, drain, routes })
+  .meta({ title: 'lazypirate', description: 'Configuration of lazypirate.' });
+
+export type Parsed = z.output<typeof schema>;
+
+/** JSON Schema (2020-12) of what people write. */
+export function jsonSchema(): z.core.JSONSchema.BaseSchema {
+  return z.toJSONSchema(schema, { io: 'input' });
+}

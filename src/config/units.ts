@@ -1,0 +1,54 @@
+const DURATION_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const SIZE_BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+
+/**
+ * Reads `250ms`, `2.5s`, `1m`, `1h`, or a number of ms (also as text).
+ *
+ * @returns milliseconds, finite and not negative, with a fraction where there is one
+ * @throws {Error} that says what a duration looks like
+ */
+export function parseDuration(input: string | number): number {
+  const ms = parse(input, DURATION_MS);
+  if (ms === undefined) {
+    throw new Error(`${shown(input)} is no duration: write 250ms, 2.5s, 1m or a number of milliseconds`);
+  }
+  return ms;
+}
+
+/**
+ * Reads `64KiB`, `16MiB`, `1GiB`, or a number of bytes (also as text).
+ *
+ * @returns whole bytes, not negative
+ * @throws {Error} that says what a size looks like
+ */
+export function parseSize(input: string | number): number {
+  const bytes = parse(input, SIZE_BYTES);
+  if (bytes === undefined || !Number.isSafeInteger(bytes)) {
+    throw new Error(`${shown(input)} is no size: write 64KiB, 16MiB, 1GiB or a whole number of bytes`);
+  }
+  return bytes;
+}
+
+/** As a person would write it: the largest unit that needs no fraction. */
+export function formatDuration(ms: number): string {
+  if (ms === 0) return '0';
+  const unit = (['h', 'm', 's'] as const).find((one) => ms % DURATION_MS[one] === 0) ?? 'ms';
+  return `${ms / DURATION_MS[unit]}${unit}`;
+}
+
+/** As a person would write it: the largest unit that needs no fraction. */
+export function formatSize(bytes: number): string {
+  if (bytes === 0) return '0';
+  const unit = (['GiB', 'MiB', 'KiB'] as const).find((one) => bytes % SIZE_BYTES[one] === 0);
+  return unit === undefined ? String(bytes) : `${bytes / SIZE_BYTES[unit]}${unit}`;
+}
+
+function parse(input: string | number, units: Readonly<Record<string, number>>): number | undefined {
+  const [, digits, unit] = /^(\d{1,15}(?:\.\d{1,9})?)\s*([A-Za-z]*)$/.exec(String(input).trim()) ?? [];
+  const factor = unit === '' ? 1 : Object.hasOwn(units, unit ?? '') ? units[unit ?? ''] : undefined;
+  return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
+}
+
+function shown(input: string | number): string {
+  return JSON.stringify(typeof input === 'string' && input.length > 40 ? `${input.slice(0, 40)}…` : input);
+}

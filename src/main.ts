@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+import { check } from './commands/check.ts';
+import type { Command } from './commands/command.ts';
+import { demo } from './commands/demo.ts';
+import { run } from './commands/run.ts';
+import { schema } from './commands/schema.ts';
+import { send } from './commands/send.ts';
+import { serve } from './commands/serve.ts';
+import { ConfigError, UserError } from './errors.ts';
+import { drainSignals } from './lifecycle/signals.ts';
+import { LINGER_MS } from './proxy/frontend.ts';
+import { version } from './version.ts';
+
+/** The command line: argv in, exit code out. Nothing else touches `process`. */
+const COMMANDS: readonly Command[] = [run, check, schema, send, serve, demo];
+
+async function main(argv: readonly string[]): Promise<number> {
+  const signals = drainSignals(process, (code) => process.exit(code));
+  const interrupt = new AbortController();
+  signals.first.then((signal) => signal !== undefined && interrupt.abort(signal));
+  const { env, stdin, stdout, stderr } = process;
+  const { node } = process.versions;
+  const self = [process.execPath, ...process.execArgv, process.argv[1] ?? ''] as const;
+  try {
+    const [name, ...args] = argv;
+    if (name === '--version' || name === 'version') return print(`lazypirate ${version}\n`);
+    if (name === '--help' || name === '-h' || name === 'help') return print(overview());
+    const isCommand = name !== undefined && !name.startsWith('-');
+    const command = isCommand ? COMMANDS.find((one) => one.name === name) : run;
+    if (command === undefined) throw new ConfigError([`no command ${name}; try lazypirate --help`]);
+    const rest = isCommand ? args : argv;
+    if (asksForHelp(rest)) return print(command.help);
+    const interrupted = interrupt.signal;
+    return await command.run([...rest], { env, stdin, stdout, stderr, interrupted, node, self });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    for (const line of error.lines) stderr.write(`lazypirate: ${line}\n`);
+    return error.exitCode;
+  } finally {
+    signals.stop();
+  }
+}
+
+/** What stands behind `--` is a request's body. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end < 0 ? undefined : end).some((arg) => arg === '--help' || arg === '-h');
+}
+
+function overview(): string {
+  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`);
+  return `lazypirate ${version}: makes ZeroMQ request/reply reliable for the app beside it
+
+Usage: lazypirate [COMMAND] [OPTIONS]
+
+Commands:
+${rows.join('\n')}
+
+Without a command: run. lazypirate COMMAND --help tells more.
+`;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));
+// It ends by itself once the last replies are out; this is for those that nobody takes.
+setTimeout(() => process.exit(), LINGER_MS + 1_000).unref();

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, request as send } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { type TestContext, test } from 'node:test';
+import { StartError } from '../../src/errors.ts';
+import { type AdminSettings, startAdmin } from '../../src/ops/admin.ts';
+
+const OK = { isOk: true, reason: 'all is well' };
+
+async function started(t: TestContext, given: Partial<AdminSettings> = {}) {
+  const admin = await startAdmin({
+    host: '127.0.0.1',
+    port: 0,
+    startup: () => OK,
+    ready: () => OK,
+    status: () => '{"routes":[]}\n',
+    metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'lazypirate_build_info 1\n' },
+    ...given,
+  });
+  t.after(() => admin.close());
+  return { admin, url: `http://${admin.address}` };
+}
+
+async function get(url: string, method = 'GET') {
+  const response = await fetch(url, { method });
+  return { status: response.status, type: response.headers.get('content-type'), body: await response.text() };
+}
+
+function dial(address: string): Socket {
+  const { hostname, port } = new URL(`tcp://${address}`);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+test('the address is the one really bound', async (t) => {
+  const { admin } = await started(t);
+  assert.match(admin.address, /^127\.0\.0\.1:[1-9]\d*$/);
+});
+
+test('each page answers', async (t) => {
+  const { url } = await started(t);
+  const plain = 'text/plain; charset=utf-8';
+  assert.deepEqual(await get(`${url}/startupz`), { status: 200, type: plain, body: 'ok: all is well\n' });
+  assert.deepEqual(await get(`${url}/livez`), { status: 200, type: plain, body: 'ok\n' });
+  assert.deepEqual(await get(`${url}/readyz?verbose`), {
+    status: 200,
+    type: plain,
+    body: 'ok: all is well\n',
+  });
+  assert.deepEqual(await get(`${url}/metrics`), {
+    status: 200,
+    type: 'text/plain; version=0.0.4',
+    body: 'lazypirate_build_info 1\n',
+  });
+  assert.deepEqual(await get(`${url}/status`), {
+    status: 200,
+    type: 'application/json',
+    body: '{"routes":[]}\n',
+  });
+});
+
+test('the first page and the page for what there is not both list the pages', async (t) => {
+  const { url } = await started(t);
+  for (const [path, status] of [
+    ['/', 200],
+    ['/nothing', 404],
+    ['/metrics/', 404],
+  ] as const) {
+    const page = await get(`${url}${path}`);
+    assert.equal(page.status, status);
+    for (const listed of ['/startupz', '/livez', '/readyz', '/metrics', '/status']) {
+      assert.ok(page.body.includes(listed), `${path} lists ${listed}`);
+    }
+  }
+});
+
+test('a probe that fails answers 503 and says why; liveness is not concerned', async (t) => {
+  const failing = (reason: string) => () => ({ isOk: false, reason });
+  const { url } = await started(t, {
+    startup: failing('not listening yet: orders'),
+    ready: failing('draining'),
+  });
+  assert.equal((await get(`${url}/startupz`)).body, 'not ok: not listening yet: orders\n');
+  assert.equal((await get(`${url}/readyz`)).body, 'not ok: draining\n');
+  assert.equal((await get(`${url}/startupz`)).status, 503);
+  assert.equal((await get(`${url}/readyz`)).status, 503);
+  assert.equal((await get(`${url}/livez`)).status, 200);
+});
+
+test('HEAD answers as GET does, without the body', async (t) => {
+  const { admin } = await started(t);
+  const socket = dial(admin.address);
+  socket.end('HEAD /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  const answer = await text(socket);
+  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+  assert.match(answer, /content-length: 3\r\n/);
+  assert.ok(answer.endsWith('\r\n\r\n'));
+});
+
+for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+  test(`${method} is refused with 405`, async (t) => {
+    const { url } = await started(t);
+    const response = await fetch(`${url}/status`, { method });
+    assert.equal(response.status, 405);
+    assert.equal(response.headers.get('allow'), 'GET, HEAD');
+    assert.equal(await response.text(), 'only GET and HEAD are allowed here\n');
+  });
+}
+
+test('a page that cannot be made answers 500, and the next one is served', async (t) => {
+  const { url } = await started(t, {
+    status: () => {
+      throw new Error('no status today');
+    },
+    metrics: { contentType: 'text/plain', text: () => Promise.reject(new Error('no metrics today')) },
+  });
+  assert.deepEqual(await get(`${url}/status`), {
+    status: 500,
+    type: 'text/plain; charset=utf-8',
+    body: 'internal error: no status today\n',
+  });
+  assert.equal((await get(`${url}/metrics`)).body, 'internal error: no metrics today\n');
+  assert.equal((await get(`${url}/livez`)).status, 200);
+});
+
+test('junk in place of HTTP is refused, and the next one is served', async (t) => {
+  const { admin, url } = await started(t);
+  const socket = dial(admin.address);
+  socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f]));
+  assert.match(await text(socket), /^HTTP\/1\.1 400 /);
+  assert.equal((await get(`${url}/livez`)).status, 200);
+});
+
+test('a hundred scrapes at once are all served', async (t) => {
+  const { admin } = await started(t);
+  const agent = new Agent();
+  t.after(() => agent.destroy());
+  const scrape = async () => {
+    const request = send(`http://${admin.address}/metrics`, { agent }).end();
+    const [response] = await once(request, 'response');
+    return `${response.statusCode} ${await text(response)}`;
+  };
+  const answers = await Promise.all(Array.from({ length: 100 }, scrape));
+  assert.deepEqual(new Set(answers), new Set(['200 lazypirate_build_info 1\n']));
+  assert.equal(answers.length, 100);
+});
+
+test('a client that takes too long over its headers is cut off', async (t) => {
+  const { admin } = await started(t);
+  const socket = dial(admin.address);
+  const sinceMs = performance.now();
+  socket.write('GET /status HTTP/1.1\r\nHost: ');
+  assert.match(await text(socket), /^HTTP\/1\.1 408 /);
+  const elapsedMs = performance.now() - sinceMs;
+  assert.ok(elapsedMs < 8_000, `cut off after ${elapsedMs} ms`);
+});
+
+test('neither an idle connection, nor half a request, nor a page that never comes holds up the close', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const never = {
+    contentType: 'text/plain',
+    text: () => {
+      asked.resolve();
+      return new Promise<string>(() => undefined);
+    },
+  };
+  const { admin } = await started(t, { metrics: never });
+  const idle = dial(admin.address);
+  idle.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(idle, 'data');
+  const half = dial(admin.address);
+  half.write('GET /li');
+  const waiting = dial(admin.address);
+  waiting.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
+  await asked.promise;
+  const ends = [idle, half, waiting].map((socket) => once(socket.resume(), 'close'));
+  const sinceMs = performance.now();
+  await admin.close();
+  await Promise.all(ends);
+  assert.ok(performance.now() - sinceMs < 1_000);
+  await admin.close();
+});
+
+test('a port in use is told in one line that names it', async (t) => {
+  const { admin } = await started(t);
+  const port = Number(admin.address.split(':')[1]);
+  await assert.rejects(started(t, { port }), (error) => {
+    assert.ok(error instanceof StartError);
+    assert.deepEqual(error.lines, [`admin: cannot listen on ${admin.address}: port in use`]);
+    return true;
+  });
+});
+
+test('an address that is not of this machine is told in one line', async (t) => {
+  await assert.rejects(started(t, { host: '192.0.2.1' }), {
+    name: 'StartError',
+    message: 'admin: cannot listen on 192.0.2.1:0: not an address of this machine',
+  });
+});
+
+test('it listens on IPv6, whose address is shown in brackets', async (t) => {
+  const { admin, url } = await started(t, { host: '::1' });
+  assert.match(admin.address, /^\[::1\]:\d+$/);
+  assert.equal((await get(`${url}/livez`)).status, 200);
+});

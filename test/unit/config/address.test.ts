@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  isLocal,
+  isSame,
+  isTaken,
+  parseEndpoint,
+  parseHostPort,
+  parseListen,
+} from '../../../src/config/address.ts';
+
+test('an endpoint has an IP address and a port, or an ipc path', () => {
+  assert.equal(parseEndpoint('tcp://10.1.2.3:7000'), 'tcp://10.1.2.3:7000');
+  assert.equal(parseEndpoint('tcp://localhost:7000'), 'tcp://127.0.0.1:7000');
+  assert.equal(parseEndpoint('tcp://[FD00::1]:7000'), 'tcp://[fd00::1]:7000');
+  assert.equal(parseEndpoint('tcp://10.1.2.3:07000'), 'tcp://10.1.2.3:7000');
+  assert.equal(parseEndpoint('ipc:///run/a.sock'), 'ipc:///run/a.sock');
+  assert.equal(parseEndpoint('ipc://@name'), 'ipc://@name');
+});
+
+test('what libzmq would take and never connect to is refused', () => {
+  const rows: [string, RegExp][] = [
+    ['tcp://10.1.2.3:99999', /at most 65535/],
+    ['tcp://10.1.2.3:0', /from 1 to 65535/],
+    ['tcp://10.1.2.3', /write tcp:\/\/IP:PORT/],
+    ['tcp://fd00::1:7000', /in brackets/],
+    ['tcp://10.1.2.300:7000', /is no IP address/],
+    ['tcp://orders.shop.svc:7000', /names are not looked up/],
+    ['tcp://*:7000', /no address that one can connect to/],
+    ['tcp://0.0.0.0:7000', /no address that one can connect to/],
+    ['udp://10.1.2.3:7000', /write tcp:/],
+    ['10.1.2.3:7000', /write tcp:/],
+    ['ipc://run/a.sock', /absolute path/],
+    [`ipc:///${'x'.repeat(107)}`, /108 bytes: 107 are possible/],
+    ['', /write tcp:/],
+  ];
+  for (const [text, words] of rows) assert.throws(() => parseEndpoint(text), words, text);
+});
+
+test('a listener may have port 0 and any address of the machine', () => {
+  assert.equal(parseListen('tcp://127.0.0.1:0'), 'tcp://127.0.0.1:0');
+  assert.equal(parseListen('tcp://*:5555'), 'tcp://*:5555');
+  assert.throws(() => parseListen('tcp://eth0:5555'), /is no IP address/);
+});
+
+test('only loopback and ipc are local', () => {
+  for (const one of ['tcp://127.0.0.1:1', 'tcp://127.8.0.1:1', 'tcp://[::1]:1', 'ipc:///a'])
+    assert.ok(isLocal(one), one);
+  for (const one of ['tcp://*:1', 'tcp://0.0.0.0:1', 'tcp://[::]:1', 'tcp://10.0.0.1:1'])
+    assert.ok(!isLocal(one), one);
+});
+
+test('an upstream that is the listener itself is found, behind a wildcard too', () => {
+  assert.ok(isSame('tcp://127.0.0.1:5555', 'tcp://127.0.0.1:5555'));
+  assert.ok(isSame('tcp://127.0.0.1:5555', 'tcp://*:5555'));
+  assert.ok(isSame('tcp://[::1]:5555', 'tcp://[::]:5555'));
+  assert.ok(!isSame('tcp://127.0.0.1:5556', 'tcp://*:5555'));
+  assert.ok(!isSame('tcp://10.0.0.1:5555', 'tcp://127.0.0.1:5555'));
+});
+
+test('two listeners may share port 0 and nothing else', () => {
+  assert.ok(isTaken('tcp://127.0.0.1:5555', 'tcp://127.0.0.1:5555'));
+  assert.ok(!isTaken('tcp://127.0.0.1:0', 'tcp://127.0.0.1:0'));
+});
+
+test('the admin address is a host and a port', () => {
+  assert.deepEqual(parseHostPort('0.0.0.0:9555'), { host: '0.0.0.0', port: 9555 });
+  assert.deepEqual(parseHostPort('[::1]:0'), { host: '::1', port: 0 });
+  assert.deepEqual(parseHostPort('localhost:80'), { host: '127.0.0.1', port: 80 });
+  for (const text of ['9555', 'host:9555', '0.0.0.0:70000', '::1:80', ''])
+    assert.throws(() => parseHostPort(text), text);
+});

@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { stringify } from 'yaml';
+import { parseConfigFlags } from '../../../src/config/flags.ts';
+import { type ConfigSources, loadConfig } from '../../../src/config/load.ts';
+import { ConfigError } from '../../../src/errors.ts';
+
+const ORDERS =
+  'routes: [{ name: orders, listen: tcp://127.0.0.1:5555, upstream: { endpoints: [tcp://10.0.0.1:70] } }]';
+const TWO = stringify({
+  routes: [
+    { name: 'a', listen: 'tcp://127.0.0.1:1', upstream: { endpoints: ['tcp://10.0.0.1:70'] } },
+    { name: 'b', listen: 'tcp://127.0.0.1:2', upstream: { endpoints: ['tcp://10.0.0.1:70'] } },
+  ],
+});
+
+function load(sources: Partial<ConfigSources>) {
+  return loadConfig({ env: {}, flags: {}, ...sources });
+}
+
+function problems(sources: Partial<ConfigSources>): readonly string[] {
+  try {
+    load(sources);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.lines;
+    throw error;
+  }
+  return [];
+}
+
+/** One route with these lines added. */
+function withKeys(keys: object): string {
+  const route = { name: 'a', listen: 'tcp://127.0.0.1:1', upstream: { endpoints: ['tcp://10.0.0.1:70'] } };
+  return stringify({ routes: [{ ...route, ...keys }] });
+}
+
+test('what is not given has the default of the contract', () => {
+  assert.deepEqual(load({ text: ORDERS }), {
+    admin: { host: '0.0.0.0', port: 9555, readiness: 'listening' },
+    log: { level: 'info', sample: 0 },
+    drain: { timeoutMs: 25_000, quietMs: 500 },
+    routes: [
+      {
+        name: 'orders',
+        listen: 'tcp://127.0.0.1:5555',
+        correlate: false,
+        retry: {
+          timeoutMs: 2_500,
+          attempts: 3,
+          deadlineMs: 7_575,
+          waitMs: 7_575,
+          retryOn: ['unsent', 'lost', 'timeout'],
+          salvage: true,
+          backoff: { baseMs: 25, maxMs: 1_000 },
+        },
+        budget: { ratio: 0.2, minPerSecond: 10 },
+        limits: {
+          inFlight: 256,
+          inFlightPerEndpoint: 8,
+          inFlightPerClient: 1,
+          queue: 1_024,
+          queueBytes: 67_108_864,
+          messageBytes: 16_777_216,
+        },
+        heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
+        failureReply: { format: 'json' },
+        upstream: { kind: 'static', endpoints: ['tcp://10.0.0.1:70'] },
+      },
+    ],
+  });
+});
+
+test('defaults that hang on other keys follow them', () => {
+  const [route] = load({
+    text: withKeys({ correlate: true, timeout: '100ms', attempts: 8, backoff: { max: '50ms' } }),
+  }).routes;
+  assert.equal(route?.limits.inFlightPerEndpoint, 64);
+  assert.equal(route?.retry.deadlineMs, 800 + 25 + 6 * 50);
+  const [other] = load({ text: withKeys({ deadline: '2s' }) }).routes;
+  assert.equal(other?.retry.waitMs, 2_000);
+});
+
+test('one route needs no file', () => {
+  const env = { LAZYPIRATE_UPSTREAM: 'tcp://10.0.0.1:70, tcp://10.0.0.2:70', LAZYPIRATE_ATTEMPTS: '5' };
+  const [route] = load({ env }).routes;
+  assert.equal(route?.name, 'default');
+  assert.equal(route?.listen, 'tcp://127.0.0.1:5555');
+  assert.equal(route?.retry.attempts, 5);
+  assert.deepEqual(route?.upstream.endpoints, ['tcp://10.0.0.1:70', 'tcp://10.0.0.2:70']);
+});
+
+test('a flag goes before its variable, a variable before the file', () => {
+  const env = { LAZYPIRATE_TIMEOUT: '1s', LAZYPIRATE_ADMIN_LISTEN: '127.0.0.1:1', LAZYPIRATE_LOG_LEVEL: '' };
+  const flags = parseConfigFlags(['--timeout', '300ms']);
+  const config = load({ text: `${ORDERS}\nlog: { level: warn }`, env, flags });
+  assert.equal(config.routes[0]?.retry.timeoutMs, 300);
+  assert.deepEqual([config.admin.host, config.admin.port], ['127.0.0.1', 1]);
+  assert.equal(config.log.level, 'warn', 'an empty variable is none');
+  assert.equal(load({ text: ORDERS, env }).routes[0]?.retry.timeoutMs, 1_000);
+});
+
+test('what the platform sets by itself is no configuration', () => {
+  const env = {
+    LAZYPIRATE_SERVICE_HOST: '10.0.0.9',
+    LAZYPIRATE_PORT: 'tcp://10.0.0.9:9555',
+    LAZYPIRATE_ZONE: 'a',
+  };
+  assert.deepEqual(load({ text: ORDERS, env }), load({ text: ORDERS }));
+});
+
+test('a setting of the only route is refused where there are several', () => {
+  assert.deepEqual(problems({ text: TWO, flags: { timeout: '1s' }, env: { LAZYPIRATE_LOG_LEVEL: 'warn' } }), [
+    '--timeout: sets the only route, and the file has 2: set it in the file',
+  ]);
+});
+
+test('without an upstream both ways to give one are named', () => {
+  assert.match(problems({})[0] ?? '', /--config or LAZYPIRATE_CONFIG.*--upstream or LAZYPIRATE_UPSTREAM/);
+});
+
+test('every problem is told at once, with its place, in the order of the file', () => {
+  const text = `admin: { listen: "x" }
+routes:
+  - name: Orders
+    listen: tcp://0.0.0.0:5555
+    upstream: { endpoints: [tcp://127.0.0.1:5555] }
+    timout: 3s
+    attempts: 0
+    limits: { queueBytes: 1KiB }
+`;
+  assert.deepEqual(problems({ text, flags: { logLevel: 'loud' } }), [
+    '--log-level: log.level: must be one of trace, debug, info, warn, error, fatal, silent',
+    'config:1:10: admin.listen: "x" is no address: write 0.0.0.0:9555 or [::]:9555',
+    'config:3:5: routes[0].name: must be of lower-case letters, digits and inner hyphens, 63 characters at most',
+    'config:4:5: routes[0].listen: can be reached from other machines; listen on 127.0.0.1 or ipc, or say allowNonLoopback: true',
+    "config:5:17: routes[0].upstream.endpoints: must not be the route's own listener",
+    'config:6:5: routes[0].timout: is no key that is known here; did you mean timeout?',
+    'config:7:5: routes[0].attempts: must be a whole number from 1 to 100',
+    'config:8:15: routes[0].limits.queueBytes: must be at least messageBytes, or the largest request could never wait',
+  ]);
+});
+
+test('features still to come are refused, wherever they are asked for', () => {
+  for (const keys of [
+    { hedge: '200ms' },
+    { ejection: { failures: 5 } },
+    { curve: { serverKeyFile: '/k' } },
+    { upstream: { kubernetes: { service: 'orders', port: 'zmq' } } },
+    { upstream: { dns: { name: 'orders', port: 7000 } } },
+  ]) {
+    const found = problems({ text: withKeys(keys) });
+    assert.equal(found.length, 1, found.join('\n'));
+    assert.match(found[0] ?? '', /is not supported yet/);
+  }
+  assert.match(
+    problems({ env: { LAZYPIRATE_UPSTREAM: 'service/orders:zmq' } })[0] ?? '',
+    /not supported yet/,
+  );
+  assert.deepEqual(problems({ text: withKeys({ hedge: 'off' }) }), []);
+});
+
+test('values that contradict each other are refused', () => {
+  const rows: [object, RegExp][] = [
+    [
+      { heartbeat: { interval: '3s', timeout: '1s' } },
+      /heartbeat\.timeout: must be at least heartbeat\.interval/,
+    ],
+    [{ backoff: { base: '3s' } }, /backoff\.max: must be at least backoff\.base/],
+    [{ limits: { messageBytes: '1GiB' } }, /queueBytes: must be at least messageBytes/],
+    [{ upstream: {} }, /exactly one of endpoints, kubernetes, dns/],
+    [{ upstream: { endpoints: ['tcp://10.0.0.1:70', 'tcp://10.0.0.1:70'] } }, /names an address twice/],
+    [{ failureReply: { format: 'static' } }, /exactly one of text, base64/],
+    [{ failureReply: { format: 'static', text: 'a', base64: 'YQ==' } }, /exactly one of text, base64/],
+    [{ failureReply: { format: 'xml' } }, /must have a format/],
+    [{ timeout: '2h' }, /from 1ms to 1h/],
+  ];
+  for (const [keys, words] of rows) {
+    const found = problems({ text: withKeys(keys) });
+    assert.equal(found.length, 1, found.join('\n'));
+    assert.match(found[0] ?? '', words);
+  }
+  assert.match(problems({ text: `drain: { timeout: 1s, quiet: 2s }\n${ORDERS}` })[0] ?? '', /drain\.quiet/);
+  assert.match(problems({ text: TWO.replace('name: b', 'name: a') })[0] ?? '', /same name/);
+  assert.match(problems({ text: TWO.replace('0.1:2', '0.1:1') })[0] ?? '', /same address/);
+});
+
+test('a listener that others can reach has to be wanted', () => {
+  assert.equal(problems({ text: withKeys({ listen: 'tcp://0.0.0.0:1' }) }).length, 1);
+  assert.deepEqual(problems({ text: withKeys({ listen: 'tcp://0.0.0.0:1', allowNonLoopback: true }) }), []);
+});
+
+test('a static failure reply is the bytes that were given', () => {
+  const formatOf = (failureReply: object) =>
+    load({ text: withKeys({ failureReply }) }).routes[0]?.failureReply;
+  assert.deepEqual(formatOf({ format: 'static', text: 'ERR é' }), {
+    format: 'static',
+    body: Buffer.from('ERR é'),
+  });
+  assert.deepEqual(formatOf({ format: 'static', base64: 'AAE=' }), {
+    format: 'static',
+    body: Buffer.from([0, 1]),
+  });
+});
+
+test('errors of syntax have their line, and a file that is not there is named', () => {
+  assert.match(problems({ text: 'routes:\n  - name: a\n  bad' })[0] ?? '', /^config:3:\d+: /);
+  assert.match(problems({ text: 'log: {}\nlog: {}' })[0] ?? '', /^config:2:1: Map keys must be unique/);
+  assert.match(
+    problems({ flags: { config: '/does/not/exist.yaml' } })[0] ?? '',
+    /^\/does\/not\/exist\.yaml: cannot be read/,
+  );
+});
+
+test('unknown flags and values that are missing are named', () => {
+  assert.throws(() => parseConfigFlags(['--nope']), /Unknown option '--nope'; try --help/);
+  assert.throws(() => parseConfigFlags(['--timeout']), /--timeout/);
+  assert.throws(() => parseConfigFlags(['stray']), /stray/);
+});
+
+/** Values such as a person, or a machine, might put at any place. */
+const junk = fc.oneof(
+  fc.anything({ maxDepth: 2, values: [fc.string(), fc.integer(), fc.boolean(), fc.constant(null)] }),
+  fc.constantFrom('off', '1s', '64KiB', 'tcp://127.0.0.1:1', 0, -1, 1e300),
+);
+const keys = (...names: string[]) =>
+  fc.dictionary(fc.constantFrom(...names), junk, { maxKeys: names.length });
+const routeJunk = fc
+  .tuple(
+    keys(
+      'name',
+      'listen',
+      'upstream',
+      'timeout',
+      'attempts',
+      'deadline',
+      'wait',
+      'retryOn',
+      'hedge',
+      'curve',
+      'extra',
+    ),
+    fc.record(
+      { limits: junk, backoff: junk, budget: junk, heartbeat: junk, failureReply: junk },
+      { requiredKeys: [] },
+    ),
+    fc.record({ upstream: keys('endpoints', 'kubernetes', 'dns') }, { requiredKeys: [] }),
+  )
+  .map((parts) => Object.assign({}, ...parts));
+
+test('no file whatever makes it throw anything but a list of problems', () => {
+  const file = fc.oneof(
+    fc.string(),
+    fc
+      .record(
+        { routes: fc.oneof(junk, fc.array(fc.oneof(junk, routeJunk))), admin: junk, log: junk, drain: junk },
+        { requiredKeys: [] },
+      )
+      .map((value) => stringify(value, { keepUndefined: false })),
+  );
+  fc.assert(
+    fc.property(file, (text) => {
+      for (const line of problems({ text })) assert.match(line, /^config(:\d+:\d+)?: /);
+    }),
+    { numRuns: 500 },
+  );
+});
