@@ -11,7 +11,13 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'discovery/': ['errors.ts'],
   'lifecycle/': ['errors.ts'],
   'config/': ['errors.ts', 'proxy/settings.ts', 'proxy/failure.ts', 'yaml', 'zod'],
-  'ops/': ['errors.ts', 'config/config.ts', /^proxy\/(events|failure|settings|status)\.ts$/, /^lifecycle\//, 'pino'],
+  'ops/': [
+    'errors.ts',
+    'config/config.ts',
+    /^proxy\/(events|failure|settings|status)\.ts$/,
+    /^lifecycle\//,
+    'pino',
+  ],
   'commands/': [
     'errors.ts',
     'version.ts',
