@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Program, startServe, startSidecar } from '../support/program.ts';
+
+const FOREIGN = fileURLToPath(new URL('../foreign/', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'lazypirate-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** The distribution's own Python first: a newer one before it on the PATH often lacks the module. */
+const python = ['/usr/bin/python3', 'python3'].find(
+  (one) => spawnSync(one, ['-c', 'import zmq']).status === 0,
+);
+const pythonSkip = python === undefined ? 'no python3 with zmq (python3-zmq) on this machine' : false;
+const cSkip =
+  compile('client') && compile('server') ? false : 'no C compiler with libzmq (libzmq3-dev) on this machine';
+
+function compile(name: string): boolean {
+  const args = ['-o', join(folder, name), join(FOREIGN, `${name}.c`), '-lzmq', '-lpthread'];
+  return spawnSync('cc', args).status === 0;
+}
+
+function configFile(name: string, upstream: string, correlate: boolean): string {
+  const file = join(folder, `${name}-${correlate}.yaml`);
+  const route = {
+    name: 'foreign',
+    listen: 'tcp://127.0.0.1:0',
+    upstream: { endpoints: [upstream] },
+    correlate,
+  };
+  writeFileSync(file, JSON.stringify({ routes: [{ ...route, timeout: '10s' }] }));
+  return file;
+}
+
+const SCENES = {
+  plain: 'a REQ, 1,000 times',
+  multipart: 'a REQ with several frames',
+  empty: 'a REQ with an empty frame',
+  thousand_frames: 'a REQ with 1,000 frames',
+  large: 'a REQ with 16 MiB',
+  too_large: 'a REQ with a byte more than 16 MiB, which is refused, and goes on',
+  relaxed: 'a REQ with RELAXED and CORRELATE that gives up every other request',
+  dealer: 'a DEALER that pipelines and counts on the order',
+  dealer_with_ids: 'a DEALER with frames above the delimiter',
+};
+
+test('pyzmq apps', { skip: pythonSkip }, async (t) => {
+  const serve = await startServe(t);
+  for (const correlate of [false, true]) {
+    const { address } = await startSidecar(t, ['--config', configFile('python', serve.address, correlate)]);
+    for (const [scene, title] of Object.entries(SCENES)) {
+      await t.test(`${title}, correlate: ${correlate}`, async (t) => {
+        const app = Program.start(t, python ?? '', [join(FOREIGN, 'client.py'), scene, address]);
+        assert.deepEqual(await app.ended, { code: 0, signal: null }, app.stderr.join('\n'));
+        assert.deepEqual(app.stdout, ['right']);
+      });
+    }
+  }
+});
+
+test('16 threads of a C app on libzmq, and a C upstream', { skip: cSkip }, async (t) => {
+  const server = Program.start(t, join(folder, 'server'), []);
+  const upstream = await server.line((line) => line);
+  for (const correlate of [false, true]) {
+    const { address, metric } = await startSidecar(t, ['--config', configFile('c', upstream, correlate)]);
+    const app = Program.start(t, join(folder, 'client'), [address]);
+    assert.deepEqual(await app.ended, { code: 0, signal: null }, app.stderr.join('\n'));
+    assert.deepEqual(app.stdout, ['right']);
+    assert.equal(await metric('lazypirate_requests_total{route="foreign",outcome="ok"}'), 16 * 200 + 1);
+  }
+});
+
+test('a pyzmq upstream that is a REP', { skip: pythonSkip }, async (t) => {
+  const server = Program.start(t, python ?? '', [join(FOREIGN, 'server.py')]);
+  const upstream = await server.line((line) => line);
+  for (const correlate of [false, true]) {
+    const { address } = await startSidecar(t, ['--config', configFile('rep', upstream, correlate)]);
+    for (const scene of ['plain', 'multipart', 'empty', 'large']) {
+      const app = Program.start(t, python ?? '', [join(FOREIGN, 'client.py'), scene, address]);
+      assert.deepEqual(await app.ended, { code: 0, signal: null }, app.stderr.join('\n'));
+    }
+  }
+});

@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+export interface Ending {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** Whatever ends with the test: a `TestContext`, or a list that a benchmark empties. */
+export interface Scope {
+  after(end: () => unknown): void;
+}
+
+/** A process under test, what it has printed, and its end. It never outlives its scope. */
+export class Program {
+  readonly child: ChildProcess;
+  readonly stdout: string[] = [];
+  readonly stderr: string[] = [];
+  readonly ended: Promise<Ending>;
+  readonly #watchers = new Set<() => void>();
+
+  private constructor(child: ChildProcess) {
+    this.child = child;
+    this.#collect(child.stdout, this.stdout);
+    this.#collect(child.stderr, this.stderr);
+    this.ended = once(child, 'close').then(([code, signal]) => {
+      this.#tell();
+      return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+    });
+  }
+
+  static start(scope: Scope, program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
+    const child = spawn(program, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'], ...env },
+    });
+    const started = new Program(child);
+    scope.after(async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+      await started.ended;
+    });
+    return started;
+  }
+
+  /** `lazypirate ARGS`, from source. */
+  static lazypirate(scope: Scope, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
+    return Program.start(scope, process.execPath, [MAIN, ...args], env);
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** The first line of standard output, past or to come, of which `read` makes something. */
+  line<T>(read: (line: string) => T | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let next = 0;
+      const look = () => {
+        for (; next < this.stdout.length; next++) {
+          const found = read(this.stdout[next] ?? '');
+          if (found === undefined) continue;
+          this.#watchers.delete(look);
+          return resolve(found);
+        }
+        if (this.child.exitCode !== null || this.child.signalCode !== null) {
+          this.#watchers.delete(look);
+          reject(
+            new Error(`it ended before it printed that:\n${[...this.stdout, ...this.stderr].join('\n')}`),
+          );
+        }
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  /** The first log line with this message. */
+  logged(message: string): Promise<Record<string, unknown>> {
+    return this.line((line) => {
+      if (!line.startsWith('{')) return undefined;
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      return entry['msg'] === message ? entry : undefined;
+    });
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  #collect(stream: NodeJS.ReadableStream | null, lines: string[]): void {
+    if (stream === null) return;
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line);
+      this.#tell();
+    });
+  }
+
+  #tell(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+}
+
+export interface RunningSidecar {
+  program: Program;
+  /** Where the app connects to. */
+  address: string;
+  /** `http://127.0.0.1:PORT` */
+  admin: string;
+  metric(name: string): Promise<number>;
+}
+
+/** A sidecar of its own process, ready to serve. */
+export async function startSidecar(
+  scope: Scope,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<RunningSidecar> {
+  const program = Program.lazypirate(scope, ['run', '--admin-listen', '127.0.0.1:0', ...args], env);
+  const [{ address }, { address: admin }] = await Promise.all([
+    program.logged('listening'),
+    program.logged('admin listening'),
+  ]);
+  const base = `http://${admin}`;
+  return {
+    program,
+    address: String(address),
+    admin: base,
+    metric: async (name) => {
+      const text = await (await fetch(`${base}/metrics`)).text();
+      const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+      return Number(line?.slice(name.length + 1));
+    },
+  };
+}
+
+/** An echo upstream of its own process, that can be killed and stopped. */
+export async function startServe(
+  scope: Scope,
+  args: readonly string[] = [],
+  address = 'tcp://127.0.0.1:*',
+): Promise<{ program: Program; address: string }> {
+  const program = Program.lazypirate(scope, ['serve', address, ...args]);
+  return { program, address: await program.line((line) => /^serving (\S+)/.exec(line)?.[1]) };
+}
