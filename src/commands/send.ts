@@ -27,7 +27,13 @@ export const send: Command = {
   help,
   async run(args, terminal) {
     const { endpoint, body, timeout, attempts } = await argumentsOf(args, terminal);
-    const flags = { upstream: endpoint, ...(timeout && { timeout }), ...(attempts && { attempts }) };
+    const flags = {
+      // It listens nowhere, so that the address where a sidecar listens by default is an endpoint like others.
+      listen: 'tcp://127.0.0.1:0',
+      upstream: endpoint,
+      ...(timeout !== undefined && { timeout }),
+      ...(attempts !== undefined && { attempts }),
+    };
     const [settings] = loadConfig({ env: {}, flags }).routes;
     if (settings === undefined) throw new ConfigError(['no endpoint']);
 
@@ -37,7 +43,7 @@ export const send: Command = {
     const place = load.enter(sizeOf(body));
     if (place === undefined)
       throw new ConfigError([`the request is larger than ${settings.limits.queueBytes} bytes`]);
-    upstream.update([endpoint]);
+    upstream.update(settings.upstream.endpoints);
     const interrupt = () => forwarder.cut();
     terminal.interrupted.addEventListener('abort', interrupt);
     try {

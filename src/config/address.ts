@@ -81,7 +81,8 @@ function checkIpc(text: string): string {
       `${text}: write an absolute path, ipc:///run/some.sock, or an abstract name, ipc://@some`,
     );
   }
-  if (Buffer.byteLength(path) > IPC_PATH_BYTES || path.includes('\0')) {
+  if (/\p{Cc}/u.test(path)) throw new Error(`${text}: an ipc path has no control characters`);
+  if (Buffer.byteLength(path) > IPC_PATH_BYTES) {
     throw new Error(`ipc path of ${Buffer.byteLength(path)} bytes: ${IPC_PATH_BYTES} are possible`);
   }
   return text;
@@ -99,8 +100,15 @@ function checkPort(text: string, port: number): void {
 function checkHost(text: string, host: string): string {
   if (host === 'localhost') return '127.0.0.1';
   if (host === '*' || isIPv4(host)) return host;
-  if (host.startsWith('[') && isIPv6(host.slice(1, -1))) return host.toLowerCase();
+  if (host.startsWith('[') && isIPv6(host.slice(1, -1))) return inOneSpelling(host);
   throw new Error(
     `${text}: ${host} is no IP address; names are not looked up here (upstream.dns will do that)`,
   );
+}
+
+/** `[0:0:0:0:0:0:0:1]` is `[::1]`. A zone, behind `%`, stays as it is: names of interfaces have upper and lower case. */
+function inOneSpelling(host: string): string {
+  const [address = '', zone] = host.slice(1, -1).split('%');
+  const { hostname } = new URL(`http://[${address}]`);
+  return zone === undefined ? hostname : `${hostname.slice(0, -1)}%${zone}]`;
 }

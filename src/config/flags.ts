@@ -56,7 +56,11 @@ export function parseConfigFlags(args: string[]): ConfigFlags {
       },
     });
     const { 'admin-listen': adminListen, 'log-level': logLevel, ...rest } = values;
-    return { ...rest, ...(adminListen && { adminListen }), ...(logLevel && { logLevel }) };
+    return {
+      ...rest,
+      ...(adminListen !== undefined && { adminListen }),
+      ...(logLevel !== undefined && { logLevel }),
+    };
   } catch (error) {
     throw new ConfigError([`${messageOf(error).split('. ')[0]}; try --help`], { cause: error });
   }

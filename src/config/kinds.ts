@@ -43,7 +43,7 @@ function bounded(
         throw new Error(`must be from ${format(least)} to ${format(most)}, and ${input} is not`);
       }, context),
     )
-    .meta({ title, description });
+    .meta({ title, description: `${description} ${format(least)} to ${format(most)}.` });
 }
 
 export function duration(description: string, least = 1, most = HOUR) {
@@ -56,12 +56,20 @@ export function size(description: string, least: number, most: number) {
 
 export function whole(description: string, most: number, least = 1) {
   const error = `must be a whole number from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error }).meta({ title: 'number', description });
+  return z
+    .int({ error })
+    .min(least, { error })
+    .max(most, { error })
+    .meta({ title: 'number', description: `${description} ${least} to ${most}.` });
 }
 
 export function share(description: string, most: number) {
   const error = `must be a number from 0 to ${most}`;
-  return z.number({ error }).min(0, { error }).max(most, { error }).meta({ title: 'number', description });
+  return z
+    .number({ error })
+    .min(0, { error })
+    .max(most, { error })
+    .meta({ title: 'number', description: `${description} 0 to ${most}.` });
 }
 
 export function flag(description: string) {

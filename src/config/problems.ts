@@ -16,7 +16,13 @@ export function problemsOf(issues: readonly Issue[], source: Source): string[] {
 
 function line(source: Source, path: Path, words: string): string {
   const place = source.place(path);
-  return [...(place ? [place] : []), ...(path.length > 0 ? [pathText(path)] : []), words].join(': ');
+  const parts = [...(place ? [place] : []), ...(path.length > 0 ? [pathText(path)] : []), words];
+  return parts.join(': ').replace(/\p{Cc}/gu, escaped);
+}
+
+/** Keys and values are quoted as they were given: without this a line break in one would make a second line of it. */
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** `routes[0].limits.queue` */

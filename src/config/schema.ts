@@ -143,7 +143,7 @@ const route = z
       .meta({ title: 'object', description: 'Exponential backoff with full jitter between attempts.' }),
     budget: z
       .strictObject({
-        ratio: share('Retries that each request earns.', 100).prefault(0.2),
+        ratio: share('Retries that each request earns.', 10).prefault(0.2),
         minPerSecond: share('Retries a second allowed however few requests come.', 100_000).prefault(10),
       })
       .prefault({})
@@ -233,11 +233,12 @@ const routes = z
   .array(route, { error: 'must be a list of routes' })
   .min(1, { error: 'must have at least one route' })
   .refine(
-    (all) => !hasPair(all, (one, other) => one.name === other.name),
+    (all) => !hasPair(all, (one, other) => typeof one.name === 'string' && one.name === other.name),
     rule('has two routes of the same name'),
   )
   .refine(
-    (all) => !hasPair(all, (one, other) => isTaken(one.listen, other.listen)),
+    (all) =>
+      !hasPair(all, (one, other) => typeof one.listen === 'string' && isTaken(one.listen, other.listen)),
     rule('has two routes that listen at the same address'),
   )
   .meta({ title: 'list of objects', description: 'What is forwarded where.' });

@@ -43,6 +43,12 @@ test('a listener may have port 0 and any address of the machine', () => {
   assert.throws(() => parseListen('tcp://eth0:5555'), /is no IP address/);
 });
 
+test('an IPv6 address has one spelling, and its zone is left alone', () => {
+  assert.equal(parseListen('tcp://[0:0:0:0:0:0:0:1]:5'), 'tcp://[::1]:5');
+  assert.equal(parseEndpoint('tcp://[FE80:0::1%Eth0]:5'), 'tcp://[fe80::1%Eth0]:5');
+  assert.throws(() => parseEndpoint('tcp://[0::0]:5'), /no address that one can connect to/);
+});
+
 test('only loopback and ipc are local', () => {
   for (const one of ['tcp://127.0.0.1:1', 'tcp://127.8.0.1:1', 'tcp://[::1]:1', 'ipc:///a'])
     assert.ok(isLocal(one), one);

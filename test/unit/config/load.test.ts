@@ -77,6 +77,7 @@ test('defaults that hang on other keys follow them', () => {
   }).routes;
   assert.equal(route?.limits.inFlightPerEndpoint, 64);
   assert.equal(route?.retry.deadlineMs, 800 + 25 + 6 * 50);
+  assert.equal(load({ text: withKeys({ wait: 0 }) }).routes[0]?.retry.waitMs, 0);
   const [other] = load({ text: withKeys({ deadline: '2s' }) }).routes;
   assert.equal(other?.retry.waitMs, 2_000);
 });
@@ -127,7 +128,9 @@ routes:
     upstream: { endpoints: [tcp://127.0.0.1:5555] }
     timout: 3s
     attempts: 0
+
     limits: { queueBytes: 1KiB }
+    salvage: sometimes
 `;
   assert.deepEqual(problems({ text, flags: { logLevel: 'loud' } }), [
     '--log-level: log.level: must be one of trace, debug, info, warn, error, fatal, silent',
@@ -137,7 +140,8 @@ routes:
     "config:5:17: routes[0].upstream.endpoints: must not be the route's own listener",
     'config:6:5: routes[0].timout: is no key that is known here; did you mean timeout?',
     'config:7:5: routes[0].attempts: must be a whole number from 1 to 100',
-    'config:8:15: routes[0].limits.queueBytes: must be at least messageBytes, or the largest request could never wait',
+    'config:9:15: routes[0].limits.queueBytes: must be at least messageBytes, or the largest request could never wait',
+    'config:10:5: routes[0].salvage: must be true or false',
   ]);
 });
 
@@ -173,6 +177,7 @@ test('values that contradict each other are refused', () => {
     [{ failureReply: { format: 'static' } }, /exactly one of text, base64/],
     [{ failureReply: { format: 'static', text: 'a', base64: 'YQ==' } }, /exactly one of text, base64/],
     [{ failureReply: { format: 'xml' } }, /must have a format/],
+    [{ retryOn: ['lost', 'lost'] }, /names a failure twice/],
     [{ timeout: '2h' }, /from 1ms to 1h/],
   ];
   for (const [keys, words] of rows) {
@@ -183,6 +188,34 @@ test('values that contradict each other are refused', () => {
   assert.match(problems({ text: `drain: { timeout: 1s, quiet: 2s }\n${ORDERS}` })[0] ?? '', /drain\.quiet/);
   assert.match(problems({ text: TWO.replace('name: b', 'name: a') })[0] ?? '', /same name/);
   assert.match(problems({ text: TWO.replace('0.1:2', '0.1:1') })[0] ?? '', /same address/);
+});
+
+test('a small file cannot become a huge value, and tags of its own are refused', () => {
+  const bomb = `a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: [*c, *c, *c, *c, *c, *c, *c, *c, *c]`;
+  assert.match(problems({ text: bomb })[0] ?? '', /Excessive alias count/);
+  assert.match(
+    problems({ text: ORDERS.replace('orders,', '!secret orders,') })[0] ?? '',
+    /Unresolved tag: !secret/,
+  );
+});
+
+test('routes whose name or listener is missing are not taken for two of the same', () => {
+  const text = stringify({ routes: [{}, {}] });
+  assert.doesNotMatch(problems({ text }).join('\n'), /two routes/);
+  assert.equal(problems({ text }).length, 6);
+});
+
+test('what is quoted from the file stays on its line', () => {
+  const keys = { 'ti\nm\u001b[31mout': 1, listen: 'tcp://a\nb' };
+  const found = problems({ text: withKeys(keys) });
+  assert.equal(found.length, 2);
+  for (const line of found) assert.doesNotMatch(line, /\p{Cc}/u);
+  assert.match(problems({ text: withKeys({ listen: 'ipc:///run/a\nb' }) })[0] ?? '', /control characters/);
+});
+
+test('a flag with an empty value is refused, not passed over', () => {
+  const flags = parseConfigFlags(['--admin-listen', '', '--log-level=']);
+  assert.equal(problems({ text: ORDERS, flags }).length, 2);
 });
 
 test('a listener that others can reach has to be wanted', () => {
@@ -206,10 +239,10 @@ test('a static failure reply is the bytes that were given', () => {
 test('errors of syntax have their line, and a file that is not there is named', () => {
   assert.match(problems({ text: 'routes:\n  - name: a\n  bad' })[0] ?? '', /^config:3:\d+: /);
   assert.match(problems({ text: 'log: {}\nlog: {}' })[0] ?? '', /^config:2:1: Map keys must be unique/);
-  assert.match(
-    problems({ flags: { config: '/does/not/exist.yaml' } })[0] ?? '',
-    /^\/does\/not\/exist\.yaml: cannot be read/,
-  );
+  const config = '/does/not/exist.yaml';
+  for (const sources of [{ flags: { config } }, { env: { LAZYPIRATE_CONFIG: config } }]) {
+    assert.match(problems(sources)[0] ?? '', /^\/does\/not\/exist\.yaml: cannot be read/);
+  }
 });
 
 test('unknown flags and values that are missing are named', () => {
@@ -260,7 +293,7 @@ test('no file whatever makes it throw anything but a list of problems', () => {
   );
   fc.assert(
     fc.property(file, (text) => {
-      for (const line of problems({ text })) assert.match(line, /^config(:\d+:\d+)?: /);
+      for (const line of problems({ text })) assert.match(line, /^config(:\d+:\d+)?: \P{Cc}*$/u);
     }),
     { numRuns: 500 },
   );

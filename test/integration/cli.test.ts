@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ask } from '../support/ask.ts';
+import { Program, startServe, startSidecar } from '../support/program.ts';
+
+const COMMANDS = ['run', 'check', 'schema', 'send', 'serve', 'demo'];
+
+/** Runs it to its end. */
+async function lazypirate(t: { after(end: () => unknown): void }, ...args: string[]) {
+  const program = Program.lazypirate(t, args);
+  program.child.stdin?.end('from standard input');
+  const { code } = await program.ended;
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}
+
+test('every command has help, and --help lists them all', async (t) => {
+  const overview = await lazypirate(t, '--help');
+  assert.equal(overview.code, 0);
+  for (const command of COMMANDS) {
+    assert.match(overview.stdout.join('\n'), new RegExp(`^  ${command} `, 'm'));
+    const { code, stdout } = await lazypirate(t, command, '--help');
+    assert.equal(code, 0);
+    assert.match(stdout[0] ?? '', /^Usage: lazypirate/);
+  }
+});
+
+test('a wrong command line is one clear line and exit code 2', async (t) => {
+  const rows: [string[], RegExp][] = [
+    [['nope'], /no command nope; try lazypirate --help/],
+    [['run', '--nope'], /Unknown option '--nope'/],
+    [['serve'], /serve needs an endpoint/],
+    [['serve', 'tcp://127.0.0.1:*', '--drop', '2'], /--drop must be a number from 0 to 1/],
+    [['serve', 'tcp://127.0.0.1:*', '--delay', 'soon'], /"soon" is no duration/],
+    [['send'], /send needs an endpoint/],
+    [['send', 'tcp://nowhere', 'x'], /write tcp:\/\/IP:PORT/],
+    [['demo', '--for', 'ever'], /"ever" is no duration/],
+    [[], /no upstream/],
+  ];
+  for (const [args, words] of rows) {
+    const { code, stderr } = await lazypirate(t, ...args);
+    assert.equal(code, 2, args.join(' '));
+    assert.equal(stderr.length, 1, stderr.join('\n'));
+    assert.match(stderr[0] ?? '', words);
+  }
+});
+
+test('check and run tell the same problems, each with line and path, and exit with 2', async (t) => {
+  const file = join(mkdtempSync(join(tmpdir(), 'lazypirate-')), 'bad.yaml');
+  writeFileSync(file, 'log: { level: loud }\nroutes:\n  - name: a\n    atempts: 3\n');
+  const checked = await lazypirate(t, 'check', '--config', file);
+  const run = await lazypirate(t, 'run', '--config', file);
+  assert.equal(checked.code, 2);
+  assert.deepEqual(run, checked);
+  assert.deepEqual(checked.stderr, [
+    `lazypirate: ${file}:1:8: log.level: must be one of trace, debug, info, warn, error, fatal, silent`,
+    `lazypirate: ${file}:3:5: routes[0].listen: is missing`,
+    `lazypirate: ${file}:3:5: routes[0].upstream: is missing`,
+    `lazypirate: ${file}:4:5: routes[0].atempts: is no key that is known here; did you mean attempts?`,
+  ]);
+});
+
+test('the examples are valid', async (t) => {
+  for (const name of ['minimal', 'full']) {
+    const { code, stderr } = await lazypirate(t, 'check', '--config', `config/${name}.yaml`);
+    assert.equal(code, 0, stderr.join('\n'));
+  }
+});
+
+test('the schema is JSON', async (t) => {
+  const { code, stdout } = await lazypirate(t, 'schema');
+  assert.equal(code, 0);
+  assert.ok('routes' in JSON.parse(stdout.join('\n')).properties);
+});
+
+test('send prints the reply of an upstream, one line a frame, and takes standard input', async (t) => {
+  const { address } = await startServe(t);
+  const words = await lazypirate(t, 'send', address, 'hello', 'world');
+  assert.deepEqual([words.code, words.stdout], [0, ['hello', 'world']]);
+  assert.match(words.stderr[0] ?? '', /^[\d.]+ ms, 1 attempt$/);
+  assert.deepEqual((await lazypirate(t, 'send', address)).stdout, ['from standard input']);
+});
+
+test('send fails with 1 and one line where there is no reply', async (t) => {
+  const { address } = await startServe(t, ['--drop', '1']);
+  const silent = await lazypirate(t, 'send', address, 'hello', '--timeout', '100ms', '--attempts', '2');
+  assert.equal(silent.code, 1);
+  assert.match(
+    silent.stderr.join('\n'),
+    /^TIMEOUT: no reply in time \(100 ms an attempt\) \([\d.]+ ms, 2 attempts\)$/,
+  );
+  const nobody = await lazypirate(
+    t,
+    'send',
+    'tcp://127.0.0.1:1',
+    'hello',
+    '--timeout',
+    '100ms',
+    '--attempts',
+    '1',
+  );
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.stderr.join('\n'), /^NO_ENDPOINTS: .* 0 attempts\)$/);
+});
+
+test("send fails with 1 where a sidecar's failure reply is all there is", async (t) => {
+  const sidecar = await startSidecar(t, [
+    '--listen',
+    'tcp://127.0.0.1:0',
+    '--upstream',
+    'tcp://127.0.0.1:1',
+    '--timeout',
+    '50ms',
+  ]);
+  const { code, stdout } = await lazypirate(t, 'send', sidecar.address, 'hello');
+  assert.equal(code, 1);
+  assert.match(stdout[0] ?? '', /"code":"NO_ENDPOINTS"/);
+});
+
+test('send takes the address where a sidecar listens by default', async (t) => {
+  const { code, stderr } = await lazypirate(
+    t,
+    'send',
+    'tcp://localhost:5555',
+    'hello',
+    '--timeout',
+    '50ms',
+    '--attempts',
+    '1',
+  );
+  // Whoever listens there, or nobody: the address is not refused.
+  assert.notEqual(code, 2, stderr.join('\n'));
+});
+
+test('serve leaves after so many replies, the last one out', async (t) => {
+  const { program, address } = await startServe(t, ['--exit-after', '2', '--delay', '20ms']);
+  for (const body of ['a', 'b']) assert.equal((await ask(address, body)).text, body);
+  assert.deepEqual(await program.ended, { code: 0, signal: null });
+  assert.deepEqual(program.stdout, [`serving ${address}`, 'answered 2 requests']);
+});
+
+test('serve answers requests at once, not one after the other', async (t) => {
+  const { address } = await startServe(t, ['--delay', '200ms']);
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => ask(address, `q${i}`)));
+  for (const { ms } of answers) assert.ok(ms < 1_000, `it took ${ms} ms`);
+});
+
+test('a port in use is one line that says which, and exit code 1', async (t) => {
+  const first = await startSidecar(t, ['--listen', 'tcp://127.0.0.1:0', '--upstream', 'tcp://127.0.0.1:1']);
+  const admin = first.admin.slice('http://'.length);
+  for (const [args, words] of [
+    [
+      ['--listen', first.address, '--admin-listen', '127.0.0.1:0'],
+      `route default: cannot listen on ${first.address}: `,
+    ],
+    [['--listen', 'tcp://127.0.0.1:0', '--admin-listen', admin], admin],
+  ] as const) {
+    const { code, stderr } = await lazypirate(t, 'run', '--upstream', 'tcp://127.0.0.1:1', ...args);
+    assert.equal(code, 1);
+    assert.equal(stderr.length, 1, stderr.join('\n'));
+    const [line = ''] = stderr;
+    assert.ok(line.includes(words), line);
+    assert.match(line, /in use/);
+  }
+});
+
+test('an ipc path of a living process is refused, one left by a dead process is taken', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'lazypirate-')), 'app.sock');
+  const args = ['--listen', `ipc://${path}`, '--upstream', 'tcp://127.0.0.1:1', '--timeout', '50ms'];
+  const first = await startSidecar(t, args);
+  const second = await lazypirate(t, 'run', '--admin-listen', '127.0.0.1:0', ...args);
+  assert.equal(second.code, 1);
+  assert.match(
+    second.stderr.join('\n'),
+    /^lazypirate: route default: cannot listen on .*another process listens there$/,
+  );
+  first.program.kill('SIGKILL');
+  await first.program.ended;
+  const third = await startSidecar(t, args);
+  assert.match((await ask(third.address, 'x')).text, /NO_ENDPOINTS/);
+});
+
+test('the demo ends by itself with nothing lost and nothing crossed', async (t) => {
+  const { code, stdout, stderr } = await lazypirate(t, 'demo', '--for', '4s');
+  assert.equal(code, 0, [...stdout, ...stderr].join('\n'));
+  assert.match(stdout.join('\n'), /[\d,]+ requests, [\d,]+ replies, 0 lost, 0 crossed, [12] kills/);
+});

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { App, ask } from '../support/ask.ts';
+import { type RunningSidecar, type Scope, startServe, startSidecar } from '../support/program.ts';
+
+async function startWith(scope: Scope, upstream: string, drain: object): Promise<RunningSidecar> {
+  const file = join(mkdtempSync(join(tmpdir(), 'lazypirate-')), 'config.yaml');
+  const route = {
+    name: 'orders',
+    listen: 'tcp://127.0.0.1:0',
+    upstream: { endpoints: [upstream] },
+    timeout: '10s',
+  };
+  writeFileSync(file, JSON.stringify({ drain, routes: [route] }));
+  return startSidecar(scope, ['--config', file]);
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`what is in flight at ${signal} is answered, and it leaves with 0`, async (t) => {
+    const serve = await startServe(t, ['--delay', '300ms']);
+    const { program, address, metric } = await startWith(t, serve.address, { timeout: '10s', quiet: '50ms' });
+    const large = Buffer.alloc(16 * 1024 * 1024, 'x');
+    const asked = [
+      ...Array.from({ length: 50 }, (_, i) => ask(address, `q${i}`, Buffer.alloc(16_384))),
+      ask(address, large),
+    ];
+    while ((await metric('lazypirate_in_flight_requests{route="orders"}')) === 0);
+    program.kill(signal);
+    await program.logged('draining');
+    const answers = await Promise.all(asked);
+    answers.slice(0, 50).forEach(({ text }, i) => void assert.equal(text, `q${i}`));
+    assert.ok(answers[50]?.frames[0]?.equals(large));
+    assert.deepEqual(await program.ended, { code: 0, signal: null });
+    const drained = await program.logged('drained');
+    assert.equal(drained['failed'], 0);
+    assert.equal(drained['cut'], 0);
+  });
+}
+
+test('while draining it goes on serving, and says that it is not ready', async (t) => {
+  const serve = await startServe(t);
+  const { program, address, admin } = await startWith(t, serve.address, { timeout: '20s', quiet: '400ms' });
+  const app = new App(address);
+  t.after(() => app.close());
+  assert.equal((await fetch(`${admin}/readyz`)).status, 200);
+  assert.equal((await app.ask('before')).text, 'before');
+  program.kill('SIGTERM');
+  await program.logged('draining');
+  assert.equal((await fetch(`${admin}/readyz`)).status, 503);
+  assert.equal((await fetch(`${admin}/livez`)).status, 200);
+  for (let i = 0; i < 20; i++) assert.equal((await app.ask(`q${i}`)).text, `q${i}`);
+  assert.deepEqual(await program.ended, { code: 0, signal: null });
+  assert.equal((await program.logged('drained'))['answered'], 20);
+});
+
+test('when the time is up what is left gets a DRAINING failure reply, and it leaves with 0', async (t) => {
+  const serve = await startServe(t, ['--drop', '1']);
+  const { program, address, metric } = await startWith(t, serve.address, { timeout: '200ms', quiet: '50ms' });
+  const asked = ask(address, 'never answered');
+  while ((await metric('lazypirate_in_flight_requests{route="orders"}')) === 0);
+  program.kill('SIGTERM');
+  const { failure } = await asked;
+  assert.equal(failure?.code, 'DRAINING');
+  assert.equal(failure?.status, 503);
+  assert.equal(failure?.executed, 'maybe');
+  assert.deepEqual(await program.ended, { code: 0, signal: null });
+  assert.equal((await program.logged('drained'))['cut'], 1);
+});
+
+for (const [signal, code] of [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const) {
+  test(`a second ${signal} ends it at once with ${code}`, async (t) => {
+    const serve = await startServe(t, ['--drop', '1']);
+    const { program, address, metric } = await startWith(t, serve.address, { timeout: '20s', quiet: '50ms' });
+    const app = new App(address);
+    t.after(() => app.close());
+    app.ask('never answered').catch(() => undefined);
+    while ((await metric('lazypirate_in_flight_requests{route="orders"}')) === 0);
+    program.kill(signal);
+    await program.logged('draining');
+    program.kill(signal);
+    assert.deepEqual(await program.ended, { code, signal: null });
+  });
+}
+
+test('an ipc path is gone when it has left', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lazypirate-'));
+  const { program } = await startSidecar(t, [
+    '--listen',
+    `ipc://${folder}/app.sock`,
+    '--upstream',
+    'tcp://127.0.0.1:1',
+  ]);
+  program.kill('SIGTERM');
+  await program.ended;
+  assert.deepEqual(readdirSync(folder), []);
+});
