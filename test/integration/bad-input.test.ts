@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { Dealer, Request } from 'zeromq';
+import { App, ask } from '../support/ask.ts';
+import { type RunningRoute, startRoute } from '../support/route.ts';
+import { ScriptedUpstream } from '../support/scripted-upstream.ts';
+
+/** RFC 23: signature, version 3.0, mechanism NULL, no server. */
+const GREETING = Buffer.concat([
+  Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0]),
+  Buffer.from('NULL'.padEnd(20, '\0')),
+  Buffer.alloc(32),
+]);
+
+async function start(t: TestContext, options = {}): Promise<RunningRoute> {
+  const upstream = await ScriptedUpstream.start();
+  t.after(() => upstream.close());
+  return startRoute(t, [upstream.address], options);
+}
+
+/** Connects, writes what it is given, and stays until the test ends. */
+async function intrude(t: TestContext, address: string, bytes?: Buffer): Promise<Socket> {
+  const { port, hostname } = new URL(address.replace('tcp:', 'http:'));
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  t.after(() => socket.destroy());
+  await once(socket, 'connect');
+  if (bytes) socket.write(bytes);
+  return socket;
+}
+
+/** A good client beside bad ones; every answer has to be its own, until it is told to stop. */
+function goodClient(address: string) {
+  const app = new App(address);
+  let isOn = true;
+  const asked = (async () => {
+    let count = 0;
+    for (; isOn || count < 50; count++) assert.equal((await app.ask(`good ${count}`)).text, `good ${count}`);
+    app.close();
+    return count;
+  })();
+  return {
+    stop: () => {
+      isOn = false;
+      return asked;
+    },
+  };
+}
+
+const INTRUDERS: Record<string, readonly (Buffer | undefined)[]> = {
+  'HTTP on the listener': [
+    Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
+    Buffer.from('POST /x HTTP/1.1\r\n\r\nxx'),
+  ],
+  'random bytes on the listener': Array.from({ length: 50 }, () => randomBytes(1_000)),
+  'connections that never speak': Array.from({ length: 100 }, () => undefined),
+  'handshakes that stop half way': [GREETING.subarray(0, 5), GREETING.subarray(0, 12), GREETING],
+  'a handshake that goes on with junk': Array.from({ length: 20 }, () =>
+    Buffer.concat([GREETING, randomBytes(500)]),
+  ),
+};
+
+for (const [what, all] of Object.entries(INTRUDERS)) {
+  test(`${what}: a good client beside is served throughout`, async (t) => {
+    const { address, count } = await start(t);
+    const good = goodClient(address);
+    for (const bytes of all) await intrude(t, address, bytes);
+    const served = await good.stop();
+    // No less: random bytes may happen to be a request in ZMTP 1.0, which has no handshake.
+    assert.ok(count('settled', 'ok') >= served);
+  });
+}
+
+test('messages without a delimiter or a body are dropped and counted', async (t) => {
+  const { address, count, event } = await start(t);
+  const dealer = new Dealer({ linger: 0 });
+  t.after(() => dealer.close());
+  dealer.connect(address);
+  const good = goodClient(address);
+  for (const frames of [['no delimiter'], ['two', 'frames'], [''], ['id', '']]) await dealer.send(frames);
+  // In order behind them, so that they are all in when it is answered.
+  await dealer.send(['', 'a request']);
+  assert.deepEqual((await dealer.receive()).map(String), ['', 'a request']);
+  await event((e) => e.kind === 'malformed');
+  assert.equal(count('malformed'), 4);
+  await good.stop();
+});
+
+test('a request over twice the cap loses its connection, and its app may go on', async (t) => {
+  const { address } = await start(t, { limits: { messageBytes: 1_000 } });
+  const good = goodClient(address);
+  const greedy = new Request({ linger: 0 });
+  greedy.connect(address);
+  const dropped = (async () => {
+    for await (const { type } of greedy.events) if (type === 'disconnect') return;
+  })();
+  await greedy.send(Buffer.alloc(10_000));
+  await dropped;
+  greedy.close();
+  await good.stop();
+  assert.equal((await ask(address, 'a new socket')).text, 'a new socket');
+});
+
+test('of two clients with one routing id the first is served, and never gets what the second asked', async (t) => {
+  const { address } = await start(t);
+  const [first, second] = [0, 1].map(() => new Dealer({ routingId: 'same', linger: 0 }));
+  assert.ok(first && second);
+  t.after(() => {
+    first.close();
+    second.close();
+  });
+  first.connect(address);
+  await first.send(['', 'first 0']);
+  assert.equal(String((await first.receive())[1]), 'first 0');
+  second.connect(address);
+  await second.send(['', 'second']);
+  const good = goodClient(address);
+  for (let i = 1; i < 50; i++) {
+    await first.send(['', `first ${i}`]);
+    assert.equal(String((await first.receive())[1]), `first ${i}`);
+  }
+  await good.stop();
+});
+
+/** Something that listens where an endpoint should be, and is none. */
+async function impostor(t: TestContext, greet: (socket: Socket) => void): Promise<string> {
+  const server: Server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    t.after(() => socket.destroy());
+    greet(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return `tcp://127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+test('an endpoint that is no ZMTP peer gets no work, and the others do it all', async (t) => {
+  const upstream = await ScriptedUpstream.start();
+  t.after(() => upstream.close());
+  const impostors = [
+    await impostor(t, (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')),
+    await impostor(t, (socket) => socket.write(Buffer.concat([GREETING, randomBytes(200)]))),
+    await impostor(t, (socket) => socket.end()),
+    await impostor(t, () => undefined),
+  ];
+  const { address, route, count } = await startRoute(t, [...impostors, upstream.address]);
+  for (let i = 0; i < 100; i++) assert.equal((await ask(address, `q${i}`)).text, `q${i}`);
+  assert.equal(upstream.seen.length, 100);
+  assert.equal(count('attempt', 'ok'), 100);
+  const up = route.status().endpoints.filter(({ state }) => state === 'up');
+  assert.deepEqual(
+    up.map((one) => one.address),
+    [upstream.address],
+  );
+});
+
+test('an endpoint that was an impostor first is used within a second of being a real one', async (t) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined).resume();
+    socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const endpoint = `tcp://127.0.0.1:${(server.address() as { port: number }).port}`;
+  const { address, event } = await startRoute(t, [endpoint]);
+  const connected = once(server, 'connection');
+  const answer = ask(address, 'waiting');
+  await event((e) => e.kind === 'received');
+  await connected;
+  server.close();
+  await once(server, 'close');
+  const upstream = await ScriptedUpstream.start({ do: 'reply' }, endpoint);
+  t.after(() => upstream.close());
+  const sinceMs = performance.now();
+  assert.equal((await answer).text, 'waiting');
+  assert.ok(performance.now() - sinceMs < 1_000, `it took ${performance.now() - sinceMs} ms`);
+});
