@@ -64,7 +64,7 @@ export class Call implements Waiter {
     return new Promise((resolve) => {
       const timer = setTimeout(
         () => setImmediate(() => wake('time')),
-        Math.ceil(untilMs - performance.now()),
+        Math.max(1, Math.ceil(untilMs - performance.now())),
       );
       const wake = (why: 'event' | 'time') => {
         clearTimeout(timer);
@@ -103,8 +103,9 @@ export class Call implements Waiter {
   }
 
   failed(attempt: Attempt, failure: 'unsent' | 'lost' | 'protocol'): void {
-    if (attempt === this.picked) {
-      this.picked = undefined;
+    if (attempt.phase === 'picked') {
+      // A place that is gone was no attempt; if it has been taken from here already, the send will tell.
+      if (attempt === this.picked) this.picked = undefined;
     } else {
       this.pending.delete(attempt);
       if (failure === 'unsent') this.#unsent++;

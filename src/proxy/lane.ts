@@ -109,6 +109,8 @@ export class Lane {
   send(attempt: Attempt, body: readonly Buffer[], nowMs: number): void {
     attempt.phase = 'awaited';
     attempt.sentMs = nowMs;
+    // The lane may have been closed between the pick and now.
+    if (!this.#attempts.has(attempt.id)) return attempt.caller.failed(attempt, 'unsent');
     const head = this.#settings.correlate ? [idFrame(attempt.id), DELIMITER] : [DELIMITER];
     this.#write([...head, ...body]).catch(() => {
       if (!this.#attempts.delete(attempt.id)) return;

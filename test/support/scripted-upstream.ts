@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import { Context, Router } from 'zeromq';
+import { Router } from 'zeromq';
+import { context } from '../../src/proxy/context.ts';
 import { split } from '../../src/proxy/envelope.ts';
 
 /** What an upstream does with one request. */
@@ -30,8 +31,6 @@ export class ScriptedUpstream {
   readonly seen: string[] = [];
   /** What it does from the next request on. */
   script: Script;
-  // A context of its own: closing it takes its connections with it, as the end of a process does.
-  #context = new Context();
   #socket: Router | undefined;
   #count = 0;
 
@@ -52,8 +51,7 @@ export class ScriptedUpstream {
   /** Listens, again where it did before if no address is given; if it does already, nothing happens. */
   async listen(address = this.address): Promise<void> {
     if (this.#socket !== undefined) return;
-    this.#context = new Context();
-    const socket = new Router({ context: this.#context, linger: 0, sendTimeout: 0 });
+    const socket = new Router({ context, linger: 0, sendTimeout: 0 });
     this.#socket = socket;
     await bind(socket, address);
     this.address = socket.lastEndpoint ?? address;

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { App } from '../support/ask.ts';
+import { isPayload, makePayload } from '../support/payload.ts';
+import { startRoute } from '../support/route.ts';
+import {
+  delay,
+  die,
+  drop,
+  garbage,
+  reply,
+  ScriptedUpstream,
+  type Step,
+} from '../support/scripted-upstream.ts';
+
+const REQUESTS = 100_000;
+const CLIENTS = 64;
+const UPSTREAMS = 3;
+const FAULT_SHARE = 0.01;
+const ATTEMPTS = 3;
+const BUDGET = { ratio: 0.2, minPerSecond: 10 };
+const LIMITS = { inFlight: 48, inFlightPerEndpoint: 20, queue: 1_024, messageBytes: 2_000 };
+const RETRY = { timeoutMs: 250, attempts: ATTEMPTS, deadlineMs: 1_000 };
+
+const FAULTS: Record<string, Step> = {
+  drop,
+  late: delay(400),
+  die,
+  'no delimiter': garbage('what is this'),
+  'no body': garbage(''),
+  oversize: { do: 'reply', frames: [Buffer.alloc(3_000)] },
+  'far oversize': { do: 'reply', frames: [Buffer.alloc(10_000)] },
+};
+
+/** Upstreams that do one of the faults with one in a hundred requests, and count what they executed. */
+async function startFaulty(t: TestContext) {
+  const executions = new Map<string, number>();
+  const faults = new Map<string, number>(Object.keys(FAULTS).map((name) => [name, 0]));
+  const upstreams: ScriptedUpstream[] = [];
+  for (let i = 0; i < UPSTREAMS; i++) {
+    const upstream: ScriptedUpstream = await ScriptedUpstream.start((body) => {
+      executions.set(body, (executions.get(body) ?? 0) + 1);
+      upstream.seen.length = 0;
+      if (Math.random() >= FAULT_SHARE) return reply;
+      const names = Object.keys(FAULTS);
+      const name = names[Math.floor(Math.random() * names.length)] ?? 'drop';
+      faults.set(name, (faults.get(name) ?? 0) + 1);
+      if (name === 'die') setImmediate(() => upstream.listen());
+      return FAULTS[name] ?? drop;
+    });
+    upstreams.push(upstream);
+  }
+  t.after(() => {
+    for (const upstream of upstreams) upstream.close();
+  });
+  return { addresses: upstreams.map(({ address }) => address), executions, faults };
+}
+
+for (const correlate of [false, true]) {
+  test(`promises 1 to 5 hold over ${REQUESTS} requests with 1 % faults, correlate: ${correlate}`, async (t) => {
+    const { addresses, executions, faults } = await startFaulty(t);
+    const { address, route, events, count } = await startRoute(t, addresses, {
+      correlate,
+      budget: BUDGET,
+      limits: LIMITS,
+      retry: RETRY,
+    });
+    const outcomes = { own: 0, failed: 0, crossed: 0, broken: 0 };
+    const most = { inFlight: 0, perEndpoint: 0, queued: 0 };
+    let asked = 0;
+
+    const run = async (client: number) => {
+      const app = new App(address);
+      for (let sequence = 0; asked < REQUESTS; sequence++) {
+        asked++;
+        const payload = makePayload(client, sequence);
+        const { frames, text, failure } = await app.ask(payload);
+        if (failure) outcomes.failed++;
+        else if (text === payload && frames.length === 1) outcomes.own++;
+        else if (isPayload(text)) outcomes.crossed++;
+        else outcomes.broken++;
+        if (sequence % 20 > 0) continue;
+        const { inFlight, queued, endpoints } = route.status();
+        most.inFlight = Math.max(most.inFlight, inFlight);
+        most.queued = Math.max(most.queued, queued);
+        most.perEndpoint = Math.max(most.perEndpoint, ...endpoints.map((one) => one.inFlight));
+      }
+      app.close();
+    };
+    const sinceMs = performance.now();
+    await Promise.all(Array.from({ length: CLIENTS }, (_, client) => run(client)));
+    const seconds = (performance.now() - sinceMs) / 1_000;
+
+    const settled = events.filter((event) => event.kind === 'settled');
+    const sends = count('attempt');
+    const slowestMs = settled.reduce((slowest, { request }) => Math.max(slowest, request.elapsedMs), 0);
+    const mostExecutions = [...executions.values()].reduce((a, b) => Math.max(a, b), 0);
+    t.diagnostic(
+      `${asked} requests in ${seconds.toFixed(1)} s: ${JSON.stringify(outcomes)}, ${sends} attempts, ` +
+        `${mostExecutions} executions at most, slowest ${slowestMs.toFixed(0)} ms, ${JSON.stringify(most)}, ` +
+        `faults ${JSON.stringify(Object.fromEntries(faults))}`,
+    );
+
+    for (const [name, times] of faults) assert.ok(times > 50, `${name} happened ${times} times`);
+    assert.deepEqual([outcomes.crossed, outcomes.broken], [0, 0], '1: no cross-talk');
+    assert.equal(outcomes.own + outcomes.failed, asked, '2: one outcome for each');
+    assert.equal(count('received'), asked);
+    assert.equal(settled.length, asked);
+    assert.equal(count('settled', 'ok'), outcomes.own);
+    assert.ok(mostExecutions <= ATTEMPTS, `3: executed ${mostExecutions} times`);
+    assert.ok(settled.every(({ request }) => request.attempts <= ATTEMPTS));
+    assert.ok(
+      sends <= asked * (1 + BUDGET.ratio) + BUDGET.minPerSecond * (seconds + 1),
+      `3: ${sends} attempts`,
+    );
+    assert.equal(sends - count('retry'), settled.filter(({ request }) => request.attempts > 0).length);
+    assert.ok(slowestMs <= RETRY.deadlineMs + 100, `4: ${slowestMs} ms`);
+    assert.ok(most.inFlight <= LIMITS.inFlight && most.perEndpoint <= LIMITS.inFlightPerEndpoint, '5');
+    assert.ok(outcomes.failed < asked * 0.001, 'it is good for something');
+    const { queued, queuedBytes, inFlight } = route.status();
+    assert.deepEqual([queued, queuedBytes, inFlight], [0, 0, 0]);
+  });
+}
