@@ -9,6 +9,8 @@ export type Step =
   | { do: 'reply'; frames?: readonly (string | Buffer)[] }
   /** Answers after so many ms. Others are answered meanwhile. */
   | { do: 'delay'; ms: number }
+  /** Answers once the promise is fulfilled. */
+  | { do: 'hold'; until: Promise<unknown> }
   /** Never answers. */
   | { do: 'drop' }
   /** Closes its socket, connections and all, without an answer. */
@@ -80,6 +82,9 @@ export class ScriptedUpstream {
     switch (step.do) {
       case 'delay':
         await setTimeout(step.ms);
+        return socket.send([...head, ...body]);
+      case 'hold':
+        await step.until;
         return socket.send([...head, ...body]);
       case 'reply':
         return socket.send([...head, ...(step.frames ?? body)]);

@@ -1,0 +1,74 @@
+import { setTimeout } from 'node:timers/promises';
+import { makePayload } from './payload.ts';
+import { type Program, type Scope, startServe } from './program.ts';
+
+/** What an app has that asks: `undefined` where it got no reply. */
+export interface Asker {
+  ask(body: string): Promise<string | undefined>;
+  close(): void;
+}
+
+export interface KillReport {
+  requests: number;
+  /** Requests without a reply, or with a failure reply. */
+  failed: number;
+  crossed: number;
+  /** For each kill that hit a request: how long the slowest of those took that were under way at that moment, in ms. */
+  slowestMs: number[];
+  /** How long all others took, in ms. */
+  undisturbedMs: number[];
+}
+
+export interface Plan {
+  upstreams: readonly { address: string; program: Program }[];
+  apps: number;
+  kills: number;
+  everyMs: number;
+}
+
+/** Upstreams in processes of their own, which work 5 ms on a request. */
+export function startUpstreams(scope: Scope, count: number) {
+  return Promise.all(Array.from({ length: count }, () => startServe(scope, ['--delay', '5ms'])));
+}
+
+/** Kills one upstream after the other with SIGKILL and restarts it at once, while apps ask without a pause. */
+export async function killUpstreams(scope: Scope, plan: Plan, newAsker: () => Asker): Promise<KillReport> {
+  const report: KillReport = { requests: 0, failed: 0, crossed: 0, slowestMs: [], undisturbedMs: [] };
+  const kills: { atMs: number; slowestMs: number }[] = [];
+  const killed = new AbortController();
+
+  const runApp = async (client: number) => {
+    const asker = newAsker();
+    for (let sequence = 0; !killed.signal.aborted; sequence++) {
+      const body = makePayload(client, sequence);
+      const sentMs = performance.now();
+      report.requests++;
+      const answer = await asker.ask(body);
+      const endMs = performance.now();
+      if (answer === undefined || answer.startsWith('{"lazypirate":')) report.failed++;
+      else if (answer !== body) report.crossed++;
+      const during = kills.filter(({ atMs }) => atMs >= sentMs);
+      for (const kill of during) kill.slowestMs = Math.max(kill.slowestMs, endMs - sentMs);
+      if (during.length === 0) report.undisturbedMs.push(endMs - sentMs);
+    }
+    asker.close();
+  };
+
+  const apps = Array.from({ length: plan.apps }, (_, client) => runApp(client));
+  const programs = plan.upstreams.map(({ program }) => program);
+  for (let number = 0; number < plan.kills; number++) {
+    await setTimeout(plan.everyMs);
+    const index = number % programs.length;
+    const victim = programs[index];
+    if (victim === undefined) break;
+    kills.push({ atMs: performance.now(), slowestMs: 0 });
+    victim.kill('SIGKILL');
+    await victim.ended;
+    const address = plan.upstreams[index]?.address ?? '';
+    programs[index] = (await startServe(scope, ['--delay', '5ms'], address)).program;
+  }
+  killed.abort();
+  await Promise.all(apps);
+  report.slowestMs = kills.map(({ slowestMs }) => slowestMs);
+  return report;
+}

@@ -1,0 +1,43 @@
+import { Request } from 'zeromq';
+import type { Asker } from './kills.ts';
+
+/**
+ * The Lazy Pirate client as the ZeroMQ guide teaches it and as people write it by hand: send, poll with a timeout, and on
+ * silence close the socket with linger 0, connect anew and send again. What lazypirate is compared with.
+ */
+export class LazyPirateClient implements Asker {
+  readonly #addresses: readonly string[];
+  readonly #timeoutMs: number;
+  readonly #attempts: number;
+  #socket: Request;
+
+  constructor(addresses: readonly string[], timeoutMs = 2_500, attempts = 3) {
+    this.#addresses = addresses;
+    this.#timeoutMs = timeoutMs;
+    this.#attempts = attempts;
+    this.#socket = this.#connect();
+  }
+
+  async ask(body: string): Promise<string | undefined> {
+    for (let attempt = 0; attempt < this.#attempts; attempt++) {
+      try {
+        await this.#socket.send(body);
+        return String(await this.#socket.receive());
+      } catch {
+        this.#socket.close();
+        this.#socket = this.#connect();
+      }
+    }
+    return undefined;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #connect(): Request {
+    const socket = new Request({ linger: 0, receiveTimeout: this.#timeoutMs });
+    for (const address of this.#addresses) socket.connect(address);
+    return socket;
+  }
+}
