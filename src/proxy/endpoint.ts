@@ -124,7 +124,7 @@ export class Endpoint implements LaneOwner {
   }
 
   refused(): void {
-    this.#turnDown();
+    this.#failed('nobody answers there');
   }
 
   closed(lane: Lane, reason: 'lost' | 'protocol' | undefined, wasReadyMs: number): void {
@@ -132,7 +132,8 @@ export class Endpoint implements LaneOwner {
     if (this.#isClosed) return;
     if (reason !== undefined) {
       this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
-      this.#turnDown();
+      const dropped = wasReadyMs > 0 ? 'the connection dropped' : 'the handshake failed';
+      this.#failed(reason === 'lost' ? dropped : 'it sent what is no reply');
     }
     this.#keepOne();
   }
@@ -146,9 +147,9 @@ export class Endpoint implements LaneOwner {
   }
 
   /** It is down only when a connection has failed and none stands; that we have closed the last one ourselves tells nothing. */
-  #turnDown(): void {
-    if (this.state.kind !== 'up' || this.#countOf('ready') + this.#countOf('retired') > 0) return;
-    this.#turn('down', this.#lastEvent);
+  #failed(why: string): void {
+    if (this.state.kind !== 'up') this.state = { ...this.state, why };
+    else if (this.#countOf('ready') + this.#countOf('retired') === 0) this.#turn('down', why);
   }
 
   #turn(kind: EndpointStateKind, why: string): void {

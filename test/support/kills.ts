@@ -20,7 +20,8 @@ export interface KillReport {
 }
 
 export interface Plan {
-  upstreams: readonly { address: string; program: Program }[];
+  /** The program of each is replaced when it is killed and restarted. */
+  upstreams: { address: string; program: Program }[];
   apps: number;
   kills: number;
   everyMs: number;
@@ -55,17 +56,14 @@ export async function killUpstreams(scope: Scope, plan: Plan, newAsker: () => As
   };
 
   const apps = Array.from({ length: plan.apps }, (_, client) => runApp(client));
-  const programs = plan.upstreams.map(({ program }) => program);
   for (let number = 0; number < plan.kills; number++) {
     await setTimeout(plan.everyMs);
-    const index = number % programs.length;
-    const victim = programs[index];
-    if (victim === undefined) break;
+    const upstream = plan.upstreams[number % plan.upstreams.length];
+    if (upstream === undefined) break;
     kills.push({ atMs: performance.now(), slowestMs: 0 });
-    victim.kill('SIGKILL');
-    await victim.ended;
-    const address = plan.upstreams[index]?.address ?? '';
-    programs[index] = (await startServe(scope, ['--delay', '5ms'], address)).program;
+    upstream.program.kill('SIGKILL');
+    await upstream.program.ended;
+    upstream.program = (await startServe(scope, ['--delay', '5ms'], upstream.address)).program;
   }
   killed.abort();
   await Promise.all(apps);

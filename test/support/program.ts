@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const ROOT = new URL('../../', import.meta.url);
 
 export interface Ending {
   code: number | null;
@@ -46,9 +46,13 @@ export class Program {
     return started;
   }
 
-  /** `lazypirate ARGS`, from source. */
-  static lazypirate(scope: Scope, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
-    return Program.start(scope, process.execPath, [MAIN, ...args], env);
+  /** `lazypirate ARGS`, from source unless `main` says otherwise. */
+  static lazypirate(
+    scope: Scope,
+    args: readonly string[],
+    { main = 'src/main.ts', env = {} }: { main?: string; env?: NodeJS.ProcessEnv } = {},
+  ): Program {
+    return Program.start(scope, process.execPath, [fileURLToPath(new URL(main, ROOT)), ...args], env);
   }
 
   get pid(): number {
@@ -117,9 +121,9 @@ export interface RunningSidecar {
 export async function startSidecar(
   scope: Scope,
   args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
+  options: { main?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<RunningSidecar> {
-  const program = Program.lazypirate(scope, ['run', '--admin-listen', '127.0.0.1:0', ...args], env);
+  const program = Program.lazypirate(scope, ['run', '--admin-listen', '127.0.0.1:0', ...args], options);
   const [{ address }, { address: admin }] = await Promise.all([
     program.logged('listening'),
     program.logged('admin listening'),
