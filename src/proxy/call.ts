@@ -11,6 +11,8 @@ export type AttemptEnded = (attempt: Attempt, result: 'ok' | Exclude<AttemptFail
  * and a drain write here what has happened; the forwarder's loop reads it whenever `change` resolves.
  */
 export class Call implements Waiter {
+  /** Where the forwarder keeps it. */
+  index = 0;
   readonly body: readonly Buffer[];
   readonly place: Place;
   readonly arrivedMs: number;

@@ -18,6 +18,9 @@ interface Client<T> {
   owed: { request: T; count: number } | undefined;
 }
 
+/** So many clients without a request are remembered: most ask again, and a `Map` whose keys come and go is slow to collect. */
+const IDLE_CLIENTS = 1_024;
+
 /** What comes of a client's turn. */
 export interface Turns<T> {
   start(request: T): void;
@@ -30,6 +33,8 @@ export interface Turns<T> {
  */
 export class Clients<T extends Request> {
   readonly #clients = new Map<string, Client<T>>();
+  /** How many of them have nothing under way. */
+  #idle = 0;
   readonly #limit: number;
   readonly #turns: Turns<T>;
 
@@ -37,6 +42,11 @@ export class Clients<T extends Request> {
   constructor(limit: number, turns: Turns<T>) {
     this.#limit = limit;
     this.#turns = turns;
+  }
+
+  /** How many clients are known, those that have nothing under way included. */
+  get size(): number {
+    return this.#clients.size;
   }
 
   /** Whether a refusal is owed to this client: what comes after it must not overtake it, and is refused too. */
@@ -50,6 +60,8 @@ export class Clients<T extends Request> {
     if (client === undefined) {
       client = { inFlight: 0, line: [], owed: undefined };
       this.#clients.set(request.client, client);
+    } else if (client.inFlight === 0) {
+      this.#idle--;
     }
     if (client.inFlight >= this.#limit) client.line.push(request);
     else this.#start(client, request);
@@ -58,7 +70,8 @@ export class Clients<T extends Request> {
   /** Refuses the request, now or when its turn comes. */
   refuse(request: T): void {
     const client = this.#clients.get(request.client);
-    if (client === undefined || this.#limit > 1 || hasAddress(request)) this.#turns.refuse(request);
+    if (client === undefined || client.inFlight === 0 || this.#limit > 1 || hasAddress(request))
+      this.#turns.refuse(request);
     else if (client.owed === undefined) client.owed = { request, count: 1 };
     else client.owed.count++;
   }
@@ -71,9 +84,15 @@ export class Clients<T extends Request> {
     const next = client.line.shift();
     if (next !== undefined) return this.#start(client, next);
     if (client.inFlight > 0) return;
-    this.#clients.delete(request.client);
-    for (let left = client.owed?.count ?? 0; left > 0; left--)
-      this.#turns.refuse(client.owed?.request ?? request);
+    const { owed } = client;
+    client.owed = undefined;
+    if (++this.#idle > IDLE_CLIENTS) this.#forgetIdle();
+    for (let left = owed?.count ?? 0; left > 0; left--) this.#turns.refuse(owed?.request ?? request);
+  }
+
+  #forgetIdle(): void {
+    for (const [name, { inFlight }] of this.#clients) if (inFlight === 0) this.#clients.delete(name);
+    this.#idle = 0;
   }
 
   #start(client: Client<T>, request: T): void {

@@ -1,3 +1,4 @@
+import { Bag } from './bag.ts';
 import { RetryBudget } from './budget.ts';
 import { Call } from './call.ts';
 import type { AttemptFailure, AttemptResult, Emit } from './events.ts';
@@ -32,7 +33,7 @@ export class Forwarder {
   readonly #emit: Emit;
   readonly #random: () => number;
   readonly #budget: RetryBudget;
-  readonly #calls = new Set<Call>();
+  readonly #calls = new Bag<Call>();
 
   constructor(
     settings: RouteSettings,
@@ -82,7 +83,7 @@ export class Forwarder {
 
   /** Every request under way gets a `DRAINING` failure now. */
   cut(): void {
-    for (const call of this.#calls) call.cut();
+    for (const call of this.#calls.items) call.cut();
   }
 
   /** Stands in line for a place: until the deadline, or as long as `wait` says while no endpoint is usable. */

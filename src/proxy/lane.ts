@@ -1,4 +1,5 @@
 import { Dealer } from 'zeromq';
+import { Bag } from './bag.ts';
 import { context } from './context.ts';
 import { sizeOf } from './envelope.ts';
 import type { ResetReason } from './events.ts';
@@ -17,6 +18,8 @@ export type LaneState =
 /** One send of a request on one lane, from the moment it is picked until nobody waits for its reply. */
 export interface Attempt {
   readonly id: number;
+  /** Where its lane keeps it. */
+  index: number;
   readonly lane: Lane;
   readonly caller: Caller;
   /** `picked`: holds its place on the lane, not sent yet. `late`: timed out, its reply would still be welcome. */
@@ -76,7 +79,7 @@ export class Lane {
   readonly #owner: LaneOwner;
   readonly #settings: LaneSettings;
   readonly #socket: Dealer;
-  readonly #attempts = new Map<number, Attempt>();
+  readonly #attempts = new Bag<Attempt>();
   #nextId = 0;
 
   /** @throws {Error} EMFILE where no descriptor is left */
@@ -94,13 +97,13 @@ export class Lane {
   }
 
   get isFree(): boolean {
-    return this.state.kind === 'ready' && this.#attempts.size < this.#settings.capacity;
+    return this.state.kind === 'ready' && this.#attempts.items.length < this.#settings.capacity;
   }
 
   /** Reserves a place; follow with `send` or `release`. Only on a lane that `isFree`. */
   pick(caller: Caller): Attempt {
-    const attempt: Attempt = { id: this.#nextId++, lane: this, caller, phase: 'picked', sentMs: 0 };
-    this.#attempts.set(attempt.id, attempt);
+    const attempt: Attempt = { id: this.#nextId++, index: 0, lane: this, caller, phase: 'picked', sentMs: 0 };
+    this.#attempts.add(attempt);
     this.#owner.loaded(this, 1);
     return attempt;
   }
@@ -110,10 +113,10 @@ export class Lane {
     attempt.phase = 'awaited';
     attempt.sentMs = nowMs;
     // The lane may have been closed between the pick and now.
-    if (!this.#attempts.has(attempt.id)) return attempt.caller.failed(attempt, 'unsent');
+    if (!this.#attempts.has(attempt)) return attempt.caller.failed(attempt, 'unsent');
     const head = this.#settings.correlate ? [idFrame(attempt.id), DELIMITER] : [DELIMITER];
     this.#write([...head, ...body]).catch(() => {
-      if (!this.#attempts.delete(attempt.id)) return;
+      if (!this.#attempts.delete(attempt)) return;
       this.#owner.loaded(this, -1);
       attempt.caller.failed(attempt, 'unsent');
       this.close('lost');
@@ -129,7 +132,7 @@ export class Lane {
 
   /** Nobody waits for this attempt any more. */
   release(attempt: Attempt): void {
-    if (!this.#attempts.delete(attempt.id)) return;
+    if (!this.#attempts.delete(attempt)) return;
     const isUnanswered = attempt.phase !== 'picked';
     // Without correlation nothing would tell this attempt's reply from the next one's.
     if (isUnanswered && !this.#settings.correlate) {
@@ -149,7 +152,7 @@ export class Lane {
     if (reason !== undefined) this.#retire(reason);
     this.state = { kind: 'closed' };
     this.#socket.close();
-    const attempts = [...this.#attempts.values()];
+    const attempts = [...this.#attempts.items];
     this.#attempts.clear();
     this.#owner.loaded(this, -attempts.length);
     for (const attempt of attempts) attempt.caller.failed(attempt, failureOf(attempt, reason));
@@ -163,7 +166,7 @@ export class Lane {
   }
 
   #closeIfDone(): void {
-    if (this.state.kind === 'retired' && this.#attempts.size === 0) this.close();
+    if (this.state.kind === 'retired' && this.#attempts.items.length === 0) this.close();
   }
 
   async #write(frames: Buffer[]): Promise<void> {
@@ -183,13 +186,13 @@ export class Lane {
     const id = this.#idOf(frames);
     if (id === undefined || frames.length <= head || frames[head - 1]?.length !== 0)
       return this.close('protocol');
-    const attempt = this.#attempts.get(id);
+    const attempt = this.#attempts.items.find((one) => one.id === id);
     if (attempt === undefined || attempt.phase === 'picked') {
       return this.#settings.correlate && id < this.#nextId
         ? this.#owner.discarded(this)
         : this.close('protocol');
     }
-    this.#attempts.delete(id);
+    this.#attempts.delete(attempt);
     if (sizeOf(frames, head) > this.#settings.messageBytes) {
       this.#retire('protocol');
       this.#owner.loaded(this, -1);
@@ -205,7 +208,7 @@ export class Lane {
 
   /** Which attempt the frames answer; without correlation it is the only one there is. */
   #idOf(frames: Buffer[]): number | undefined {
-    if (!this.#settings.correlate) return this.#attempts.keys().next().value;
+    if (!this.#settings.correlate) return this.#attempts.items[0]?.id;
     return frames[0]?.length === ID_BYTES ? frames[0].readUIntBE(0, ID_BYTES) : undefined;
   }
 

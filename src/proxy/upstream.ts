@@ -26,8 +26,8 @@ export class Upstream implements EndpointOwner {
   #endpoints: Endpoint[] = [];
   #up = 0;
   /** In order of arrival; those that have been sent before stand ahead of those that have not. */
-  readonly #retries = new Set<Waiter>();
-  readonly #firsts = new Set<Waiter>();
+  readonly #retries: Waiter[] = [];
+  readonly #firsts: Waiter[] = [];
 
   constructor(settings: RouteSettings, load: Load, emit: Emit, random: () => number = Math.random) {
     this.#settings = settings;
@@ -68,26 +68,31 @@ export class Upstream implements EndpointOwner {
   /** A place on a lane for the waiter, now if it can be; else it stands in line until `granted` or `leave`. */
   pick(waiter: Waiter): Attempt | undefined {
     const isRetry = waiter.tried.length > 0;
-    const isNext = this.#retries.size === 0 && (isRetry || (this.#firsts.size === 0 && this.#load.mayStart));
+    const isNext =
+      this.#retries.length === 0 && (isRetry || (this.#firsts.length === 0 && this.#load.mayStart));
     const attempt = isNext ? this.#choose(waiter) : undefined;
     if (attempt !== undefined) {
       this.#load.start(waiter.place);
       return attempt;
     }
-    (isRetry ? this.#retries : this.#firsts).add(waiter);
+    (isRetry ? this.#retries : this.#firsts).push(waiter);
     this.#grow();
     return undefined;
   }
 
   /** The waiter stands in line no more. */
   leave(waiter: Waiter): void {
-    this.#retries.delete(waiter);
-    this.#firsts.delete(waiter);
+    for (const line of [this.#retries, this.#firsts]) {
+      const index = line.indexOf(waiter);
+      // The first one mostly, which `shift` takes away without moving the others.
+      if (index === 0) line.shift();
+      else if (index > 0) line.splice(index, 1);
+    }
   }
 
   /** There may be room now: for another attempt at an endpoint, or below the route's own cap. */
   freed(): void {
-    if (this.#retries.size + this.#firsts.size > 0) this.#serve();
+    if (this.#retries.length + this.#firsts.length > 0) this.#serve();
   }
 
   turned(endpoint: Endpoint, from: EndpointStateKind): void {
@@ -107,8 +112,14 @@ export class Upstream implements EndpointOwner {
   }
 
   #serve(): void {
-    for (const waiter of this.#retries) if (!this.#grant(waiter)) return this.#grow();
-    for (const waiter of this.#firsts) if (!this.#load.mayStart || !this.#grant(waiter)) return this.#grow();
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      if (!this.#grant(next)) return this.#grow();
+    }
+  }
+
+  /** Who is first in line, if it may be sent. */
+  #next(): Waiter | undefined {
+    return this.#retries[0] ?? (this.#load.mayStart ? this.#firsts[0] : undefined);
   }
 
   #remove(endpoint: Endpoint, why: string): void {
@@ -147,7 +158,7 @@ export class Upstream implements EndpointOwner {
 
   /** Those in line want more lanes: one is opened at a time, and when it is there and they are still in line, the next. */
   #grow(): void {
-    if (!this.#load.mayStart && this.#retries.size === 0) return;
+    if (!this.#load.mayStart && this.#retries.length === 0) return;
     choose(this.#endpoints, (one) => one.canGrow, this.#random, performance.now())?.grow();
   }
 }

@@ -118,3 +118,19 @@ test('every client gets its outcomes in the order of its requests, and each exac
     }),
   );
 });
+
+test('however many clients come and go, only so many are remembered, and none that has a request', () => {
+  const { all, log } = clients();
+  const busy = request('busy', '1');
+  all.arrive(busy);
+  for (let i = 0; i < 5_000; i++) {
+    const one = request(`c${i}`, '1');
+    all.arrive(one);
+    all.done(one);
+    assert.ok(all.size <= 1_100, `${all.size} are remembered`);
+  }
+  all.arrive(request('busy', '2'));
+  assert.equal(log.includes('start busy2'), false, 'it still has its turn to end');
+  all.done(busy);
+  assert.equal(log.at(-1), 'start busy2');
+});
