@@ -65,7 +65,7 @@ export class Upstream implements EndpointOwner {
     }
   }
 
-  /** A place on a lane for the waiter, now if it can be; else it stands in line until `granted` or `leave`. */
+  /** A place on a lane for the waiter, now if it can be; else it stands in line, once, until `granted` or `leave`. */
   pick(waiter: Waiter): Attempt | undefined {
     const isRetry = waiter.tried.length > 0;
     const isNext =
@@ -75,7 +75,8 @@ export class Upstream implements EndpointOwner {
       this.#load.start(waiter.place);
       return attempt;
     }
-    (isRetry ? this.#retries : this.#firsts).push(waiter);
+    const line = isRetry ? this.#retries : this.#firsts;
+    if (!line.includes(waiter)) line.push(waiter);
     this.#grow();
     return undefined;
   }

@@ -246,6 +246,22 @@ test('a request that comes while the only server restarts is answered when it is
   assert.equal(count('settled', 'ok'), 2);
 });
 
+test('requests that wait through a restart take one place each, and leave it', async (t) => {
+  const { all, addresses } = await upstreams(t, (_body, number) => (number === 0 ? drop : reply));
+  const { address, event, route } = await startRoute(t, addresses, { limits: { inFlightPerEndpoint: 1 } });
+  const first = ask(address, 'first');
+  await event((e) => e.kind === 'received' && e.bytes === 'first'.length);
+  const waiting = ask(address, 'waiting');
+  await event((e) => e.kind === 'received' && e.bytes === 'waiting'.length);
+  all[0]?.close();
+  await event((e) => e.kind === 'endpoint' && e.to === 'down');
+  await all[0]?.listen();
+  assert.equal((await first).text, 'first');
+  assert.equal((await waiting).text, 'waiting');
+  assert.equal((await ask(address, 'after')).text, 'after');
+  assert.equal(route.status().endpoints[0]?.inFlight, 0);
+});
+
 test('a reply that is out before its server closes is not lost', async (t) => {
   const { all, addresses } = await upstreams(t, reply);
   const { address, count } = await startRoute(t, addresses);

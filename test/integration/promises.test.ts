@@ -117,7 +117,11 @@ for (const correlate of [false, true]) {
     assert.ok(slowestMs <= RETRY.deadlineMs + 100, `4: ${slowestMs} ms`);
     assert.ok(most.inFlight <= LIMITS.inFlight && most.perEndpoint <= LIMITS.inFlightPerEndpoint, '5');
     assert.ok(outcomes.failed < asked * 0.001, 'it is good for something');
-    const { queued, queuedBytes, inFlight } = route.status();
-    assert.deepEqual([queued, queuedBytes, inFlight], [0, 0, 0]);
+    const { queued, queuedBytes, inFlight, endpoints } = route.status();
+    assert.deepEqual([queued, queuedBytes, inFlight], [0, 0, 0], 'nothing is left behind');
+    assert.deepEqual(
+      endpoints.map((one) => one.inFlight),
+      [0, 0, 0],
+    );
   });
 }
