@@ -9,7 +9,11 @@ import { type Log, logEvents } from './ops/log.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { renderStatus } from './ops/status.ts';
 import type { ProxyEvent } from './proxy/events.ts';
+import { LINGER_MS } from './proxy/frontend.ts';
 import { Route } from './proxy/route.ts';
+
+/** A reply that is older than this is out, or its app does not read. */
+const RECENT_MS = 10_000;
 
 export interface Versions {
   lazypirate: string;
@@ -28,6 +32,7 @@ export class Sidecar {
   #isDraining = false;
   #answered = 0;
   #failed = 0;
+  #lastSettledMs = Number.NEGATIVE_INFINITY;
 
   constructor(config: Config, log: Log, versions: Versions) {
     this.#config = config;
@@ -44,7 +49,7 @@ export class Sidecar {
     const emit = (event: ProxyEvent) => {
       this.#metrics.record(event);
       logged(event);
-      if (event.kind === 'settled') event.outcome === 'ok' ? this.#answered++ : this.#failed++;
+      if (event.kind === 'settled') this.#settled(event.outcome === 'ok');
     };
     this.#routes = config.routes.map((route) => new Route(route, discoveryOf(route), emit));
   }
@@ -68,7 +73,22 @@ export class Sidecar {
     } finally {
       for (const route of this.#routes) route.close();
       await admin?.close();
+      await this.#linger();
     }
+  }
+
+  /**
+   * Stays until the last replies are out. They lie in memory that Node frees when it ends, while libzmq may still be sending
+   * them: it would find nothing there (EFAULT) and abort the process.
+   */
+  async #linger(): Promise<void> {
+    if (performance.now() - this.#lastSettledMs < RECENT_MS) await setTimeout(LINGER_MS + 100);
+  }
+
+  #settled(isAnswered: boolean): void {
+    this.#lastSettledMs = performance.now();
+    if (isAnswered) this.#answered++;
+    else this.#failed++;
   }
 
   async #startAdmin(): Promise<Admin> {

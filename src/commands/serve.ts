@@ -40,6 +40,8 @@ export const serve: Command = {
     stdout.write(`serving ${socket.lastEndpoint}\n`);
     const answered = await answerAll(socket, behaviour);
     interrupted.removeEventListener('abort', stop);
+    // The last replies lie in memory that Node frees when it ends, while libzmq may still be sending them.
+    if (answered > 0) await setTimeout(LINGER_MS + 100);
     stdout.write(`answered ${answered} ${answered === 1 ? 'request' : 'requests'}\n`);
     return 0;
   },
