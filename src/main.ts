@@ -31,7 +31,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const rest = isCommand ? args : argv;
     if (asksForHelp(rest)) return print(command.help);
     const interrupted = interrupt.signal;
-    return await command.run([...rest], { env, stdin, stdout, stderr, interrupted, node, self });
+    const onHangup = (listener: () => void) => void process.on('SIGHUP', listener);
+    return await command.run([...rest], { env, stdin, stdout, stderr, interrupted, onHangup, node, self });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     for (const line of error.lines) stderr.write(`lazypirate: ${line}\n`);

@@ -1,7 +1,10 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { Config, RouteConfig } from './config/config.ts';
+import type { Config, UpstreamConfig } from './config/config.ts';
 import type { Discovery } from './discovery/discovery.ts';
+import { DnsDiscovery } from './discovery/dns.ts';
+import { KubernetesDiscovery } from './discovery/kubernetes.ts';
 import { StaticDiscovery } from './discovery/static.ts';
+import { UserError } from './errors.ts';
 import { type Actor, Group } from './lifecycle/group.ts';
 import { type Admin, startAdmin } from './ops/admin.ts';
 import { readyHealth, startupHealth } from './ops/health.ts';
@@ -10,7 +13,7 @@ import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { renderStatus } from './ops/status.ts';
 import type { ProxyEvent } from './proxy/events.ts';
 import { LINGER_MS } from './proxy/frontend.ts';
-import { Route } from './proxy/route.ts';
+import { quiet, Routes } from './routes.ts';
 
 /** A reply that is older than this is out, or its app does not read. */
 const RECENT_MS = 10_000;
@@ -21,20 +24,33 @@ export interface Versions {
   zeromq: string;
 }
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where changes of the configuration come from. */
+export interface ConfigChanges {
+  /**
+   * Runs until the signal aborts.
+   *
+   * @param reload is called for each change, with what reads it, which throws `ConfigError`
+   */
+  run(reload: (load: () => Config) => Promise<void>, signal: AbortSignal): Promise<void>;
+}
+
 /** Builds the parts from a configuration and runs them. */
 export class Sidecar {
-  readonly #config: Config;
+  #config: Config;
   readonly #log: Log;
   readonly #versions: Versions;
   readonly #startedMs = performance.now();
   readonly #metrics: Metrics;
-  readonly #routes: readonly Route[];
+  readonly #routes: Routes;
+  #admin: Admin | undefined;
   #isDraining = false;
   #answered = 0;
   #failed = 0;
   #lastSettledMs = Number.NEGATIVE_INFINITY;
 
-  constructor(config: Config, log: Log, versions: Versions) {
+  constructor(config: Config, log: Log, versions: Versions, env: Environment) {
     this.#config = config;
     this.#log = log;
     this.#versions = versions;
@@ -45,34 +61,39 @@ export class Sidecar {
       zeromqVersion: versions.zeromq,
     });
     const now = () => performance.now();
-    const logged = logEvents(log, { sample: config.log.sample, random: Math.random, now });
+    const sample = () => this.#config.log.sample;
+    const logged = logEvents(log, { sample, random: Math.random, now });
     const emit = (event: ProxyEvent) => {
       this.#metrics.record(event);
       logged(event);
       if (event.kind === 'settled') this.#settled(event.outcome === 'ok');
     };
-    this.#routes = config.routes.map((route) => new Route(route, discoveryOf(route), emit));
+    const self = env['POD_NAME'] || env['HOSTNAME'] || '';
+    const zone = env['LAZYPIRATE_ZONE'] || undefined;
+    this.#routes = new Routes({ emit, self, discoveryOf: ({ upstream }) => discoveryOf(upstream, zone) });
   }
 
   /**
    * Serves until `stop` aborts, then drains.
    *
+   * @param changes tells of changes of the configuration, until it is stopped
    * @throws {StartError} where a listener cannot be had
    */
-  async run(stop: AbortSignal): Promise<void> {
+  async run(stop: AbortSignal, changes?: ConfigChanges): Promise<void> {
     const { node, zeromq } = this.#versions;
-    let admin: Admin | undefined;
+    const { routes, admin } = this.#config;
     try {
-      for (const route of this.#routes) await route.bind();
-      admin = await this.#startAdmin();
-      this.#log.info({ node, zeromq, routes: this.#routes.length }, 'started');
+      await this.#routes.bind(routes);
+      this.#admin = await this.#startAdmin(admin);
+      this.#log.info({ node, zeromq, routes: routes.length }, 'started');
       const group = new Group<void>();
-      for (const route of this.#routes) group.add(routeActor(route));
+      group.add({ name: 'routes', execute: () => this.#routes.run(), interrupt: () => this.#routes.close() });
       group.add(this.#drainActor(stop));
+      if (changes !== undefined) group.add(this.#reloadActor(changes));
       await group.run();
     } finally {
-      for (const route of this.#routes) route.close();
-      await admin?.close();
+      this.#routes.close();
+      await this.#admin?.close();
       await this.#linger();
     }
   }
@@ -91,14 +112,13 @@ export class Sidecar {
     else this.#failed++;
   }
 
-  async #startAdmin(): Promise<Admin> {
-    const { host, port, readiness } = this.#config.admin;
+  async #startAdmin({ host, port }: Config['admin']): Promise<Admin> {
     const admin = await startAdmin({
       host,
       port,
       metrics: this.#metrics,
       startup: () => startupHealth(this.#statuses()),
-      ready: () => readyHealth(readiness, this.#isDraining, this.#statuses()),
+      ready: () => readyHealth(this.#config.admin.readiness, this.#isDraining, this.#statuses()),
       status: () =>
         renderStatus({
           version: this.#versions.lazypirate,
@@ -109,6 +129,39 @@ export class Sidecar {
     });
     this.#log.info({ address: admin.address }, 'admin listening');
     return admin;
+  }
+
+  #reloadActor(changes: ConfigChanges): Actor<void> {
+    const interrupt = new AbortController();
+    return {
+      name: 'reload',
+      interrupt: () => interrupt.abort(),
+      execute: () => changes.run((load) => this.#reload(load), interrupt.signal),
+    };
+  }
+
+  /** Puts another configuration in force, or leaves everything as it is. */
+  async #reload(load: () => Config): Promise<void> {
+    if (this.#isDraining) return;
+    try {
+      const config = load();
+      const before = this.#config;
+      const routes = await this.#routes.prepare(config);
+      const { host, port } = config.admin;
+      const hasAdminMoved = host !== before.admin.host || port !== before.admin.port;
+      const admin = hasAdminMoved ? await this.#startAdmin(config.admin).catch(abandon(routes)) : this.#admin;
+      this.#config = config;
+      this.#log.level = config.log.level;
+      const changes = routes.commit();
+      if (hasAdminMoved) await this.#admin?.close();
+      this.#admin = admin;
+      this.#metrics.reload('success');
+      this.#log.info({ ...changes, settings: otherChanges(before, config) }, 'reload applied');
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.#metrics.reload('failure');
+      this.#log.error({ problems: error.lines }, 'reload refused');
+    }
   }
 
   /** Waits until the sidecar is told to stop, then until the app is quiet or the time is up. */
@@ -135,15 +188,9 @@ export class Sidecar {
     this.#isDraining = true;
     const [answered, failed] = [this.#answered, this.#failed];
     this.#log.info({ why, inFlight: this.#unsettled() }, 'draining');
-    for (;;) {
-      const nowMs = performance.now();
-      const quietForMs = Math.min(...this.#routes.map((route) => route.quietMs(nowMs)));
-      const leftMs = sinceMs + timeoutMs - nowMs;
-      if (quietForMs >= quietMs || leftMs <= 0) break;
-      await setTimeout(Math.max(1, Math.min(quietMs - quietForMs, leftMs)));
-    }
+    await quiet(this.#routes.all, quietMs, timeoutMs);
     const cut = this.#unsettled();
-    for (const route of this.#routes) route.leave();
+    for (const route of this.#routes.all) route.leave();
     // One turn of the event loop, in which the failure replies of those that were cut are handed over.
     await setImmediate();
     const counts = { answered: this.#answered - answered, failed: this.#failed - failed, cut };
@@ -155,19 +202,33 @@ export class Sidecar {
   }
 
   #statuses() {
-    return this.#routes.map((route) => route.status());
+    return this.#routes.all.map((route) => route.status());
   }
 }
 
-function discoveryOf({ upstream }: RouteConfig): Discovery {
+function discoveryOf(upstream: UpstreamConfig, zone: string | undefined): Discovery {
   switch (upstream.kind) {
     case 'static':
       return new StaticDiscovery(upstream.endpoints);
+    case 'dns':
+      return new DnsDiscovery(upstream);
+    case 'kubernetes':
+      return new KubernetesDiscovery(upstream, zone);
   }
 }
 
-function routeActor(route: Route): Actor<void> {
-  return { name: `route ${route.settings.name}`, execute: () => route.run(), interrupt: () => route.close() };
+function abandon(routes: { abandon(): void }) {
+  return (error: unknown): never => {
+    routes.abandon();
+    throw error;
+  };
+}
+
+/** Which settings beside the routes are others now. */
+function otherChanges(before: Config, after: Config): string[] {
+  return (['admin', 'log', 'drain'] as const).filter(
+    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

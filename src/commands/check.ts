@@ -1,3 +1,4 @@
+import type { UpstreamConfig } from '../config/config.ts';
 import { CONFIG_FLAGS_HELP, parseConfigFlags } from '../config/flags.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Command } from './command.ts';
@@ -18,8 +19,22 @@ export const check: Command = {
     const { routes } = loadConfig({ env, flags: parseConfigFlags(args) });
     stdout.write(`valid: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}\n`);
     for (const { name, listen, upstream } of routes) {
-      stdout.write(`  ${name}: ${listen} -> ${upstream.endpoints.join(', ')}\n`);
+      stdout.write(`  ${name}: ${listen} -> ${sourceOf(upstream)}\n`);
     }
     return 0;
   },
 };
+
+function sourceOf(upstream: UpstreamConfig): string {
+  switch (upstream.kind) {
+    case 'static':
+      return upstream.endpoints.join(', ');
+    case 'dns':
+      return `dns ${upstream.name}:${upstream.port}`;
+    case 'kubernetes': {
+      const { select, namespace, port } = upstream;
+      const what = select.kind === 'service' ? `service/${select.name}` : `pods ${select.selector}`;
+      return `${what}:${port}${namespace === undefined ? '' : ` in ${namespace}`}`;
+    }
+  }
+}

@@ -8,6 +8,8 @@ export interface Terminal {
   stderr: Writable;
   /** Aborted by the first SIGINT or SIGTERM, whose name is the reason; a second one ends the process at once. */
   interrupted: AbortSignal;
+  /** Has the listener called at each SIGHUP, which otherwise ends the process. */
+  onHangup(listener: () => void): void;
   /** Version of Node. */
   node: string;
   /** How another lazypirate is started: the program and its first arguments. */

@@ -2,6 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, messageOf } from '../errors.ts';
+import { RetryBudget } from '../proxy/budget.ts';
 import { sizeOf } from '../proxy/envelope.ts';
 import { Forwarder, type Result } from '../proxy/forwarder.ts';
 import { Load } from '../proxy/load.ts';
@@ -35,15 +36,16 @@ export const send: Command = {
       ...(attempts !== undefined && { attempts }),
     };
     const [settings] = loadConfig({ env: {}, flags }).routes;
-    if (settings === undefined) throw new ConfigError(['no endpoint']);
+    if (settings?.upstream.kind !== 'static') throw new ConfigError([`${endpoint} is no address`]);
 
     const load = new Load(settings.limits);
-    const upstream = new Upstream(settings, load, () => undefined);
-    const forwarder = new Forwarder(settings, upstream, load, () => undefined);
+    const upstream = new Upstream(settings, load, () => undefined, '');
+    const budget = new RetryBudget(settings.budget, performance.now());
+    const forwarder = new Forwarder(settings, upstream, budget, load, () => undefined);
     const place = load.enter(sizeOf(body));
     if (place === undefined)
       throw new ConfigError([`the request is larger than ${settings.limits.queueBytes} bytes`]);
-    upstream.update(settings.upstream.endpoints);
+    upstream.found(settings.upstream.endpoints.map((address) => ({ address })));
     const interrupt = () => forwarder.cut();
     terminal.interrupted.addEventListener('abort', interrupt);
     try {

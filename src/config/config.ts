@@ -1,3 +1,4 @@
+import type { DnsSettings, KubernetesSettings } from '../discovery/settings.ts';
 import type { RouteSettings } from '../proxy/settings.ts';
 
 /** A configuration that has been read, checked and completed: every default is filled in, durations are ms, sizes bytes. */
@@ -13,7 +14,10 @@ export interface RouteConfig extends RouteSettings {
   upstream: UpstreamConfig;
 }
 
-/** Where a route's endpoints come from. Grows by one member for each kind of discovery. */
-export type UpstreamConfig = { kind: 'static'; endpoints: string[] };
+/** Where a route's endpoints come from. */
+export type UpstreamConfig =
+  | { kind: 'static'; endpoints: string[] }
+  | ({ kind: 'kubernetes' } & KubernetesSettings)
+  | ({ kind: 'dns' } & DnsSettings);
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';

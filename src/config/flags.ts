@@ -29,7 +29,7 @@ export const OVERRIDES = [
 
 export const CONFIG_FLAGS_HELP = `  -c, --config F        YAML file (LAZYPIRATE_CONFIG)
       --listen A        where the app connects to (LAZYPIRATE_LISTEN, tcp://127.0.0.1:5555)
-      --upstream A,...  addresses of the upstream, by commas (LAZYPIRATE_UPSTREAM)
+      --upstream A,...  addresses, by commas, or service/NAME:PORT (LAZYPIRATE_UPSTREAM)
       --timeout D       how long an attempt is waited for: 250ms, 2.5s (LAZYPIRATE_TIMEOUT, 2500ms)
       --attempts N      sends in total (LAZYPIRATE_ATTEMPTS, 3)
       --admin-listen A  health, metrics and status (LAZYPIRATE_ADMIN_LISTEN, 0.0.0.0:9555)

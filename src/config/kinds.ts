@@ -63,6 +63,20 @@ export function whole(description: string, most: number, least = 1) {
     .meta({ title: 'number', description: `${description} ${least} to ${most}.` });
 }
 
+/** A whole number from 1 on, or a word in its place. */
+export function wholeOr<const W extends string>(word: W, description: string, most: number) {
+  const error = `must be a whole number from 1 to ${most}, or ${word}`;
+  return z
+    .union([z.number(), z.literal(word)], { error })
+    .refine(
+      (value) => value === word || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most),
+      {
+        error,
+      },
+    )
+    .meta({ title: `number or ${word}`, description: `${description} 1 to ${most}, or \`${word}\`.` });
+}
+
 export function share(description: string, most: number) {
   const error = `must be a number from 0 to ${most}`;
   return z
@@ -80,6 +94,25 @@ export function oneOf<const T extends readonly [string, ...string[]]>(values: T,
   return z
     .enum(values, { error: `must be one of ${values.join(', ')}` })
     .meta({ title: values.join(', '), description });
+}
+
+/** A text of a given form. */
+export function name(form: RegExp, what: string, description: string) {
+  const error = `must be ${what}`;
+  return z.string({ error }).regex(form, { error }).meta({ title: 'text', description });
+}
+
+/** A port, by number or by the name that a pod gives it. */
+export function namedPort(description: string) {
+  const isPort = (port: string | number) =>
+    typeof port === 'number'
+      ? Number.isInteger(port) && port >= 1 && port <= 65_535
+      : /^(?=.*[a-z])[a-z0-9](?:-?[a-z0-9]){0,14}$/.test(port);
+  const error = 'must be a port from 1 to 65535, or the name of one';
+  return z
+    .union([z.number(), z.string()], { error })
+    .refine(isPort, { error })
+    .meta({ title: 'number or text', description });
 }
 
 /** A key whose feature is still to come: refused, so that nobody believes it is in force. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { FailureFormat } from '../proxy/failure.ts';
-import type { Config, RouteConfig } from './config.ts';
+import type { Config, RouteConfig, UpstreamConfig } from './config.ts';
 import { type ConfigFlags, OVERRIDES } from './flags.ts';
 import { problemsOf } from './problems.ts';
 import { type Parsed, schema } from './schema.ts';
@@ -29,8 +29,14 @@ export function loadConfig(sources: ConfigSources): Config {
   return complete(result.data);
 }
 
-function readSource({ env, flags, text }: ConfigSources): Source {
-  const file = flags.config ?? (env['LAZYPIRATE_CONFIG'] || undefined);
+/** The file that is read, if there is one. */
+export function fileOf({ env, flags }: ConfigSources): string | undefined {
+  return flags.config ?? (env['LAZYPIRATE_CONFIG'] || undefined);
+}
+
+function readSource(sources: ConfigSources): Source {
+  const { text } = sources;
+  const file = fileOf(sources);
   if (text !== undefined) return sourceOf(text, file ?? 'config');
   if (file === undefined) {
     return {
@@ -47,7 +53,8 @@ function readSource({ env, flags, text }: ConfigSources): Source {
 }
 
 /** Puts flags and variables over the file's values, and lets the source tell that they came from there. */
-function override(source: Source, { env, flags, text }: ConfigSources): string[] {
+function override(source: Source, sources: ConfigSources): string[] {
+  const { env, flags, text } = sources;
   const problems: string[] = [];
   for (const { flag, variable, key, path } of OVERRIDES) {
     const given = flags[key] ?? (env[variable] || undefined);
@@ -62,7 +69,7 @@ function override(source: Source, { env, flags, text }: ConfigSources): string[]
     const before = source.place;
     source.place = (at) => (path.every((part, index) => at[index] === part) ? name : before(at));
   }
-  const hasFile = text !== undefined || flags.config !== undefined || !!env['LAZYPIRATE_CONFIG'];
+  const hasFile = text !== undefined || fileOf(sources) !== undefined;
   if (!hasFile && flags.upstream === undefined && !env['LAZYPIRATE_UPSTREAM']) {
     throw new ConfigError([
       ...problems,
@@ -75,8 +82,10 @@ function override(source: Source, { env, flags, text }: ConfigSources): string[]
 function overrideValue(key: keyof ConfigFlags, given: string): unknown {
   if (key === 'attempts') return /^\d+$/.test(given) ? Number(given) : given;
   if (key !== 'upstream') return given;
-  const [, service, port] = /^service\/([^:]+):(.+)$/.exec(given) ?? [];
-  if (service !== undefined) return { kubernetes: { service, port } };
+  const [, service, port = ''] = /^service\/([^:]*):?(.*)$/.exec(given) ?? [];
+  if (service !== undefined) {
+    return { kubernetes: { service, port: /^\d+$/.test(port) ? Number(port) : port } };
+  }
   return { endpoints: given.split(',').map((one) => one.trim()) };
 }
 
@@ -107,7 +116,8 @@ function complete({ admin, log, drain, routes }: Parsed): Config {
 }
 
 function completeRoute(route: Parsed['routes'][number]): RouteConfig {
-  const { name, listen, correlate, timeout, attempts, retryOn, salvage, backoff, heartbeat, limits } = route;
+  const { name, listen, correlate, timeout, attempts, retryOn, salvage } = route;
+  const { backoff, heartbeat, limits, ejection } = route;
   const deadlineMs = route.deadline ?? attempts * timeout + longestBackoffs(attempts, backoff);
   return {
     name,
@@ -126,8 +136,31 @@ function completeRoute(route: Parsed['routes'][number]): RouteConfig {
     limits: { ...limits, inFlightPerEndpoint: limits.inFlightPerEndpoint ?? (correlate ? 64 : 8) },
     heartbeat: { intervalMs: heartbeat.interval, timeoutMs: heartbeat.timeout },
     failureReply: failureFormat(route.failureReply),
-    upstream: { kind: 'static', endpoints: route.upstream.endpoints ?? [] },
+    subset: route.upstream.subset,
+    ejection: {
+      failures: ejection.failures,
+      baseMs: ejection.base,
+      maxMs: ejection.max,
+      maxFraction: ejection.maxFraction,
+    },
+    upstream: completeUpstream(route.upstream),
   };
+}
+
+/** The schema has seen to it that there is exactly one source. */
+function completeUpstream({
+  endpoints = [],
+  kubernetes,
+  dns,
+}: Parsed['routes'][number]['upstream']): UpstreamConfig {
+  if (dns !== undefined) return { kind: 'dns', name: dns.name, port: dns.port, intervalMs: dns.interval };
+  if (kubernetes === undefined) return { kind: 'static', endpoints };
+  const { service, podSelector = '', namespace, port } = kubernetes;
+  const select =
+    service === undefined
+      ? ({ kind: 'pods', selector: podSelector } as const)
+      : ({ kind: 'service', name: service } as const);
+  return { kind: 'kubernetes', select, namespace, port };
 }
 
 function longestBackoffs(attempts: number, { base, max }: { base: number; max: number }): number {

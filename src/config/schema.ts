@@ -1,36 +1,32 @@
 import { z } from 'zod';
-import { isLocal, isSame, isTaken, parseEndpoint, parseHostPort, parseListen } from './address.ts';
+import { isLocal, isSame, isTaken, parseHostPort, parseListen } from './address.ts';
 import { DAY, duration, flag, MiB, oneOf, read, rule, share, size, unsupported, whole } from './kinds.ts';
+import { upstream } from './upstream.ts';
 
 /*
  * The configuration as people write it. What is generated from here: schema.json, REFERENCE.md. A default stands here as one
  * would write it; those that depend on other keys are filled in by load.ts.
  */
 
-const endpoints = z
-  .array(read(parseEndpoint, 'an address', 'Address of an endpoint: tcp://IP:PORT or ipc:///PATH'), {
-    error: 'must be a list of addresses',
-  })
-  .min(1, { error: 'must name at least one address' })
-  .refine((all) => new Set(all).size === all.length, { error: 'names an address twice' })
-  .meta({
-    title: 'list of addresses',
-    description: 'Addresses of the endpoints: `tcp://IP:PORT` or `ipc:///PATH`.',
-  });
-
-const upstream = z
+const ejection = z
   .strictObject({
-    endpoints: endpoints.optional(),
-    kubernetes: unsupported(
-      'Endpoints found by the Kubernetes API: EndpointSlices of a service, or pods by label.',
+    failures: whole('Failed attempts in a row after which an endpoint is left out.', 1_000).prefault(5),
+    base: duration(
+      'How long it is left out the first time; twice that the next time, and so on.',
+      1,
+    ).prefault('1s'),
+    max: duration('The longest that it is left out.', 1).prefault('60s'),
+    maxFraction: share('Most that may be left out at once, of all endpoints; 0 turns it off.', 1).prefault(
+      0.5,
     ),
-    dns: unsupported('Endpoints found by the addresses of a DNS name.'),
   })
-  .refine(
-    (sources) => Object.values(sources).filter((source) => source !== undefined).length === 1,
-    rule('must have exactly one of endpoints, kubernetes, dns'),
-  )
-  .meta({ title: 'object', description: 'Where the endpoints come from: exactly one of the keys below.' });
+  .refine(({ base, max }) => !(base > max), rule('must be at least ejection.base', 'max'))
+  .prefault({})
+  .meta({
+    title: 'object',
+    description:
+      'Leaves out endpoints that fail again and again. After that time one request tries it: a reply brings it back.',
+  });
 
 const limits = z
   .strictObject({
@@ -149,7 +145,7 @@ const route = z
       .prefault({})
       .meta({ title: 'object', description: 'Bounds the retries of all requests of the route together.' }),
     limits,
-    ejection: unsupported('Leaves out endpoints that fail again and again.'),
+    ejection,
     heartbeat: z
       .strictObject({
         interval: duration(

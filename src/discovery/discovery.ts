@@ -1,12 +1,26 @@
-/**
- * Tells a route which addresses its upstream has. It keeps telling until it is stopped; the last set told stays good
- * whatever happens to the source of it.
- */
+/** One address that can answer requests. */
+export interface Discovered {
+  /** `tcp://IP:PORT` or `ipc://PATH`, valid. */
+  address: string;
+  /** What stands behind the address, where that is known: another one under the same address starts afresh. */
+  identity?: string;
+}
+
+/** `unreachable`: no answer. `forbidden`: it would not tell us. `not_found`: it knows no such thing. `invalid`: it makes no sense. */
+export type DiscoveryFailure = 'unreachable' | 'forbidden' | 'not_found' | 'invalid';
+
+/** Who wants to know the addresses. */
+export interface DiscoveryListener {
+  /** The whole set as it is now; each address once. An empty one is meant. */
+  found(endpoints: readonly Discovered[]): void;
+  /** The set told last has been seen to be right still. */
+  confirmed(): void;
+  /** A try to learn the set has failed; the one told last stays good. */
+  failed(reason: DiscoveryFailure, message: string): void;
+}
+
+/** Tells a route which addresses its upstream has, and keeps telling until it is stopped. */
 export interface Discovery {
-  /**
-   * Runs until the signal aborts; rejects only for what no retry can mend.
-   *
-   * @param found is called with the whole set each time it changes, for the first time as soon as it is known
-   */
-  run(found: (addresses: readonly string[]) => void, signal: AbortSignal): Promise<void>;
+  /** Runs until the signal aborts. Whatever happens to the source of the set is told to the listener: it rejects for bugs only. */
+  run(listener: DiscoveryListener, signal: AbortSignal): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { Discovery } from './discovery.ts';
+import type { Discovery, DiscoveryListener } from './discovery.ts';
 
 /** Endpoints that stand in the configuration: told once. */
 export class StaticDiscovery implements Discovery {
@@ -8,8 +8,8 @@ export class StaticDiscovery implements Discovery {
     this.#addresses = addresses;
   }
 
-  async run(found: (addresses: readonly string[]) => void, signal: AbortSignal): Promise<void> {
-    found(this.#addresses);
+  async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
+    listener.found(this.#addresses.map((address) => ({ address })));
     if (signal.aborted) return;
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   }

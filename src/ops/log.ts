@@ -71,7 +71,7 @@ function boundedLines(
 
 export interface EventLogSettings {
   /** Share of successful requests that get a line, 0 to 1. */
-  sample: number;
+  sample: () => number;
   /** In [0, 1). */
   random: () => number;
   /** Milliseconds of a monotonic clock. */
@@ -106,6 +106,14 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
         return log.info({ route, address: event.address }, 'listening');
       case 'endpoint':
         return limited(route, 'endpoint', ENDPOINT_LINES, () => logEndpoint(log, event));
+      case 'discovered': {
+        const { endpoints, wasLost } = event;
+        return wasLost ? log.info({ route, endpoints }, 'discovery regained') : undefined;
+      }
+      case 'discoveryFailed': {
+        const { reason, message, isNew } = event;
+        return log[isNew ? 'warn' : 'debug']({ route, reason, why: message }, 'discovery lost');
+      }
       case 'reset':
         return log.debug({ route, endpoint: event.endpoint, reason: event.reason }, 'reset');
       case 'malformed':
@@ -119,7 +127,7 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
       case 'settled': {
         const { outcome } = event;
         if (outcome !== 'ok') return limited(route, outcome, FAILURE_LINES, () => logSettled(log, event));
-        return random() < sample ? logSettled(log, event) : undefined;
+        return random() < sample() ? logSettled(log, event) : undefined;
       }
       case 'received':
       case 'attempt':
@@ -133,7 +141,7 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
 
 function logEndpoint(log: Log, event: Extract<ProxyEvent, { kind: 'endpoint' }>): void {
   const { route, endpoint, from, to, why } = event;
-  log[to === 'down' ? 'warn' : 'info']({ route, endpoint, from, why }, `endpoint ${to}`);
+  log[to === 'down' || to === 'ejected' ? 'warn' : 'info']({ route, endpoint, from, why }, `endpoint ${to}`);
 }
 
 function logSettled(log: Log, { route, outcome, request }: Extract<ProxyEvent, { kind: 'settled' }>): void {

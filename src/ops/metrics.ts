@@ -14,7 +14,7 @@ const RETRY_REASONS = ['unsent', 'lost', 'timeout', 'protocol'] as const;
 const RETRY_DENIALS = ['budget', 'deadline', 'policy'] as const;
 const RESET_REASONS = ['lost', 'timeout', 'protocol', 'abandoned'] as const;
 const LATE_REPLY_FATES = ['salvaged', 'discarded'] as const;
-const ENDPOINT_STATES = ['connecting', 'up', 'down'] as const;
+const ENDPOINT_STATES = ['connecting', 'up', 'down', 'ejected', 'terminating', 'standby'] as const;
 const DISCOVERY_FAILURES = ['unreachable', 'forbidden', 'not_found', 'invalid'] as const;
 const RELOAD_RESULTS = ['success', 'failure'] as const;
 
@@ -24,9 +24,6 @@ const SECONDS_BUCKETS = [
 ];
 
 export type ReloadResult = (typeof RELOAD_RESULTS)[number];
-
-/** `unreachable`: no answer. `forbidden`: it would not tell us. `not_found`: it knows no such thing. `invalid`: it makes no sense. */
-export type DiscoveryFailure = (typeof DISCOVERY_FAILURES)[number];
 
 export interface MetricsSources {
   /** The routes as they are now; asked at each scrape. */
@@ -40,9 +37,6 @@ export interface Metrics {
   /** Counts an event. On the hot path: about 1 us for all events of a request together. */
   record(event: ProxyEvent): void;
   reload(result: ReloadResult): void;
-  /** A route's set of endpoints is known as of now. */
-  discoverySynced(route: string): void;
-  discoveryFailed(route: string, reason: DiscoveryFailure): void;
   /** All metrics in the Prometheus text format. Those who ask at the same time share one answer. */
   text(): Promise<string>;
   contentType: string;
@@ -77,8 +71,6 @@ export function createMetrics(sources: MetricsSources): Metrics {
   return {
     record: (event) => count(seriesOf(event.route), event),
     reload,
-    discoverySynced: (route) => seriesOf(route).discoveryLastSync.setToCurrentTime(),
-    discoveryFailed: (route, reason) => seriesOf(route).discoveryErrors[reason].inc(),
     text() {
       // A hundred scrapers at once must cost the routes no more time than one does.
       scraping ??= scrape().finally(() => {
@@ -111,8 +103,13 @@ function count(series: RouteSeries, event: ProxyEvent): void {
       series.requests[event.outcome].inc();
       series.requestDuration[event.outcome].observe(event.request.elapsedMs / 1_000);
       return series.replyBytes.inc(event.request.replyBytes);
-    case 'listening':
+    case 'discovered':
+      return series.discoveryLastSync.setToCurrentTime();
+    case 'discoveryFailed':
+      return series.discoveryErrors[event.reason].inc();
     case 'endpoint':
+      return event.to === 'ejected' ? series.ejections.inc() : undefined;
+    case 'listening':
     case 'internalError':
       return;
   }
@@ -159,7 +156,7 @@ function routeFamilies(registry: Registry) {
     discoveryErrors: counter('discovery_errors_total', 'Failures to learn the set of endpoints.', 'reason'),
     discoveryLastSync: new Gauge({
       name: 'lazypirate_discovery_last_sync_timestamp_seconds',
-      help: 'When the set of endpoints was last known to be right, in Unix time; 0: never, or nothing to discover.',
+      help: 'When the set of endpoints was last known to be right, in Unix time; 0: never.',
       labelNames: ['route'],
       registers: [registry],
     }),
@@ -221,7 +218,8 @@ function routeGauges(registry: Registry): (routes: readonly RouteStatus[]) => vo
       queued.set({ route: name }, route.queued);
       queuedBytes.set({ route: name }, route.queuedBytes);
       const counts = byValue(ENDPOINT_STATES, () => 0);
-      for (const { state } of route.endpoints) counts[state]++;
+      for (const { state } of route.endpoints) if (state !== 'gone') counts[state]++;
+      counts.standby = route.standby;
       for (const state of ENDPOINT_STATES) endpoints.set({ route: name, state }, counts[state]);
     }
   };

@@ -22,7 +22,8 @@ export function renderStatus({ version, uptimeMs, isDraining, routes }: SidecarS
   return `${JSON.stringify(status, undefined, 2)}\n`;
 }
 
-function routeStatus({ settings, listening, queued, queuedBytes, inFlight, endpoints }: RouteStatus) {
+function routeStatus(route: RouteStatus) {
+  const { settings, listening, queued, queuedBytes, inFlight, endpoints, standby, discovery } = route;
   return {
     name: settings.name,
     listen: settings.listen,
@@ -31,16 +32,31 @@ function routeStatus({ settings, listening, queued, queuedBytes, inFlight, endpo
     queuedBytes,
     inFlight,
     policy: policy(settings),
+    discovery: {
+      state: discovery.state,
+      syncedMs: discovery.syncedMs === undefined ? null : Math.round(discovery.syncedMs),
+      why: discovery.why ?? null,
+    },
+    standby,
     endpoints: endpoints.map(endpointStatus),
   };
 }
 
-function policy({ correlate, retry, budget, limits, heartbeat, failureReply }: RouteSettings) {
-  return { correlate, retry, budget, limits, heartbeat, failureReply: failureReply.format };
+function policy({
+  correlate,
+  retry,
+  budget,
+  limits,
+  subset,
+  ejection,
+  heartbeat,
+  failureReply,
+}: RouteSettings) {
+  return { correlate, retry, budget, limits, subset, ejection, heartbeat, failureReply: failureReply.format };
 }
 
 function endpointStatus(endpoint: EndpointStatus) {
-  const { address, state, why, sinceMs, inFlight, lanes, latencyMs, lastEvent } = endpoint;
+  const { address, state, why, sinceMs, inFlight, lanes, latencyMs, lastEvent, nextProbeMs } = endpoint;
   return {
     address,
     state,
@@ -50,5 +66,6 @@ function endpointStatus(endpoint: EndpointStatus) {
     lanes,
     latencyMs: latencyMs === undefined ? null : Math.round(latencyMs * 1_000) / 1_000,
     lastEvent,
+    ...(nextProbeMs !== undefined && { nextProbeMs: Math.round(nextProbeMs) }),
   };
 }

@@ -35,13 +35,18 @@ export class Clients<T extends Request> {
   readonly #clients = new Map<string, Client<T>>();
   /** How many of them have nothing under way. */
   #idle = 0;
-  readonly #limit: number;
+  #limit: number;
   readonly #turns: Turns<T>;
 
   /** @param limit requests under way at once for one client; above 1 it tells its replies apart by itself */
   constructor(limit: number, turns: Turns<T>) {
     this.#limit = limit;
     this.#turns = turns;
+  }
+
+  /** From the next request on. */
+  set limit(limit: number) {
+    this.#limit = limit;
   }
 
   /** How many clients are known, those that have nothing under way included. */

@@ -1,5 +1,7 @@
+import type { Discovered } from '../discovery/discovery.ts';
 import { messageOf } from '../errors.ts';
 import { Latency } from './balancer.ts';
+import { Ejection } from './ejection.ts';
 import type { Emit, EndpointStateKind, ResetReason } from './events.ts';
 import { type Attempt, type Caller, Lane, type LaneOwner } from './lane.ts';
 import type { RouteSettings } from './settings.ts';
@@ -10,46 +12,77 @@ const HEALTHY_MS = 1_000;
 const REOPEN_BASE_MS = 25;
 const REOPEN_MAX_MS = 500;
 
-export type EndpointState =
+export type ConnectionState =
   /** Never connected yet. */
-  | { kind: 'connecting'; sinceMs: number; why: string }
+  | { kind: 'connecting'; why: string }
   /** At least one connection stands. */
-  | { kind: 'up'; sinceMs: number; why: string }
+  | { kind: 'up'; why: string }
   /** It was up once and is not now. */
-  | { kind: 'down'; sinceMs: number; why: string };
+  | { kind: 'down'; why: string };
 
 /** Who has endpoints and gives them work. */
 export interface EndpointOwner {
   /** It may be able to take an attempt that it could not take before. */
   freed(endpoint: Endpoint): void;
-  /** Its state has changed. */
-  turned(endpoint: Endpoint, from: EndpointStateKind): void;
+  /** It is up now, or not any more. */
+  turned(endpoint: Endpoint): void;
+  /** Whether one more endpoint may be left out. */
+  mayEject(): boolean;
+  /** It is left out now, or not any more. */
+  ejectionTurned(endpoint: Endpoint): void;
+  /** Its last lane is closed after it was told to terminate. */
+  gone(endpoint: Endpoint): void;
 }
 
 /** One address of an upstream, and its lanes: keeps at least one connected or trying, opens more on demand up to the cap. */
 export class Endpoint implements LaneOwner {
   readonly address: string;
+  readonly identity: string | undefined;
   readonly latency = new Latency();
-  state: EndpointState;
+  connection: ConnectionState = { kind: 'connecting', why: 'not connected yet' };
   /** Attempts that it has not answered yet, those that nobody waits for in time any more included. */
   inFlight = 0;
   readonly #settings: RouteSettings;
   readonly #owner: EndpointOwner;
   readonly #emit: Emit;
+  readonly #ejection: Ejection;
   readonly #lanes = new Set<Lane>();
+  /** What it has been told to be, last. */
+  #shown: { kind: EndpointStateKind; sinceMs: number; why: string };
   #reopening: NodeJS.Timeout | undefined;
   /** Lanes in a row that ended before they were any good. */
   #failures = 0;
   #lastEvent = 'none';
-  #isClosed = false;
+  #isLeaving = false;
 
-  constructor(address: string, settings: RouteSettings, owner: EndpointOwner, emit: Emit) {
+  constructor(
+    { address, identity }: Discovered,
+    settings: RouteSettings,
+    owner: EndpointOwner,
+    emit: Emit,
+    random: () => number,
+  ) {
     this.address = address;
+    this.identity = identity;
     this.#settings = settings;
     this.#owner = owner;
     this.#emit = emit;
-    this.state = { kind: 'connecting', sinceMs: performance.now(), why: 'not connected yet' };
+    this.#ejection = new Ejection(settings.ejection, random);
+    this.#shown = { kind: 'connecting', sinceMs: performance.now(), why: this.connection.why };
+    this.#tell('new', 'connecting', 'in the set');
     this.#open();
+  }
+
+  get isUp(): boolean {
+    return this.connection.kind === 'up' && !this.#isLeaving;
+  }
+
+  get isEjected(): boolean {
+    return this.#ejection.isOut;
+  }
+
+  isProbeDue(nowMs: number): boolean {
+    return this.#ejection.isProbeDue(nowMs);
   }
 
   /** Whether an attempt could be sent right now. */
@@ -63,7 +96,7 @@ export class Endpoint implements LaneOwner {
 
   /** Whether another lane would help: connected, below the cap, and none on its way already. */
   get canGrow(): boolean {
-    if (this.state.kind !== 'up' || this.isFull || this.#settings.correlate) return false;
+    if (!this.isUp || this.isFull || this.#settings.correlate) return false;
     if (this.#reopening !== undefined || this.#lanes.size >= 2 * this.#settings.limits.inFlightPerEndpoint)
       return false;
     return this.inFlight + this.#countOf('connecting') < this.#settings.limits.inFlightPerEndpoint;
@@ -79,28 +112,52 @@ export class Endpoint implements LaneOwner {
     return this.#freeLane()?.pick(caller);
   }
 
+  /** As `pick`, for the request that is to tell whether it is good again. */
+  probe(caller: Caller, nowMs: number): Attempt | undefined {
+    this.#ejection.probe(nowMs, this.#settings.retry.timeoutMs);
+    return this.pick(caller);
+  }
+
+  /** Closes lanes that have had nothing to do for so long, all but the first. */
+  trim(idleMs: number, nowMs: number): void {
+    for (const lane of [...this.#lanes].slice(1)) if (lane.idleMs(nowMs) >= idleMs) lane.close();
+  }
+
+  /** It is not in the set any more: it takes nothing new, and is `gone` when what is in flight has ended. */
+  terminate(why: string): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    clearTimeout(this.#reopening);
+    if (this.inFlight > 0) this.#show('terminating', why);
+    else this.#shown = { ...this.#shown, why };
+    for (const lane of this.#lanes) lane.finish();
+    this.#goneIfDone();
+  }
+
   /** Closes every lane; attempts under way fail as lost. */
   close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#reopening);
+    this.terminate('leaving');
     for (const lane of this.#lanes) lane.close();
   }
 
   status(nowMs: number): EndpointStatus {
+    const { state } = this.#ejection;
     return {
       address: this.address,
-      state: this.state.kind,
-      sinceMs: nowMs - this.state.sinceMs,
-      why: this.state.why,
+      state: this.#shown.kind,
+      sinceMs: nowMs - this.#shown.sinceMs,
+      why: this.#shown.why,
       inFlight: this.inFlight,
       lanes: this.#lanes.size,
       latencyMs: this.latency.averageMs,
       lastEvent: this.#lastEvent,
+      nextProbeMs: state.kind === 'in' ? undefined : Math.max(0, state.untilMs - nowMs),
     };
   }
 
   opened(): void {
-    if (this.state.kind !== 'up') this.#turn('up', 'connected');
+    if (this.#isLeaving) return;
+    if (this.connection.kind !== 'up') this.#turn('up', 'connected');
     this.#owner.freed(this);
   }
 
@@ -109,13 +166,23 @@ export class Endpoint implements LaneOwner {
     if (count < 0) this.#owner.freed(this);
   }
 
-  answered(elapsedMs: number, nowMs: number): void {
+  answered({ phase, sentMs }: Attempt, nowMs: number): void {
     this.#failures = 0;
-    this.latency.observe(elapsedMs, nowMs);
+    this.latency.observe(nowMs - sentMs, nowMs);
+    // A late reply tells that it lives, and that it is too slow: it neither ejects nor brings back.
+    if (this.#isLeaving || phase !== 'awaited' || !this.#ejection.succeeded(sentMs, nowMs)) return;
+    this.#show(this.connection.kind, 'it answered');
+    this.#owner.ejectionTurned(this);
+    this.#owner.freed(this);
   }
 
-  overdue(elapsedMs: number, nowMs: number): void {
-    this.latency.observe(elapsedMs, nowMs);
+  overdue({ sentMs }: Attempt, nowMs: number): void {
+    this.latency.observe(nowMs - sentMs, nowMs);
+    this.#judge(sentMs, nowMs, 'no reply in time');
+  }
+
+  unanswered(sentMs: number, nowMs: number): void {
+    this.#judge(sentMs, nowMs, 'no reply before its connection dropped');
   }
 
   retired(_lane: Lane, reason: ResetReason): void {
@@ -129,7 +196,7 @@ export class Endpoint implements LaneOwner {
 
   closed(lane: Lane, reason: 'lost' | 'protocol' | undefined, wasReadyMs: number): void {
     this.#lanes.delete(lane);
-    if (this.#isClosed) return;
+    if (this.#isLeaving) return this.#goneIfDone();
     if (reason !== undefined) {
       this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
       const dropped = wasReadyMs > 0 ? 'the connection dropped' : 'the handshake failed';
@@ -148,15 +215,45 @@ export class Endpoint implements LaneOwner {
 
   /** It is down only when a connection has failed and none stands; that we have closed the last one ourselves tells nothing. */
   #failed(why: string): void {
-    if (this.state.kind !== 'up') this.state = { ...this.state, why };
-    else if (this.#countOf('ready') + this.#countOf('retired') === 0) this.#turn('down', why);
+    if (this.#isLeaving) return;
+    if (this.connection.kind !== 'up') {
+      this.connection = { ...this.connection, why };
+      if (this.#shown.kind === this.connection.kind) this.#shown = { ...this.#shown, why };
+    } else if (this.#countOf('ready') + this.#countOf('retired') === 0) this.#turn('down', why);
   }
 
-  #turn(kind: EndpointStateKind, why: string): void {
-    const from = this.state.kind;
-    this.state = { kind, sinceMs: performance.now(), why };
-    this.#emit({ kind: 'endpoint', route: this.#settings.name, endpoint: this.address, from, to: kind, why });
-    this.#owner.turned(this, from);
+  #turn(kind: ConnectionState['kind'], why: string): void {
+    this.connection = { kind, why };
+    if (!this.isEjected) this.#show(kind, why);
+    this.#owner.turned(this);
+  }
+
+  /** Leaves it out where this failure is one too many. */
+  #judge(sentMs: number, nowMs: number, why: string): void {
+    if (this.#isLeaving) return;
+    const wasEjected = this.isEjected;
+    if (!this.#ejection.failed(sentMs, nowMs, () => this.#owner.mayEject())) return;
+    const { failures } = this.#settings.ejection;
+    this.#show('ejected', wasEjected ? `the probe failed: ${why}` : `${failures} failures in a row: ${why}`);
+    if (!wasEjected) this.#owner.ejectionTurned(this);
+  }
+
+  #goneIfDone(): void {
+    if (this.#lanes.size > 0 || this.#shown.kind === 'gone') return;
+    const { kind, why } = this.#shown;
+    this.#shown = { kind: 'gone', sinceMs: performance.now(), why };
+    this.#tell(kind, 'gone', why);
+    this.#owner.gone(this);
+  }
+
+  #show(kind: EndpointStateKind, why: string): void {
+    const from = this.#shown.kind;
+    this.#shown = { kind, sinceMs: performance.now(), why };
+    this.#tell(from, kind, why);
+  }
+
+  #tell(from: EndpointStateKind | 'new', to: EndpointStateKind, why: string): void {
+    this.#emit({ kind: 'endpoint', route: this.#settings.name, endpoint: this.address, from, to, why });
   }
 
   #freeLane(): Lane | undefined {
@@ -172,7 +269,7 @@ export class Endpoint implements LaneOwner {
 
   /** Sees to it that there is a lane that is connected or on its way. */
   #keepOne(): void {
-    if (this.#isClosed || this.#reopening !== undefined) return;
+    if (this.#isLeaving || this.#reopening !== undefined) return;
     if (this.#countOf('ready') + this.#countOf('connecting') > 0) return;
     if (this.#failures === 0) return this.#open();
     const delayMs = Math.random() * Math.min(REOPEN_MAX_MS, REOPEN_BASE_MS * 2 ** this.#failures);

@@ -1,3 +1,4 @@
+import type { DiscoveryFailure } from '../discovery/discovery.ts';
 import type { FailureCode } from './failure.ts';
 
 /**
@@ -16,12 +17,16 @@ export type ProxyEvent =
   | { kind: 'lateReply'; route: string; endpoint: string; fate: 'salvaged' | 'discarded' }
   | { kind: 'internalError'; route: string; error: unknown }
   | { kind: 'settled'; route: string; outcome: Outcome; request: SettledRequest }
+  /** The set of endpoints is known as of now. `wasLost`: the last try to learn it had failed. */
+  | { kind: 'discovered'; route: string; endpoints: number; wasLost: boolean }
+  /** `isNew`: the try before had not failed, or not for this reason. */
+  | { kind: 'discoveryFailed'; route: string; reason: DiscoveryFailure; message: string; isNew: boolean }
   | {
       kind: 'endpoint';
       route: string;
       endpoint: string;
       from: EndpointStateKind | 'new';
-      to: EndpointStateKind | 'gone';
+      to: EndpointStateKind;
       why: string;
     };
 
@@ -53,5 +58,9 @@ export interface SettledRequest {
   replyBytes: number;
 }
 
-/** `connecting`: never connected yet. `up`: a connection stands. `down`: it stood once and does not now. */
-export type EndpointStateKind = 'connecting' | 'up' | 'down';
+/**
+ * `connecting`: never connected yet. `up`: a connection stands. `down`: it stood once and does not now. `ejected`: it has
+ * failed too often, and gets nothing while others are up. `terminating`: it is not in the set any more; what is in flight there ends.
+ * `gone`: that has ended.
+ */
+export type EndpointStateKind = 'connecting' | 'up' | 'down' | 'ejected' | 'terminating' | 'gone';

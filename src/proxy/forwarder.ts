@@ -1,5 +1,5 @@
 import { Bag } from './bag.ts';
-import { RetryBudget } from './budget.ts';
+import type { RetryBudget } from './budget.ts';
 import { Call } from './call.ts';
 import type { AttemptFailure, AttemptResult, Emit } from './events.ts';
 import type { FailureCode } from './failure.ts';
@@ -38,6 +38,7 @@ export class Forwarder {
   constructor(
     settings: RouteSettings,
     upstream: Upstream,
+    budget: RetryBudget,
     load: Load,
     emit: Emit,
     random: () => number = Math.random,
@@ -47,7 +48,7 @@ export class Forwarder {
     this.#load = load;
     this.#emit = emit;
     this.#random = random;
-    this.#budget = new RetryBudget(settings.budget, performance.now());
+    this.#budget = budget;
   }
 
   /**

@@ -84,6 +84,11 @@ export class Frontend {
     }
   }
 
+  /** Connections made from now on may send bodies of this size. */
+  set messageBytes(bytes: number) {
+    if (this.#isOpen) this.#socket.maxMessageSize = bytes * 2;
+  }
+
   /** Takes nothing more; replies already handed over may still go out. */
   close(): void {
     if (!this.#isOpen) return;

@@ -39,10 +39,12 @@ export interface LaneOwner {
   opened(lane: Lane): void;
   /** `count` attempts have joined the lane (or left it, where negative). */
   loaded(lane: Lane, count: number): void;
-  /** An attempt was answered. */
-  answered(elapsedMs: number, nowMs: number): void;
-  /** An attempt has waited this long in vain. */
-  overdue(elapsedMs: number, nowMs: number): void;
+  /** An attempt was answered, in time or late. */
+  answered(attempt: Attempt, nowMs: number): void;
+  /** An attempt has waited in vain. */
+  overdue(attempt: Attempt, nowMs: number): void;
+  /** An attempt that was sent then got no reply: its connection dropped, or what came was none. */
+  unanswered(sentMs: number, nowMs: number): void;
   /** The lane takes no more attempts and wants replacing. */
   retired(lane: Lane, reason: ResetReason): void;
   /**
@@ -81,6 +83,7 @@ export class Lane {
   readonly #socket: Dealer;
   readonly #attempts = new Bag<Attempt>();
   #nextId = 0;
+  #lastUsedMs = performance.now();
 
   /** @throws {Error} EMFILE where no descriptor is left */
   constructor(settings: LaneSettings, owner: LaneOwner) {
@@ -88,7 +91,13 @@ export class Lane {
     this.#owner = owner;
     this.#socket = new Dealer({ ...SOCKET_OPTIONS, ...optionsOf(settings), context });
     this.#watch().catch(() => this.close('lost'));
-    this.#socket.connect(settings.address);
+    try {
+      this.#socket.connect(settings.address);
+    } catch (error) {
+      this.state = { kind: 'closed' };
+      this.#socket.close();
+      throw error;
+    }
     this.#read().catch(() => this.close('lost'));
   }
 
@@ -98,6 +107,11 @@ export class Lane {
 
   get isFree(): boolean {
     return this.state.kind === 'ready' && this.#attempts.items.length < this.#settings.capacity;
+  }
+
+  /** How long it has had nothing to do; 0 while it has. */
+  idleMs(nowMs: number): number {
+    return this.isFree && this.#attempts.items.length === 0 ? nowMs - this.#lastUsedMs : 0;
   }
 
   /** Reserves a place; follow with `send` or `release`. Only on a lane that `isFree`. */
@@ -112,6 +126,7 @@ export class Lane {
   send(attempt: Attempt, body: readonly Buffer[], nowMs: number): void {
     attempt.phase = 'awaited';
     attempt.sentMs = nowMs;
+    this.#lastUsedMs = nowMs;
     // The lane may have been closed between the pick and now.
     if (!this.#attempts.has(attempt)) return attempt.caller.failed(attempt, 'unsent');
     const head = this.#settings.correlate ? [idFrame(attempt.id), DELIMITER] : [DELIMITER];
@@ -126,7 +141,7 @@ export class Lane {
   /** The attempt has timed out: the lane is not trusted any more, but the attempt's reply would still be welcome. */
   timeOut(attempt: Attempt, nowMs: number): void {
     attempt.phase = 'late';
-    this.#owner.overdue(nowMs - attempt.sentMs, nowMs);
+    this.#owner.overdue(attempt, nowMs);
     this.#retire('timeout');
   }
 
@@ -145,6 +160,13 @@ export class Lane {
     }
   }
 
+  /** Takes nothing more, and closes when the attempts under way have ended. */
+  finish(): void {
+    if (this.state.kind === 'ready') this.state = { kind: 'retired', sinceMs: this.state.sinceMs };
+    if (this.state.kind === 'connecting') this.close();
+    else this.#closeIfDone();
+  }
+
   /** @param reason why, where it is a reset and the attempts under way fail by it; none where it is our own wish */
   close(reason?: 'lost' | 'protocol'): void {
     if (this.state.kind === 'closed') return;
@@ -155,6 +177,7 @@ export class Lane {
     const attempts = [...this.#attempts.items];
     this.#attempts.clear();
     this.#owner.loaded(this, -attempts.length);
+    if (reason !== undefined) this.#tellUnanswered(attempts);
     for (const attempt of attempts) attempt.caller.failed(attempt, failureOf(attempt, reason));
     this.#owner.closed(this, reason, wasReadyMs);
   }
@@ -163,6 +186,12 @@ export class Lane {
     if (this.state.kind !== 'ready') return;
     this.state = { kind: 'retired', sinceMs: this.state.sinceMs };
     this.#owner.retired(this, reason);
+  }
+
+  /** What is late has been told of already. */
+  #tellUnanswered(attempts: readonly Attempt[]): void {
+    const nowMs = performance.now();
+    for (const { phase, sentMs } of attempts) if (phase === 'awaited') this.#owner.unanswered(sentMs, nowMs);
   }
 
   #closeIfDone(): void {
@@ -195,11 +224,12 @@ export class Lane {
     this.#attempts.delete(attempt);
     if (sizeOf(frames, head) > this.#settings.messageBytes) {
       this.#retire('protocol');
+      this.#tellUnanswered([attempt]);
       this.#owner.loaded(this, -1);
       attempt.caller.failed(attempt, 'protocol');
     } else {
       const nowMs = performance.now();
-      this.#owner.answered(nowMs - attempt.sentMs, nowMs);
+      this.#owner.answered(attempt, nowMs);
       attempt.caller.replied(attempt, frames.slice(head));
       this.#owner.loaded(this, -1);
     }

@@ -8,13 +8,13 @@ export interface Place {
 
 /** What a route holds at the moment, against its caps. */
 export class Load {
-  readonly #limits: Limits;
+  limits: Limits;
   queued = 0;
   queuedBytes = 0;
   inFlight = 0;
 
   constructor(limits: Limits) {
-    this.#limits = limits;
+    this.limits = limits;
   }
 
   get isEmpty(): boolean {
@@ -23,12 +23,12 @@ export class Load {
 
   /** Whether one more request may be sent for the first time. */
   get mayStart(): boolean {
-    return this.inFlight < this.#limits.inFlight;
+    return this.inFlight < this.limits.inFlight;
   }
 
   /** Every request begins as a queued one, if only for an instant; `undefined` where the queue is full. */
   enter(bytes: number): Place | undefined {
-    const { queue, queueBytes } = this.#limits;
+    const { queue, queueBytes } = this.limits;
     if (this.queued >= queue || this.queuedBytes + bytes > queueBytes) return undefined;
     this.queued++;
     this.queuedBytes += bytes;

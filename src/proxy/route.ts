@@ -1,9 +1,11 @@
 import type { Discovery } from '../discovery/discovery.ts';
+import { RetryBudget } from './budget.ts';
 import { Clients, type Request } from './clients.ts';
 import type { Emit, Outcome } from './events.ts';
 import { type FailureCode, failureFrames } from './failure.ts';
-import { Forwarder, type Result } from './forwarder.ts';
+import type { Result } from './forwarder.ts';
 import { Frontend, type FrontendOwner } from './frontend.ts';
+import { Generation } from './generation.ts';
 import { Load, type Place } from './load.ts';
 import type { RouteSettings } from './settings.ts';
 import type { RouteStatus } from './status.ts';
@@ -16,34 +18,48 @@ interface Guest extends Request {
   readonly isTooLarge: boolean;
 }
 
-/** One listener, one upstream, one policy. Every request that it receives gets exactly one outcome. */
+/** Most that a reload waits for a connection of its new upstream, while the old one serves on. */
+const SWITCH_MS = 3_000;
+
+/** One listener, and behind it one upstream and one policy at a time. Every request that it receives gets exactly one outcome. */
 export class Route implements FrontendOwner {
-  readonly settings: RouteSettings;
   readonly #discovery: Discovery;
   readonly #emit: Emit;
+  readonly #self: string;
   readonly #load: Load;
-  readonly #upstream: Upstream;
-  readonly #forwarder: Forwarder;
   readonly #frontend: Frontend;
   readonly #clients: Clients<Guest>;
-  readonly #stopping = new AbortController();
+  /** Rejects when an upstream has met a bug; never resolves. */
+  readonly #failing = Promise.withResolvers<never>();
+  /** What new requests get. */
+  #current: Generation;
+  /** What they are to get as soon as it is connected. */
+  #next: Generation | undefined;
+  /** Earlier ones, with requests that began in them. */
+  readonly #earlier = new Set<Generation>();
   #listening: string | undefined;
   #lastArrivalMs = performance.now();
   #isLeaving = false;
 
-  constructor(settings: RouteSettings, discovery: Discovery, emit: Emit) {
-    this.settings = settings;
-    this.#discovery = discovery;
+  /** @param self what tells this sidecar from others, for the subset of endpoints that it connects to */
+  constructor(settings: RouteSettings, discovery: Discovery, emit: Emit, self = '') {
     this.#emit = emit;
+    this.#self = self;
     this.#load = new Load(settings.limits);
-    this.#upstream = new Upstream(settings, this.#load, emit);
-    this.#forwarder = new Forwarder(settings, this.#upstream, this.#load, emit);
+    const budget = new RetryBudget(settings.budget, performance.now());
+    const upstream = new Upstream(settings, this.#load, emit, self);
+    this.#current = new Generation(settings, upstream, budget, this.#load, emit);
     const { name, listen, limits } = settings;
     this.#frontend = new Frontend({ name, listen, messageBytes: limits.messageBytes }, this);
     this.#clients = new Clients<Guest>(limits.inFlightPerClient, {
-      start: (guest) => void this.#serve(guest),
+      start: (guest) => void this.#serve(guest, this.#current),
       refuse: (guest) => void this.#fail(guest, 'OVERLOADED', 'too many requests wait already'),
     });
+    this.#discovery = discovery;
+  }
+
+  get settings(): RouteSettings {
+    return this.#current.settings;
   }
 
   /** @throws {StartError} where it cannot listen */
@@ -52,10 +68,39 @@ export class Route implements FrontendOwner {
     this.#emit({ kind: 'listening', route: this.settings.name, address: this.#listening });
   }
 
-  /** Serves the app, and keeps the upstream's set of endpoints, until `close`. */
+  /** Serves the app until `close`. */
   async run(): Promise<void> {
-    const discovery = this.#discovery.run((found) => this.#upstream.update(found), this.#stopping.signal);
-    await Promise.all([discovery, this.#frontend.run()]);
+    this.#supply(this.#current, this.#discovery);
+    await Promise.race([this.#frontend.run(), this.#failing.promise]);
+  }
+
+  /**
+   * Puts other settings in force, on the same listener. Requests under way end under those that they began with. Where there is
+   * another upstream, the old one serves until the new one is connected, or has failed to be for 3 s.
+   *
+   * @param discovery of the other upstream; `undefined` where it is the same
+   */
+  apply(settings: RouteSettings, discovery: Discovery | undefined): void {
+    const { limits } = settings;
+    this.#load.limits = limits;
+    this.#clients.limit = limits.inFlightPerClient;
+    this.#frontend.messageBytes = limits.messageBytes;
+    const latest = this.#next ?? this.#current;
+    const upstream =
+      discovery === undefined ? latest.upstream : new Upstream(settings, this.#load, this.#emit, this.#self);
+    const generation = new Generation(settings, upstream, latest.budgetFor(settings), this.#load, this.#emit);
+    if (discovery !== undefined) {
+      this.#next?.upstream.close();
+      this.#supply(generation, discovery);
+    }
+    if (upstream === this.#current.upstream || !this.#current.upstream.isUsable)
+      return this.#switchTo(generation);
+    this.#next = generation;
+    const late = setTimeout(() => this.#switchTo(generation), SWITCH_MS).unref();
+    upstream.usable.then(() => {
+      clearTimeout(late);
+      this.#switchTo(generation);
+    });
   }
 
   /** How long it has had nothing to do: 0 while any request has no outcome. */
@@ -66,21 +111,27 @@ export class Route implements FrontendOwner {
   /** From now on every request gets a `DRAINING` failure, those under way included. */
   leave(): void {
     this.#isLeaving = true;
-    this.#forwarder.cut();
+    for (const { forwarder } of [...this.#earlier, this.#current]) forwarder.cut();
   }
 
   /** Ends at once, cutting whatever is under way. */
   close(): void {
     this.leave();
-    this.#stopping.abort();
     this.#frontend.close();
-    this.#upstream.close();
+    for (const { upstream } of this.#generations()) upstream.close();
   }
 
   status(nowMs = performance.now()): RouteStatus {
     const { queued, queuedBytes, inFlight } = this.#load;
-    const endpoints = this.#upstream.status(nowMs);
-    return { settings: this.settings, listening: this.#listening, queued, queuedBytes, inFlight, endpoints };
+    const upstream = this.#current.upstream.status(nowMs);
+    return {
+      settings: this.settings,
+      listening: this.#listening,
+      queued,
+      queuedBytes,
+      inFlight,
+      ...upstream,
+    };
   }
 
   malformed(): void {
@@ -99,20 +150,52 @@ export class Route implements FrontendOwner {
   }
 
   /** The guest's turn: from here to its outcome. */
-  async #serve(guest: Guest): Promise<void> {
+  async #serve(guest: Guest, generation: Generation): Promise<void> {
     const { place } = guest;
+    generation.requests++;
     try {
       if (this.#isLeaving) await this.#fail(guest, 'DRAINING', 'the sidecar is leaving');
       else if (guest.isTooLarge) await this.#fail(guest, 'TOO_LARGE', this.#tooLarge(guest.bytes));
       else if (place)
-        await this.#settle(guest, await this.#forwarder.forward(guest.body, place, guest.arrivedMs));
+        await this.#settle(guest, await generation.forwarder.forward(guest.body, place, guest.arrivedMs));
     } catch (error) {
       this.#emit({ kind: 'internalError', route: this.settings.name, error });
       await this.#fail(guest, 'INTERNAL', 'a bug of the sidecar; its log tells more', 'maybe');
     } finally {
       if (place) this.#load.leave(place);
+      generation.requests--;
+      if (generation !== this.#current || this.#earlier.size > 0) this.#left();
       this.#clients.done(guest);
     }
+  }
+
+  #supply(generation: Generation, discovery: Discovery): void {
+    generation.upstream.run(discovery).catch(this.#failing.reject);
+  }
+
+  #switchTo(generation: Generation): void {
+    // It may have been overtaken by another reload meanwhile, or be in force already.
+    if (this.#isLeaving || (this.#next !== undefined && this.#next !== generation)) return;
+    if (this.#current === generation) return;
+    this.#earlier.add(this.#current);
+    this.#current = generation;
+    this.#next = undefined;
+    this.#left();
+  }
+
+  #generations(): Generation[] {
+    return [...this.#earlier, this.#current, ...(this.#next ? [this.#next] : [])];
+  }
+
+  /** A request has ended while there are several generations: they share the caps, and those that are done go. */
+  #left(): void {
+    for (const generation of this.#earlier) {
+      if (generation.requests > 0) continue;
+      this.#earlier.delete(generation);
+      if (!this.#generations().some(({ upstream }) => upstream === generation.upstream))
+        generation.upstream.close();
+    }
+    for (const { upstream } of this.#generations()) upstream.freed();
   }
 
   #tooLarge(bytes: number): string {

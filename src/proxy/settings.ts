@@ -1,4 +1,5 @@
 import type { FailureFormat } from './failure.ts';
+import type { SubsetSize } from './subset.ts';
 
 /** Everything that decides how one route treats its requests. Milliseconds and bytes. */
 export interface RouteSettings {
@@ -10,6 +11,9 @@ export interface RouteSettings {
   retry: RetryPolicy;
   budget: BudgetSettings;
   limits: Limits;
+  /** Endpoints connected to at most; the rest stands by. */
+  subset: SubsetSize;
+  ejection: EjectionSettings;
   heartbeat: { intervalMs: number; timeoutMs: number };
   failureReply: FailureFormat;
 }
@@ -34,6 +38,16 @@ export interface BudgetSettings {
   ratio: number;
   /** Retries allowed each second however few requests come. */
   minPerSecond: number;
+}
+
+export interface EjectionSettings {
+  /** Failed attempts in a row after which an endpoint is left out. */
+  failures: number;
+  /** How long it is left out the first time; doubled each time in a row. */
+  baseMs: number;
+  maxMs: number;
+  /** Most that may be left out at once, of all endpoints connected to. */
+  maxFraction: number;
 }
 
 export interface Limits {

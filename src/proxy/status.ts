@@ -2,14 +2,29 @@ import type { EndpointStateKind } from './events.ts';
 import type { RouteSettings } from './settings.ts';
 
 /** What a route is doing now, for `/status`, the gauges and readiness. Taken when asked for, never kept up to date. */
-export interface RouteStatus {
+export interface RouteStatus extends UpstreamStatus {
   settings: RouteSettings;
   /** Where it really listens: the port the system chose where the settings say 0. */
   listening: string | undefined;
   queued: number;
   queuedBytes: number;
   inFlight: number;
+}
+
+export interface UpstreamStatus {
   endpoints: EndpointStatus[];
+  /** Endpoints that are in the set but not connected to, because the subset is full. */
+  standby: number;
+  discovery: DiscoveryStatus;
+}
+
+/** What is known of the set of endpoints. */
+export interface DiscoveryStatus {
+  state: 'starting' | 'live' | 'lost';
+  /** How long ago the set was last known to be right. */
+  syncedMs: number | undefined;
+  /** Of the last failure, while it is lost. */
+  why: string | undefined;
 }
 
 export interface EndpointStatus {
@@ -24,4 +39,6 @@ export interface EndpointStatus {
   latencyMs: number | undefined;
   /** The last thing its connections told, e.g. `connect refused`, `disconnect`. */
   lastEvent: string;
+  /** While it is ejected: when a request is to try it again, from now. */
+  nextProbeMs: number | undefined;
 }

@@ -1,10 +1,13 @@
+import type { Discovered, Discovery, DiscoveryFailure, DiscoveryListener } from '../discovery/discovery.ts';
 import { choose } from './balancer.ts';
+import { mayEject } from './ejection.ts';
 import { Endpoint, type EndpointOwner } from './endpoint.ts';
-import type { Emit, EndpointStateKind } from './events.ts';
+import type { Emit } from './events.ts';
 import type { Attempt, Caller } from './lane.ts';
 import type { Load, Place } from './load.ts';
 import type { RouteSettings } from './settings.ts';
-import type { EndpointStatus } from './status.ts';
+import type { UpstreamStatus } from './status.ts';
+import { subset } from './subset.ts';
 
 /** A request that wants to be sent. */
 export interface Waiter extends Caller {
@@ -17,23 +20,61 @@ export interface Waiter extends Caller {
   usableChanged(): void;
 }
 
+/** A lane beyond an endpoint's first that has had nothing to do for so long is closed. */
+const LANE_IDLE_MS = 60_000;
+const TRIM_EVERY_MS = 10_000;
+
 /** The endpoints that can answer a route's requests, and the requests that wait for one of them. */
-export class Upstream implements EndpointOwner {
+export class Upstream implements EndpointOwner, DiscoveryListener {
   readonly #settings: RouteSettings;
   readonly #load: Load;
   readonly #emit: Emit;
+  readonly #self: string;
   readonly #random: () => number;
+  readonly #stopping = new AbortController();
+  readonly #becameUsable = Promise.withResolvers<void>();
   #endpoints: Endpoint[] = [];
+  /** Those that are not in the set any more and have attempts in flight. */
+  readonly #leaving = new Set<Endpoint>();
+  #standby = 0;
   #up = 0;
+  #ejected = 0;
+  #discovery: { kind: 'starting' | 'live'; why?: never } | { kind: 'lost'; why: string } = {
+    kind: 'starting',
+  };
+  #syncedMs: number | undefined;
   /** In order of arrival; those that have been sent before stand ahead of those that have not. */
   readonly #retries: Waiter[] = [];
   readonly #firsts: Waiter[] = [];
 
-  constructor(settings: RouteSettings, load: Load, emit: Emit, random: () => number = Math.random) {
+  /** @param self what tells this sidecar from others, for the subset that it connects to */
+  constructor(
+    settings: RouteSettings,
+    load: Load,
+    emit: Emit,
+    self: string,
+    random: () => number = Math.random,
+  ) {
     this.#settings = settings;
     this.#load = load;
     this.#emit = emit;
+    this.#self = self;
     this.#random = random;
+  }
+
+  /** Keeps its endpoints as discovery knows them, until `close`. */
+  async run(discovery: Discovery): Promise<void> {
+    const trimming = setInterval(() => this.trim(LANE_IDLE_MS, performance.now()), TRIM_EVERY_MS).unref();
+    try {
+      await discovery.run(this, this.#stopping.signal);
+    } finally {
+      clearInterval(trimming);
+    }
+  }
+
+  /** Resolves when an endpoint is connected for the first time. */
+  get usable(): Promise<void> {
+    return this.#becameUsable.promise;
   }
 
   /** Whether any endpoint is connected. */
@@ -43,26 +84,41 @@ export class Upstream implements EndpointOwner {
 
   /** Whether connected endpoints lack room, not lanes. */
   get isFull(): boolean {
-    return !this.#load.mayStart || this.#endpoints.every((one) => one.state.kind !== 'up' || one.isFull);
+    const isWanted = this.#wanted();
+    return !this.#load.mayStart || this.#endpoints.every((one) => !isWanted(one) || one.isFull);
   }
 
-  /** The set as discovery knows it now: endpoints that are new to it are connected to, others closed. */
-  update(addresses: readonly string[]): void {
-    const wanted = new Set(addresses);
+  /** New endpoints are connected to, those that are not there any more get nothing new. */
+  found(endpoints: readonly Discovered[]): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#synced(endpoints.length);
+    const chosen = subset(endpoints, this.#settings.subset, this.#self);
+    this.#standby = endpoints.length - chosen.length;
+    const wanted = new Map(chosen.map((one) => [one.address, one]));
     for (const endpoint of this.#endpoints) {
-      if (!wanted.delete(endpoint.address)) this.#remove(endpoint, 'not in the set any more');
+      if (wanted.get(endpoint.address)?.identity === endpoint.identity && wanted.delete(endpoint.address))
+        continue;
+      this.#remove(endpoint, 'not in the set any more');
     }
-    for (const address of wanted) {
-      this.#emit({
-        kind: 'endpoint',
-        route: this.#settings.name,
-        endpoint: address,
-        from: 'new',
-        to: 'connecting',
-        why: 'in the set',
-      });
-      this.#endpoints.push(new Endpoint(address, this.#settings, this, this.#emit));
+    for (const one of wanted.values()) {
+      this.#endpoints.push(new Endpoint(one, this.#settings, this, this.#emit, this.#random));
     }
+  }
+
+  confirmed(): void {
+    this.#synced(this.#endpoints.length + this.#standby);
+  }
+
+  failed(reason: DiscoveryFailure, message: string): void {
+    if (this.#stopping.signal.aborted) return;
+    const isNew = this.#discovery.kind !== 'lost' || this.#discovery.why !== message;
+    this.#discovery = { kind: 'lost', why: message };
+    this.#emit({ kind: 'discoveryFailed', route: this.#settings.name, reason, message, isNew });
+  }
+
+  /** Closes what has been idle for so long, beyond the first lane of each endpoint. */
+  trim(idleMs: number, nowMs: number): void {
+    for (const endpoint of this.#endpoints) endpoint.trim(idleMs, nowMs);
   }
 
   /** A place on a lane for the waiter, now if it can be; else it stands in line, once, until `granted` or `leave`. */
@@ -96,20 +152,53 @@ export class Upstream implements EndpointOwner {
     if (this.#retries.length + this.#firsts.length > 0) this.#serve();
   }
 
-  turned(endpoint: Endpoint, from: EndpointStateKind): void {
-    const wasUsable = this.isUsable;
-    if (from === 'up') this.#up--;
-    if (endpoint.state.kind === 'up') this.#up++;
-    if (wasUsable === this.isUsable) return;
-    for (const waiter of [...this.#retries, ...this.#firsts]) waiter.usableChanged();
+  turned(endpoint: Endpoint): void {
+    this.#count(endpoint.isUp ? 1 : -1);
   }
 
-  status(nowMs: number): EndpointStatus[] {
-    return this.#endpoints.map((endpoint) => endpoint.status(nowMs));
+  mayEject(): boolean {
+    return mayEject(this.#settings.ejection, this.#endpoints.length, this.#ejected);
+  }
+
+  ejectionTurned(endpoint: Endpoint): void {
+    this.#ejected += endpoint.isEjected ? 1 : -1;
+  }
+
+  gone(endpoint: Endpoint): void {
+    this.#leaving.delete(endpoint);
+  }
+
+  status(nowMs: number): UpstreamStatus {
+    return {
+      endpoints: [...this.#endpoints, ...this.#leaving].map((endpoint) => endpoint.status(nowMs)),
+      standby: this.#standby,
+      discovery: {
+        state: this.#discovery.kind,
+        syncedMs: this.#syncedMs === undefined ? undefined : nowMs - this.#syncedMs,
+        why: this.#discovery.why,
+      },
+    };
   }
 
   close(): void {
-    for (const endpoint of this.#endpoints) this.#remove(endpoint, 'leaving');
+    this.#stopping.abort();
+    for (const endpoint of [...this.#endpoints]) this.#remove(endpoint, 'leaving');
+    for (const endpoint of this.#leaving) endpoint.close();
+  }
+
+  #synced(endpoints: number): void {
+    const wasLost = this.#discovery.kind === 'lost';
+    this.#discovery = { kind: 'live' };
+    this.#syncedMs = performance.now();
+    this.#emit({ kind: 'discovered', route: this.#settings.name, endpoints, wasLost });
+  }
+
+  #count(change: number): void {
+    const wasUsable = this.isUsable;
+    this.#up += change;
+    if (wasUsable === this.isUsable) return;
+    if (this.isUsable) this.#becameUsable.resolve();
+    for (const waiter of [...this.#retries, ...this.#firsts]) waiter.usableChanged();
   }
 
   #serve(): void {
@@ -124,28 +213,33 @@ export class Upstream implements EndpointOwner {
   }
 
   #remove(endpoint: Endpoint, why: string): void {
-    const from = endpoint.state.kind;
+    const wasUp = endpoint.isUp;
     this.#endpoints = this.#endpoints.filter((one) => one !== endpoint);
-    if (from === 'up') this.#up--;
-    endpoint.close();
-    this.#emit({
-      kind: 'endpoint',
-      route: this.#settings.name,
-      endpoint: endpoint.address,
-      from,
-      to: 'gone',
-      why,
-    });
+    this.#leaving.add(endpoint);
+    if (endpoint.isEjected) this.#ejected--;
+    endpoint.terminate(why);
+    if (wasUp) this.#count(-1);
   }
 
+  /** Two random choices among those that are free, first among those that this request has not tried. */
   #choose(waiter: Waiter): Attempt | undefined {
     const nowMs = performance.now();
-    const isUntried = (one: Endpoint) => one.isFree && !waiter.tried.includes(one.address);
-    const isFree = (one: Endpoint) => one.isFree;
+    const probed =
+      this.#ejected > 0 ? this.#endpoints.find((one) => one.isFree && one.isProbeDue(nowMs)) : undefined;
+    if (probed !== undefined) return probed.probe(waiter, nowMs);
+    const isWanted = this.#wanted();
+    const isFree = (one: Endpoint) => one.isFree && isWanted(one);
+    const isUntried = (one: Endpoint) => isFree(one) && !waiter.tried.includes(one.address);
     const fresh = choose(this.#endpoints, waiter.tried.length > 0 ? isUntried : isFree, this.#random, nowMs);
     const endpoint =
       fresh ?? (waiter.tried.length > 0 ? choose(this.#endpoints, isFree, this.#random, nowMs) : undefined);
     return endpoint?.pick(waiter);
+  }
+
+  /** Which endpoints to use: the ejected are left out while another is up; where none is, what there is must do. */
+  #wanted(): (endpoint: Endpoint) => boolean {
+    const mayLeaveOut = this.#ejected > 0 && this.#endpoints.some((one) => one.isUp && !one.isEjected);
+    return mayLeaveOut ? (one) => one.isUp && !one.isEjected : (one) => one.isUp;
   }
 
   #grant(waiter: Waiter): boolean {
@@ -160,6 +254,7 @@ export class Upstream implements EndpointOwner {
   /** Those in line want more lanes: one is opened at a time, and when it is there and they are still in line, the next. */
   #grow(): void {
     if (!this.#load.mayStart && this.#retries.length === 0) return;
-    choose(this.#endpoints, (one) => one.canGrow, this.#random, performance.now())?.grow();
+    const isWanted = this.#wanted();
+    choose(this.#endpoints, (one) => one.canGrow && isWanted(one), this.#random, performance.now())?.grow();
   }
 }

@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test';
+import type { Discovery } from '../../src/discovery/discovery.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
 import type { ProxyEvent } from '../../src/proxy/events.ts';
 import { Route } from '../../src/proxy/route.ts';
@@ -24,12 +25,13 @@ export interface RunningRoute {
 /** Starts a route with the defaults of the configuration, and closes it when the test ends. */
 export async function startRoute(
   t: TestContext,
-  endpoints: readonly string[],
+  endpoints: readonly string[] | Discovery,
   options: RouteOptions = {},
 ): Promise<RunningRoute> {
   const events: ProxyEvent[] = [];
+  const discovery = 'run' in endpoints ? endpoints : new StaticDiscovery(endpoints);
   const watchers = new Set<(event: ProxyEvent) => void>();
-  const route = new Route(settingsOf(options), new StaticDiscovery(endpoints), (event) => {
+  const route = new Route(settingsOf(options), discovery, (event) => {
     events.push(event);
     for (const watcher of watchers) watcher(event);
   });
@@ -75,6 +77,8 @@ export function settingsOf({ retry, limits, ...rest }: RouteOptions): RouteSetti
     budget: { ratio: 0.2, minPerSecond: 10 },
     heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
     failureReply: { format: 'json' },
+    subset: 64,
+    ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
     ...rest,
     correlate,
     retry: {

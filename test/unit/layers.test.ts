@@ -10,7 +10,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'proxy/': ['errors.ts', 'discovery/discovery.ts', 'zeromq'],
   'discovery/': ['errors.ts'],
   'lifecycle/': ['errors.ts'],
-  'config/': ['errors.ts', 'proxy/settings.ts', 'proxy/failure.ts', 'yaml', 'zod'],
+  'config/': ['errors.ts', 'discovery/settings.ts', 'proxy/settings.ts', 'proxy/failure.ts', 'yaml', 'zod'],
   'ops/': [
     'errors.ts',
     'config/config.ts',
@@ -25,14 +25,18 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     /^(config|proxy|discovery|ops|lifecycle)\//,
     'zeromq',
   ],
-  'sidecar.ts': [/^(config|proxy|discovery|ops|lifecycle)\//],
+  'routes.ts': [/^(config|proxy|discovery)\//],
+  'sidecar.ts': ['errors.ts', 'routes.ts', /^(config|proxy|discovery|ops|lifecycle)\//],
   'main.ts': ['errors.ts', 'version.ts', /^commands\//, 'lifecycle/signals.ts', 'proxy/frontend.ts'],
   'errors.ts': [],
   'version.ts': [],
 };
 
 /** One file alone may have the package behind it. */
-const OWNERS: Record<string, string> = { 'prom-client': 'ops/metrics.ts' };
+const OWNERS: Record<string, string> = {
+  'prom-client': 'ops/metrics.ts',
+  '@kubernetes/client-node': 'discovery/kubernetes.ts',
+};
 
 function importsOf(file: string): string[] {
   const source = readFileSync(new URL(file, SRC), 'utf8');

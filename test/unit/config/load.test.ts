@@ -63,6 +63,8 @@ test('what is not given has the default of the contract', () => {
           queueBytes: 67_108_864,
           messageBytes: 16_777_216,
         },
+        subset: 64,
+        ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
         heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
         failureReply: { format: 'json' },
         upstream: { kind: 'static', endpoints: ['tcp://10.0.0.1:70'] },
@@ -88,7 +90,10 @@ test('one route needs no file', () => {
   assert.equal(route?.name, 'default');
   assert.equal(route?.listen, 'tcp://127.0.0.1:5555');
   assert.equal(route?.retry.attempts, 5);
-  assert.deepEqual(route?.upstream.endpoints, ['tcp://10.0.0.1:70', 'tcp://10.0.0.2:70']);
+  assert.deepEqual(route?.upstream, {
+    kind: 'static',
+    endpoints: ['tcp://10.0.0.1:70', 'tcp://10.0.0.2:70'],
+  });
 });
 
 test('a flag goes before its variable, a variable before the file', () => {
@@ -146,22 +151,36 @@ routes:
 });
 
 test('features still to come are refused, wherever they are asked for', () => {
-  for (const keys of [
-    { hedge: '200ms' },
-    { ejection: { failures: 5 } },
-    { curve: { serverKeyFile: '/k' } },
-    { upstream: { kubernetes: { service: 'orders', port: 'zmq' } } },
-    { upstream: { dns: { name: 'orders', port: 7000 } } },
-  ]) {
+  for (const keys of [{ hedge: '200ms' }, { curve: { serverKeyFile: '/k' } }]) {
     const found = problems({ text: withKeys(keys) });
     assert.equal(found.length, 1, found.join('\n'));
     assert.match(found[0] ?? '', /is not supported yet/);
   }
-  assert.match(
-    problems({ env: { LAZYPIRATE_UPSTREAM: 'service/orders:zmq' } })[0] ?? '',
-    /not supported yet/,
-  );
   assert.deepEqual(problems({ text: withKeys({ hedge: 'off' }) }), []);
+});
+
+test('an upstream may be found by service, by pods, or by DNS', () => {
+  const found = (upstream: object) => load({ text: withKeys({ upstream }) }).routes[0]?.upstream;
+  const service = { kind: 'kubernetes', select: { kind: 'service', name: 'orders' }, port: 'zmq' };
+  assert.deepEqual(found({ kubernetes: { service: 'orders', namespace: 'shop', port: 'zmq' } }), {
+    ...service,
+    namespace: 'shop',
+  });
+  assert.deepEqual(found({ kubernetes: { podSelector: 'app=orders,tier in (a, b)', port: 7000 } }), {
+    kind: 'kubernetes',
+    select: { kind: 'pods', selector: 'app=orders,tier in (a, b)' },
+    namespace: undefined,
+    port: 7000,
+  });
+  assert.deepEqual(found({ dns: { name: 'orders-headless.shop.svc', port: 7000 } }), {
+    kind: 'dns',
+    name: 'orders-headless.shop.svc',
+    port: 7000,
+    intervalMs: 5_000,
+  });
+  const env = (upstream: string) => load({ env: { LAZYPIRATE_UPSTREAM: upstream } }).routes[0]?.upstream;
+  assert.deepEqual(env('service/orders:zmq'), { ...service, namespace: undefined });
+  assert.deepEqual(env('service/orders:7000'), { ...service, namespace: undefined, port: 7000 });
 });
 
 test('values that contradict each other are refused', () => {
@@ -172,6 +191,14 @@ test('values that contradict each other are refused', () => {
     ],
     [{ backoff: { base: '3s' } }, /backoff\.max: must be at least backoff\.base/],
     [{ limits: { messageBytes: '1GiB' } }, /queueBytes: must be at least messageBytes/],
+    [{ upstream: { kubernetes: { port: 'zmq' } } }, /exactly one of service, podSelector/],
+    [{ upstream: { kubernetes: { service: 'a', podSelector: 'b=c', port: 1 } } }, /exactly one of service/],
+    [{ upstream: { kubernetes: { service: 'a' } } }, /port: is missing/],
+    [{ upstream: { kubernetes: { service: 'a', port: 70_000 } } }, /must be a port from 1 to 65535/],
+    [{ upstream: { kubernetes: { service: 'a', port: '7000' } } }, /or the name of one/],
+    [{ upstream: { dns: { name: '10.0.0.1', port: 7000 } } }, /must be a DNS name/],
+    [{ upstream: { endpoints: ['tcp://10.0.0.1:70'], subset: 0 } }, /from 1 to 100000, or all/],
+    [{ ejection: { base: '2m' } }, /ejection\.max: must be at least ejection\.base/],
     [{ upstream: {} }, /exactly one of endpoints, kubernetes, dns/],
     [{ upstream: { endpoints: ['tcp://10.0.0.1:70', 'tcp://10.0.0.1:70'] } }, /names an address twice/],
     [{ failureReply: { format: 'static' } }, /exactly one of text, base64/],

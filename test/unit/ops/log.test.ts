@@ -134,7 +134,12 @@ function recording({
   const { stream, lines } = destination();
   return {
     lines,
-    logged: logEvents(logTo(stream, { level }), { sample: 0, random: () => 0.5, now: () => 0, ...given }),
+    logged: logEvents(logTo(stream, { level }), {
+      sample: () => 0,
+      random: () => 0.5,
+      now: () => 0,
+      ...given,
+    }),
   };
 }
 
@@ -184,7 +189,7 @@ test('an error of ours that the data path caught is told with its stack', () => 
 
 test('successes are logged in the share asked for', () => {
   const draws = [0.09, 0.1, 0.5, 0];
-  const { lines, logged } = recording({ sample: 0.1, random: () => draws.shift() ?? 1 });
+  const { lines, logged } = recording({ sample: () => 0.1, random: () => draws.shift() ?? 1 });
   for (let i = 0; i < 4; i++) logged(settled('ok'));
   assert.deepEqual(
     lines.map(({ level, msg }) => [level, msg]),
@@ -196,10 +201,10 @@ test('successes are logged in the share asked for', () => {
 });
 
 test('with a sample of 0 no success is logged, with 1 all are', () => {
-  const none = recording({ sample: 0, random: () => 0 });
+  const none = recording({ sample: () => 0, random: () => 0 });
   none.logged(settled('ok'));
   assert.equal(none.lines.length, 0);
-  const all = recording({ sample: 1, random: () => 0.999_999 });
+  const all = recording({ sample: () => 1, random: () => 0.999_999 });
   all.logged(settled('ok'));
   assert.equal(all.lines.length, 1);
 });

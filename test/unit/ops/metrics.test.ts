@@ -61,7 +61,7 @@ function expectedSeries(route: string): string[] {
     ...family('in_flight_requests'),
     ...family('queued_requests'),
     ...family('queued_bytes'),
-    ...family('endpoints', 'state', ['connecting', 'up', 'down']),
+    ...family('endpoints', 'state', ['connecting', 'up', 'down', 'ejected', 'terminating', 'standby']),
     ...family('ejections_total'),
     ...family('request_bytes_total'),
     ...family('reply_bytes_total'),
@@ -186,8 +186,14 @@ test('a reload counts by its result, and the last one decides whether all is wel
 test('discovery tells when it last knew the set, and why it did not', async () => {
   const metrics = metricsOf(() => [routeStatus('orders')]);
   const beforeS = Date.now() / 1_000;
-  metrics.discoverySynced('orders');
-  metrics.discoveryFailed('orders', 'forbidden');
+  metrics.record({ kind: 'discovered', route: 'orders', endpoints: 1, wasLost: false });
+  metrics.record({
+    kind: 'discoveryFailed',
+    route: 'orders',
+    reason: 'forbidden',
+    message: 'no',
+    isNew: true,
+  });
   const seen = await samples(metrics);
   const syncedS = seen.get('lazypirate_discovery_last_sync_timestamp_seconds{route="orders"}') ?? 0;
   assert.ok(syncedS >= beforeS && syncedS <= Date.now() / 1_000);

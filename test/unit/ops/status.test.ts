@@ -6,17 +6,25 @@ import { endpointStatus, routeStatus } from './statuses.ts';
 const SIDECAR = { version: '1.2.3', uptimeMs: 1_500.7, isDraining: false };
 
 test('the status tells what each route and each endpoint is doing, and under which policy', () => {
-  const endpoint = endpointStatus({ state: 'down', sinceMs: 12.6, why: 'disconnect', latencyMs: 1.23456 });
+  const endpoint = endpointStatus({
+    state: 'ejected',
+    sinceMs: 12.6,
+    why: '5 failures in a row',
+    latencyMs: 1.23456,
+    nextProbeMs: 800.4,
+  });
   const route = routeStatus('orders', {
     listening: 'tcp://127.0.0.1:5555',
     queued: 3,
     queuedBytes: 300,
     inFlight: 2,
     endpoints: [endpoint],
+    standby: 7,
+    discovery: { state: 'lost', syncedMs: 1_499.7, why: 'no answer' },
   });
   const page = renderStatus({ ...SIDECAR, routes: [route] });
   assert.equal(page.at(-1), '\n');
-  const { retry, budget, limits, heartbeat } = route.settings;
+  const { retry, budget, limits, subset, ejection, heartbeat } = route.settings;
   assert.deepEqual(JSON.parse(page), {
     version: '1.2.3',
     uptimeMs: 1_501,
@@ -29,17 +37,29 @@ test('the status tells what each route and each endpoint is doing, and under whi
         queued: 3,
         queuedBytes: 300,
         inFlight: 2,
-        policy: { correlate: false, retry, budget, limits, heartbeat, failureReply: 'json' },
+        policy: {
+          correlate: false,
+          retry,
+          budget,
+          limits,
+          subset,
+          ejection,
+          heartbeat,
+          failureReply: 'json',
+        },
+        discovery: { state: 'lost', syncedMs: 1_500, why: 'no answer' },
+        standby: 7,
         endpoints: [
           {
             address: 'tcp://10.1.2.3:7000',
-            state: 'down',
-            why: 'disconnect',
+            state: 'ejected',
+            why: '5 failures in a row',
             sinceMs: 13,
             inFlight: 0,
             lanes: 1,
             latencyMs: 1.235,
             lastEvent: 'none',
+            nextProbeMs: 800,
           },
         ],
       },

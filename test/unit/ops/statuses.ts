@@ -10,6 +10,8 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
     queuedBytes: 0,
     inFlight: 0,
     endpoints: [],
+    standby: 0,
+    discovery: { state: 'live', syncedMs: 0, why: undefined },
     ...given,
   };
 }
@@ -25,6 +27,7 @@ export function endpointStatus(given: Partial<EndpointStatus> = {}): EndpointSta
     lanes: 1,
     latencyMs: undefined,
     lastEvent: 'none',
+    nextProbeMs: undefined,
     ...given,
   };
 }
@@ -52,6 +55,8 @@ function settings(name: string): RouteSettings {
       queueBytes: 67_108_864,
       messageBytes: 16_777_216,
     },
+    subset: 64,
+    ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
     heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
     failureReply: { format: 'json' },
   };

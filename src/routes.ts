@@ -1,0 +1,160 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Config, RouteConfig } from './config/config.ts';
+import type { Discovery } from './discovery/discovery.ts';
+import type { Emit } from './proxy/events.ts';
+import { Route } from './proxy/route.ts';
+
+export interface RoutesContext {
+  emit: Emit;
+  discoveryOf(route: RouteConfig): Discovery;
+  /** What tells this sidecar from others. */
+  self: string;
+}
+
+/** A route that serves, and what it was made of. */
+interface Serving {
+  config: RouteConfig;
+  route: Route;
+}
+
+/** What a change of the configuration has done, by the names of the routes. */
+export interface RouteChanges {
+  added: string[];
+  changed: string[];
+  removed: string[];
+}
+
+/** The routes of a sidecar. A route is its listener: whatever else changes, an app that is connected to it stays connected. */
+export class Routes {
+  readonly #context: RoutesContext;
+  #serving: Serving[] = [];
+  /** Not in the configuration any more, and still with requests, or apps that may send some. */
+  readonly #leaving = new Set<Route>();
+  readonly #ended = Promise.withResolvers<void>();
+  #isClosed = false;
+
+  constructor(context: RoutesContext) {
+    this.#context = context;
+  }
+
+  /** In the order of the configuration, those that leave at the end. */
+  get all(): Route[] {
+    return [...this.#serving.map(({ route }) => route), ...this.#leaving];
+  }
+
+  /** @throws {StartError} where one of them cannot listen */
+  async bind(configs: readonly RouteConfig[]): Promise<void> {
+    this.#serving = configs.map((config) => this.#make(config));
+    for (const { route } of this.#serving) await route.bind();
+  }
+
+  /** Serves until `close`; rejects when a route has met a bug. */
+  async run(): Promise<void> {
+    for (const { route } of this.#serving) this.#start(route);
+    await this.#ended.promise;
+  }
+
+  /**
+   * Binds the listeners that are new, and closes those again if one of them cannot be had: then nothing has changed.
+   *
+   * @returns puts the new configuration in force; cannot fail
+   * @throws {StartError}
+   */
+  async prepare({ routes, drain }: Config): Promise<{ commit(): RouteChanges; abandon(): void }> {
+    const fresh = routes.filter((one) => this.#servingAt(one) === undefined).map((one) => this.#make(one));
+    const abandon = () => {
+      for (const { route } of fresh) route.close();
+    };
+    try {
+      for (const { route } of fresh) await route.bind();
+    } catch (error) {
+      abandon();
+      throw error;
+    }
+    return { commit: () => this.#commit(routes, fresh, drain), abandon };
+  }
+
+  /** Ends at once, cutting whatever is under way. */
+  close(): void {
+    this.#isClosed = true;
+    for (const route of this.all) route.close();
+    this.#ended.resolve();
+  }
+
+  #commit(configs: readonly RouteConfig[], fresh: readonly Serving[], drain: Config['drain']): RouteChanges {
+    const changes: RouteChanges = { added: [], changed: [], removed: [] };
+    const before = this.#serving;
+    this.#serving = configs.map((config) => {
+      const known = before.find((one) => isSameListener(one.config, config));
+      if (known === undefined) {
+        changes.added.push(config.name);
+        return fresh.find((one) => one.config === config) ?? this.#make(config);
+      }
+      if (JSON.stringify(known.config) === JSON.stringify(config)) return known;
+      changes.changed.push(config.name);
+      const discovery = hasSameUpstream(known.config, config) ? undefined : this.#context.discoveryOf(config);
+      known.route.apply(config, discovery);
+      return { config, route: known.route };
+    });
+    for (const { route } of fresh) this.#start(route);
+    const kept = new Set(this.#serving.map(({ route }) => route));
+    for (const { config, route } of before) {
+      if (kept.has(route)) continue;
+      changes.removed.push(config.name);
+      void this.#retire(route, drain);
+    }
+    return changes;
+  }
+
+  /** Serves on until its apps are quiet, as in a drain. */
+  async #retire(route: Route, { quietMs, timeoutMs }: Config['drain']): Promise<void> {
+    this.#leaving.add(route);
+    await quiet([route], quietMs, timeoutMs);
+    route.leave();
+    // One turn of the event loop, in which failure replies are handed over.
+    await setTimeout(0);
+    route.close();
+    this.#leaving.delete(route);
+  }
+
+  #make(config: RouteConfig): Serving {
+    const { emit, discoveryOf, self } = this.#context;
+    return { config, route: new Route(config, discoveryOf(config), emit, self) };
+  }
+
+  #start(route: Route): void {
+    if (this.#isClosed) route.close();
+    else route.run().catch(this.#ended.reject);
+  }
+
+  #servingAt(config: RouteConfig): Serving | undefined {
+    return this.#serving.find((one) => isSameListener(one.config, config));
+  }
+}
+
+/** Waits until nothing is in flight and nothing has come for `quietMs`, at most `timeoutMs`. */
+export async function quiet(routes: readonly Route[], quietMs: number, timeoutMs: number): Promise<void> {
+  const sinceMs = performance.now();
+  for (;;) {
+    const nowMs = performance.now();
+    const quietForMs = Math.min(...routes.map((route) => route.quietMs(nowMs)));
+    const leftMs = sinceMs + timeoutMs - nowMs;
+    if (quietForMs >= quietMs || leftMs <= 0) return;
+    await setTimeout(Math.max(1, Math.min(quietMs - quietForMs, leftMs)));
+  }
+}
+
+/** Port 0 is another port each time. */
+function isSameListener(one: RouteConfig, other: RouteConfig): boolean {
+  return one.listen === other.listen && (!one.listen.endsWith(':0') || one.name === other.name);
+}
+
+/** Whether its endpoints, and its connections to them, can stay as they are. */
+function hasSameUpstream(one: RouteConfig, other: RouteConfig): boolean {
+  const of = ({ name, upstream, subset, correlate, heartbeat, ejection, limits, retry }: RouteConfig) => {
+    const { inFlightPerEndpoint, messageBytes } = limits;
+    const lanes = [correlate, heartbeat, inFlightPerEndpoint, messageBytes, retry.timeoutMs];
+    return JSON.stringify([name, upstream, subset, ejection, lanes]);
+  };
+  return of(one) === of(other);
+}
