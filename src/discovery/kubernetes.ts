@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { messageOf } from '../errors.ts';
-import type { Discovery, DiscoveryListener } from './discovery.ts';
-import { endpointOf, type Pod } from './pods.ts';
+import type { Discovered, Discovery, DiscoveryListener } from './discovery.ts';
+import { endpointOf } from './pods.ts';
 import type { KubernetesSettings } from './settings.ts';
 import { type EndpointSlice, endpointsOf } from './slices.ts';
 import { ApiFailure, type ApiPage, type ApiResource, statusFailure, Watcher } from './watch.ts';
@@ -17,8 +16,6 @@ const LIST_TIMEOUT_MS = 15_000;
 const WATCH_S = 300;
 /** A watch that has told nothing for so long, no bookmark either, is taken up anew. */
 const WATCH_SILENCE_MS = 90_000;
-/** Between two looks for a kubeconfig that is not there, or not right. */
-const CONFIG_RETRY_MS = 10_000;
 
 /**
  * Asks the API server of the cluster: in a pod with its service account, elsewhere with the current kubeconfig. The client is
@@ -36,38 +33,42 @@ export class KubernetesDiscovery implements Discovery {
 
   async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
     const client = await import('@kubernetes/client-node');
-    const config = await configOf(client, listener, signal);
-    if (config === undefined) return;
-    const namespace = this.#settings.namespace ?? namespaceOf(config);
-    await this.#watcher(client, config, namespace, listener).run(signal);
+    const { select } = this.#settings;
+    const isService = select.kind === 'service';
+    const watcher = isService ? this.#slices(client, listener) : this.#pods(client, listener);
+    await watcher.run(signal);
   }
 
-  #watcher(client: Client, config: KubeConfig, namespace: string, listener: DiscoveryListener) {
-    const { select, port } = this.#settings;
-    if (select.kind === 'service') {
-      const api = config.makeApiClient(client.DiscoveryV1Api);
-      const resource = new KubernetesResource(client, config, {
-        path: `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`,
-        labelSelector: `kubernetes.io/service-name=${select.name}`,
-        list: (query, options) => api.listNamespacedEndpointSlice({ namespace, ...query }, options),
-      });
-      return new Watcher(
-        resource,
-        (slice) => slice as EndpointSlice,
-        listener,
-        (slices) => listener.found(endpointsOf(slices, port, this.#zone)),
-      );
-    }
-    const api = config.makeApiClient(client.CoreV1Api);
-    const resource = new KubernetesResource(client, config, {
-      path: `/api/v1/namespaces/${namespace}/pods`,
-      labelSelector: select.selector,
-      list: (query, options) => api.listNamespacedPod({ namespace, ...query }, options),
+  #slices(client: Client, listener: DiscoveryListener): Watcher<EndpointSlice> {
+    const { select, port, namespace } = this.#settings;
+    const resource = new KubernetesResource(client, namespace, {
+      api: 'apis/discovery.k8s.io/v1',
+      name: 'endpointslices',
+      labelSelector: select.kind === 'service' ? `kubernetes.io/service-name=${select.name}` : '',
+      list: (config, query, options) =>
+        config.makeApiClient(client.DiscoveryV1Api).listNamespacedEndpointSlice(query, options),
+    });
+    return new Watcher(
+      resource,
+      (slice) => slice,
+      listener,
+      (slices) => listener.found(endpointsOf(slices, port, this.#zone)),
+    );
+  }
+
+  #pods(client: Client, listener: DiscoveryListener): Watcher<Discovered | undefined> {
+    const { select, port, namespace } = this.#settings;
+    const resource = new KubernetesResource(client, namespace, {
+      api: 'api/v1',
+      name: 'pods',
+      labelSelector: select.kind === 'pods' ? select.selector : '',
+      list: (config, query, options) =>
+        config.makeApiClient(client.CoreV1Api).listNamespacedPod(query, options),
     });
     return new Watcher(
       resource,
       // Of a pod, which is large, only its address is kept.
-      (pod) => endpointOf(pod as Pod, port),
+      (pod) => endpointOf(pod, port),
       listener,
       (endpoints) => {
         const found = [...endpoints].filter((one) => one !== undefined);
@@ -77,61 +78,50 @@ export class KubernetesDiscovery implements Discovery {
   }
 }
 
-/** Waits for a configuration that makes sense; `undefined` where the signal came first. */
-async function configOf(
-  client: Client,
-  listener: DiscoveryListener,
-  signal: AbortSignal,
-): Promise<KubeConfig | undefined> {
-  while (!signal.aborted) {
-    try {
-      const config = new client.KubeConfig();
-      if (existsSync(TOKEN)) config.loadFromCluster();
-      else config.loadFromDefault();
-      if (config.getCurrentCluster() === null) throw new Error('it has no current context with a cluster');
-      return config;
-    } catch (error) {
-      listener.failed('invalid', `the kubeconfig cannot be used: ${messageOf(error)}`);
-      await setTimeout(CONFIG_RETRY_MS, undefined, { signal, ref: false }).catch(() => undefined);
-    }
-  }
-  return undefined;
-}
-
-function namespaceOf(config: KubeConfig): string {
-  return config.getContextObject(config.getCurrentContext())?.namespace?.trim() || 'default';
-}
-
 type ListOptions = NonNullable<
   Parameters<InstanceType<Client['DiscoveryV1Api']>['listNamespacedEndpointSlice']>[1]
 >;
 
+/** One kind of object, and how it is asked for. */
 interface Listing {
-  path: string;
+  /** The group and version, as in its path. */
+  api: string;
+  name: string;
   labelSelector: string;
   list(
-    query: { labelSelector: string; limit: number; _continue?: string },
+    config: KubeConfig,
+    query: { namespace: string; labelSelector: string; limit: number; _continue?: string },
     options: ListOptions,
   ): Promise<{ items: readonly unknown[]; metadata?: { resourceVersion?: string; _continue?: string } }>;
 }
 
 class KubernetesResource implements ApiResource {
   readonly #client: Client;
-  readonly #config: KubeConfig;
+  readonly #namespace: string | undefined;
   readonly #listing: Listing;
+  /** Read anew with each list: addresses and credentials may have changed. */
+  #config: KubeConfig;
 
-  constructor(client: Client, config: KubeConfig, listing: Listing) {
+  constructor(client: Client, namespace: string | undefined, listing: Listing) {
     this.#client = client;
-    this.#config = config;
+    this.#namespace = namespace;
     this.#listing = listing;
+    this.#config = new client.KubeConfig();
   }
 
   async list(next: string | undefined, signal: AbortSignal): Promise<ApiPage> {
+    if (next === undefined) this.#config = this.#readConfig();
+    const namespace = this.#namespaceOf(this.#config);
     const ending = AbortSignal.any([signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]);
     const { list, labelSelector } = this.#listing;
-    const query = { labelSelector, limit: PAGE_ITEMS, ...(next !== undefined && { _continue: next }) };
+    const query = {
+      namespace,
+      labelSelector,
+      limit: PAGE_ITEMS,
+      ...(next !== undefined && { _continue: next }),
+    };
     try {
-      const { items, metadata } = await list(query, this.#abortedBy(ending));
+      const { items, metadata } = await list(this.#config, query, this.#abortedBy(ending));
       const version = metadata?.resourceVersion;
       if (!Array.isArray(items) || typeof version !== 'string') throw new Error('it sent no list');
       return { items, version, next: metadata?._continue || undefined };
@@ -145,7 +135,8 @@ class KubernetesResource implements ApiResource {
     event: (type: string, object: unknown) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { path, labelSelector } = this.#listing;
+    const { api, name, labelSelector } = this.#listing;
+    const path = `/${api}/namespaces/${this.#namespaceOf(this.#config)}/${name}`;
     const watch = new this.#client.Watch(this.#config);
     // Not declared, but all there is: 30 s otherwise, and bookmarks come once a minute.
     Object.assign(watch, { requestTimeoutMs: WATCH_SILENCE_MS });
@@ -171,15 +162,37 @@ class KubernetesResource implements ApiResource {
     if (error && !signal.aborted && !(isOpen && isSilence(error))) throw this.#failureOf(error, signal);
   }
 
+  /** @throws {ApiFailure} */
+  #readConfig(): KubeConfig {
+    const config = new this.#client.KubeConfig();
+    try {
+      if (existsSync(TOKEN)) config.loadFromCluster();
+      else config.loadFromDefault();
+      if (config.getCurrentCluster() === null) throw new Error('it has no current context with a cluster');
+      return config;
+    } catch (error) {
+      throw new ApiFailure('invalid', `the kubeconfig cannot be used: ${messageOf(error)}`);
+    }
+  }
+
+  #namespaceOf(config: KubeConfig): string {
+    const own = config.getContextObject(config.getCurrentContext())?.namespace?.trim();
+    return this.#namespace ?? (own || 'default');
+  }
+
   #abortedBy(signal: AbortSignal): ListOptions {
-    const middleware = {
-      pre: async (request: { setSignal(signal: AbortSignal): void }) => {
-        request.setSignal(signal);
-        return request;
-      },
-      post: async (response: unknown) => response,
-    };
-    return { middleware: [middleware], middlewareMergeStrategy: 'append' } as unknown as ListOptions;
+    const { middleware } = this.#client.createConfiguration({
+      promiseMiddleware: [
+        {
+          pre: async (request) => {
+            request.setSignal(signal);
+            return request;
+          },
+          post: async (response) => response,
+        },
+      ],
+    });
+    return { middleware, middlewareMergeStrategy: 'append' };
   }
 
   #failureOf(error: unknown, signal: AbortSignal): ApiFailure {

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { ApiServer, type Fault, slice } from '../support/api-server.ts';
+import { discover } from '../support/cluster.ts';
+
+const SERVICE = { kind: 'service', name: 'orders' } as const;
+const ONE = 'tcp://10.1.0.1:7000';
+const TWO = 'tcp://10.1.0.2:7000';
+
+/** A server with one endpoint, and a discovery that has found it. */
+async function start(t: Parameters<typeof ApiServer.start>[0]) {
+  const server = await ApiServer.start(t);
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
+  const { told, stop } = discover(t, server.kubeconfig(t), SERVICE);
+  await told.untilSet(ONE);
+  return { server, told, stop };
+}
+
+test('a server that is down at the start is found when it is up', async (t) => {
+  const server = await ApiServer.start(t);
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
+  await server.close();
+  const { told } = discover(t, server.kubeconfig(t), SERVICE);
+  await told.until(({ failures }) => failures.length > 0);
+  assert.equal(told.failures[0]?.reason, 'unreachable');
+  assert.match(told.failures[0]?.message ?? '', /^http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/);
+  await server.listen();
+  await told.untilSet(ONE);
+});
+
+const LIST_FAULTS: [string, Fault, string][] = [
+  ['401', { status: 401 }, 'forbidden'],
+  ['403', { status: 403 }, 'forbidden'],
+  ['404', { status: 404 }, 'not_found'],
+  ['429', { status: 429, headers: { 'retry-after': '1' } }, 'unreachable'],
+  ['500', { status: 500 }, 'unreachable'],
+  ['a cut connection', 'cut', 'unreachable'],
+  ['HTML', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Hi</html>' }, 'invalid'],
+  [
+    'JSON that is no list',
+    { status: 200, headers: { 'content-type': 'application/json' }, body: '{}' },
+    'invalid',
+  ],
+  ['null', { status: 200, headers: { 'content-type': 'application/json' }, body: 'null' }, 'invalid'],
+  [
+    'items without metadata',
+    {
+      status: 200,
+      headers: { 'content-type': 'application/json' },
+      body: '{"metadata":{"resourceVersion":"1"},"items":[{}]}',
+    },
+    'invalid',
+  ],
+];
+
+for (const [name, fault, reason] of LIST_FAULTS) {
+  test(`a server that answers a list with ${name}: the last good set stays, and it recovers`, async (t) => {
+    const { server, told } = await start(t);
+    server.fault = { list: fault, watch: 'cut' };
+    server.cut();
+    await told.until(({ failures }) => failures.some((one) => one.reason === reason));
+    server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
+    assert.deepEqual(told.last, [ONE]);
+    server.fault = {};
+    await told.untilSet(TWO);
+  });
+}
+
+for (const [name, text] of [
+  ['an event without an object', '{"type":"ADDED"}\n'],
+  ['an event without metadata', '{"type":"MODIFIED","object":{}}\n'],
+  ['an event with null', '{"type":"DELETED","object":null}\n'],
+  ['an unknown event', '{"type":"EXPLODED","object":{"metadata":{"name":"a"}}}\n'],
+  ['an error event', '{"type":"ERROR","object":{"code":500,"message":"etcd is gone"}}\n'],
+] as const) {
+  test(`${name} in a watch: a new list mends it`, async (t) => {
+    const { server, told } = await start(t);
+    while (server.watches === 0) await setTimeout(5);
+    server.sendRaw(text);
+    await told.until(({ failures }) => failures.length === 1);
+    server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
+    await told.untilSet(TWO);
+    assert.equal(server.count('list endpointslices'), 2);
+  });
+}
+
+test('junk between the events of a watch does no harm', async (t) => {
+  const { server, told } = await start(t);
+  while (server.watches === 0) await setTimeout(5);
+  server.sendRaw('<html>\n\n{"type":\n');
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
+  await told.untilSet(TWO);
+});
+
+test('a watch that the server ends is resumed without a list, and is no failure', async (t) => {
+  const { server, told } = await start(t);
+  while (server.watches === 0) await setTimeout(5);
+  server.endWatches();
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
+  await told.untilSet(TWO);
+  assert.equal(server.count('list endpointslices'), 1);
+  assert.deepEqual(told.failures, []);
+});
+
+test('a bookmark confirms the set', async (t) => {
+  const { server, told } = await start(t);
+  while (server.watches === 0) await setTimeout(5);
+  server.bookmark();
+  await told.until(({ confirmations }) => confirmations === 1);
+});
+
+test('410 on each watch: lists, no more than one a second, and no failure', async (t) => {
+  const server = await ApiServer.start(t);
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
+  server.oldest = Number.POSITIVE_INFINITY;
+  const { told } = discover(t, server.kubeconfig(t), SERVICE);
+  await told.until(({ sets }) => sets.length >= 4);
+  const lists = server.requests.filter(({ what }) => what === 'list endpointslices').map(({ atMs }) => atMs);
+  const gaps = lists.slice(1).map((atMs, index) => atMs - (lists[index] ?? 0));
+  assert.ok(Math.min(...gaps) >= 990, `${gaps}`);
+  assert.deepEqual(told.failures, []);
+});
+
+test('a long list comes in pages', async (t) => {
+  const server = await ApiServer.start(t);
+  server.pageItems = 3;
+  for (let index = 0; index < 10; index++) {
+    server.put('endpointslices', slice(`orders-${index}`, [{ ip: `10.1.0.${index + 1}` }]));
+  }
+  const { told } = discover(t, server.kubeconfig(t), SERVICE);
+  await told.until(({ last }) => last?.length === 10);
+  assert.equal(server.count('list endpointslices'), 4);
+});
+
+test('a Role that lacks the permission is told with what is missing, and recovery needs no restart', async (t) => {
+  const server = await ApiServer.start(t);
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
+  const { rules } = server;
+  server.rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] }];
+  const { told } = discover(t, server.kubeconfig(t), SERVICE);
+  await told.until(({ failures }) => failures.length > 0);
+  assert.equal(told.failures[0]?.reason, 'forbidden');
+  assert.match(told.failures[0]?.message ?? '', /403: endpointslices is forbidden: cannot list/);
+  server.rules = rules;
+  await told.untilSet(ONE);
+});
+
+test('over TLS, with a token that is exchanged while it runs', async (t) => {
+  const server = await ApiServer.start(t, { isTls: true });
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
+  server.token = 'first';
+  const kubeconfig = server.kubeconfig(t);
+  const { told } = discover(t, kubeconfig, SERVICE);
+  await told.untilSet(ONE);
+  server.token = 'second';
+  writeFileSync(join(dirname(kubeconfig), 'token'), 'second');
+  // The client reads the file once a minute.
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 61_000 });
+  server.cut();
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
+  await told.untilSet(TWO);
+});
+
+test('an unknown certificate is refused', async (t) => {
+  const server = await ApiServer.start(t, { isTls: true });
+  const kubeconfig = server.kubeconfig(t);
+  const other = await ApiServer.start(t, { isTls: true });
+  const ca = JSON.parse(readFileSync(other.kubeconfig(t), 'utf8')).clusters[0].cluster;
+  const config = JSON.parse(readFileSync(kubeconfig, 'utf8'));
+  config.clusters[0].cluster['certificate-authority-data'] = ca['certificate-authority-data'];
+  writeFileSync(kubeconfig, JSON.stringify(config));
+  const { told } = discover(t, kubeconfig, SERVICE);
+  await told.until(({ failures }) => failures.length > 0);
+  assert.equal(told.failures[0]?.reason, 'unreachable');
+  assert.match(told.failures[0]?.message ?? '', /certificate/);
+});
+
+test('a kubeconfig that makes no sense is told, not thrown', async (t) => {
+  const server = await ApiServer.start(t);
+  const kubeconfig = server.kubeconfig(t);
+  writeFileSync(kubeconfig, 'clusters: 7');
+  const { told } = discover(t, kubeconfig, SERVICE);
+  await told.until(({ failures }) => failures.length > 0);
+  assert.equal(told.failures[0]?.reason, 'invalid');
+  assert.match(told.failures[0]?.message ?? '', /the kubeconfig cannot be used/);
+});
+
+test('10,000 endpoints are found, and impossible addresses passed over', async (t) => {
+  const server = await ApiServer.start(t);
+  for (let part = 0; part < 100; part++) {
+    const endpoints = Array.from({ length: 100 }, (_, index) => ({ ip: `10.${part}.0.${index + 1}` }));
+    server.put('endpointslices', slice(`orders-${part}`, endpoints));
+  }
+  const bad = ['999.1.1.1', '', 'orders.shop', '10.0.0.1/8', '::1'].map((ip) => ({ ip }));
+  server.put('endpointslices', slice('orders-bad', bad));
+  server.put('endpointslices', slice('orders-port', [{ ip: '10.200.0.1' }], 70_000));
+  const { told } = discover(t, server.kubeconfig(t), SERVICE);
+  await told.until(({ last }) => last?.length === 10_000);
+});
+
+test('stopping in the middle of anything ends it at once', async (t) => {
+  for (const fault of [{ list: 'hang' }, { watch: 'hang' }, {}] as const) {
+    const server = await ApiServer.start(t);
+    server.fault = fault;
+    const { stop } = discover(t, server.kubeconfig(t), SERVICE);
+    while (server.requests.length < ('list' in fault ? 1 : 2)) await setTimeout(5);
+    const sinceMs = performance.now();
+    await stop();
+    assert.ok(performance.now() - sinceMs < 500);
+  }
+});
+
+test('reconnecting takes no descriptors', {
+  skip: process.platform !== 'linux' && 'needs /proc',
+}, async (t) => {
+  const server = await ApiServer.start(t);
+  const kubeconfig = server.kubeconfig(t);
+  const descriptors = () => readdirSync('/proc/self/fd').length;
+  const round = async () => {
+    const { told, stop } = discover(t, kubeconfig, SERVICE);
+    await told.until(({ sets }) => sets.length > 0);
+    while (server.watches === 0) await setTimeout(1);
+    server.cut();
+    await stop();
+  };
+  for (let number = 0; number < 10; number++) await round();
+  const before = descriptors();
+  for (let number = 0; number < 1_000; number++) await round();
+  while (server.connections > 0) await setTimeout(5);
+  assert.ok(descriptors() <= before + 2, `${before} before, ${descriptors()} after`);
+});

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ApiObject, slice } from '../support/api-server.ts';
+import { discover, startCluster } from '../support/cluster.ts';
+
+/* Against the API server of test/support, or a real one: LAZYPIRATE_TEST_KUBECONFIG=... npm run test:discovery */
+
+const SERVICE = { kind: 'service', name: 'orders' } as const;
+
+function pod(name: string, ip: string, { ready = true, app = 'orders' } = {}): ApiObject {
+  return {
+    metadata: { name, labels: { app } },
+    spec: {
+      automountServiceAccountToken: false,
+      containers: [{ name: 'main', image: 'none', ports: [{ name: 'zmq', containerPort: 7000 }] }],
+    },
+    status: {
+      phase: 'Running',
+      podIP: ip,
+      conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
+    },
+  };
+}
+
+test('the slices of a service are joined, and followed', async (t) => {
+  const cluster = await startCluster(t);
+  await cluster.put(
+    'endpointslices',
+    slice('orders-a', [{ ip: '10.1.0.1' }, { ip: '10.1.0.2', ready: false }]),
+  );
+  await cluster.put('endpointslices', slice('orders-b', [{ ip: '10.1.0.3' }], 7001));
+  const { told } = discover(t, cluster.kubeconfig, SERVICE);
+  await told.untilSet('tcp://10.1.0.1:7000', 'tcp://10.1.0.3:7001');
+
+  await cluster.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }, { ip: '10.1.0.2' }]));
+  await told.untilSet('tcp://10.1.0.1:7000', 'tcp://10.1.0.2:7000', 'tcp://10.1.0.3:7001');
+  await cluster.delete('endpointslices', 'orders-b');
+  await told.untilSet('tcp://10.1.0.1:7000', 'tcp://10.1.0.2:7000');
+  const leaving = { ip: '10.1.0.1', ready: false, serving: true, terminating: true };
+  await cluster.put('endpointslices', slice('orders-a', [leaving, { ip: '10.1.0.2' }]));
+  await told.untilSet('tcp://10.1.0.2:7000');
+  assert.deepEqual(told.failures, []);
+});
+
+test('an empty set is told too', async (t) => {
+  const cluster = await startCluster(t);
+  const { told } = discover(t, cluster.kubeconfig, SERVICE);
+  await told.untilSet();
+  await cluster.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
+  await told.untilSet('tcp://10.1.0.1:7000');
+  await cluster.put('endpointslices', slice('orders-a', []));
+  await told.untilSet();
+});
+
+test('pods are found by label, once they are ready, and only the port that is asked for', async (t) => {
+  const cluster = await startCluster(t);
+  await cluster.put('pods', pod('a', '10.1.0.1'));
+  await cluster.put('pods', pod('b', '10.1.0.2', { ready: false }));
+  await cluster.put('pods', pod('c', '10.1.0.3', { app: 'prices' }));
+  const { told } = discover(t, cluster.kubeconfig, { kind: 'pods', selector: 'app=orders' });
+  await told.untilSet('tcp://10.1.0.1:7000');
+  await cluster.put('pods', pod('b', '10.1.0.2'));
+  await told.untilSet('tcp://10.1.0.1:7000', 'tcp://10.1.0.2:7000');
+  await cluster.delete('pods', 'a');
+  await told.untilSet('tcp://10.1.0.2:7000');
+});

@@ -1,0 +1,301 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createPlain, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTls } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { selfSigned } from './certificate.ts';
+import type { Scope } from './program.ts';
+
+export interface ApiObject {
+  metadata: {
+    name: string;
+    labels?: Record<string, string>;
+    resourceVersion?: string;
+    [key: string]: unknown;
+  };
+  [key: string]: unknown;
+}
+
+export interface Rule {
+  apiGroups: readonly string[];
+  resources: readonly string[];
+  verbs: readonly string[];
+}
+
+interface Watching {
+  resource: string;
+  selector: string;
+  response: ServerResponse;
+}
+
+/** What the server does in place of an answer. */
+export type Fault =
+  | { status: number; headers?: Record<string, string>; body?: string }
+  /** Takes the request and cuts the connection. */
+  | 'cut'
+  /** Takes the request and never answers. */
+  | 'hang';
+
+/**
+ * An API server for tests: lists in pages and watches endpointslices and pods of one namespace, with resource versions,
+ * bookmarks, 410, and a Role which it refuses to go beyond. Faults are injected per verb.
+ */
+export class ApiServer {
+  readonly namespace = 'shop';
+  /** One entry for each request it took: `list endpointslices`, `watch pods`. */
+  readonly requests: { what: string; atMs: number }[] = [];
+  /** What is to happen to a verb until it is taken away. */
+  fault: { list?: Fault; watch?: Fault } = {};
+  /** How many items a page has at most. */
+  pageItems = 500;
+  token: string | undefined;
+  rules: readonly Rule[] = [
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+    { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+  ];
+  /** Watches from before this version get 410. */
+  oldest = 0;
+  readonly #objects = { endpointslices: new Map<string, ApiObject>(), pods: new Map<string, ApiObject>() };
+  readonly #history: { resource: string; type: string; object: ApiObject; version: number }[] = [];
+  readonly #watching = new Set<Watching>();
+  readonly #sockets = new Set<Socket>();
+  readonly #server;
+  readonly #certificate: string | undefined;
+  #version = 100;
+  #port = 0;
+
+  private constructor({ isTls }: { isTls: boolean }) {
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
+    const { key, certificate } = isTls ? selfSigned() : { key: '', certificate: undefined };
+    this.#certificate = certificate;
+    this.#server =
+      certificate === undefined ? createPlain(answer) : createTls({ key, cert: certificate }, answer);
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+  }
+
+  static async start(scope: Scope, options = { isTls: false }): Promise<ApiServer> {
+    const server = new ApiServer(options);
+    await server.listen();
+    scope.after(() => server.close());
+    return server;
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  get watches(): number {
+    return this.#watching.size;
+  }
+
+  count(what: string): number {
+    return this.requests.filter((one) => one.what === what).length;
+  }
+
+  /** Again where it did before. */
+  async listen(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.cut();
+    await closed;
+  }
+
+  /** Cuts every connection. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#watching.clear();
+  }
+
+  /** Ends every watch as a server does when its time is up. */
+  endWatches(): void {
+    for (const { response } of this.#watching) response.end();
+    this.#watching.clear();
+  }
+
+  /** Writes this into every watch, whatever it is. */
+  sendRaw(text: string): void {
+    for (const { response } of this.#watching) response.write(text);
+  }
+
+  /** A kubeconfig for it, in a file of its own. */
+  kubeconfig(scope: Scope): string {
+    const directory = mkdtempSync(join(tmpdir(), 'lazypirate-'));
+    scope.after(() => rmSync(directory, { recursive: true }));
+    const file = join(directory, 'config');
+    const tokenFile = join(directory, 'token');
+    writeFileSync(tokenFile, this.token ?? '');
+    const cluster =
+      this.#certificate === undefined
+        ? { server: `http://127.0.0.1:${this.#port}`, 'insecure-skip-tls-verify': true }
+        : {
+            server: `https://127.0.0.1:${this.#port}`,
+            'certificate-authority-data': Buffer.from(this.#certificate).toString('base64'),
+          };
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'test', cluster }],
+      users: [{ name: 'test', user: this.token === undefined ? {} : { tokenFile } }],
+      contexts: [{ name: 'test', context: { cluster: 'test', user: 'test', namespace: this.namespace } }],
+      'current-context': 'test',
+    };
+    writeFileSync(file, JSON.stringify(config));
+    return file;
+  }
+
+  put(resource: 'endpointslices' | 'pods', object: ApiObject): void {
+    const known = this.#objects[resource].has(object.metadata.name);
+    const version = ++this.#version;
+    const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
+    this.#objects[resource].set(object.metadata.name, stored);
+    this.#happened(resource, known ? 'MODIFIED' : 'ADDED', stored, version);
+  }
+
+  delete(resource: 'endpointslices' | 'pods', name: string): void {
+    const object = this.#objects[resource].get(name);
+    if (object === undefined) return;
+    this.#objects[resource].delete(name);
+    const version = ++this.#version;
+    this.#happened(
+      resource,
+      'DELETED',
+      { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } },
+      version,
+    );
+  }
+
+  bookmark(): void {
+    const object = { metadata: { resourceVersion: String(this.#version) } };
+    this.sendRaw(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+  }
+
+  #happened(resource: string, type: string, object: ApiObject, version: number): void {
+    this.#history.push({ resource, type, object, version });
+    for (const watching of this.#watching) {
+      if (watching.resource === resource && matches(object, watching.selector)) {
+        watching.response.write(`${JSON.stringify({ type, object })}\n`);
+      }
+    }
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? '/', 'http://server');
+    const [, group = '', namespace = '', resource = ''] =
+      /^\/(api\/v1|apis\/discovery\.k8s\.io\/v1)\/namespaces\/([^/]+)\/([a-z]+)$/.exec(url.pathname) ?? [];
+    const verb = url.searchParams.get('watch') === 'true' ? 'watch' : 'list';
+    this.requests.push({ what: `${verb} ${resource}`, atMs: performance.now() });
+    const fault = this.fault[verb];
+    if (fault === 'cut') return void request.socket.destroy();
+    if (fault === 'hang') return;
+    if (fault !== undefined) {
+      response.writeHead(fault.status, fault.headers).end(fault.body ?? statusBody(fault.status, 'injected'));
+      return;
+    }
+    if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
+      return refuse(response, 401, 'Unauthorized');
+    }
+    const apiGroup = group === 'api/v1' ? '' : 'discovery.k8s.io';
+    const isAllowed = this.rules.some(
+      ({ apiGroups, resources, verbs }) =>
+        apiGroups.includes(apiGroup) && resources.includes(resource) && verbs.includes(verb),
+    );
+    if (!isAllowed || namespace !== this.namespace) {
+      return refuse(
+        response,
+        403,
+        `${resource} is forbidden: cannot ${verb} in the namespace "${namespace}"`,
+      );
+    }
+    if (resource !== 'endpointslices' && resource !== 'pods')
+      return refuse(response, 404, 'no such resource');
+    if (verb === 'watch') this.#watch(resource, url.searchParams, response);
+    else this.#list(resource, url.searchParams, response);
+  }
+
+  #list(resource: 'endpointslices' | 'pods', query: URLSearchParams, response: ServerResponse): void {
+    const selector = query.get('labelSelector') ?? '';
+    const all = [...this.#objects[resource].values()].filter((object) => matches(object, selector));
+    const from = Number(query.get('continue') ?? 0);
+    const to = from + Math.min(this.pageItems, Number(query.get('limit') ?? this.pageItems));
+    const more = to < all.length ? { continue: String(to) } : {};
+    const body = {
+      kind: 'List',
+      apiVersion: 'v1',
+      metadata: { resourceVersion: String(this.#version), ...more },
+      items: all.slice(from, to),
+    };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  }
+
+  #watch(resource: string, query: URLSearchParams, response: ServerResponse): void {
+    const since = Number(query.get('resourceVersion'));
+    const selector = query.get('labelSelector') ?? '';
+    response.writeHead(200, { 'content-type': 'application/json', 'transfer-encoding': 'chunked' });
+    response.flushHeaders();
+    if (since < this.oldest) {
+      const object = { kind: 'Status', code: 410, message: 'too old resource version' };
+      response.end(`${JSON.stringify({ type: 'ERROR', object })}\n`);
+      return;
+    }
+    const missed = this.#history.filter(
+      (one) => one.resource === resource && one.version > since && matches(one.object, selector),
+    );
+    for (const { type, object } of missed) response.write(`${JSON.stringify({ type, object })}\n`);
+    const watching = { resource, selector, response };
+    this.#watching.add(watching);
+    response.on('close', () => this.#watching.delete(watching));
+  }
+}
+
+function refuse(response: ServerResponse, code: number, message: string): void {
+  response.writeHead(code, { 'content-type': 'application/json' }).end(statusBody(code, message));
+}
+
+function statusBody(code: number, message: string): string {
+  return JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', code, message });
+}
+
+/** Equality only: `a=b,c=d`. */
+function matches(object: ApiObject, selector: string): boolean {
+  if (selector === '') return true;
+  return selector.split(',').every((term) => {
+    const [key = '', value = ''] = term.split('=');
+    return object.metadata.labels?.[key] === value;
+  });
+}
+
+/** An EndpointSlice of the service `orders`. */
+export function slice(
+  name: string,
+  endpoints: readonly {
+    ip: string;
+    uid?: string;
+    ready?: boolean;
+    serving?: boolean;
+    terminating?: boolean;
+  }[],
+  port = 7000,
+): ApiObject {
+  return {
+    metadata: { name, labels: { 'kubernetes.io/service-name': 'orders' } },
+    addressType: 'IPv4',
+    ports: [{ name: 'zmq', port, protocol: 'TCP' }],
+    endpoints: endpoints.map(({ ip, uid, ...conditions }) => ({
+      addresses: [ip],
+      conditions,
+      ...(uid !== undefined && { targetRef: { kind: 'Pod', uid } }),
+    })),
+  };
+}

@@ -1,0 +1,98 @@
+import type { Discovered, DiscoveryFailure, DiscoveryListener } from '../../src/discovery/discovery.ts';
+import { KubernetesDiscovery } from '../../src/discovery/kubernetes.ts';
+import type { KubernetesSettings } from '../../src/discovery/settings.ts';
+import { type ApiObject, ApiServer } from './api-server.ts';
+import type { Scope } from './program.ts';
+import { RealCluster } from './real-cluster.ts';
+
+/** Where objects can be put for discovery to find: an API server of ours, or a real one. */
+export interface Cluster {
+  namespace: string;
+  /** The path of its kubeconfig. */
+  kubeconfig: string;
+  put(resource: 'endpointslices' | 'pods', object: ApiObject): void | Promise<void>;
+  delete(resource: 'endpointslices' | 'pods', name: string): void | Promise<void>;
+}
+
+/** The cluster of LAZYPIRATE_TEST_KUBECONFIG, in a namespace of its own, or else one made for tests. */
+export async function startCluster(scope: Scope): Promise<Cluster> {
+  const real = process.env['LAZYPIRATE_TEST_KUBECONFIG'];
+  if (real) return await RealCluster.start(scope, real);
+  const server = await ApiServer.start(scope);
+  return {
+    namespace: server.namespace,
+    kubeconfig: server.kubeconfig(scope),
+    put: (resource, object) => server.put(resource, object),
+    delete: (resource, name) => server.delete(resource, name),
+  };
+}
+
+/** Everything that a discovery has told. */
+export class Told implements DiscoveryListener {
+  sets: string[][] = [];
+  failures: { reason: DiscoveryFailure; message: string; atMs: number }[] = [];
+  confirmations = 0;
+  readonly #watchers = new Set<() => void>();
+
+  /** Addresses of the newest set, sorted. */
+  get last(): string[] | undefined {
+    return this.sets.at(-1);
+  }
+
+  found(endpoints: readonly Discovered[]): void {
+    this.sets.push(endpoints.map(({ address }) => address).sort());
+    this.#tell();
+  }
+
+  confirmed(): void {
+    this.confirmations++;
+    this.#tell();
+  }
+
+  failed(reason: DiscoveryFailure, message: string): void {
+    this.failures.push({ reason, message, atMs: performance.now() });
+    this.#tell();
+  }
+
+  until(isSo: (told: this) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!isSo(this)) return;
+        this.#watchers.delete(look);
+        resolve();
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  /** Resolves when the newest set is this one. */
+  async untilSet(...addresses: string[]): Promise<void> {
+    const wanted = JSON.stringify([...addresses].sort());
+    await this.until(({ last }) => JSON.stringify(last) === wanted);
+  }
+
+  #tell(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+}
+
+/** Runs a discovery against a cluster until the test ends. */
+export function discover(
+  scope: Scope,
+  kubeconfig: string,
+  select: KubernetesSettings['select'],
+  { zone, port = 'zmq' }: { zone?: string; port?: string | number } = {},
+): { told: Told; stop(): Promise<void> } {
+  process.env['KUBECONFIG'] = kubeconfig;
+  const told = new Told();
+  const stopping = new AbortController();
+  const discovery = new KubernetesDiscovery({ select, namespace: undefined, port }, zone);
+  const running = discovery.run(told, stopping.signal);
+  const stop = async () => {
+    stopping.abort();
+    await running;
+  };
+  scope.after(stop);
+  return { told, stop };
+}
