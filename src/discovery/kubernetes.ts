@@ -202,7 +202,7 @@ class KubernetesResource implements ApiResource {
     if (typeof status === 'number') {
       const retryAfterS = Number((headers as Record<string, string> | undefined)?.['retry-after'] ?? 0);
       return statusFailure(
-        { code: status, message: reasonIn(body) ?? messageOf(error) },
+        { code: status, message: reasonIn(body) ?? shortMessageOf(error) },
         retryAfterS * 1_000 || 0,
       );
     }
@@ -218,6 +218,12 @@ class KubernetesResource implements ApiResource {
 /** A quiet watch is no failure. */
 function isSilence(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'TimeoutError';
+}
+
+/** The client's message for a status without a body of its own holds the whole response. */
+function shortMessageOf(error: unknown): string {
+  const text = messageOf(error);
+  return /^Message: (.*)$/m.exec(text)?.[1] ?? text;
 }
 
 /** The message of a `Status` that came with an error, which names the permission that is missing. */

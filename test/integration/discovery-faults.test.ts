@@ -156,10 +156,11 @@ test('over TLS, with a token that is exchanged while it runs', async (t) => {
   const { told } = discover(t, kubeconfig, SERVICE);
   await told.untilSet(ONE);
   server.token = 'second';
+  server.cut();
+  await told.until(({ failures }) => failures.some(({ message }) => message === '401: Unauthorized'));
   writeFileSync(join(dirname(kubeconfig), 'token'), 'second');
   // The client reads the file once a minute.
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 61_000 });
-  server.cut();
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
   await told.untilSet(TWO);
 });

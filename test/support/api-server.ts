@@ -147,7 +147,13 @@ export class ApiServer {
       apiVersion: 'v1',
       kind: 'Config',
       clusters: [{ name: 'test', cluster }],
-      users: [{ name: 'test', user: this.token === undefined ? {} : { tokenFile } }],
+      users: [
+        {
+          name: 'test',
+          user:
+            this.token === undefined ? {} : { 'auth-provider': { name: 'tokenFile', config: { tokenFile } } },
+        },
+      ],
       contexts: [{ name: 'test', context: { cluster: 'test', user: 'test', namespace: this.namespace } }],
       'current-context': 'test',
     };
