@@ -163,7 +163,16 @@ export class Watcher<T> {
     }
     this.#version = versionOf(object) ?? this.#version;
     if (type === 'BOOKMARK') this.#listener.confirmed();
-    else this.#telling ??= setTimeout(() => this.#tell(), TOGETHER_MS).unref();
+    else this.#telling ??= setTimeout(() => this.#tellOrFail(), TOGETHER_MS).unref();
+  }
+
+  /** What makes no sense must not end the process: the set told last stays. */
+  #tellOrFail(): void {
+    try {
+      this.#tell();
+    } catch (error) {
+      this.#listener.failed('invalid', messageOf(error));
+    }
   }
 
   #tell(): void {

@@ -121,6 +121,11 @@ export class Route implements FrontendOwner {
     for (const { upstream } of this.#generations()) upstream.close();
   }
 
+  /** Closes lanes that have been idle; it does so by itself every few seconds. */
+  trim(nowMs: number): void {
+    this.#current.upstream.trim(nowMs);
+  }
+
   status(nowMs = performance.now()): RouteStatus {
     const { queued, queuedBytes, inFlight } = this.#load;
     const upstream = this.#current.upstream.status(nowMs);

@@ -64,7 +64,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /** Keeps its endpoints as discovery knows them, until `close`. */
   async run(discovery: Discovery): Promise<void> {
-    const trimming = setInterval(() => this.trim(LANE_IDLE_MS, performance.now()), TRIM_EVERY_MS).unref();
+    const trimming = setInterval(() => this.trim(performance.now()), TRIM_EVERY_MS).unref();
     try {
       await discovery.run(this, this.#stopping.signal);
     } finally {
@@ -116,9 +116,9 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     this.#emit({ kind: 'discoveryFailed', route: this.#settings.name, reason, message, isNew });
   }
 
-  /** Closes what has been idle for so long, beyond the first lane of each endpoint. */
-  trim(idleMs: number, nowMs: number): void {
-    for (const endpoint of this.#endpoints) endpoint.trim(idleMs, nowMs);
+  /** Closes what has been idle for a minute, beyond the first lane of each endpoint. */
+  trim(nowMs: number): void {
+    for (const endpoint of this.#endpoints) endpoint.trim(LANE_IDLE_MS, nowMs);
   }
 
   /** A place on a lane for the waiter, now if it can be; else it stands in line, once, until `granted` or `leave`. */

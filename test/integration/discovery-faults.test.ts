@@ -87,6 +87,18 @@ for (const [name, text] of [
   });
 }
 
+test('a slice that makes no sense changes nothing', async (t) => {
+  const { server, told } = await start(t);
+  const bad = { ...slice('orders-b', []), endpoints: 7 };
+  server.put('endpointslices', bad);
+  await told.until(({ failures }) => failures.length === 1);
+  assert.equal(told.failures[0]?.reason, 'invalid');
+  assert.deepEqual(told.last, [ONE]);
+  server.delete('endpointslices', 'orders-b');
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
+  await told.untilSet(TWO);
+});
+
 test('junk between the events of a watch does no harm', async (t) => {
   const { server, told } = await start(t);
   while (server.watches === 0) await setTimeout(5);

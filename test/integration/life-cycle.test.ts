@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { App, ask } from '../support/ask.ts';
+import { DrivenDiscovery } from '../support/driven-discovery.ts';
+import { startRoute } from '../support/route.ts';
+import { delay, drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
+
+const isUp = (endpoint: string) => (event: object) =>
+  'to' in event && event.to === 'up' && 'endpoint' in event && event.endpoint === endpoint;
+const isGone = (event: object) => 'to' in event && event.to === 'gone';
+
+async function start(
+  t: { after(end: () => void): void },
+  ...args: Parameters<typeof ScriptedUpstream.start>
+) {
+  const upstream = await ScriptedUpstream.start(...args);
+  t.after(() => upstream.close());
+  return upstream;
+}
+
+for (const correlate of [false, true]) {
+  test(`an endpoint that leaves the set finishes what it has and gets nothing new (correlate: ${correlate})`, async (t) => {
+    const discovery = new DrivenDiscovery();
+    const held = Promise.withResolvers<void>();
+    const old = await start(t, { do: 'hold', until: held.promise });
+    const fresh = await start(t);
+    const { address, route, events, event } = await startRoute(t, discovery, { correlate });
+    await discovery.find(old.address);
+    const first = ask(address, 'first');
+    while (old.seen.length === 0) await setTimeout(1);
+
+    await discovery.find(fresh.address);
+    await event(isUp(fresh.address));
+    assert.equal(route.status().endpoints.find((one) => one.address === old.address)?.state, 'terminating');
+    assert.equal((await ask(address, 'second')).text, 'second');
+    held.resolve();
+    assert.equal((await first).text, 'first');
+    await event(isGone);
+    assert.deepEqual(old.seen, ['first']);
+    assert.equal(route.status().endpoints.length, 1);
+    assert.deepEqual(
+      events.filter((one) => one.kind === 'reset'),
+      [],
+      'that a lane closes in peace is no reset',
+    );
+  });
+}
+
+test('an endpoint that returns under the same address starts afresh, also within one change', async (t) => {
+  const discovery = new DrivenDiscovery();
+  const upstream = await start(t);
+  const { address, route, event, events } = await startRoute(t, discovery);
+  await discovery.find({ address: upstream.address, identity: 'pod-1' });
+  await event(isUp(upstream.address));
+  await ask(address, 'one');
+  assert.notEqual(route.status().endpoints[0]?.latencyMs, undefined);
+
+  await discovery.find({ address: upstream.address, identity: 'pod-1' });
+  assert.notEqual(route.status().endpoints[0]?.latencyMs, undefined, 'the same one stays as it is');
+  await discovery.find({ address: upstream.address, identity: 'pod-2' });
+  assert.equal(route.status().endpoints[0]?.state, 'connecting');
+  assert.equal(route.status().endpoints[0]?.latencyMs, undefined);
+  assert.equal((await ask(address, 'two')).text, 'two');
+  assert.equal(events.filter(isUp(upstream.address)).length, 2);
+});
+
+test('an empty set is obeyed: a request waits as long as `wait` says, and is answered by who comes in time', async (t) => {
+  const discovery = new DrivenDiscovery();
+  const upstream = await start(t);
+  const { address } = await startRoute(t, discovery, { retry: { waitMs: 200, deadlineMs: 5_000 } });
+  await discovery.find(upstream.address);
+  assert.equal((await ask(address, 'one')).text, 'one');
+  await discovery.find();
+  const failed = await ask(address, 'two');
+  assert.equal(failed.failure?.code, 'NO_ENDPOINTS');
+  assert.equal(failed.failure?.executed, 'no');
+  const waiting = ask(address, 'three');
+  await discovery.find(upstream.address);
+  assert.equal((await waiting).text, 'three');
+});
+
+test('a discovery that fails changes nothing, and is told of once for each reason', async (t) => {
+  const discovery = new DrivenDiscovery();
+  const upstream = await start(t);
+  const { address, route, events } = await startRoute(t, discovery);
+  await discovery.find(upstream.address);
+  for (const message of ['a', 'a', 'b']) await discovery.fail(message);
+  assert.equal((await ask(address, 'one')).text, 'one');
+  assert.equal(route.status().discovery.state, 'lost');
+  assert.equal(route.status().discovery.why, 'b');
+  const news = events.flatMap((one) => (one.kind === 'discoveryFailed' ? [one.isNew] : []));
+  assert.deepEqual(news, [true, false, true]);
+  await discovery.find(upstream.address);
+  assert.equal(route.status().discovery.state, 'live');
+  assert.ok(events.some((one) => one.kind === 'discovered' && one.wasLost));
+});
+
+test('an endpoint that fails again and again is left out, probed with one request, and returns', async (t) => {
+  const upstreams = await Promise.all([start(t, drop), start(t, drop)]);
+  const { address, route, event, count } = await startRoute(
+    t,
+    upstreams.map((one) => one.address),
+    {
+      ejection: { failures: 3, baseMs: 150, maxMs: 1_000, maxFraction: 0.5 },
+      retry: { timeoutMs: 40, salvage: false },
+      budget: { ratio: 1, minPerSecond: 100 },
+    },
+  );
+  await Promise.all(upstreams.map((one) => event(isUp(one.address))));
+  const app = new App(address);
+  t.after(() => app.close());
+  while (count('endpoint', 'ejected') === 0) await app.ask('x');
+  const ejected = await event((one) => 'to' in one && one.to === 'ejected');
+  assert.ok(ejected.kind === 'endpoint' && ejected.why === '3 failures in a row: no reply in time');
+  const [bad, good] = upstreams[0]?.address === ejected.endpoint ? upstreams : upstreams.toReversed();
+  assert.ok(bad !== undefined && good !== undefined);
+  good.script = () => ({ do: 'reply' });
+  const shown = () => route.status().endpoints.find((one) => one.address === bad.address);
+  assert.equal(shown()?.state, 'ejected');
+
+  const before = bad.seen.length;
+  let isOver = false;
+  while (!isOver) {
+    const isDue = shown()?.nextProbeMs === 0;
+    assert.equal((await app.ask('y')).failure, undefined);
+    isOver = bad.seen.length > before;
+    assert.ok(!isOver || isDue || shown()?.nextProbeMs !== undefined, 'nothing while it is out');
+  }
+  assert.equal(bad.seen.length, before + 1, 'one probe');
+  while (count('endpoint', 'ejected') === 1) await setTimeout(1);
+  bad.script = () => ({ do: 'reply' });
+  while (route.status().endpoints.some((one) => one.state === 'ejected')) await app.ask('z');
+  assert.ok(bad.seen.length > before + 1);
+});
+
+test('where every other endpoint is gone, one that is left out must do', async (t) => {
+  const bad = await start(t, drop);
+  const other = await start(t);
+  const { address, event, count } = await startRoute(t, [bad.address, other.address], {
+    ejection: { failures: 1, baseMs: 60_000, maxMs: 60_000, maxFraction: 0.5 },
+    retry: { timeoutMs: 40, salvage: false },
+  });
+  await Promise.all([event(isUp(bad.address)), event(isUp(other.address))]);
+  while (count('endpoint', 'ejected') === 0) await ask(address, 'x');
+  bad.script = () => ({ do: 'reply' });
+  other.close();
+  await event((one) => 'to' in one && one.to === 'down');
+  const answer = await ask(address, 'y');
+  assert.equal(answer.text, 'y');
+  assert.equal(answer.failure, undefined);
+});
+
+test('lanes beyond the first are closed when they have been idle', async (t) => {
+  const upstream = await start(t, delay(50));
+  const { address, route } = await startRoute(t, [upstream.address]);
+  await Promise.all(Array.from({ length: 8 }, () => ask(address, 'x')));
+  await Promise.all(Array.from({ length: 8 }, () => ask(address, 'x')));
+  const lanes = () => route.status().endpoints[0]?.lanes ?? 0;
+  assert.ok(lanes() > 1);
+  route.trim(performance.now() + 59_000);
+  assert.ok(lanes() > 1, 'not before a minute');
+  route.trim(performance.now() + 61_000);
+  assert.equal(lanes(), 1);
+  assert.equal((await ask(address, 'y')).text, 'y');
+});
+
+test('of many endpoints only the subset is connected to, and one that stands by takes the place of one that goes', async (t) => {
+  const discovery = new DrivenDiscovery();
+  const upstreams = await Promise.all(Array.from({ length: 6 }, () => start(t)));
+  const { route, count } = await startRoute(t, discovery, { subset: 2 });
+  await discovery.find(...upstreams.map(({ address }) => address));
+  while (count('endpoint', 'up') < 2) await setTimeout(1);
+  const { endpoints, standby } = route.status();
+  assert.equal(endpoints.length, 2);
+  assert.equal(standby, 4);
+  const [gone, kept] = endpoints.map(({ address }) => address);
+  await discovery.find(...upstreams.map(({ address }) => address).filter((one) => one !== gone));
+  const now = route
+    .status()
+    .endpoints.filter(({ state }) => state !== 'gone')
+    .map(({ address }) => address);
+  assert.equal(now.length, 2);
+  assert.ok(now.includes(kept ?? ''));
+});

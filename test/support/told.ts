@@ -1,0 +1,51 @@
+import type { Discovered, DiscoveryFailure, DiscoveryListener } from '../../src/discovery/discovery.ts';
+
+/** Everything that a discovery has told. */
+export class Told implements DiscoveryListener {
+  sets: string[][] = [];
+  failures: { reason: DiscoveryFailure; message: string; atMs: number }[] = [];
+  confirmations = 0;
+  readonly #watchers = new Set<() => void>();
+
+  /** Addresses of the newest set, sorted. */
+  get last(): string[] | undefined {
+    return this.sets.at(-1);
+  }
+
+  found(endpoints: readonly Discovered[]): void {
+    this.sets.push(endpoints.map(({ address }) => address).sort());
+    this.#tell();
+  }
+
+  confirmed(): void {
+    this.confirmations++;
+    this.#tell();
+  }
+
+  failed(reason: DiscoveryFailure, message: string): void {
+    this.failures.push({ reason, message, atMs: performance.now() });
+    this.#tell();
+  }
+
+  until(isSo: (told: this) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!isSo(this)) return;
+        this.#watchers.delete(look);
+        resolve();
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  /** Resolves when the newest set is this one. */
+  async untilSet(...addresses: string[]): Promise<void> {
+    const wanted = JSON.stringify([...addresses].sort());
+    await this.until(({ last }) => JSON.stringify(last) === wanted);
+  }
+
+  #tell(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+}

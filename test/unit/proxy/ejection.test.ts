@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Ejection, mayEject } from '../../../src/proxy/ejection.ts';
+
+const SETTINGS = { failures: 3, baseMs: 1_000, maxMs: 5_000, maxFraction: 0.5 };
+const always = () => true;
+
+/** Fails so often that it is out, at the given time. */
+function out(nowMs: number, random = 0.5): Ejection {
+  const ejection = new Ejection(SETTINGS, () => random);
+  for (let count = 0; count < 3; count++) ejection.failed(nowMs, nowMs, always);
+  return ejection;
+}
+
+test('so many failures in a row leave it out; a reply between them begins the count anew', () => {
+  const ejection = new Ejection(SETTINGS, () => 0.5);
+  const results = ['f', 'f', 'ok', 'f', 'f', 'f'].map((what) =>
+    what === 'ok' ? ejection.succeeded(0, 0) : ejection.failed(0, 0, always),
+  );
+  assert.deepEqual(results, [false, false, false, false, false, true]);
+  assert.ok(ejection.isOut);
+});
+
+test('where no more may be left out it stays in', () => {
+  const ejection = new Ejection(SETTINGS, () => 0.5);
+  for (let count = 0; count < 10; count++)
+    assert.equal(
+      ejection.failed(0, 0, () => false),
+      false,
+    );
+  assert.equal(ejection.isOut, false);
+});
+
+test('a reply to the probe brings it back', () => {
+  const ejection = out(0);
+  assert.equal(ejection.isProbeDue(999), false);
+  assert.equal(ejection.isProbeDue(1_000), true);
+  ejection.probe(1_000, 100);
+  assert.equal(ejection.isProbeDue(1_050), false, 'one probe at a time');
+  assert.equal(ejection.succeeded(1_000, 1_010), true);
+  assert.equal(ejection.isOut, false);
+});
+
+test('a probe that fails leaves it out for twice as long, up to the longest', () => {
+  const ejection = out(0);
+  const lengths = [];
+  let nowMs = 1_000;
+  for (let count = 0; count < 4; count++) {
+    ejection.probe(nowMs, 100);
+    assert.equal(ejection.failed(nowMs, nowMs, always), true);
+    assert.ok(ejection.state.kind === 'out');
+    lengths.push(ejection.state.untilMs - nowMs);
+    nowMs = ejection.state.untilMs;
+  }
+  assert.deepEqual(lengths, [2_000, 4_000, 5_000, 5_000]);
+});
+
+test('a probe that nothing is heard of is followed by another', () => {
+  const ejection = out(0);
+  ejection.probe(1_000, 100);
+  assert.equal(ejection.isProbeDue(1_100), true);
+});
+
+test('what was sent before neither brings it back nor keeps it out', () => {
+  const ejection = out(500);
+  assert.equal(ejection.succeeded(400, 600), false);
+  ejection.probe(1_500, 100);
+  assert.equal(ejection.failed(400, 1_510, always), false);
+  assert.equal(ejection.state.kind, 'probing');
+});
+
+test('the time is a quarter more or less', () => {
+  const until = (random: number) => {
+    const { state } = out(0, random);
+    return 'untilMs' in state ? state.untilMs : 0;
+  };
+  assert.equal(until(0), 750);
+  assert.equal(until(0.999), 1_249.5);
+});
+
+test('after a long good time it begins with the shortest again, before that it does not', () => {
+  const after = (goodMs: number) => {
+    const ejection = out(0);
+    ejection.probe(1_000, 100);
+    ejection.succeeded(1_000, 1_000);
+    const nowMs = 1_000 + goodMs;
+    for (let count = 0; count < 3; count++) ejection.failed(nowMs, nowMs, always);
+    return 'untilMs' in ejection.state ? ejection.state.untilMs - nowMs : 0;
+  };
+  assert.equal(after(10), 2_000);
+  assert.equal(after(5_001), 1_000);
+});
+
+test('never more than the fraction is left out, so a single endpoint never is', () => {
+  const most = (endpoints: number, maxFraction: number) => {
+    let count = 0;
+    while (mayEject({ ...SETTINGS, maxFraction }, endpoints, count)) count++;
+    return count;
+  };
+  assert.deepEqual(
+    [most(1, 0.5), most(2, 0.5), most(3, 0.5), most(10, 0.5), most(10, 0), most(3, 1)],
+    [0, 1, 1, 5, 0, 3],
+  );
+});
