@@ -1,15 +1,32 @@
 /*
- * Measures what the README claims. `npm run bench` runs all of it (about four minutes), `npm run bench -- NAME...` some of it.
+ * Measures what the README claims. `npm run bench` runs all of it (about ten minutes), `npm run bench -- NAME...` some of it.
  */
+import { endpoints } from './endpoints.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { kills } from './kills.ts';
+import { kubernetes } from './kubernetes.ts';
+import { outage } from './outage.ts';
+import { reload } from './reload.ts';
+import { rolling } from './rolling.ts';
+import { subsets } from './subsets.ts';
 import { throughput } from './throughput.ts';
 
 /** One measurement. It prints what it finds; what it has started ends with its scope. */
 export type Benchmark = (scope: { after(end: () => unknown): void }) => Promise<void>;
 
-const BENCHMARKS: Record<string, Benchmark> = { idle, throughput, isolation, kills };
+const BENCHMARKS: Record<string, Benchmark> = {
+  idle,
+  throughput,
+  isolation,
+  kills,
+  rolling,
+  outage,
+  endpoints,
+  reload,
+  kubernetes,
+  subsets,
+};
 
 const names = process.argv.slice(2);
 for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {

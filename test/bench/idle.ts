@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { cpuMs, rssMiB } from '../support/process.ts';
 import { Program, startServe, startSidecar } from '../support/program.ts';
 import type { Benchmark } from './bench.ts';
 import { median, spread } from './figures.ts';
@@ -20,7 +20,9 @@ export const idle: Benchmark = async (scope) => {
     const beforeMs = cpuMs(program.pid);
     await setTimeout(IDLE_MS);
     const share = (cpuMs(program.pid) - beforeMs) / IDLE_MS;
-    console.log(`${name}: idle RSS ${mib(program.pid)}, idle CPU ${(share * 100).toFixed(2)} %`);
+    console.log(
+      `${name}: idle RSS ${rssMiB(program.pid).toFixed(0)} MiB, idle CPU ${(share * 100).toFixed(2)} %`,
+    );
     console.log(`  from exec to listening, ms, ${RUNS} runs: ${spread(took)}`);
   }
   const steps: [string, string][] = [
@@ -54,14 +56,4 @@ async function rssOf(scope: { after(end: () => unknown): void }, code: string): 
   const args = ['--input-type=module', '-e', `${code} console.log(process.memoryUsage.rss() / 1048576)`];
   const program = Program.start(scope, process.execPath, args);
   return Number(await program.line((line) => line));
-}
-
-function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ');
-  return (Number(fields[13]) + Number(fields[14])) * 10;
-}
-
-function mib(pid: number): string {
-  const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return `${(Number(kib) / 1024).toFixed(0)} MiB`;
 }

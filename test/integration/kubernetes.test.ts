@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { ApiServer } from '../support/api-server.ts';
+import { ask } from '../support/ask.ts';
+import { type Scope, startSidecar } from '../support/program.ts';
+import { Deployment, rollingUpdate } from '../support/rolling-update.ts';
+import { SteadyLoad } from '../support/steady-load.ts';
+
+async function start(t: Scope, pods: number, args: readonly string[] = []) {
+  const server = await ApiServer.start(t);
+  const deployment = new Deployment(t, server);
+  const all = await Promise.all(Array.from({ length: pods }, () => deployment.start()));
+  for (const pod of all) deployment.ready(pod);
+  const sidecar = await startSidecar(
+    t,
+    ['--listen', 'tcp://127.0.0.1:0', '--upstream', 'service/orders:zmq', ...args],
+    { env: { KUBECONFIG: server.kubeconfig(t), POD_NAME: 'app-1' } },
+  );
+  return { server, deployment, pods: all, sidecar };
+}
+
+test('a rolling update costs no request', async (t) => {
+  const { deployment, pods, sidecar } = await start(t, 3);
+  await ask(sidecar.address, 'first');
+  const load = new SteadyLoad(sidecar.address, 200);
+  const replacements = await rollingUpdate(deployment, pods, 500);
+  await load.stop();
+  assert.deepEqual(load.failures, []);
+  assert.equal(load.crossed, 0);
+  assert.ok(load.samples.length > 200);
+  for (const { firstWorkMs, lastWorkMs } of replacements) {
+    assert.ok(firstWorkMs < 1_000, `first work after ${firstWorkMs} ms`);
+    // The event takes its way too: it is told within 50 ms.
+    assert.ok(lastWorkMs < 200, `last work ${lastWorkMs} ms after it was told to terminate`);
+  }
+});
+
+test('an API server that is lost and found is told of in one line each, while the last set serves', async (t) => {
+  const { server, sidecar, pods } = await start(t, 1);
+  assert.equal((await ask(sidecar.address, 'one')).text, 'one');
+  server.fault = { list: { status: 500 }, watch: 'cut' };
+  server.cut();
+  await sidecar.program.logged('discovery lost');
+  while (
+    (await sidecar.metric('lazypirate_discovery_errors_total{route="default",reason="unreachable"}')) < 3
+  ) {
+    await setTimeout(50);
+  }
+  assert.equal((await ask(sidecar.address, 'two')).text, 'two');
+  server.fault = {};
+  await sidecar.program.logged('discovery regained');
+  const lines = sidecar.program.stdout.filter((line) => line.includes('discovery lost'));
+  assert.ok(lines.length <= 2, `the cut, and then the answers: ${lines.join('\n')}`);
+  const synced = await sidecar.metric('lazypirate_discovery_last_sync_timestamp_seconds{route="default"}');
+  assert.ok(Date.now() / 1_000 - synced < 5);
+  assert.ok(pods[0]?.arrivals().length === 2);
+});
+
+test('the Kubernetes client is loaded only where Kubernetes is asked', async (t) => {
+  const server = await ApiServer.start(t);
+  // Prints the address of each module as it is loaded.
+  const hook = `import { registerHooks } from 'node:module';
+    registerHooks({ load: (url, context, next) => (process._rawDebug('load', url), next(url, context)) });`;
+  const env = {
+    NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hook)}`,
+    KUBECONFIG: server.kubeconfig(t),
+  };
+  const loadsClient = async (upstream: string) => {
+    const { program } = await startSidecar(t, ['--listen', 'tcp://127.0.0.1:0', '--upstream', upstream], {
+      env,
+    });
+    assert.ok(
+      program.stderr.some((line) => line.includes('/zod/')),
+      'what is loaded is seen',
+    );
+    program.kill('SIGTERM');
+    await program.ended;
+    return program.stderr.some((line) => line.includes('client-node'));
+  };
+  assert.equal(await loadsClient('tcp://127.0.0.1:7000'), false);
+  assert.equal(await loadsClient('service/orders:zmq'), true);
+});

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { ask } from '../support/ask.ts';
+import { Program, type Scope, startServe } from '../support/program.ts';
+import { configsFor, MountedConfig } from '../support/reloads.ts';
+import { SteadyLoad } from '../support/steady-load.ts';
+
+async function start(t: Scope, config: object) {
+  const mounted = new MountedConfig(t, config);
+  const program = Program.lazypirate(t, ['run', '--config', mounted.path, '--log-level', 'info']);
+  const [{ address }, { address: admin }] = await Promise.all([
+    program.logged('listening'),
+    program.logged('admin listening'),
+  ]);
+  return { mounted, program, address: String(address), admin: `http://${String(admin)}` };
+}
+
+/** How many lines of the log say this. */
+const count = (program: Program, message: string) =>
+  program.stdout.filter((line) => line.includes(`"msg":"${message}"`)).length;
+
+async function untilCount(program: Program, message: string, wanted: number): Promise<void> {
+  while (count(program, message) < wanted) await setTimeout(5);
+}
+
+test('every kind of change is applied or refused under load without costing a request', async (t) => {
+  const upstreams = await Promise.all([0, 1, 2].map(() => startServe(t, ['--delay', '3ms'])));
+  const configs = configsFor(upstreams.map(({ address }) => address));
+  const { mounted, program, address } = await start(t, configs[0] ?? {});
+  await ask(address, 'first');
+  const load = new SteadyLoad(address, 200);
+  let [applied, refused] = [0, 0];
+  for (const config of [...configs.slice(1), configs[0]]) {
+    mounted.write(config === undefined ? 'routes: 7' : JSON.stringify(config));
+    if (config === undefined) refused++;
+    else applied++;
+    await untilCount(program, 'reload applied', applied);
+    await untilCount(program, 'reload refused', refused);
+    await setTimeout(50);
+  }
+  await load.stop();
+  assert.deepEqual(load.failures, []);
+  assert.equal(load.crossed, 0);
+  assert.ok(load.samples.length > 100);
+});
+
+test('a change tells what it did, and a refused one what is wrong, once', async (t) => {
+  const { address: endpoint } = await startServe(t);
+  const [config = {}] = configsFor([endpoint]);
+  const { mounted, program, address, admin } = await start(t, config);
+  mounted.write(JSON.stringify(configsFor([endpoint])[7]));
+  const { added, changed, removed } = await program.logged('reload applied');
+  assert.deepEqual([added, changed, removed], [['prices'], [], []]);
+  mounted.write('routes:\n  - name: orders\n    timout: 1s\n');
+  const { level, problems } = await program.logged('reload refused');
+  assert.equal(level, 'error');
+  assert.match(String(problems), /config\.yaml:3:5: routes\[0\]\.timout: is no key.*did you mean timeout/);
+  assert.equal((await ask(address, 'still')).text, 'still');
+  const metrics = await (await fetch(`${admin}/metrics`)).text();
+  assert.match(metrics, /^lazypirate_config_reloads_total\{result="success"\} 1$/m);
+  assert.match(metrics, /^lazypirate_config_reloads_total\{result="failure"\} 1$/m);
+  assert.match(metrics, /^lazypirate_config_last_reload_successful 0$/m);
+});
+
+test('a listener that cannot be had refuses the whole change', async (t) => {
+  const { address: endpoint } = await startServe(t);
+  const [config = {}] = configsFor([endpoint]);
+  const { mounted, program, address } = await start(t, config);
+  const taken = { name: 'prices', listen: endpoint, upstream: { endpoints: ['tcp://127.0.0.1:1'] } };
+  const routes = (config as { routes: object[] }).routes;
+  mounted.write(JSON.stringify({ ...config, routes: [{ ...routes[0], attempts: 7 }, taken] }));
+  const { problems } = await program.logged('reload refused');
+  assert.match(String(problems), /route prices: cannot listen on .*: another process listens there/);
+  assert.equal((await ask(address, 'still')).text, 'still');
+});
+
+test('SIGHUP reads the file anew', async (t) => {
+  const { address: endpoint } = await startServe(t);
+  const { program, address } = await start(t, configsFor([endpoint])[0] ?? {});
+  program.kill('SIGHUP');
+  const { added, changed } = await program.logged('reload applied');
+  assert.deepEqual([added, changed], [[], []]);
+  assert.equal((await ask(address, 'still')).text, 'still');
+  program.kill('SIGTERM');
+  assert.equal((await program.ended).code, 0);
+});
+
+test('an app of a route that is removed is served until it is quiet', async (t) => {
+  const { address: endpoint } = await startServe(t, ['--delay', '300ms']);
+  const configs = configsFor([endpoint]);
+  const { mounted, program } = await start(t, configs[7] ?? {});
+  await untilCount(program, 'listening', 2);
+  const prices = await program.line((line) => {
+    const entry = JSON.parse(line) as { route?: string; msg?: string; address?: string };
+    return entry.msg === 'listening' && entry.route === 'prices' ? entry.address : undefined;
+  });
+  const asking = ask(prices, 'last');
+  await setTimeout(100);
+  mounted.write(JSON.stringify(configs[0]));
+  const { removed } = await program.logged('reload applied');
+  assert.deepEqual(removed, ['prices']);
+  assert.equal((await asking).text, 'last');
+});

@@ -1,0 +1,84 @@
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type ApiServer, slice } from './api-server.ts';
+import { Program, type Scope } from './program.ts';
+
+/** An upstream process on an address of its own, in a slice of its own. */
+export interface Pod {
+  name: string;
+  ip: string;
+  port: number;
+  program: Program;
+  /** When each of its requests came, by `performance.now` of this process. */
+  arrivals(): number[];
+}
+
+/** Pods that come and go as in a Deployment, told to the API server. */
+export class Deployment {
+  readonly #server: ApiServer;
+  readonly #scope: Scope;
+  #count = 0;
+
+  constructor(scope: Scope, server: ApiServer) {
+    this.#scope = scope;
+    this.#server = server;
+  }
+
+  /** Starts a process on 127.0.0.2, then 127.0.0.3 and so on. */
+  async start(at?: { ip: string; port: number }): Promise<Pod> {
+    const ip = at?.ip ?? `127.0.0.${2 + (this.#count % 200)}`;
+    const name = `orders-${this.#count++}`;
+    const file = fileURLToPath(new URL('upstream.ts', import.meta.url));
+    const program = Program.start(this.#scope, process.execPath, [file, `tcp://${ip}:${at?.port ?? '*'}`]);
+    const port = Number(await program.line((line) => /^serving .*:(\d+)$/.exec(line)?.[1]));
+    const arrivals = () =>
+      program.stdout.flatMap((line) =>
+        line.startsWith('got ') ? [Number(line.slice(4)) - performance.timeOrigin] : [],
+      );
+    return { name, ip, port, program, arrivals };
+  }
+
+  ready({ name, ip, port }: Pod): void {
+    this.#server.put('endpointslices', slice(name, [{ ip, uid: name }], port));
+  }
+
+  terminating({ name, ip, port }: Pod): void {
+    const conditions = { ready: false, serving: true, terminating: true };
+    this.#server.put('endpointslices', slice(name, [{ ip, uid: name, ...conditions }], port));
+  }
+
+  gone({ name }: Pod): void {
+    this.#server.delete('endpointslices', name);
+  }
+}
+
+export interface Replacement {
+  /** From the event that it is ready to its first request. */
+  firstWorkMs: number;
+  /** From the event that the old one terminates to the last request it got; negative where that was before. */
+  lastWorkMs: number;
+}
+
+/** Replaces each pod: the new one is ready, the old one terminates, gets SIGTERM after a while, and is gone. */
+export async function rollingUpdate(
+  deployment: Deployment,
+  pods: readonly Pod[],
+  graceMs: number,
+): Promise<Replacement[]> {
+  const replacements: Replacement[] = [];
+  for (const old of pods) {
+    const fresh = await deployment.start();
+    const readyMs = performance.now();
+    deployment.ready(fresh);
+    deployment.terminating(old);
+    await setTimeout(graceMs);
+    old.program.kill('SIGTERM');
+    await old.program.ended;
+    deployment.gone(old);
+    replacements.push({
+      firstWorkMs: (fresh.arrivals()[0] ?? Number.NaN) - readyMs,
+      lastWorkMs: (old.arrivals().at(-1) ?? Number.NaN) - readyMs,
+    });
+  }
+  return replacements;
+}

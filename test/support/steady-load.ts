@@ -1,0 +1,77 @@
+import { setTimeout } from 'node:timers/promises';
+import { App } from './ask.ts';
+import { makePayload } from './payload.ts';
+
+/** One request of a steady load, and what came of it. Times by `performance.now`. */
+export interface Sample {
+  sentMs: number;
+  /** From when it was due, so that a load that falls behind does not look quicker. */
+  tookMs: number;
+  /** The code of a failure reply. */
+  failure: string | undefined;
+  isCrossed: boolean;
+}
+
+/** Asks so many times a second, from as many apps as it takes to keep that up. */
+export class SteadyLoad {
+  readonly samples: Sample[] = [];
+  readonly #apps: App[] = [];
+  readonly #address: string;
+  readonly #asking = new Set<Promise<void>>();
+  #free: { app: App; id: number }[] = [];
+  #isOver = false;
+  readonly #running: Promise<void>;
+
+  constructor(address: string, perSecond: number) {
+    this.#address = address;
+    this.#running = this.#run(1_000 / perSecond);
+  }
+
+  get failures(): Sample[] {
+    return this.samples.filter(({ failure }) => failure !== undefined);
+  }
+
+  get crossed(): number {
+    return this.samples.filter(({ isCrossed }) => isCrossed).length;
+  }
+
+  /** Sends no more, and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await this.#running;
+    await Promise.all(this.#asking);
+    for (const app of this.#apps) app.close();
+  }
+
+  async #run(everyMs: number): Promise<void> {
+    const sinceMs = performance.now();
+    for (let sent = 0; !this.#isOver; ) {
+      for (; sinceMs + sent * everyMs <= performance.now(); sent++) this.#ask(sinceMs + sent * everyMs, sent);
+      await setTimeout(1);
+    }
+  }
+
+  #ask(dueMs: number, number: number): void {
+    const asker = this.#free.pop() ?? this.#newApp();
+    const asking = this.#askOn(asker, dueMs, number).finally(() => this.#asking.delete(asking));
+    this.#asking.add(asking);
+  }
+
+  async #askOn(asker: { app: App; id: number }, dueMs: number, number: number): Promise<void> {
+    const body = makePayload(asker.id, number);
+    const { text, failure } = await asker.app.ask(body);
+    this.#free.push(asker);
+    this.samples.push({
+      sentMs: dueMs,
+      tookMs: performance.now() - dueMs,
+      failure: failure?.code,
+      isCrossed: failure === undefined && text !== body,
+    });
+  }
+
+  #newApp(): { app: App; id: number } {
+    const app = new App(this.#address);
+    this.#apps.push(app);
+    return { app, id: this.#apps.length };
+  }
+}
