@@ -1,5 +1,7 @@
-/** How quickly a latency is forgotten while its endpoint gets no work, so that a slow one is tried again. */
+/** A latency fades while its endpoint gets no work, and is forgotten after so long, so that a slow one is tried again. */
 const MEMORY_MS = 10_000;
+/** A process answers its first requests slowly: the least of so many is where the average begins. */
+const FIRST_REPLIES = 5;
 const WEIGHT_OF_NEWEST = 0.2;
 
 /** An endpoint as the balancer sees it. */
@@ -12,12 +14,22 @@ export interface Choice {
 export class Latency {
   #averageMs: number | undefined;
   #atMs = 0;
+  #count = 0;
 
   observe(elapsedMs: number, nowMs: number): void {
-    const averageMs = this.#averageMs;
+    const averageMs = this.#averageMs ?? elapsedMs;
     this.#averageMs =
-      averageMs === undefined ? elapsedMs : averageMs + (elapsedMs - averageMs) * WEIGHT_OF_NEWEST;
+      ++this.#count <= FIRST_REPLIES
+        ? Math.min(averageMs, elapsedMs)
+        : averageMs + (elapsedMs - averageMs) * WEIGHT_OF_NEWEST;
     this.#atMs = nowMs;
+  }
+
+  /** No reply came in that time: enough is known of it. */
+  overdue(elapsedMs: number, nowMs: number): void {
+    if (this.#count < FIRST_REPLIES) this.#averageMs = undefined;
+    this.#count = Math.max(this.#count, FIRST_REPLIES);
+    this.observe(elapsedMs, nowMs);
   }
 
   /** `undefined` before the first reply. */
@@ -25,10 +37,11 @@ export class Latency {
     return this.#averageMs;
   }
 
-  /** The average, faded by the time since the last reply. */
+  /** The average, faded by the time since the last reply; `undefined` where too little is known, or nothing any more. */
   fadedMs(nowMs: number): number | undefined {
-    if (this.#averageMs === undefined) return undefined;
-    return this.#averageMs * Math.exp(-(nowMs - this.#atMs) / MEMORY_MS);
+    const idleMs = nowMs - this.#atMs;
+    if (this.#averageMs === undefined || this.#count < FIRST_REPLIES || idleMs > MEMORY_MS) return undefined;
+    return this.#averageMs * Math.exp(-idleMs / MEMORY_MS);
   }
 }
 

@@ -177,7 +177,7 @@ export class Endpoint implements LaneOwner {
   }
 
   overdue({ sentMs }: Attempt, nowMs: number): void {
-    this.latency.observe(nowMs - sentMs, nowMs);
+    this.latency.overdue(nowMs - sentMs, nowMs);
     this.#judge(sentMs, nowMs, 'no reply in time');
   }
 

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { ApiServer, type Fault, slice } from '../support/api-server.ts';
 import { discover } from '../support/cluster.ts';
+import { rulesFor } from '../support/roles.ts';
 
 const SERVICE = { kind: 'service', name: 'orders' } as const;
 const ONE = 'tcp://10.1.0.1:7000';
@@ -151,7 +152,7 @@ test('a Role that lacks the permission is told with what is missing, and recover
   const server = await ApiServer.start(t);
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
   const { rules } = server;
-  server.rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] }];
+  server.rules = rulesFor('pods');
   const { told } = discover(t, server.kubeconfig(t), SERVICE);
   await told.until(({ failures }) => failures.length > 0);
   assert.equal(told.failures[0]?.reason, 'forbidden');

@@ -23,7 +23,7 @@ function pod(name: string, ip: string, { ready = true, app = 'orders' } = {}): A
 }
 
 test('the slices of a service are joined, and followed', async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await startCluster(t, 'service');
   await cluster.put(
     'endpointslices',
     slice('orders-a', [{ ip: '10.1.0.1' }, { ip: '10.1.0.2', ready: false }]),
@@ -43,7 +43,7 @@ test('the slices of a service are joined, and followed', async (t) => {
 });
 
 test('an empty set is told too', async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await startCluster(t, 'service');
   const { told } = discover(t, cluster.kubeconfig, SERVICE);
   await told.untilSet();
   await cluster.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
@@ -53,7 +53,7 @@ test('an empty set is told too', async (t) => {
 });
 
 test('pods are found by label, once they are ready, and only the port that is asked for', async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await startCluster(t, 'pods');
   await cluster.put('pods', pod('a', '10.1.0.1'));
   await cluster.put('pods', pod('b', '10.1.0.2', { ready: false }));
   await cluster.put('pods', pod('c', '10.1.0.3', { app: 'prices' }));

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { selfSigned } from './certificate.ts';
 import type { Scope } from './program.ts';
+import { type Rule, rulesFor } from './roles.ts';
 
 export interface ApiObject {
   metadata: {
@@ -16,12 +17,6 @@ export interface ApiObject {
     [key: string]: unknown;
   };
   [key: string]: unknown;
-}
-
-export interface Rule {
-  apiGroups: readonly string[];
-  resources: readonly string[];
-  verbs: readonly string[];
 }
 
 interface Watching {
@@ -51,10 +46,8 @@ export class ApiServer {
   /** How many items a page has at most. */
   pageItems = 500;
   token: string | undefined;
-  rules: readonly Rule[] = [
-    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
-    { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
-  ];
+  /** Of the Role that the client has. */
+  rules: readonly Rule[] = rulesFor('service');
   /** Watches from before this version get 410. */
   oldest = 0;
   readonly #objects = { endpointslices: new Map<string, ApiObject>(), pods: new Map<string, ApiObject>() };

@@ -3,6 +3,7 @@ import type { KubernetesSettings } from '../../src/discovery/settings.ts';
 import { type ApiObject, ApiServer } from './api-server.ts';
 import type { Scope } from './program.ts';
 import { RealCluster } from './real-cluster.ts';
+import { rulesFor } from './roles.ts';
 import { Told } from './told.ts';
 
 /** Where objects can be put for discovery to find: an API server of ours, or a real one. */
@@ -14,11 +15,15 @@ export interface Cluster {
   delete(resource: 'endpointslices' | 'pods', name: string): void | Promise<void>;
 }
 
-/** The cluster of LAZYPIRATE_TEST_KUBECONFIG, in a namespace of its own, or else one made for tests. */
-export async function startCluster(scope: Scope): Promise<Cluster> {
+/**
+ * The cluster of LAZYPIRATE_TEST_KUBECONFIG, in a namespace of its own, or else one made for tests. The kubeconfig that it
+ * gives may do no more than the documented Role lets it.
+ */
+export async function startCluster(scope: Scope, select: 'service' | 'pods'): Promise<Cluster> {
   const real = process.env['LAZYPIRATE_TEST_KUBECONFIG'];
-  if (real) return await RealCluster.start(scope, real);
+  if (real) return await RealCluster.start(scope, real, select);
   const server = await ApiServer.start(scope);
+  server.rules = rulesFor(select);
   return {
     namespace: server.namespace,
     kubeconfig: server.kubeconfig(scope),

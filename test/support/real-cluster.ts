@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CoreV1Api, DiscoveryV1Api, KubeConfig } from '@kubernetes/client-node';
+import { CoreV1Api, DiscoveryV1Api, KubeConfig, RbacAuthorizationV1Api } from '@kubernetes/client-node';
 import type { ApiObject } from './api-server.ts';
 import type { Cluster } from './cluster.ts';
 import type { Scope } from './program.ts';
+import { rulesFor } from './roles.ts';
 
 /** A namespace of its own in a real cluster, which goes with the test. */
 export class RealCluster implements Cluster {
@@ -20,7 +21,7 @@ export class RealCluster implements Cluster {
     this.#core = config.makeApiClient(CoreV1Api);
   }
 
-  static async start(scope: Scope, file: string): Promise<RealCluster> {
+  static async start(scope: Scope, file: string, select: 'service' | 'pods'): Promise<RealCluster> {
     const config = new KubeConfig();
     config.loadFromFile(file);
     const core = config.makeApiClient(CoreV1Api);
@@ -28,11 +29,18 @@ export class RealCluster implements Cluster {
       body: { metadata: { generateName: 'lazypirate-test-' } },
     });
     const namespace = metadata?.name ?? '';
-    const context = config.getContextObject(config.getCurrentContext());
-    if (context !== null) Object.assign(context, { namespace });
     const directory = mkdtempSync(join(tmpdir(), 'lazypirate-'));
     const kubeconfig = join(directory, 'config');
-    writeFileSync(kubeconfig, config.exportConfig(), { mode: 0o600 });
+    const token = await tokenWith(config, namespace, select);
+    const [name, cluster] = ['lazypirate', config.getCurrentCluster()];
+    const limited = new KubeConfig();
+    limited.loadFromOptions({
+      clusters: [cluster],
+      users: [{ name, token }],
+      contexts: [{ name, cluster: cluster?.name, user: name, namespace }],
+      currentContext: name,
+    });
+    writeFileSync(kubeconfig, limited.exportConfig(), { mode: 0o600 });
     scope.after(async () => {
       await core.deleteNamespace({ name: namespace });
       rmSync(directory, { recursive: true });
@@ -69,4 +77,20 @@ export class RealCluster implements Cluster {
     const current = await this.#core.readNamespacedPod({ namespace, name });
     await this.#core.replaceNamespacedPodStatus({ namespace, name, body: { ...current, status } as never });
   }
+}
+
+/** A token of a ServiceAccount that has the documented Role, and nothing else. */
+async function tokenWith(config: KubeConfig, namespace: string, select: 'service' | 'pods'): Promise<string> {
+  const core = config.makeApiClient(CoreV1Api);
+  const rbac = config.makeApiClient(RbacAuthorizationV1Api);
+  const name = 'lazypirate';
+  const metadata = { name };
+  await core.createNamespacedServiceAccount({ namespace, body: { metadata } });
+  await rbac.createNamespacedRole({ namespace, body: { metadata, rules: rulesFor(select) } });
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name };
+  const subjects = [{ kind: 'ServiceAccount', name, namespace }];
+  await rbac.createNamespacedRoleBinding({ namespace, body: { metadata, roleRef, subjects } });
+  const body = { spec: { audiences: [], expirationSeconds: 600 } };
+  const { status } = await core.createNamespacedServiceAccountToken({ name, namespace, body });
+  return status?.token ?? '';
 }

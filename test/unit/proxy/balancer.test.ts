@@ -8,6 +8,9 @@ function endpoint(inFlight: number, ...latenciesMs: number[]): Choice {
   return { inFlight, latency };
 }
 
+/** Of one whose replies always took so long. */
+const taking = (inFlight: number, ms: number) => endpoint(inFlight, ms, ms, ms, ms, ms);
+
 /** Draws the given numbers in turn, for ever. */
 function drawing(...numbers: number[]): () => number {
   let next = 0;
@@ -17,16 +20,30 @@ function drawing(...numbers: number[]): () => number {
 const any = () => true;
 
 test('of two, the lower latency x (in flight + 1) wins', () => {
-  const [quick, slow] = [endpoint(3, 10), endpoint(0, 50)];
+  const [quick, slow] = [taking(3, 10), taking(0, 50)];
   assert.equal(choose([quick, slow], any, drawing(0, 0), 0), quick);
   assert.equal(choose([slow, quick], any, drawing(0, 0), 0), quick);
-  const busy = endpoint(5, 10);
+  const busy = taking(5, 10);
   assert.equal(choose([busy, slow], any, drawing(0, 0), 0), slow);
 });
 
 test('where a latency is not known yet, less in flight wins', () => {
-  const [fresh, known] = [endpoint(2), endpoint(1, 1)];
+  const [fresh, known] = [endpoint(2), taking(1, 1)];
   assert.equal(choose([fresh, known], any, drawing(0, 0), 0), known);
+});
+
+test('a process that was slow with its first reply is not left out for it', () => {
+  const [cold, warm] = [endpoint(0, 200, 1, 1, 1, 1), taking(1, 1)];
+  assert.equal(choose([warm, cold], any, drawing(0, 0), 0), cold);
+  const colder = endpoint(0, 200);
+  assert.equal(choose([warm, colder], any, drawing(0, 0), 0), colder, 'one reply tells too little');
+});
+
+test('one that did not reply in time is avoided from then on, until that is forgotten', () => {
+  const [hung, good] = [endpoint(0, 1), taking(1, 1)];
+  hung.latency.overdue(2_500, 0);
+  assert.equal(choose([hung, good], any, drawing(0, 0), 0), good);
+  assert.equal(choose([hung, good], any, drawing(0, 0), 10_001), hung);
 });
 
 test('one that does not fit is never chosen while another one fits, whatever chance says', () => {
@@ -65,9 +82,10 @@ test('equal endpoints share the work evenly', () => {
 test('a latency follows what is observed, and fades while nothing is', () => {
   const latency = new Latency();
   assert.equal(latency.fadedMs(0), undefined);
-  latency.observe(100, 0);
+  for (let i = 0; i < 5; i++) latency.observe(100, 0);
   assert.equal(latency.averageMs, 100);
   for (let i = 0; i < 50; i++) latency.observe(10, 0);
   assert.ok((latency.averageMs ?? 0) < 11);
-  assert.ok((latency.fadedMs(30_000) ?? 0) < 1);
+  assert.ok((latency.fadedMs(9_000) ?? 100) < 5);
+  assert.equal(latency.fadedMs(10_001), undefined);
 });
