@@ -12,8 +12,12 @@ const LOOK_EVERY_MS = 10_000;
 /** A configuration as it changes: with its file, and whenever a SIGHUP asks for it. */
 export class ConfigWatch {
   readonly #sources: ConfigSources;
-  readonly #onHangup: (listener: () => void) => void;
   readonly #file: FileWatch | undefined;
+  /** What a SIGHUP does: one that comes before `run` is remembered. */
+  #hangup: () => void = () => {
+    this.#wasHungUp = true;
+  };
+  #wasHungUp = false;
 
   /**
    * Changes count from now on: make it before the configuration is loaded for the first time.
@@ -22,7 +26,7 @@ export class ConfigWatch {
    */
   constructor(sources: ConfigSources, onHangup: (listener: () => void) => void) {
     this.#sources = sources;
-    this.#onHangup = onHangup;
+    onHangup(() => this.#hangup());
     const file = fileOf(sources);
     this.#file = file === undefined ? undefined : new FileWatch(file);
   }
@@ -40,7 +44,8 @@ export class ConfigWatch {
       last.catch(failing.reject);
       return last;
     };
-    this.#onHangup(changed);
+    this.#hangup = changed;
+    if (this.#wasHungUp) changed();
     signal.addEventListener('abort', () => failing.resolve(), { once: true });
     await Promise.race([this.#file?.run(changed, signal) ?? failing.promise, failing.promise]);
   }

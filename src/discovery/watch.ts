@@ -12,8 +12,10 @@ const FORBIDDEN_MS = 5_000;
 const HEALTHY_MS = 120_000;
 /** A watch can miss things; now and then the list is read anew. */
 const RELIST_MS = 300_000;
-/** Changes that come together (a rollout, a node that goes) are told together. */
-const TOGETHER_MS = 50;
+/** Changes that come together (a rollout, a node that goes) are told together, */
+const TOGETHER_MS = 5;
+/** and where there are so many endpoints that telling takes its time, it takes one part in so many of it. */
+const TELLING_SHARE = 20;
 
 /** The server would not, or could not, tell. */
 export class ApiFailure extends Error {
@@ -64,6 +66,7 @@ export class Watcher<T> {
   #objects = new Map<string, T>();
   #version = '';
   #telling: NodeJS.Timeout | undefined;
+  #togetherMs = TOGETHER_MS;
   #failures = 0;
 
   /**
@@ -163,7 +166,7 @@ export class Watcher<T> {
     }
     this.#version = versionOf(object) ?? this.#version;
     if (type === 'BOOKMARK') this.#listener.confirmed();
-    else this.#telling ??= setTimeout(() => this.#tellOrFail(), TOGETHER_MS).unref();
+    else this.#telling ??= setTimeout(() => this.#tellOrFail(), this.#togetherMs).unref();
   }
 
   /** What makes no sense must not end the process: the set told last stays. */
@@ -178,7 +181,9 @@ export class Watcher<T> {
   #tell(): void {
     clearTimeout(this.#telling);
     this.#telling = undefined;
+    const sinceMs = performance.now();
     this.#changed(this.#objects.values());
+    this.#togetherMs = Math.max(TOGETHER_MS, TELLING_SHARE * (performance.now() - sinceMs));
   }
 
   /** @returns how long to wait before the next try */

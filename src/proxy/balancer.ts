@@ -1,5 +1,8 @@
-/** A latency fades while its endpoint gets no work, and is forgotten after so long, so that a slow one is tried again. */
+/** How quickly a latency fades while its endpoint gets no work. */
 const MEMORY_MS = 10_000;
+/** After so many times itself it is forgotten, and the endpoint tried again: that costs one slow request in that time. */
+const WORTH = 50;
+const MEMORY_LEAST_MS = 1_000;
 /** A process answers its first requests slowly: the least of so many is where the average begins. */
 const FIRST_REPLIES = 5;
 const WEIGHT_OF_NEWEST = 0.2;
@@ -17,6 +20,10 @@ export class Latency {
   #count = 0;
 
   observe(elapsedMs: number, nowMs: number): void {
+    if (this.#isForgotten(nowMs)) {
+      this.#averageMs = undefined;
+      this.#count = 0;
+    }
     const averageMs = this.#averageMs ?? elapsedMs;
     this.#averageMs =
       ++this.#count <= FIRST_REPLIES
@@ -39,9 +46,14 @@ export class Latency {
 
   /** The average, faded by the time since the last reply; `undefined` where too little is known, or nothing any more. */
   fadedMs(nowMs: number): number | undefined {
-    const idleMs = nowMs - this.#atMs;
-    if (this.#averageMs === undefined || this.#count < FIRST_REPLIES || idleMs > MEMORY_MS) return undefined;
-    return this.#averageMs * Math.exp(-idleMs / MEMORY_MS);
+    if (this.#averageMs === undefined || this.#count < FIRST_REPLIES || this.#isForgotten(nowMs))
+      return undefined;
+    return this.#averageMs * Math.exp(-(nowMs - this.#atMs) / MEMORY_MS);
+  }
+
+  #isForgotten(nowMs: number): boolean {
+    const averageMs = this.#averageMs ?? 0;
+    return nowMs - this.#atMs > Math.min(MEMORY_MS, Math.max(MEMORY_LEAST_MS, WORTH * averageMs));
   }
 }
 

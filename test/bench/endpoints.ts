@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { ApiServer, slice } from '../support/api-server.ts';
 import { cpuMs, descriptors, rssMiB } from '../support/process.ts';
 import { type RunningSidecar, startSidecar } from '../support/program.ts';
+import { MountedConfig } from '../support/reloads.ts';
 import { Deployment } from '../support/rolling-update.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 import type { Benchmark } from './bench.ts';
@@ -9,18 +10,18 @@ import { quantile } from './figures.ts';
 
 const PHASE_MS = 10_000;
 
-/** 5 that answer, then 1,000 more that do not at once, then 100 changes a second; traffic goes on all the while. */
+/** 5 that answer, then 1,000 more at once that do not, all of them connected to, then 100 changes a second; traffic goes on all the while. */
 export const endpoints: Benchmark = async (scope) => {
   const server = await ApiServer.start(scope);
   const deployment = new Deployment(scope, server);
   for (const pod of await Promise.all(Array.from({ length: 5 }, () => deployment.start()))) {
     deployment.ready(pod);
   }
-  const sidecar = await startSidecar(
-    scope,
-    ['--listen', 'tcp://127.0.0.1:0', '--upstream', 'service/orders:zmq'],
-    { env: { KUBECONFIG: server.kubeconfig(scope), POD_NAME: 'app-1' } },
-  );
+  const upstream = { kubernetes: { service: 'orders', port: 'zmq' }, subset: 'all' };
+  const routes = [{ name: 'orders', listen: 'tcp://127.0.0.1:0', upstream }];
+  const { path } = new MountedConfig(scope, { routes });
+  const env = { KUBECONFIG: server.kubeconfig(scope) };
+  const sidecar = await startSidecar(scope, ['--config', path], { env });
   await setTimeout(2_000);
   await phase('5 endpoints', sidecar, async () => setTimeout(PHASE_MS));
   await phase('1,000 more at once', sidecar, async () => {

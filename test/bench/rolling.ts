@@ -1,4 +1,5 @@
 import { ApiServer } from '../support/api-server.ts';
+import { ask } from '../support/ask.ts';
 import { startSidecar } from '../support/program.ts';
 import { Deployment, rollingUpdate } from '../support/rolling-update.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
@@ -16,6 +17,7 @@ export const rolling: Benchmark = async (scope) => {
     ['--listen', 'tcp://127.0.0.1:0', '--upstream', 'service/orders:zmq'],
     { env: { KUBECONFIG: server.kubeconfig(scope) } },
   );
+  await ask(sidecar.address, 'until the endpoints are found');
   const load = new SteadyLoad(sidecar.address, 500);
   const replacements = await rollingUpdate(deployment, pods, 2_000);
   await load.stop();

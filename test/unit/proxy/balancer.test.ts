@@ -79,6 +79,19 @@ test('equal endpoints share the work evenly', () => {
   for (const { picks } of all) assert.ok(picks > 800 && picks < 1_200, `${picks} of 5000`);
 });
 
+test('what has got no work is tried again, the slower it was the later', () => {
+  const forgottenAfter = (ms: number) => {
+    const { latency } = taking(0, ms);
+    let nowMs = 0;
+    while (latency.fadedMs(nowMs) !== undefined) nowMs += 100;
+    return nowMs;
+  };
+  assert.deepEqual([forgottenAfter(1), forgottenAfter(100), forgottenAfter(2_500)], [1_100, 5_100, 10_100]);
+  const { latency } = taking(0, 20);
+  latency.observe(1, 5_000);
+  assert.equal(latency.averageMs, 1, 'and then it begins anew');
+});
+
 test('a latency follows what is observed, and fades while nothing is', () => {
   const latency = new Latency();
   assert.equal(latency.fadedMs(0), undefined);
@@ -86,6 +99,5 @@ test('a latency follows what is observed, and fades while nothing is', () => {
   assert.equal(latency.averageMs, 100);
   for (let i = 0; i < 50; i++) latency.observe(10, 0);
   assert.ok((latency.averageMs ?? 0) < 11);
-  assert.ok((latency.fadedMs(9_000) ?? 100) < 5);
-  assert.equal(latency.fadedMs(10_001), undefined);
+  assert.ok((latency.fadedMs(999) ?? 100) < (latency.averageMs ?? 0));
 });
