@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Config, RouteConfig } from './config/config.ts';
 import type { Discovery } from './discovery/discovery.ts';
+import { StartError } from './errors.ts';
 import type { Emit } from './proxy/events.ts';
 import { Route } from './proxy/route.ts';
 
@@ -28,8 +29,8 @@ export interface RouteChanges {
 export class Routes {
   readonly #context: RoutesContext;
   #serving: Serving[] = [];
-  /** Not in the configuration any more, and still with requests, or apps that may send some. */
-  readonly #leaving = new Set<Route>();
+  /** Not in the configuration any more, and still with requests, or apps that may send some; aborted where one is wanted again. */
+  readonly #leaving = new Map<Serving, AbortController>();
   readonly #ended = Promise.withResolvers<void>();
   #isClosed = false;
 
@@ -39,7 +40,7 @@ export class Routes {
 
   /** In the order of the configuration, those that leave at the end. */
   get all(): Route[] {
-    return [...this.#serving.map(({ route }) => route), ...this.#leaving];
+    return [...this.#serving, ...this.#leaving.keys()].map(({ route }) => route);
   }
 
   /** @throws {StartError} where one of them cannot listen */
@@ -61,7 +62,8 @@ export class Routes {
    * @throws {StartError}
    */
   async prepare({ routes, drain }: Config): Promise<{ commit(): RouteChanges; abandon(): void }> {
-    const fresh = routes.filter((one) => this.#servingAt(one) === undefined).map((one) => this.#make(one));
+    for (const config of routes) this.#checkSize(config);
+    const fresh = routes.filter((one) => this.#listeningAt(one) === undefined).map((one) => this.#make(one));
     const abandon = () => {
       for (const { route } of fresh) route.close();
     };
@@ -85,36 +87,48 @@ export class Routes {
     const changes: RouteChanges = { added: [], changed: [], removed: [] };
     const before = this.#serving;
     this.#serving = configs.map((config) => {
-      const known = before.find((one) => isSameListener(one.config, config));
+      const known = this.#listeningAt(config, before);
       if (known === undefined) {
         changes.added.push(config.name);
         return fresh.find((one) => one.config === config) ?? this.#make(config);
       }
-      if (JSON.stringify(known.config) === JSON.stringify(config)) return known;
-      changes.changed.push(config.name);
+      const wasLeaving = this.#stay(known);
+      const isSame = JSON.stringify(known.config) === JSON.stringify(config);
+      if (wasLeaving) changes.added.push(config.name);
+      else if (!isSame) changes.changed.push(config.name);
+      if (isSame) return known;
       const discovery = hasSameUpstream(known.config, config) ? undefined : this.#context.discoveryOf(config);
       known.route.apply(config, discovery);
       return { config, route: known.route };
     });
     for (const { route } of fresh) this.#start(route);
     const kept = new Set(this.#serving.map(({ route }) => route));
-    for (const { config, route } of before) {
-      if (kept.has(route)) continue;
-      changes.removed.push(config.name);
-      void this.#retire(route, drain);
+    for (const serving of before) {
+      if (kept.has(serving.route)) continue;
+      changes.removed.push(serving.config.name);
+      void this.#retire(serving, drain);
     }
     return changes;
   }
 
-  /** Serves on until its apps are quiet, as in a drain. */
-  async #retire(route: Route, { quietMs, timeoutMs }: Config['drain']): Promise<void> {
-    this.#leaving.add(route);
+  /** Serves on until its apps are quiet, as in a drain, unless it is wanted again. */
+  async #retire(serving: Serving, { quietMs, timeoutMs }: Config['drain']): Promise<void> {
+    const { route } = serving;
+    const staying = new AbortController();
+    this.#leaving.set(serving, staying);
     await quiet([route], quietMs, timeoutMs);
+    if (staying.signal.aborted) return;
     route.leave();
     // One turn of the event loop, in which failure replies are handed over.
     await setTimeout(0);
     route.close();
-    this.#leaving.delete(route);
+    this.#leaving.delete(serving);
+  }
+
+  /** @returns whether it was about to leave */
+  #stay(serving: Serving): boolean {
+    this.#leaving.get(serving)?.abort();
+    return this.#leaving.delete(serving);
   }
 
   #make(config: RouteConfig): Serving {
@@ -127,8 +141,15 @@ export class Routes {
     else route.run().catch(this.#ended.reject);
   }
 
-  #servingAt(config: RouteConfig): Serving | undefined {
-    return this.#serving.find((one) => isSameListener(one.config, config));
+  #checkSize(config: RouteConfig): void {
+    const most = this.#listeningAt(config)?.route.messageBytesMost ?? Number.POSITIVE_INFINITY;
+    if (config.limits.messageBytes <= most) return;
+    const words = `limits.messageBytes can grow to ${most} while it runs, which is twice what it began with`;
+    throw new StartError(`route ${config.name}: ${words}; for more, restart`);
+  }
+
+  #listeningAt(config: RouteConfig, serving = this.#serving): Serving | undefined {
+    return [...serving, ...this.#leaving.keys()].find((one) => isSameListener(one.config, config));
   }
 }
 

@@ -21,6 +21,8 @@ export interface DiscoveryListener {
 
 /** Tells a route which addresses its upstream has, and keeps telling until it is stopped. */
 export interface Discovery {
+  /** Whether the set is told once and for all, so that it has no age. */
+  readonly isFixed: boolean;
   /** Runs until the signal aborts. Whatever happens to the source of the set is told to the listener: it rejects for bugs only. */
   run(listener: DiscoveryListener, signal: AbortSignal): Promise<void>;
 }

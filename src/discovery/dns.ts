@@ -14,6 +14,7 @@ const lookupAll: Lookup = (name) => systemLookup(name, { all: true, order: 'verb
  * cannot tell a service without pods from a name server that has lost its zone.
  */
 export class DnsDiscovery implements Discovery {
+  readonly isFixed = false;
   readonly #settings: DnsSettings;
   readonly #lookup: Lookup;
 

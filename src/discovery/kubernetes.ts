@@ -22,6 +22,7 @@ const WATCH_SILENCE_MS = 90_000;
  * loaded only here, and only when it is needed: it costs a good 80 MB.
  */
 export class KubernetesDiscovery implements Discovery {
+  readonly isFixed = false;
   readonly #settings: KubernetesSettings;
   readonly #zone: string | undefined;
 

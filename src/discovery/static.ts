@@ -2,6 +2,7 @@ import type { Discovery, DiscoveryListener } from './discovery.ts';
 
 /** Endpoints that stand in the configuration: told once. */
 export class StaticDiscovery implements Discovery {
+  readonly isFixed = true;
   readonly #addresses: readonly string[];
 
   constructor(addresses: readonly string[]) {

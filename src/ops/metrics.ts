@@ -156,7 +156,7 @@ function routeFamilies(registry: Registry) {
     discoveryErrors: counter('discovery_errors_total', 'Failures to learn the set of endpoints.', 'reason'),
     discoveryLastSync: new Gauge({
       name: 'lazypirate_discovery_last_sync_timestamp_seconds',
-      help: 'When the set of endpoints was last known to be right, in Unix time; 0: never.',
+      help: 'When the set of endpoints was last known to be right, in Unix time; 0: never, or nothing to discover.',
       labelNames: ['route'],
       registers: [registry],
     }),

@@ -30,9 +30,12 @@ export class Frontend {
   readonly #owner: FrontendOwner;
   readonly #socket: Router;
   #isOpen = true;
+  /** Of a message over this, libzmq drops the connection. */
+  readonly maxMessageBytes: number;
 
   constructor(settings: FrontendSettings, owner: FrontendOwner) {
     this.#settings = settings;
+    this.maxMessageBytes = settings.messageBytes * 2;
     this.#owner = owner;
     this.#socket = new Router({
       context,
@@ -42,7 +45,7 @@ export class Frontend {
       ipv6: settings.listen.startsWith('tcp://['),
       tcpKeepalive: 1,
       // The size is checked by the route, which answers; beyond this, libzmq drops the connection to guard memory.
-      maxMessageSize: settings.messageBytes * 2,
+      maxMessageSize: this.maxMessageBytes,
       receiveHighWaterMark: 64,
     });
   }
@@ -82,11 +85,6 @@ export class Frontend {
     } catch {
       return false;
     }
-  }
-
-  /** Connections made from now on may send bodies of this size. */
-  set messageBytes(bytes: number) {
-    if (this.#isOpen) this.#socket.maxMessageSize = bytes * 2;
   }
 
   /** Takes nothing more; replies already handed over may still go out. */

@@ -58,6 +58,11 @@ export class Route implements FrontendOwner {
     this.#discovery = discovery;
   }
 
+  /** The largest `limits.messageBytes` that can be applied: the listener's own bound is fixed when it is bound (zmq_setsockopt). */
+  get messageBytesMost(): number {
+    return this.#frontend.maxMessageBytes;
+  }
+
   get settings(): RouteSettings {
     return this.#current.settings;
   }
@@ -81,10 +86,10 @@ export class Route implements FrontendOwner {
    * @param discovery of the other upstream; `undefined` where it is the same
    */
   apply(settings: RouteSettings, discovery: Discovery | undefined): void {
+    if (this.#isLeaving) return;
     const { limits } = settings;
     this.#load.limits = limits;
     this.#clients.limit = limits.inFlightPerClient;
-    this.#frontend.messageBytes = limits.messageBytes;
     const latest = this.#next ?? this.#current;
     const upstream =
       discovery === undefined ? latest.upstream : new Upstream(settings, this.#load, this.#emit, this.#self);
@@ -93,9 +98,9 @@ export class Route implements FrontendOwner {
       this.#next?.upstream.close();
       this.#supply(generation, discovery);
     }
-    if (upstream === this.#current.upstream || !this.#current.upstream.isUsable)
-      return this.#switchTo(generation);
     this.#next = generation;
+    const isInPlace = upstream === this.#current.upstream;
+    if (isInPlace || !this.#current.upstream.isUsable) return this.#switchTo(generation);
     const late = setTimeout(() => this.#switchTo(generation), SWITCH_MS).unref();
     upstream.usable.then(() => {
       clearTimeout(late);
@@ -179,9 +184,8 @@ export class Route implements FrontendOwner {
   }
 
   #switchTo(generation: Generation): void {
-    // It may have been overtaken by another reload meanwhile, or be in force already.
-    if (this.#isLeaving || (this.#next !== undefined && this.#next !== generation)) return;
-    if (this.#current === generation) return;
+    // Another reload may have overtaken it.
+    if (this.#next !== generation) return;
     this.#earlier.add(this.#current);
     this.#current = generation;
     this.#next = undefined;

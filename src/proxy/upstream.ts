@@ -43,6 +43,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     kind: 'starting',
   };
   #syncedMs: number | undefined;
+  #isFixed = false;
   /** In order of arrival; those that have been sent before stand ahead of those that have not. */
   readonly #retries: Waiter[] = [];
   readonly #firsts: Waiter[] = [];
@@ -64,6 +65,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /** Keeps its endpoints as discovery knows them, until `close`. */
   async run(discovery: Discovery): Promise<void> {
+    this.#isFixed = discovery.isFixed;
     const trimming = setInterval(() => this.trim(performance.now()), TRIM_EVERY_MS).unref();
     try {
       await discovery.run(this, this.#stopping.signal);
@@ -190,6 +192,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     const wasLost = this.#discovery.kind === 'lost';
     this.#discovery = { kind: 'live' };
     this.#syncedMs = performance.now();
+    if (this.#isFixed) return;
     this.#emit({ kind: 'discovered', route: this.#settings.name, endpoints, wasLost });
   }
 

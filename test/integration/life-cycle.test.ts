@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { StaticDiscovery } from '../../src/discovery/static.ts';
 import { App, ask } from '../support/ask.ts';
 import { DrivenDiscovery } from '../support/driven-discovery.ts';
 import { startRoute } from '../support/route.ts';
@@ -182,4 +183,24 @@ test('of many endpoints only the subset is connected to, and one that stands by 
     .map(({ address }) => address);
   assert.equal(now.length, 2);
   assert.ok(now.includes(kept ?? ''));
+});
+
+test('a reload that another has overtaken never takes over', async (t) => {
+  const [first, last] = await Promise.all([start(t), start(t)]);
+  const { address, route, event } = await startRoute(t, [first.address]);
+  await event(isUp(first.address));
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { settings } = route;
+  route.apply(settings, new StaticDiscovery(['tcp://127.0.0.1:9']));
+  route.apply(settings, new StaticDiscovery([last.address]));
+  await event(isUp(last.address));
+  await setImmediate();
+  t.mock.timers.tick(3_001);
+  t.mock.timers.reset();
+  assert.deepEqual(
+    route.status().endpoints.map((one) => one.address),
+    [last.address],
+  );
+  assert.equal((await ask(address, 'x')).text, 'x');
+  assert.deepEqual(last.seen, ['x']);
 });

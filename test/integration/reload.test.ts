@@ -75,6 +75,21 @@ test('a listener that cannot be had refuses the whole change', async (t) => {
   assert.equal((await ask(address, 'still')).text, 'still');
 });
 
+test('a message size that the listener cannot take without a restart is refused', async (t) => {
+  const { address: endpoint } = await startServe(t);
+  const [config = {}] = configsFor([endpoint]);
+  const { mounted, program } = await start(t, config);
+  const [route] = (config as { routes: object[] }).routes;
+  const sized = (messageBytes: string) =>
+    JSON.stringify({ ...config, routes: [{ ...route, limits: { messageBytes } }] });
+  mounted.write(sized('33MiB'));
+  const { problems } = await program.logged('reload refused');
+  assert.match(String(problems), /route orders: limits\.messageBytes can grow to 33554432 .* restart/);
+  mounted.write(sized('32MiB'));
+  await program.logged('reload applied');
+  assert.deepEqual(program.stderr, []);
+});
+
 test('SIGHUP reads the file anew', async (t) => {
   const { address: endpoint } = await startServe(t);
   const { program, address } = await start(t, configsFor([endpoint])[0] ?? {});
@@ -101,4 +116,18 @@ test('an app of a route that is removed is served until it is quiet', async (t) 
   const { removed } = await program.logged('reload applied');
   assert.deepEqual(removed, ['prices']);
   assert.equal((await asking).text, 'last');
+});
+
+test('a route that is removed and wanted again keeps its listener', async (t) => {
+  const { address: endpoint } = await startServe(t);
+  const [config = {}] = configsFor([endpoint]);
+  const { mounted, program, address } = await start(t, config);
+  const elsewhere = { name: 'prices', listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [endpoint] } };
+  assert.equal((await ask(address, 'before')).text, 'before');
+  mounted.write(JSON.stringify({ ...config, drain: { quiet: '20s' }, routes: [elsewhere] }));
+  await untilCount(program, 'reload applied', 1);
+  assert.equal((await ask(address, 'meanwhile')).text, 'meanwhile');
+  mounted.write(JSON.stringify(config));
+  await untilCount(program, 'reload applied', 2);
+  assert.equal((await ask(address, 'after')).text, 'after');
 });

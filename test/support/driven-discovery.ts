@@ -2,6 +2,7 @@ import type { Discovered, Discovery, DiscoveryListener } from '../../src/discove
 
 /** Tells a route whatever a test says. */
 export class DrivenDiscovery implements Discovery {
+  readonly isFixed = false;
   readonly #listening = Promise.withResolvers<DiscoveryListener>();
 
   async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {

@@ -25,7 +25,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     /^(config|proxy|discovery|ops|lifecycle)\//,
     'zeromq',
   ],
-  'routes.ts': [/^(config|proxy|discovery)\//],
+  'routes.ts': ['errors.ts', /^(config|proxy|discovery)\//],
   'sidecar.ts': ['errors.ts', 'routes.ts', /^(config|proxy|discovery|ops|lifecycle)\//],
   'main.ts': ['errors.ts', 'version.ts', /^commands\//, 'lifecycle/signals.ts', 'proxy/frontend.ts'],
   'errors.ts': [],
