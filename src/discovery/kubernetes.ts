@@ -169,7 +169,12 @@ class KubernetesResource implements ApiResource {
     try {
       if (existsSync(TOKEN)) config.loadFromCluster();
       else config.loadFromDefault();
-      if (config.getCurrentCluster() === null) throw new Error('it has no current context with a cluster');
+      const cluster = config.getCurrentCluster();
+      if (cluster === null) throw new Error('it has no current context with a cluster');
+      // What the client falls back to where it finds nothing.
+      if (cluster.server === 'http://localhost:8080' && !cluster.skipTLSVerify) {
+        throw new Error('there is none, nor a service account token: set KUBECONFIG, or run in a pod');
+      }
       return config;
     } catch (error) {
       throw new ApiFailure('invalid', `the kubeconfig cannot be used: ${messageOf(error)}`);

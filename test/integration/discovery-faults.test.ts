@@ -202,6 +202,17 @@ test('a kubeconfig that makes no sense is told, not thrown', async (t) => {
   assert.match(told.failures[0]?.message ?? '', /the kubeconfig cannot be used/);
 });
 
+test('where there is no cluster at all, it says what is missing', async (t) => {
+  const before = process.env['HOME'];
+  process.env['HOME'] = '/nonexistent';
+  t.after(() => {
+    process.env['HOME'] = before;
+  });
+  const { told } = discover(t, '', SERVICE);
+  await told.until(({ failures }) => failures.length > 0);
+  assert.match(told.failures[0]?.message ?? '', /there is none, nor a service account token/);
+});
+
 test('10,000 endpoints are found, and impossible addresses passed over', async (t) => {
   const server = await ApiServer.start(t);
   for (let part = 0; part < 100; part++) {
