@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { App, ask } from '../support/ask.ts';
+import { BASE, buildImage, imageSkip, RESTRICTED } from '../support/image.ts';
+import { Program, type Scope, startServe } from '../support/program.ts';
+import { run } from '../support/tools.ts';
+
+const IMAGE = `localhost/lazypirate:test-${process.pid}`;
+const MB = 1_000_000;
+
+interface Container {
+  program: Program;
+  name: string;
+  address: string;
+  admin: string;
+}
+
+let count = 0;
+
+/** A sidecar in a container of its own, that listens. */
+async function startContainer(scope: Scope, upstream: string): Promise<Container> {
+  const name = `lazypirate-test-${process.pid}-${++count}`;
+  const env = [
+    `LAZYPIRATE_UPSTREAM=${upstream}`,
+    'LAZYPIRATE_LISTEN=tcp://127.0.0.1:0',
+    'LAZYPIRATE_ADMIN_LISTEN=127.0.0.1:0',
+  ];
+  const program = Program.start(scope, 'podman', [
+    'run',
+    ...RESTRICTED,
+    `--name=${name}`,
+    ...env.map((one) => `--env=${one}`),
+    IMAGE,
+  ]);
+  scope.after(() => run('podman', ['rm', '--force', '--ignore', '--time=0', name]));
+  const [{ address }, { address: admin }] = await Promise.all([
+    program.logged('listening'),
+    program.logged('admin listening'),
+  ]);
+  return { program, name, address: String(address), admin: `http://${admin}` };
+}
+
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1));
+}
+
+describe('the image', { skip: imageSkip() }, () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'lazypirate-'));
+  before(() => buildImage(IMAGE, scratch));
+  after(() => {
+    run('podman', ['rmi', '--force', '--ignore', IMAGE]);
+    rmSync(scratch, { recursive: true });
+  });
+
+  test('starts the sidecar directly, as a numeric user that is not root, and says what it is', () => {
+    const [{ Config: config }] = JSON.parse(run('podman', ['image', 'inspect', IMAGE]));
+    assert.equal(config.User, '65532:65532');
+    assert.deepEqual(config.Entrypoint, ['/nodejs/bin/node', '/lazypirate/dist/main.js']);
+    assert.deepEqual(config.Cmd, ['run']);
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    assert.equal(run('podman', ['run', ...RESTRICTED, IMAGE, '--version']), `lazypirate ${version}\n`);
+    const label = (name: string) => config.Labels[`org.opencontainers.image.${name}`];
+    assert.equal(label('version'), '1.2.3');
+    assert.equal(label('revision'), 'abc');
+    assert.equal(label('licenses'), 'Apache-2.0');
+    assert.equal(label('base.name'), BASE);
+  });
+
+  test('adds less than 60 MB to its base, and nothing for other platforms, compilers or debuggers', (t) => {
+    const mounted = run('podman', ['image', 'mount', IMAGE]).trim();
+    t.after(() => run('podman', ['image', 'unmount', IMAGE]));
+    const directory = join(mounted, 'lazypirate');
+    const files = filesBelow(directory);
+    const odd = files.filter(
+      (file) => /\.(map|bare|[cm]?ts)$/.test(file) || /\/(darwin|win32|musl)\b.*\//.test(file),
+    );
+    assert.deepEqual(odd, []);
+    assert.ok(files.some((file) => file.endsWith('.node')));
+    const modules = readdirSync(join(directory, 'node_modules'));
+    for (const one of ['typescript', 'fast-check', 'node', '@biomejs']) assert.ok(!modules.includes(one));
+    const bytes = files.reduce((sum, file) => sum + statSync(join(directory, file)).size, 0);
+    t.diagnostic(`it adds ${(bytes / MB).toFixed(1)} MB in ${files.length} files to its base`);
+    assert.ok(bytes < 60 * MB, `${bytes} bytes`);
+  });
+
+  test('serves, passes its probes and drains, with a read-only root and without any capability', async (t) => {
+    const serve = await startServe(t, ['--delay', '300ms']);
+    const { program, name, address, admin } = await startContainer(t, serve.address);
+
+    const [{ State: state }] = JSON.parse(run('podman', ['inspect', name]));
+    const status = readFileSync(`/proc/${state.Pid}/status`, 'utf8');
+    const of = (key: string) => new RegExp(`^${key}:\\s+(\\S+)`, 'm').exec(status)?.[1];
+    assert.equal(of('Uid'), '65532');
+    for (const set of ['CapPrm', 'CapEff', 'CapBnd']) assert.equal(of(set), '0000000000000000', set);
+    assert.equal(of('NoNewPrivs'), '1');
+    const root = readFileSync(`/proc/${state.Pid}/mounts`, 'utf8')
+      .split('\n')
+      .find((line) => line.split(' ')[1] === '/');
+    assert.match(root ?? '', / ro,/);
+    const listening = await program.logged('listening');
+    const startMs = Date.parse(String(listening['time'])) - Date.parse(state.StartedAt);
+    t.diagnostic(`it listens ${startMs} ms after its container has started`);
+    const rssKiB = Number(of('VmRSS'));
+    t.diagnostic(`it has ${(rssKiB / 1024).toFixed(0)} MiB RSS`);
+
+    for (const path of ['startupz', 'livez', 'readyz', 'metrics', 'status'])
+      assert.equal((await fetch(`${admin}/${path}`)).status, 200, path);
+    const app = new App(address);
+    t.after(() => app.close());
+    assert.equal((await app.ask('hello')).text, 'hello');
+
+    const asked = ask(address, 'the last one');
+    const inFlight = 'lazypirate_in_flight_requests{route="default"} 1';
+    while (!(await (await fetch(`${admin}/metrics`)).text()).includes(inFlight));
+    program.kill('SIGTERM');
+    assert.equal((await asked).text, 'the last one');
+    assert.deepEqual(await program.ended, { code: 0, signal: null });
+    await program.logged('drained');
+  });
+
+  test('tells of a mistake in the configuration and ends with 2', async (t) => {
+    const program = Program.start(t, 'podman', [
+      'run',
+      ...RESTRICTED,
+      IMAGE,
+      'run',
+      '--upstream',
+      'tcp://nowhere',
+    ]);
+    assert.deepEqual(await program.ended, { code: 2, signal: null });
+    assert.match(program.stderr.join('\n'), /upstream/);
+  });
+});

@@ -1,0 +1,62 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { lacks, run } from './tools.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The images that the Dockerfile begins with; the last one is what the sidecar's image is built upon. */
+const BASES = [...readFileSync(join(ROOT, 'Dockerfile'), 'utf8').matchAll(/^FROM (\S+:\S+)/gm)].map(
+  ([, name]) => name ?? '',
+);
+export const BASE = BASES.at(-1) ?? '';
+
+/** Why no image can be built and run here, or false. */
+export function imageSkip(): string | false {
+  const lacking = lacks('buildah', 'podman', 'runc');
+  if (lacking !== false) return lacking;
+  if (process.getuid?.() !== 0) return 'building and running containers needs root here';
+  const absent = BASES.find(
+    (name) =>
+      spawnSync('podman', ['image', 'exists', name]).status !== 0 &&
+      spawnSync('podman', ['pull', '--quiet', name], { timeout: 120_000 }).status !== 0,
+  );
+  return absent !== undefined && `${absent} is not here and cannot be pulled`;
+}
+
+/**
+ * Builds the Dockerfile as it stands under this name.
+ *
+ * @param scratch an empty directory
+ */
+export function buildImage(name: string, scratch: string): void {
+  const npmrc = join(scratch, 'npmrc');
+  const authorities = process.env['NODE_EXTRA_CA_CERTS'];
+  writeFileSync(npmrc, authorities ? 'cafile=/run/authorities.pem\n' : '');
+  run('buildah', [
+    'bud',
+    '--isolation=chroot',
+    '--timestamp=0',
+    '--build-arg=VERSION=1.2.3',
+    '--build-arg=REVISION=abc',
+    `--secret=id=npmrc,src=${npmrc}`,
+    ...(authorities ? [`--volume=${authorities}:/run/authorities.pem:ro`] : []),
+    `--tag=${name}`,
+    ROOT,
+  ]);
+}
+
+/** What `podman run` needs beside the image: as a restricted pod would have it. */
+export const RESTRICTED = [
+  '--runtime=runc',
+  '--rm',
+  '--network=host',
+  '--read-only',
+  '--read-only-tmpfs=false',
+  '--cap-drop=ALL',
+  '--security-opt=no-new-privileges',
+  // Podman's own would raise the limits, which not every machine allows.
+  '--ulimit=nofile=1024:4096',
+  '--ulimit=nproc=4096:4096',
+];
