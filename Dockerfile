@@ -14,7 +14,7 @@ RUN cd node_modules/zeromq \
  && find build/linux -mindepth 3 -maxdepth 3 ! -name 'glibc-*' -exec rm -rf {} + \
  && rm -rf src vendor script cmake CMakeLists.txt \
  && cd .. \
- && find . -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.md' -o -name '*.bare' \) -delete \
+ && find . -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.md' ! -iname 'licen[cs]e*' -o -name '*.bare' \) -delete \
  && find . -type d -empty -delete
 
 FROM docker.io/library/node:26-trixie-slim AS build

@@ -1,0 +1,36 @@
+// What an app beside lazypirate looks like: a plain REQ socket without any timeout or retry of its own.
+//   node app.mjs RATE [COUNT]   so many requests a second; it ends after COUNT, with 1 if one has failed, or at SIGTERM
+import { setTimeout } from 'node:timers/promises';
+import { Request } from 'zeromq';
+
+const [rate, count = Number.POSITIVE_INFINITY] = process.argv.slice(2).map(Number);
+const totals = { requests: 0, replies: 0, failures: 0, slowestMs: 0 };
+let isLeaving = false;
+process.once('SIGTERM', () => {
+  isLeaving = true;
+});
+
+const socket = new Request();
+socket.connect('tcp://127.0.0.1:5555');
+
+const print = (line) => console.log(JSON.stringify({ time: new Date().toISOString(), ...line }));
+const printer = setInterval(() => print(totals), 1_000);
+while (!isLeaving && totals.requests < count) {
+  const startMs = performance.now();
+  const request = `request ${++totals.requests}`;
+  await socket.send(request);
+  const reply = String(await socket.receive());
+  const elapsedMs = Math.round(performance.now() - startMs);
+  totals.slowestMs = Math.max(totals.slowestMs, elapsedMs);
+  if (reply === request) {
+    totals.replies++;
+  } else {
+    totals.failures++;
+    print({ request, reply, elapsedMs });
+  }
+  await setTimeout(Math.max(0, 1_000 / rate - elapsedMs));
+}
+clearInterval(printer);
+socket.close();
+print({ ...totals, done: true });
+process.exitCode = totals.failures > 0 ? 1 : 0;

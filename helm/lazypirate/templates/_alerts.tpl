@@ -1,0 +1,100 @@
+{{/*
+The alerts, without what all of them share. RUNBOOK.md has a section for each. `job` and `instance` are Prometheus' own labels of a
+sidecar; what is summed over its pods has `job`, which a PodMonitor makes of its namespace and name.
+*/}}
+{{- define "lazypirate.alerts" -}}
+{{- $values := .Values.lazypirate.alerts -}}
+- alert: LazypirateNoEndpoints
+  expr: lazypirate_endpoints{state="up"} == 0
+  for: 1m
+  labels: { severity: critical }
+  annotations:
+    summary: Route {{`{{ $labels.route }}`}} has no endpoint
+    description: No endpoint of route {{`{{ $labels.route }}`}} is up at {{`{{ $labels.instance }}`}}, so its requests wait and then fail.
+- alert: LazypirateFailures
+  expr: |
+    sum by (namespace, job, route) (rate(lazypirate_requests_total{outcome!~"ok|client_gone"}[5m]))
+      / sum by (namespace, job, route) (rate(lazypirate_requests_total{outcome!="client_gone"}[5m]))
+      > {{ $values.failureRatio }}
+  for: 5m
+  labels: { severity: critical }
+  annotations:
+    summary: Requests of route {{`{{ $labels.route }}`}} fail
+    description: "{{`{{ $value | humanizePercentage }}`}} of the requests of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}) end in a failure reply."
+- alert: LazypirateRetries
+  expr: |
+    sum by (namespace, job, route) (rate(lazypirate_retries_total[5m]))
+      / sum by (namespace, job, route) (rate(lazypirate_requests_total[5m]))
+      > {{ $values.retryRatio }}
+  for: 10m
+  labels: { severity: warning }
+  annotations:
+    summary: Requests of route {{`{{ $labels.route }}`}} are sent again and again
+    description: There are {{`{{ $value | humanize }}`}} retries per request of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}).
+- alert: LazypirateRetriesDenied
+  expr: sum by (namespace, job, route) (rate(lazypirate_retries_denied_total{reason="budget"}[5m])) > 0
+  for: 5m
+  labels: { severity: warning }
+  annotations:
+    summary: The retry budget of route {{`{{ $labels.route }}`}} is used up
+    description: "{{`{{ $value | humanize }}`}} failed attempts a second of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}) are not retried, because too many are."
+- alert: LazypirateSlow
+  expr: |
+    histogram_quantile(0.99, sum by (namespace, job, route, le) (rate(lazypirate_request_duration_seconds_bucket{outcome="ok"}[5m])))
+      > {{ $values.p99Seconds }}
+  for: 10m
+  labels: { severity: warning }
+  annotations:
+    summary: Route {{`{{ $labels.route }}`}} is slow
+    description: One request in a hundred of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}) waits {{`{{ $value | humanizeDuration }}`}} or more for its reply.
+- alert: LazypirateDiscoveryStale
+  expr: |
+    time() - lazypirate_discovery_last_sync_timestamp_seconds > {{ $values.discoveryAgeSeconds }}
+      and lazypirate_discovery_last_sync_timestamp_seconds > 0
+  for: 1m
+  labels: { severity: warning }
+  annotations:
+    summary: The endpoints of route {{`{{ $labels.route }}`}} may be out of date
+    description: "{{`{{ $labels.instance }}`}} has not learned of changes in the endpoints of route {{`{{ $labels.route }}`}} for {{`{{ $value | humanizeDuration }}`}}."
+- alert: LazypirateReloadFailed
+  expr: lazypirate_config_last_reload_successful == 0
+  for: 1m
+  labels: { severity: warning }
+  annotations:
+    summary: A change of the configuration was refused
+    description: "{{`{{ $labels.instance }}`}} goes on with its old configuration, and would not start with the new one."
+- alert: LazypirateEventLoopLag
+  expr: nodejs_eventloop_lag_p99_seconds > {{ $values.eventLoopLagSeconds }} and on (job, instance) lazypirate_build_info
+  for: 5m
+  labels: { severity: warning }
+  annotations:
+    summary: A sidecar is short of CPU
+    description: The event loop of the sidecar at {{`{{ $labels.instance }}`}} is late by {{`{{ $value | humanizeDuration }}`}}.
+- alert: LazypirateDescriptors
+  expr: process_open_fds / process_max_fds > {{ $values.descriptorRatio }} and on (job, instance) lazypirate_build_info
+  for: 5m
+  labels: { severity: warning }
+  annotations:
+    summary: A sidecar runs out of file descriptors
+    description: The sidecar at {{`{{ $labels.instance }}`}} has {{`{{ $value | humanizePercentage }}`}} of its file descriptors open.
+{{- end }}
+
+{{- define "lazypirate.prometheusRule" -}}
+{{- $values := .Values.lazypirate.alerts -}}
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: {{ include "lazypirate.name" . }}
+  {{- include "lazypirate.marks" (list . $values.labels) | nindent 2 }}
+spec:
+  groups:
+    - name: lazypirate
+      rules:
+        {{- range include "lazypirate.alerts" . | fromYamlArray }}
+        {{- if not (has .alert $values.disabled) }}
+        {{- $_ := set .annotations "runbook_url" (printf "%s#%s" $values.runbook (lower .alert)) }}
+        {{- $_ := set . "labels" (merge (dict) $values.alertLabels .labels) }}
+        {{- list . | toYaml | nindent 8 }}
+        {{- end }}
+        {{- end }}
+{{- end }}

@@ -1,0 +1,36 @@
+{{/* The configuration as YAML, its templates filled in. Fails where it could not serve. */}}
+{{- define "lazypirate.config" -}}
+{{- if not .Values.lazypirate.config.routes -}}
+{{- fail "lazypirate.config.routes must have at least one route; see config/REFERENCE.md" -}}
+{{- end -}}
+{{- if regexMatch "^(127[.]|localhost:|\\[::1\\]:)" (dig "admin" "listen" "" .Values.lazypirate.config) -}}
+{{- fail "lazypirate.config.admin.listen must not be loopback: the kubelet and Prometheus ask from outside the pod" -}}
+{{- end -}}
+{{ tpl (toYaml .Values.lazypirate.config) . }}
+{{- end }}
+
+{{/* Port of health, metrics and status. */}}
+{{- define "lazypirate.adminPort" -}}
+{{ dig "admin" "listen" "0.0.0.0:9555" .Values.lazypirate.config | regexFind "[0-9]+$" }}
+{{- end }}
+
+{{/* Not empty where a route asks the Kubernetes API. */}}
+{{- define "lazypirate.discovers" -}}
+{{- range (include "lazypirate.config" . | fromYaml).routes }}{{ if .upstream.kubernetes }}yes{{ end }}{{ end }}
+{{- end }}
+
+{{/* Not empty where a route listens at a path in /run/lazypirate. */}}
+{{- define "lazypirate.hasSocket" -}}
+{{- range (include "lazypirate.config" . | fromYaml).routes }}{{ if hasPrefix "ipc:///run/lazypirate/" .listen }}yes{{ end }}{{ end }}
+{{- end }}
+
+{{- define "lazypirate.configMap" -}}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ include "lazypirate.name" . }}
+  {{- include "lazypirate.marks" (list . dict) | nindent 2 }}
+data:
+  config.yaml: |
+    {{- include "lazypirate.config" . | nindent 4 }}
+{{- end }}

@@ -1,0 +1,92 @@
+{{/* For `initContainers:` of your pod: the native sidecar; nothing with `native: false`. */}}
+{{- define "lazypirate.initContainers" -}}
+{{- if .Values.lazypirate.native }}{{ include "lazypirate.container" . }}{{ end }}
+{{- end }}
+
+{{/* For `containers:` of your pod: the ordinary container; nothing with `native: true`. */}}
+{{- define "lazypirate.containers" -}}
+{{- if not .Values.lazypirate.native }}{{ include "lazypirate.container" . }}{{ end }}
+{{- end }}
+
+{{- define "lazypirate.container" -}}
+{{- $values := .Values.lazypirate -}}
+- name: lazypirate
+  image: {{ include "lazypirate.image" . }}
+  imagePullPolicy: {{ $values.image.pullPolicy }}
+  {{- if $values.native }}
+  restartPolicy: Always
+  {{- end }}
+  args: [run, --config, /etc/lazypirate/config.yaml]
+  env:
+    - name: POD_NAME
+      valueFrom: { fieldRef: { fieldPath: metadata.name } }
+    - name: POD_NAMESPACE
+      valueFrom: { fieldRef: { fieldPath: metadata.namespace } }
+    {{- if include "lazypirate.discovers" . }}
+    # Empty, and without effect, where the cluster does not label pods with their zone.
+    - name: LAZYPIRATE_ZONE
+      valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/zone']" } }
+    {{- end }}
+    {{- with $values.extraEnv }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  ports:
+    - name: lazypirate
+      containerPort: {{ include "lazypirate.adminPort" . }}
+  startupProbe:
+    httpGet: { path: /startupz, port: lazypirate }
+    periodSeconds: 1
+    failureThreshold: 60
+  livenessProbe:
+    httpGet: { path: /livez, port: lazypirate }
+    timeoutSeconds: 5
+  readinessProbe:
+    httpGet: { path: /readyz, port: lazypirate }
+    periodSeconds: 5
+  resources:
+    {{- toYaml $values.resources | nindent 4 }}
+  securityContext:
+    {{- toYaml $values.securityContext | nindent 4 }}
+  volumeMounts:
+    - name: lazypirate-config
+      mountPath: /etc/lazypirate
+      readOnly: true
+    {{- if include "lazypirate.discovers" . }}
+    - name: lazypirate-token
+      mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+      readOnly: true
+    {{- end }}
+    {{- with include "lazypirate.volumeMounts" . }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}
+
+{{/* For `volumeMounts:` of your app where a route listens at ipc:///run/lazypirate/...; nothing otherwise. */}}
+{{- define "lazypirate.volumeMounts" -}}
+{{- if include "lazypirate.hasSocket" . -}}
+- name: lazypirate-run
+  mountPath: /run/lazypirate
+{{- end }}
+{{- end }}
+
+{{/* For `volumes:` of your pod. */}}
+{{- define "lazypirate.volumes" -}}
+- name: lazypirate-config
+  configMap:
+    name: {{ include "lazypirate.name" . }}
+{{- if include "lazypirate.discovers" . }}
+- name: lazypirate-token
+  projected:
+    sources:
+      - serviceAccountToken: { path: token, expirationSeconds: 3600 }
+      - configMap:
+          name: kube-root-ca.crt
+          items: [{ key: ca.crt, path: ca.crt }]
+      - downwardAPI:
+          items: [{ path: namespace, fieldRef: { fieldPath: metadata.namespace } }]
+{{- end }}
+{{- if include "lazypirate.hasSocket" . }}
+- name: lazypirate-run
+  emptyDir: {}
+{{- end }}
+{{- end }}

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { jsonSchema } from '../src/config/schema.ts';
+
+/*
+ * What the values of the charts may be. Their defaults, and what they mean, stand in each values.yaml.
+ */
+
+type Json = Record<string, unknown>;
+
+const text = z.string();
+const count = z.int().min(0);
+/** Part of an object of the Kubernetes API, which checks it. */
+const fragment = z.record(text, z.unknown());
+const fragments = z.array(fragment);
+/** Labels or annotations. */
+const marks = z.record(text, text);
+const ratio = z.number().min(0);
+
+const library = z.strictObject({
+  config: fragment,
+  image: z.strictObject({
+    repository: text.min(1),
+    tag: text,
+    digest: text.regex(/^(sha256:[0-9a-f]{64})?$/),
+    pullPolicy: z.enum(['IfNotPresent', 'Always', 'Never']),
+  }),
+  native: z.boolean(),
+  resources: fragment,
+  extraEnv: fragments,
+  securityContext: fragment,
+  serviceAccountName: text.min(1),
+  rbac: z.strictObject({ create: z.boolean() }),
+  selectorLabels: marks,
+  labels: marks,
+  annotations: marks,
+  networkPolicy: z.strictObject({
+    enabled: z.boolean(),
+    admin: fragments,
+    ingress: fragments,
+    egress: fragments,
+  }),
+  podMonitor: z.strictObject({ enabled: z.boolean(), interval: text, labels: marks }),
+  alerts: z.strictObject({
+    enabled: z.boolean(),
+    labels: marks,
+    alertLabels: marks,
+    disabled: z.array(text),
+    runbook: text,
+    failureRatio: ratio,
+    retryRatio: ratio,
+    p99Seconds: ratio,
+    discoveryAgeSeconds: ratio,
+    eventLoopLagSeconds: ratio,
+    descriptorRatio: ratio,
+  }),
+  dashboard: z.strictObject({ enabled: z.boolean(), labels: marks }),
+});
+
+const demo = z.strictObject({
+  app: z.strictObject({ replicas: count, requestsPerSecond: z.number().positive(), resources: fragment }),
+  upstream: z.strictObject({ replicas: count, delay: text, resources: fragment }),
+  imagePullSecrets: fragments,
+  podLabels: marks,
+  podAnnotations: marks,
+  networkPolicy: z.strictObject({ enabled: z.boolean() }),
+});
+
+/** Of the chart `lazypirate`, with the configuration that the sidecar takes. */
+export function librarySchema(): Json {
+  const schema = shared(draft7(library), ['global', 'enabled', 'tags']);
+  (schema['properties'] as Json)['config'] = forHelm(jsonSchema() as Json, true);
+  return schema;
+}
+
+/** Of the chart `lazypirate-demo`. The schema of `lazypirate` is checked with that chart. */
+export function demoSchema(): Json {
+  return shared(draft7(demo), ['global', 'lazypirate']);
+}
+
+/** Draft 7, because Helm 3 knows no newer one. */
+function draft7(schema: z.ZodType): Json {
+  const json = z.toJSONSchema(schema, { target: 'draft-7' }) as Json;
+  return withoutRequired(json) as Json;
+}
+
+/** Every value has a default, so none is required. */
+function withoutRequired(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withoutRequired);
+  if (typeof node !== 'object' || node === null) return node;
+  const entries = Object.entries(node).filter(([key, value]) => key !== 'required' || !Array.isArray(value));
+  return Object.fromEntries(entries.map(([key, value]) => [key, withoutRequired(value)]));
+}
+
+/** Values that Helm and the parent chart put beside those of the chart. */
+function shared(schema: Json, keys: readonly string[]): Json {
+  Object.assign(schema['properties'] as Json, Object.fromEntries(keys.map((key) => [key, {}])));
+  return schema;
+}
+
+/**
+ * The schema of the configuration as Helm can use it: its expressions know no look-ahead, names may be templates, and whether
+ * there are routes at all is told by the templates, since a library has no routes of its own.
+ */
+function forHelm(node: unknown, isRoot = false): unknown {
+  if (Array.isArray(node)) return node.map((one) => forHelm(one));
+  if (typeof node !== 'object' || node === null) return node;
+  const { $schema, required, pattern, ...rest } = node as Json;
+  const isUsable = typeof pattern === 'string' && !pattern.includes('(?!');
+  return {
+    ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, forHelm(value)])),
+    ...(required !== undefined && !isRoot && { required }),
+    ...(isUsable && { pattern: `(${pattern})|[{][{]` }),
+  };
+}
