@@ -98,14 +98,15 @@ function shared(schema: Json, keys: readonly string[]): Json {
 }
 
 /**
- * The schema of the configuration as Helm can use it: its expressions know no look-ahead, names may be templates, and whether
+ * The schema of the configuration as Helm can use it: its expressions know no look-ahead and repeat
+ * things 1,000 times at most, names may be templates, and whether
  * there are routes at all is told by the templates, since a library has no routes of its own.
  */
 function forHelm(node: unknown, isRoot = false): unknown {
   if (Array.isArray(node)) return node.map((one) => forHelm(one));
   if (typeof node !== 'object' || node === null) return node;
   const { $schema, required, pattern, ...rest } = node as Json;
-  const isUsable = typeof pattern === 'string' && !pattern.includes('(?!');
+  const isUsable = typeof pattern === 'string' && !/\(\?[!=]|,\d{4}\}/.test(pattern);
   return {
     ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, forHelm(value)])),
     ...(required !== undefined && !isRoot && { required }),

@@ -1,0 +1,186 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import { LOCATION, writeSchemas } from './kubernetes-schemas.ts';
+import { lacks, run } from './tools.ts';
+
+const HELM = fileURLToPath(new URL('../../helm', import.meta.url));
+const OWN = fileURLToPath(new URL('../helm/own-chart', import.meta.url));
+
+export interface KubernetesObject {
+  apiVersion: string;
+  kind: string;
+  metadata: {
+    name: string;
+    namespace?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+  };
+  [key: string]: unknown;
+}
+
+export interface Container {
+  name: string;
+  image: string;
+  restartPolicy?: string;
+  args?: string[];
+  env?: { name: string; value?: string }[];
+  ports?: { name: string; containerPort: number }[];
+  volumeMounts?: { name: string; mountPath: string }[];
+  securityContext?: Record<string, unknown>;
+  [key: string]: unknown;
+}
+
+export interface PodSpec {
+  containers: Container[];
+  initContainers?: Container[];
+  volumes?: { name: string; [source: string]: unknown }[];
+  serviceAccountName?: string;
+  automountServiceAccountToken?: boolean;
+  securityContext?: Record<string, unknown>;
+  [key: string]: unknown;
+}
+
+/** Why charts cannot be rendered here, or false. */
+export const helmSkip = lacks('helm');
+
+const { KUBERNETES_OPENAPI, KUBERNETES_CRDS } = process.env;
+
+/** Why rendered objects cannot be validated here, or false. */
+export const schemaSkip =
+  helmSkip ||
+  lacks('kubeconform') ||
+  ((KUBERNETES_OPENAPI === undefined || KUBERNETES_CRDS === undefined) &&
+    'KUBERNETES_OPENAPI names no OpenAPI document of Kubernetes, or KUBERNETES_CRDS no directory of resource definitions');
+
+/** Copies of the charts with their dependencies in place, and whatever else a test needs on disk. */
+export class Charts {
+  readonly directory = mkdtempSync(join(tmpdir(), 'lazypirate-charts-'));
+  readonly demo = join(this.directory, 'lazypirate-demo');
+  readonly library = join(this.directory, 'lazypirate');
+  #hasSchemas = false;
+
+  constructor() {
+    for (const chart of ['lazypirate', 'lazypirate-demo'])
+      cpSync(join(HELM, chart), join(this.directory, chart), {
+        recursive: true,
+        filter: (path) => !path.includes('/charts') && !path.endsWith('Chart.lock'),
+      });
+    this.resolve(this.demo);
+  }
+
+  close(): void {
+    rmSync(this.directory, { recursive: true });
+  }
+
+  /** The chart of a user, with the lines that the library's README says to add. */
+  ownChart(): { chart: string; diff: string } {
+    const chart = join(this.directory, 'shop');
+    cpSync(OWN, chart, { recursive: true });
+    const diff =
+      /```diff\n([\s\S]*?)```/.exec(readFileSync(join(HELM, 'lazypirate/README.md'), 'utf8'))?.[1] ?? '';
+    run('git', ['-C', chart, 'apply', '-'], diff);
+    this.resolve(chart);
+    return { chart, diff };
+  }
+
+  resolve(chart: string): void {
+    this.helm('dependency', 'build', chart);
+  }
+
+  helm(...args: string[]): string {
+    return run('env', [
+      ...['CACHE', 'CONFIG', 'DATA'].map((one) => `HELM_${one}_HOME=${join(this.directory, one)}`),
+      'helm',
+      ...args,
+    ]);
+  }
+
+  /** What `helm template` prints for the release `demo` in the namespace `shop`. */
+  template(chart: string, values: object = {}, ...args: string[]): string {
+    const file = join(this.directory, 'values.json');
+    writeFileSync(file, JSON.stringify(values));
+    return this.helm('template', 'demo', chart, '--namespace', 'shop', '--values', file, ...args);
+  }
+
+  render(chart: string, values: object = {}): KubernetesObject[] {
+    return objectsOf(this.template(chart, values));
+  }
+
+  /** Every problem that the schemas of Kubernetes see in these objects. */
+  problems(yaml: string): string[] {
+    const schemas = join(this.directory, 'schemas');
+    if (!this.#hasSchemas) {
+      mkdirSync(schemas);
+      writeSchemas(schemas, KUBERNETES_OPENAPI ?? '', KUBERNETES_CRDS ?? '');
+      this.#hasSchemas = true;
+    }
+    const file = join(this.directory, 'objects.yaml');
+    writeFileSync(file, yaml);
+    // It ends with 1 where an object is not valid, which is an answer, too.
+    const script = 'kubeconform -strict -verbose -output json -schema-location "$1" "$2" || [ $? -eq 1 ]';
+    const report = run('sh', ['-c', script, 'sh', join(schemas, LOCATION), file]);
+    const { resources } = JSON.parse(report) as {
+      resources: { kind: string; name: string; status: string; msg: string }[];
+    };
+    if (resources.length === 0) throw new Error('kubeconform has seen no object');
+    return resources
+      .filter(({ status }) => status !== 'statusValid')
+      .map(({ kind, name, status, msg }) => `${kind} ${name}: ${status} ${msg}`);
+  }
+}
+
+export function objectsOf(yaml: string): KubernetesObject[] {
+  return parseAllDocuments(yaml)
+    .map((document) => document.toJSON() as KubernetesObject | null)
+    .filter((object) => object !== null);
+}
+
+export function find(objects: readonly KubernetesObject[], kind: string, name: string): KubernetesObject {
+  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+  if (found === undefined)
+    throw new Error(
+      `no ${kind} ${name} in ${objects.map((one) => `${one.kind} ${one.metadata.name}`).join(', ')}`,
+    );
+  return found;
+}
+
+/** The pod that an object makes, if it makes one. */
+export function podOf(object: KubernetesObject): PodSpec | undefined {
+  const { spec } = object as { spec?: { template?: { spec: PodSpec } } };
+  return object.kind === 'Pod' ? (spec as unknown as PodSpec) : spec?.template?.spec;
+}
+
+export function containersOf(pod: PodSpec): Container[] {
+  return [...(pod.initContainers ?? []), ...pod.containers];
+}
+
+/** What the restricted Pod Security Standard holds against a pod (kubernetes.io/docs/concepts/security/pod-security-standards). */
+export function restrictedProblems(pod: PodSpec): string[] {
+  const hostFields = ['hostNetwork', 'hostPID', 'hostIPC'].filter((key) => pod[key]);
+  const volumes = (pod.volumes ?? []).filter((volume) => {
+    const [source] = Object.keys(volume).filter((key) => key !== 'name');
+    return !['configMap', 'emptyDir', 'projected', 'secret', 'downwardAPI'].includes(source ?? '');
+  });
+  const containers = containersOf(pod).flatMap(({ name, securityContext = {}, ports = [] }) => {
+    const { allowPrivilegeEscalation, capabilities, ...context } = {
+      ...pod.securityContext,
+      ...securityContext,
+    } as Record<string, unknown>;
+    const { drop, add } = (capabilities ?? {}) as { drop?: string[]; add?: string[] };
+    const profile = (context['seccompProfile'] as { type?: string } | undefined)?.type;
+    return [
+      allowPrivilegeEscalation !== false && 'may escalate its privileges',
+      context['privileged'] === true && 'is privileged',
+      context['runAsNonRoot'] !== true && 'may run as root',
+      context['runAsUser'] === 0 && 'runs as root',
+      !drop?.includes('ALL') && 'does not drop all capabilities',
+      (add?.length ?? 0) > 0 && 'adds capabilities',
+      profile !== 'RuntimeDefault' && profile !== 'Localhost' && 'has no seccomp profile',
+      ports.some((port) => 'hostPort' in port) && 'has a port of the host',
+    ].flatMap((problem) => (problem === false ? [] : [`${name} ${problem}`]));
+  });
+  return [...hostFields, ...volumes.map(({ name }) => `volume ${name}`), ...containers];
+}

@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+
+type Json = Record<string, unknown>;
+
+interface GroupVersionKind {
+  group: string;
+  version: string;
+  kind: string;
+}
+
+/** Where kubeconform is to look in the directory that `writeSchemas` has filled. */
+export const LOCATION = '{{ .ResourceKind }}{{ .KindSuffix }}.json';
+
+/**
+ * Writes a JSON schema for each kind of object: of Kubernetes, by its OpenAPI document, and of custom resources, by their
+ * definitions. A key that is not known is refused, as `kubectl apply --validate=strict` does.
+ */
+export function writeSchemas(directory: string, openApi: string, customResources: string): void {
+  const { definitions } = JSON.parse(readFileSync(openApi, 'utf8')) as { definitions: Record<string, Json> };
+  const strict = Object.fromEntries(Object.entries(definitions).map(([name, one]) => [name, strictly(one)]));
+  Object.assign(strict, {
+    'io.k8s.apimachinery.pkg.util.intstr.IntOrString': { type: ['string', 'integer'] },
+    'io.k8s.apimachinery.pkg.api.resource.Quantity': { type: ['string', 'number'] },
+  });
+  for (const [name, definition] of Object.entries(definitions)) {
+    const kinds = (definition['x-kubernetes-group-version-kind'] ?? []) as GroupVersionKind[];
+    for (const kind of kinds) {
+      const schema = { $ref: `#/definitions/${name}`, definitions: reachable(strict, name) };
+      writeFileSync(join(directory, fileOf(kind)), JSON.stringify(schema));
+    }
+  }
+  for (const file of readdirSync(customResources).filter((one) => one.endsWith('.yaml')))
+    for (const document of parseAllDocuments(readFileSync(join(customResources, file), 'utf8')))
+      writeCustomResource(directory, document.toJSON());
+}
+
+function writeCustomResource(directory: string, definition: Json | null): void {
+  if (definition?.['kind'] !== 'CustomResourceDefinition') return;
+  const { group, names, versions } = definition['spec'] as {
+    group: string;
+    names: { kind: string };
+    versions: { name: string; schema: { openAPIV3Schema: Json } }[];
+  };
+  for (const { name, schema } of versions) {
+    const strict = strictly(schema.openAPIV3Schema);
+    // Of metadata a definition says no more than that it is an object.
+    ((strict as Json)['properties'] as Json)['metadata'] = { type: 'object' };
+    writeFileSync(
+      join(directory, fileOf({ group, version: name, kind: names.kind })),
+      JSON.stringify(strict),
+    );
+  }
+}
+
+/** As kubeconform names it: the first word of the group, none for the core group. */
+function fileOf({ group, version, kind }: GroupVersionKind): string {
+  return `${[kind, group.split('.')[0], version].filter(Boolean).join('-').toLowerCase()}.json`;
+}
+
+/** The definition with every object closed whose keys are listed. */
+function strictly(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(strictly);
+  if (typeof node !== 'object' || node === null) return node;
+  const { format, ...rest } = node as Json;
+  if (rest['x-kubernetes-int-or-string']) return {};
+  const closed = Object.fromEntries(
+    Object.entries(rest)
+      .filter(([key]) => !key.startsWith('x-kubernetes-'))
+      .map(([key, value]) => [key, strictly(value)]),
+  );
+  const isOpen = rest['additionalProperties'] !== undefined || rest['x-kubernetes-preserve-unknown-fields'];
+  const isObject = typeof rest['properties'] === 'object' && (rest['type'] ?? 'object') === 'object';
+  return isObject && !isOpen ? { ...closed, additionalProperties: false } : closed;
+}
+
+function reachable(definitions: Record<string, unknown>, from: string): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  const visit = (name: string): void => {
+    if (name in found) return;
+    found[name] = definitions[name];
+    for (const [, next] of JSON.stringify(definitions[name]).matchAll(/"#\/definitions\/([^"]+)"/g))
+      visit(next ?? '');
+  };
+  visit(from);
+  return found;
+}
