@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { stringify } from 'yaml';
+import { Charts, find, helmSkip } from '../support/charts.ts';
+import { lacks, run } from '../support/tools.ts';
+
+interface Alert {
+  alert: string;
+  expr: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+}
+
+/** Values of a series, each minute from the first: promtool's notation. */
+type Series = Record<string, string>;
+
+const SIDECAR = 'job="shop/demo", instance="10.0.0.1:9555"';
+const ROUTE = `route="orders", namespace="shop", ${SIDECAR}`;
+const BUILD = { [`lazypirate_build_info{${SIDECAR}}`]: '1x60' };
+
+/** For each alert, what fires it within half an hour, and what comes near and does not. */
+const CASES: Record<string, { fires: Series; quiet: Series }> = {
+  LazypirateNoEndpoints: {
+    fires: { [`lazypirate_endpoints{state="up", ${ROUTE}}`]: '0x60' },
+    quiet: {
+      [`lazypirate_endpoints{state="up", ${ROUTE}}`]: '1x60',
+      [`lazypirate_endpoints{state="down", ${ROUTE}}`]: '0x60',
+    },
+  },
+  LazypirateFailures: {
+    fires: {
+      [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0+98x60',
+      [`lazypirate_requests_total{outcome="timeout", ${ROUTE}}`]: '0+2x60',
+    },
+    quiet: {
+      [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0+199x60',
+      [`lazypirate_requests_total{outcome="timeout", ${ROUTE}}`]: '0+1x60',
+      [`lazypirate_requests_total{outcome="client_gone", ${ROUTE}}`]: '0+100x60',
+    },
+  },
+  LazypirateRetries: {
+    fires: {
+      [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0+100x60',
+      [`lazypirate_retries_total{reason="lost", ${ROUTE}}`]: '0+6x60',
+      [`lazypirate_retries_total{reason="timeout", ${ROUTE}}`]: '0+6x60',
+    },
+    quiet: {
+      [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0+100x60',
+      [`lazypirate_retries_total{reason="lost", ${ROUTE}}`]: '0+9x60',
+    },
+  },
+  LazypirateRetriesDenied: {
+    fires: { [`lazypirate_retries_denied_total{reason="budget", ${ROUTE}}`]: '0+1x60' },
+    quiet: {
+      [`lazypirate_retries_denied_total{reason="budget", ${ROUTE}}`]: '7x60',
+      [`lazypirate_retries_denied_total{reason="policy", ${ROUTE}}`]: '0+1x60',
+    },
+  },
+  LazypirateSlow: {
+    fires: {
+      [`lazypirate_request_duration_seconds_bucket{outcome="ok", le="1", ${ROUTE}}`]: '0+98x60',
+      [`lazypirate_request_duration_seconds_bucket{outcome="ok", le="2.5", ${ROUTE}}`]: '0+100x60',
+      [`lazypirate_request_duration_seconds_bucket{outcome="ok", le="+Inf", ${ROUTE}}`]: '0+100x60',
+    },
+    quiet: {
+      [`lazypirate_request_duration_seconds_bucket{outcome="ok", le="1", ${ROUTE}}`]: '0+1000x60',
+      [`lazypirate_request_duration_seconds_bucket{outcome="ok", le="2.5", ${ROUTE}}`]: '0+1001x60',
+      [`lazypirate_request_duration_seconds_bucket{outcome="ok", le="+Inf", ${ROUTE}}`]: '0+1001x60',
+      [`lazypirate_request_duration_seconds_bucket{outcome="timeout", le="1", ${ROUTE}}`]: '0x60',
+      [`lazypirate_request_duration_seconds_bucket{outcome="timeout", le="+Inf", ${ROUTE}}`]: '0+100x60',
+    },
+  },
+  LazypirateDiscoveryStale: {
+    fires: { [`lazypirate_discovery_last_sync_timestamp_seconds{${ROUTE}}`]: '60x60' },
+    quiet: {
+      // 10 minutes old at most; and a route that has nothing to discover.
+      [`lazypirate_discovery_last_sync_timestamp_seconds{${ROUTE}}`]: '1x10 660x10 1260x10 1860x10',
+      [`lazypirate_discovery_last_sync_timestamp_seconds{route="fixed", ${SIDECAR}}`]: '0x60',
+    },
+  },
+  LazypirateReloadFailed: {
+    fires: { [`lazypirate_config_last_reload_successful{${SIDECAR}}`]: '1x20 0x40' },
+    quiet: { [`lazypirate_config_last_reload_successful{${SIDECAR}}`]: '0x20 1x40' },
+  },
+  LazypirateEventLoopLag: {
+    fires: { ...BUILD, [`nodejs_eventloop_lag_p99_seconds{${SIDECAR}}`]: '0.2x60' },
+    quiet: {
+      ...BUILD,
+      [`nodejs_eventloop_lag_p99_seconds{${SIDECAR}}`]: '0.09x60',
+      // An app that is a Node process itself.
+      'nodejs_eventloop_lag_p99_seconds{job="shop/demo", instance="10.0.0.1:8080"}': '5x60',
+    },
+  },
+  LazypirateDescriptors: {
+    fires: {
+      ...BUILD,
+      [`process_open_fds{${SIDECAR}}`]: '900x60',
+      [`process_max_fds{${SIDECAR}}`]: '1000x60',
+    },
+    quiet: {
+      ...BUILD,
+      [`process_open_fds{${SIDECAR}}`]: '790x60',
+      [`process_max_fds{${SIDECAR}}`]: '1000x60',
+      'process_open_fds{job="shop/demo", instance="10.0.0.1:8080"}': '1000x60',
+      'process_max_fds{job="shop/demo", instance="10.0.0.1:8080"}': '1000x60',
+    },
+  },
+};
+
+const AT = '30m';
+
+/** A test of promtool: after half an hour these alerts fire, and no other does. */
+function unitTest(series: Series, firing: readonly string[]): object {
+  return {
+    interval: '1m',
+    input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+    promql_expr_test: [
+      {
+        expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
+        eval_time: AT,
+        exp_samples: firing.map((name) => ({ labels: `{alertname="${name}"}`, value: 1 })),
+      },
+    ],
+  };
+}
+
+describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
+  const charts = helmSkip === false ? new Charts() : (undefined as never);
+  after(() => charts?.close());
+
+  /** The alerts as they are installed with these values, and the file of rules that promtool can read. */
+  const rulesWith = (values: object = {}): { alerts: Alert[]; file: string } => {
+    const lazypirate = { alerts: { enabled: true, ...values } };
+    const { spec } = find(
+      charts.render(charts.demo, { lazypirate }),
+      'PrometheusRule',
+      'demo-lazypirate',
+    ) as {
+      spec?: { groups: { rules: Alert[] }[] };
+    };
+    const file = join(charts.directory, 'rules.yaml');
+    writeFileSync(file, stringify(spec));
+    return { alerts: spec?.groups[0]?.rules ?? [], file };
+  };
+
+  const promtool = (tests: object[]): string => {
+    const file = join(charts.directory, 'tests.yaml');
+    writeFileSync(file, stringify({ rule_files: ['rules.yaml'], evaluation_interval: '1m', tests }));
+    return run('promtool', ['test', 'rules', file]);
+  };
+
+  test('are rules that Prometheus takes', () => {
+    const { alerts, file } = rulesWith();
+    assert.deepEqual(alerts.map(({ alert }) => alert).sort(), Object.keys(CASES).sort());
+    assert.match(run('promtool', ['check', 'rules', file]), new RegExp(`${alerts.length} rules found`));
+  });
+
+  for (const [name, { fires, quiet }] of Object.entries(CASES)) {
+    test(`${name} fires when it should`, () => {
+      rulesWith();
+      promtool([unitTest(fires, [name])]);
+    });
+
+    test(`${name} does not fire when it should not`, () => {
+      rulesWith();
+      promtool([unitTest(quiet, [])]);
+    });
+  }
+
+  test('tell route, place and figure', () => {
+    const { alerts } = rulesWith({ alertLabels: { team: 'shop' } });
+    const runbook = alerts.find(({ alert }) => alert === 'LazypirateFailures')?.annotations['runbook_url'];
+    const description = '2% of the requests of route orders (shop/demo) end in a failure reply.';
+    promtool([
+      {
+        interval: '1m',
+        input_series: Object.entries(CASES['LazypirateFailures']?.fires ?? {}).map(([series, values]) => ({
+          series,
+          values,
+        })),
+        alert_rule_test: [
+          {
+            eval_time: AT,
+            alertname: 'LazypirateFailures',
+            exp_alerts: [
+              {
+                exp_labels: {
+                  namespace: 'shop',
+                  job: 'shop/demo',
+                  route: 'orders',
+                  severity: 'critical',
+                  team: 'shop',
+                },
+                exp_annotations: {
+                  summary: 'Requests of route orders fail',
+                  description,
+                  runbook_url: runbook,
+                },
+              },
+            ],
+          },
+        ],
+      },
+    ]);
+  });
+
+  test('follow the thresholds of the values', () => {
+    const series = CASES['LazypirateFailures']?.fires ?? {};
+    rulesWith({ failureRatio: 0.05 });
+    promtool([unitTest(series, [])]);
+    rulesWith({ failureRatio: 0.019 });
+    promtool([unitTest(series, ['LazypirateFailures'])]);
+  });
+
+  test('can be left out one by one', () => {
+    const { alerts } = rulesWith({ disabled: ['LazypirateSlow'] });
+    assert.equal(alerts.length, Object.keys(CASES).length - 1);
+    assert.ok(alerts.every(({ alert }) => alert !== 'LazypirateSlow'));
+  });
+
+  test('each has its section in the runbook, and each section its alert', () => {
+    const runbook = readFileSync(join(charts.library, 'RUNBOOK.md'), 'utf8');
+    const sections = [...runbook.matchAll(/^## (.+)$/gm)].map(([, title]) => title ?? '');
+    const { alerts } = rulesWith({ runbook: 'https://example.com/runbook' });
+    assert.deepEqual(sections.toSorted(), alerts.map(({ alert }) => alert).toSorted());
+    for (const { alert, annotations } of alerts)
+      assert.equal(annotations['runbook_url'], `https://example.com/runbook#${alert.toLowerCase()}`);
+  });
+});
