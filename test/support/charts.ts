@@ -102,7 +102,8 @@ export class Charts {
   template(chart: string, values: object = {}, ...args: string[]): string {
     const file = join(this.directory, 'values.json');
     writeFileSync(file, JSON.stringify(values));
-    return this.helm('template', 'demo', chart, '--namespace', 'shop', '--values', file, ...args);
+    const release = ['--namespace', 'shop', '--kube-version', '1.34.0'];
+    return this.helm('template', 'demo', chart, ...release, '--values', file, ...args);
   }
 
   render(chart: string, values: object = {}): KubernetesObject[] {

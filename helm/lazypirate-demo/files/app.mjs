@@ -1,9 +1,9 @@
 // What an app beside lazypirate looks like: a plain REQ socket without any timeout or retry of its own.
-//   node app.mjs RATE [COUNT]   so many requests a second; it ends after COUNT, with 1 if one has failed, or at SIGTERM
+//   node app.mjs RATE [COUNT [ENDPOINT]]   so many requests a second; it ends after COUNT, with 1 if one has failed, or at SIGTERM
 import { setTimeout } from 'node:timers/promises';
 import { Request } from 'zeromq';
 
-const [rate, count = Number.POSITIVE_INFINITY] = process.argv.slice(2).map(Number);
+const [rate, count = 'Infinity', endpoint = 'tcp://127.0.0.1:5555'] = process.argv.slice(2);
 const totals = { requests: 0, replies: 0, failures: 0, slowestMs: 0 };
 let isLeaving = false;
 process.once('SIGTERM', () => {
@@ -11,11 +11,11 @@ process.once('SIGTERM', () => {
 });
 
 const socket = new Request();
-socket.connect('tcp://127.0.0.1:5555');
+socket.connect(endpoint);
 
 const print = (line) => console.log(JSON.stringify({ time: new Date().toISOString(), ...line }));
 const printer = setInterval(() => print(totals), 1_000);
-while (!isLeaving && totals.requests < count) {
+while (!isLeaving && totals.requests < Number(count)) {
   const startMs = performance.now();
   const request = `request ${++totals.requests}`;
   await socket.send(request);
@@ -28,7 +28,7 @@ while (!isLeaving && totals.requests < count) {
     totals.failures++;
     print({ request, reply, elapsedMs });
   }
-  await setTimeout(Math.max(0, 1_000 / rate - elapsedMs));
+  await setTimeout(Math.max(0, 1_000 / Number(rate) - elapsedMs));
 }
 clearInterval(printer);
 socket.close();

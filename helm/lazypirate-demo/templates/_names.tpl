@@ -25,7 +25,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* The container of the app. Takes a list: context, requests a second, and how many. */}}
+{{/* The container of the app. Takes a list: context, and the arguments of app.mjs. */}}
 {{- define "demo.appContainer" -}}
 {{- $root := first . -}}
 - name: app
