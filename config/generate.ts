@@ -2,9 +2,9 @@
  * Writes what is generated from the schema: schema.json and REFERENCE.md. With --check it writes nothing, and fails when
  * one of them is not what it would write.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { CONFIG_FLAGS_HELP, OVERRIDES } from '../src/config/flags.ts';
 import { jsonSchema } from '../src/config/schema.ts';
+import { generate } from './generated.ts';
 
 interface Node {
   title?: string;
@@ -84,24 +84,7 @@ ${CONFIG_FLAGS_HELP}\`\`\`
 `;
 }
 
-const FILES = {
+generate(new URL('.', import.meta.url), {
   'schema.json': () => `${JSON.stringify(jsonSchema(), null, 2)}\n`,
   'REFERENCE.md': reference,
-};
-
-for (const [name, content] of Object.entries(FILES)) {
-  const file = new URL(name, import.meta.url);
-  if (!process.argv.includes('--check')) writeFileSync(file, content());
-  else if (readOrNothing(file) !== content()) {
-    console.error(`config/${name} is stale: run npm run docs`);
-    process.exitCode = 1;
-  }
-}
-
-function readOrNothing(file: URL): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
+});

@@ -2,18 +2,11 @@
  * Writes what is generated for the charts: values.schema.json, the tables in their READMEs, and the dashboard. With --check it
  * writes nothing, and fails when one of them is not what it would write.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isMap, type Pair, parseDocument, type Scalar, type YAMLMap } from 'yaml';
+import { generate } from '../config/generated.ts';
 import { dashboard } from './dashboard.ts';
 import { demoSchema, librarySchema } from './values.ts';
-
-const FILES = {
-  'lazypirate/values.schema.json': () => json(librarySchema()),
-  'lazypirate/files/dashboard.json': () => json(dashboard()),
-  'lazypirate/README.md': () => readme('lazypirate'),
-  'lazypirate-demo/values.schema.json': () => json(demoSchema()),
-  'lazypirate-demo/README.md': () => readme('lazypirate-demo'),
-};
 
 function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
@@ -51,11 +44,10 @@ function read(file: string): string {
   return readFileSync(new URL(file, import.meta.url), 'utf8');
 }
 
-for (const [name, content] of Object.entries(FILES)) {
-  const file = new URL(name, import.meta.url);
-  if (!process.argv.includes('--check')) writeFileSync(file, content());
-  else if (read(name) !== content()) {
-    console.error(`helm/${name} is stale: run npm run docs`);
-    process.exitCode = 1;
-  }
-}
+generate(new URL('.', import.meta.url), {
+  'lazypirate/values.schema.json': () => json(librarySchema()),
+  'lazypirate/files/dashboard.json': () => json(dashboard()),
+  'lazypirate/README.md': () => readme('lazypirate'),
+  'lazypirate-demo/values.schema.json': () => json(demoSchema()),
+  'lazypirate-demo/README.md': () => readme('lazypirate-demo'),
+});

@@ -2,7 +2,7 @@
 {{- define "lazypirate.objects" -}}
 {{ include "lazypirate.configMap" . }}
 {{- if .Values.lazypirate.rbac.create }}
-{{ include "lazypirate.rbac" . }}
+{{- include "lazypirate.rbac" . }}
 {{- end }}
 {{- if .Values.lazypirate.networkPolicy.enabled }}
 ---
