@@ -1,8 +1,8 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App } from '../support/ask.ts';
 import { startServe, startSidecar } from '../support/program.ts';
+import { scratch } from '../support/scratch.ts';
 import type { Benchmark } from './bench.ts';
 import { median, quantile } from './figures.ts';
 
@@ -12,7 +12,7 @@ const ROUND_MS = 2_000;
 /** Requests a second and latency, with one app and with 64, straight to the upstream and through the sidecar. */
 export const throughput: Benchmark = async (scope) => {
   const serve = await startServe(scope);
-  const folder = mkdtempSync(join(tmpdir(), 'lazypirate-'));
+  const folder = scratch();
   const sidecar = async (correlate: boolean) => {
     const file = join(folder, `${correlate}.yaml`);
     const route = {

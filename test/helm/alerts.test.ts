@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { stringify } from 'yaml';
 import { Charts, find, helmSkip } from '../support/charts.ts';
 import { lacks, run } from '../support/tools.ts';
@@ -128,7 +128,6 @@ function unitTest(series: Series, firing: readonly string[]): object {
 
 describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
   const charts = helmSkip === false ? new Charts() : (undefined as never);
-  after(() => charts?.close());
 
   /** The alerts as they are installed with these values, and the file of rules that promtool can read. */
   const rulesWith = (values: object = {}): { alerts: Alert[]; file: string } => {

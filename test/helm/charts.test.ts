@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
 import { version } from '../../src/version.ts';
 import {
@@ -89,7 +89,6 @@ const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 describe('the charts', { skip: helmSkip }, () => {
   const charts = helmSkip === false ? new Charts() : (undefined as never);
-  after(() => charts?.close());
 
   test('pass the strict lint of Helm', () => {
     for (const chart of [charts.library, charts.demo]) charts.helm('lint', '--strict', chart);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -8,6 +7,7 @@ import { stringify } from 'yaml';
 import { dashboard } from '../../helm/dashboard.ts';
 import { App } from '../support/ask.ts';
 import { Program, type Scope, startServe, startSidecar } from '../support/program.ts';
+import { scratch } from '../support/scratch.ts';
 import { lacks } from '../support/tools.ts';
 
 interface Panel {
@@ -60,14 +60,13 @@ test('panels do not lie upon each other', () => {
 test('no panel is empty with a real sidecar behind a real Prometheus', {
   skip: lacks('prometheus'),
 }, async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'lazypirate-'));
+  const directory = scratch();
   const serve = await startServe(t);
   const port = serve.address.split(':').at(-1);
   const config = join(directory, 'config.yaml');
   const upstream = { dns: { name: 'localhost', port: Number(port) } };
   writeFileSync(config, stringify({ routes: [{ name: 'orders', listen: 'tcp://127.0.0.1:0', upstream }] }));
   const { address, admin } = await startSidecar(t, ['--config', config]);
-  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
   const query = await startPrometheus(t, directory, admin.replace('http://', ''));
 
   const app = new App(address);

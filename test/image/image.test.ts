@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { App, ask } from '../support/ask.ts';
@@ -50,12 +49,8 @@ function filesBelow(directory: string): string[] {
 }
 
 describe('the image', { skip: imageSkip() }, () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'lazypirate-'));
-  before(() => buildImage(IMAGE, scratch));
-  after(() => {
-    run('podman', ['rmi', '--force', '--ignore', IMAGE]);
-    rmSync(scratch, { recursive: true });
-  });
+  before(() => buildImage(IMAGE));
+  after(() => run('podman', ['rmi', '--force', '--ignore', IMAGE]));
 
   test('starts the sidecar directly, as a numeric user that is not root, and says what it is', () => {
     const [{ Config: config }] = JSON.parse(run('podman', ['image', 'inspect', IMAGE]));

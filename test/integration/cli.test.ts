@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ask } from '../support/ask.ts';
 import { Program, startServe, startSidecar } from '../support/program.ts';
+import { scratch } from '../support/scratch.ts';
 
 const COMMANDS = ['run', 'check', 'schema', 'send', 'serve', 'demo'];
 
@@ -48,7 +48,7 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
 });
 
 test('check and run tell the same problems, each with line and path, and exit with 2', async (t) => {
-  const file = join(mkdtempSync(join(tmpdir(), 'lazypirate-')), 'bad.yaml');
+  const file = join(scratch(), 'bad.yaml');
   writeFileSync(file, 'log: { level: loud }\nroutes:\n  - name: a\n    atempts: 3\n');
   const checked = await lazypirate(t, 'check', '--config', file);
   const run = await lazypirate(t, 'run', '--config', file);
@@ -167,7 +167,7 @@ test('a port in use is one line that says which, and exit code 1', async (t) => 
 });
 
 test('an ipc path of a living process is refused, one left by a dead process is taken', async (t) => {
-  const path = join(mkdtempSync(join(tmpdir(), 'lazypirate-')), 'app.sock');
+  const path = join(scratch(), 'app.sock');
   const args = ['--listen', `ipc://${path}`, '--upstream', 'tcp://127.0.0.1:1', '--timeout', '50ms'];
   const first = await startSidecar(t, args);
   const second = await lazypirate(t, 'run', '--admin-listen', '127.0.0.1:0', ...args);

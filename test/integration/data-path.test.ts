@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { Dealer } from 'zeromq';
 import { App, ask } from '../support/ask.ts';
 import { startRoute } from '../support/route.ts';
+import { scratch } from '../support/scratch.ts';
 import {
   delay,
   die,
@@ -158,7 +156,7 @@ test('with correlation many requests share one connection', async (t) => {
 });
 
 test('it works over ipc, on both sides', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'lazypirate-'));
+  const folder = scratch();
   const upstream = await ScriptedUpstream.start(reply, `ipc://${folder}/up.sock`);
   t.after(() => upstream.close());
   const { address } = await startRoute(t, [upstream.address], { listen: `ipc://${folder}/app.sock` });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { App, ask } from '../support/ask.ts';
 import { type RunningSidecar, type Scope, startServe, startSidecar } from '../support/program.ts';
+import { scratch } from '../support/scratch.ts';
 
 async function startWith(scope: Scope, upstream: string, drain: object): Promise<RunningSidecar> {
-  const file = join(mkdtempSync(join(tmpdir(), 'lazypirate-')), 'config.yaml');
+  const file = join(scratch(), 'config.yaml');
   const route = {
     name: 'orders',
     listen: 'tcp://127.0.0.1:0',
@@ -89,7 +89,7 @@ for (const [signal, code] of [
 }
 
 test('an ipc path is gone when it has left', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'lazypirate-'));
+  const folder = scratch();
   const { program } = await startSidecar(t, [
     '--listen',
     `ipc://${folder}/app.sock`,

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Program, startServe, startSidecar } from '../support/program.ts';
+import { scratch } from '../support/scratch.ts';
 
 const FOREIGN = fileURLToPath(new URL('../foreign/', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'lazypirate-'));
-after(() => rmSync(folder, { recursive: true }));
+const folder = scratch();
 
 /** The distribution's own Python first: a newer one before it on the PATH often lacks the module. */
 const python = ['/usr/bin/python3', 'python3'].find(

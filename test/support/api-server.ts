@@ -1,13 +1,13 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer as createPlain, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTls } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { selfSigned } from './certificate.ts';
 import type { Scope } from './program.ts';
 import { type Rule, rulesFor } from './roles.ts';
+import { scratch } from './scratch.ts';
 
 export interface ApiObject {
   metadata: {
@@ -123,9 +123,8 @@ export class ApiServer {
   }
 
   /** A kubeconfig for it, in a file of its own. */
-  kubeconfig(scope: Scope): string {
-    const directory = mkdtempSync(join(tmpdir(), 'lazypirate-'));
-    scope.after(() => rmSync(directory, { recursive: true }));
+  kubeconfig(_scope: Scope): string {
+    const directory = scratch();
     const file = join(directory, 'config');
     const tokenFile = join(directory, 'token');
     writeFileSync(tokenFile, this.token ?? '');

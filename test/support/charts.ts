@@ -1,9 +1,9 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { LOCATION, writeSchemas } from './kubernetes-schemas.ts';
+import { scratch } from './scratch.ts';
 import { lacks, run } from './tools.ts';
 
 const HELM = fileURLToPath(new URL('../../helm', import.meta.url));
@@ -57,7 +57,7 @@ export const schemaSkip =
 
 /** Copies of the charts with their dependencies in place, and whatever else a test needs on disk. */
 export class Charts {
-  readonly directory = mkdtempSync(join(tmpdir(), 'lazypirate-charts-'));
+  readonly directory = scratch();
   readonly demo = join(this.directory, 'lazypirate-demo');
   readonly library = join(this.directory, 'lazypirate');
   #hasSchemas = false;
@@ -69,10 +69,6 @@ export class Charts {
         filter: (path) => !path.includes('/charts') && !path.endsWith('Chart.lock'),
       });
     this.resolve(this.demo);
-  }
-
-  close(): void {
-    rmSync(this.directory, { recursive: true });
   }
 
   /** The chart of a user, with the lines that the library's README says to add. */

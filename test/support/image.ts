@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { scratch } from './scratch.ts';
 import { lacks, run } from './tools.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -25,13 +26,9 @@ export function imageSkip(): string | false {
   return absent !== undefined && `${absent} is not here and cannot be pulled`;
 }
 
-/**
- * Builds the Dockerfile as it stands under this name.
- *
- * @param scratch an empty directory
- */
-export function buildImage(name: string, scratch: string): void {
-  const npmrc = join(scratch, 'npmrc');
+/** Builds the Dockerfile as it stands under this name. */
+export function buildImage(name: string): void {
+  const npmrc = join(scratch(), 'npmrc');
   const authorities = process.env['NODE_EXTRA_CA_CERTS'];
   writeFileSync(npmrc, authorities ? 'cafile=/run/authorities.pem\n' : '');
   run('buildah', [

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CoreV1Api, DiscoveryV1Api, KubeConfig, RbacAuthorizationV1Api } from '@kubernetes/client-node';
 import type { ApiObject } from './api-server.ts';
 import type { Cluster } from './cluster.ts';
 import type { Scope } from './program.ts';
 import { rulesFor } from './roles.ts';
+import { scratch } from './scratch.ts';
 
 /** A namespace of its own in a real cluster, which goes with the test. */
 export class RealCluster implements Cluster {
@@ -29,8 +29,7 @@ export class RealCluster implements Cluster {
       body: { metadata: { generateName: 'lazypirate-test-' } },
     });
     const namespace = metadata?.name ?? '';
-    const directory = mkdtempSync(join(tmpdir(), 'lazypirate-'));
-    const kubeconfig = join(directory, 'config');
+    const kubeconfig = join(scratch(), 'config');
     const token = await tokenWith(config, namespace, select);
     const [name, cluster] = ['lazypirate', config.getCurrentCluster()];
     const limited = new KubeConfig();
@@ -41,10 +40,7 @@ export class RealCluster implements Cluster {
       currentContext: name,
     });
     writeFileSync(kubeconfig, limited.exportConfig(), { mode: 0o600 });
-    scope.after(async () => {
-      await core.deleteNamespace({ name: namespace });
-      rmSync(directory, { recursive: true });
-    });
+    scope.after(() => core.deleteNamespace({ name: namespace }));
     return new RealCluster(config, namespace, kubeconfig);
   }
 
@@ -70,7 +66,9 @@ export class RealCluster implements Cluster {
   async #putPod(object: ApiObject): Promise<void> {
     const { namespace } = this;
     const { name } = object.metadata;
-    const body = { ...object, apiVersion: 'v1', kind: 'Pod' } as never;
+    // No scheduler takes it, so that no kubelet says what is true of it.
+    const spec = { ...(object['spec'] as object), schedulerName: 'nobody' };
+    const body = { ...object, spec, apiVersion: 'v1', kind: 'Pod' } as never;
     const known = await this.#core.readNamespacedPod({ namespace, name }).catch(() => undefined);
     if (known === undefined) await this.#core.createNamespacedPod({ namespace, body });
     const { status } = object as unknown as { status: object };

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scope } from './program.ts';
+import { scratch } from './scratch.ts';
 
 /** A directory as the kubelet mounts a ConfigMap: the file is a link into a directory behind a link, which is swapped. */
 export class MountedConfig {
@@ -9,9 +9,8 @@ export class MountedConfig {
   readonly #directory: string;
   #version = 0;
 
-  constructor(scope: Scope, config: object) {
-    this.#directory = mkdtempSync(join(tmpdir(), 'lazypirate-'));
-    scope.after(() => rmSync(this.#directory, { recursive: true }));
+  constructor(_scope: Scope, config: object) {
+    this.#directory = scratch();
     this.path = join(this.#directory, 'config.yaml');
     this.write(JSON.stringify(config));
     symlinkSync('..data/config.yaml', this.path);
