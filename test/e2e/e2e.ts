@@ -127,12 +127,14 @@ describe(`the demo chart with ${image}`, () => {
     assert.equal(totals.failures, 0);
   });
 
-  test('counts in its metrics what the app has seen', () => {
+  test('counts in its metrics what the app has seen', (t) => {
     const { replies } = namespace.totals(app);
     assert.ok(namespace.metric(app, 'lazypirate_requests_total{route="echo",outcome="ok"}') >= replies);
     for (const outcome of ['timeout', 'lost', 'no_endpoints', 'overloaded'])
       assert.equal(namespace.metric(app, `lazypirate_requests_total{route="echo",outcome="${outcome}"}`), 0);
     assert.equal(namespace.metric(app, 'lazypirate_endpoints{route="echo",state="up"}'), UPSTREAMS);
+    const rssBytes = namespace.metric(app, 'process_resident_memory_bytes');
+    t.diagnostic(`the sidecar has ${(rssBytes / 1024 / 1024).toFixed(0)} MiB RSS`);
   });
 
   test('gives the sidecar alone a token, and the token no more than it needs', () => {
