@@ -173,8 +173,8 @@ function isSameListener(one: RouteConfig, other: RouteConfig): boolean {
 /** Whether its endpoints, and its connections to them, can stay as they are. */
 function hasSameUpstream(one: RouteConfig, other: RouteConfig): boolean {
   const of = ({ name, upstream, subset, correlate, heartbeat, ejection, limits, retry }: RouteConfig) => {
-    const { inFlightPerEndpoint, messageBytes } = limits;
-    const lanes = [correlate, heartbeat, inFlightPerEndpoint, messageBytes, retry.timeoutMs];
+    const { inFlightPerEndpoint, adaptive, messageBytes } = limits;
+    const lanes = [correlate, heartbeat, inFlightPerEndpoint, adaptive, messageBytes, retry.timeoutMs];
     return JSON.stringify([name, upstream, subset, ejection, lanes]);
   };
   return of(one) === of(other);

@@ -50,6 +50,19 @@ export function duration(description: string, least = 1, most = HOUR) {
   return bounded(parseDuration, formatDuration, [least, most], 'duration', description);
 }
 
+/** A duration from 1 ms on, or a word in its place. */
+export function durationOr<const W extends string>(word: W, description: string, most = HOUR) {
+  const title = `duration or ${word}`;
+  return z
+    .union([z.literal(word), duration(description, 1, most)], {
+      error: `must be a duration, from ${formatDuration(1)} to ${formatDuration(most)}, or ${word}`,
+    })
+    .meta({
+      title,
+      description: `${description} ${formatDuration(1)} to ${formatDuration(most)}, or \`${word}\`.`,
+    });
+}
+
 export function size(description: string, least: number, most: number) {
   return bounded(parseSize, formatSize, [least, most], 'size', description);
 }

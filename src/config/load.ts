@@ -126,6 +126,7 @@ function completeRoute(route: Parsed['routes'][number]): RouteConfig {
     retry: {
       timeoutMs: timeout,
       attempts,
+      hedgeMs: route.hedge === 'off' ? undefined : route.hedge,
       deadlineMs,
       waitMs: route.wait ?? deadlineMs,
       retryOn,

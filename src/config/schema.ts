@@ -1,6 +1,19 @@
 import { z } from 'zod';
 import { isLocal, isSame, isTaken, parseHostPort, parseListen } from './address.ts';
-import { DAY, duration, flag, MiB, oneOf, read, rule, share, size, unsupported, whole } from './kinds.ts';
+import {
+  DAY,
+  duration,
+  durationOr,
+  flag,
+  MiB,
+  oneOf,
+  read,
+  rule,
+  share,
+  size,
+  unsupported,
+  whole,
+} from './kinds.ts';
 import { upstream } from './upstream.ts';
 
 /*
@@ -35,6 +48,9 @@ const limits = z
       'Attempts that one endpoint has not answered. Without `correlate` each has a connection of its own. Default 8, with `correlate` 64.',
       10_000,
     ).optional(),
+    adaptive: flag(
+      'Gives an endpoint whose attempts time out fewer at once, down to one, until its replies come easily again.',
+    ).prefault(true),
     inFlightPerClient: whole(
       'Requests of one client that are forwarded at once. Above 1 its replies may change order: for a DEALER that correlates by itself.',
       10_000,
@@ -125,10 +141,10 @@ const route = z
     salvage: flag('Whether a reply that comes after its timeout still answers its own request.').prefault(
       true,
     ),
-    hedge: z.literal('off', { error: 'is not supported yet; off is the only value' }).prefault('off').meta({
-      title: 'off',
-      description: 'Not supported yet: another attempt before the timeout of the first.',
-    }),
+    hedge: durationOr(
+      'off',
+      'The next attempt starts after so long on another endpoint although the one before is still awaited; the first reply wins. It counts as a retry.',
+    ).prefault('off'),
     backoff: z
       .strictObject({
         base: duration('The longest wait before the first retry; it doubles with each.', 0).prefault('25ms'),
@@ -178,6 +194,14 @@ const route = z
       return !all.some((one) => typeof one === 'string' && isSame(one, listen));
     },
     rule("must not be the route's own listener", 'upstream', 'endpoints'),
+  )
+  .refine(
+    ({ hedge, retryOn }) => hedge === 'off' || !Array.isArray(retryOn) || retryOn.includes('timeout'),
+    rule('sends again what may still be executed, so retryOn must have timeout', 'hedge'),
+  )
+  .refine(
+    ({ hedge, timeout, attempts }) => hedge === 'off' || (!(hedge >= timeout) && attempts !== 1),
+    rule('must be less than timeout, and attempts more than 1, or it never happens', 'hedge'),
   )
   .meta({ title: 'object', description: 'One listener, one upstream, one policy.' });
 

@@ -10,7 +10,7 @@ const OUTCOMES = [
   'client_gone',
 ] as const;
 const ATTEMPT_RESULTS = ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled'] as const;
-const RETRY_REASONS = ['unsent', 'lost', 'timeout', 'protocol'] as const;
+const RETRY_REASONS = ['unsent', 'lost', 'timeout', 'protocol', 'hedge'] as const;
 const RETRY_DENIALS = ['budget', 'deadline', 'policy'] as const;
 const RESET_REASONS = ['lost', 'timeout', 'protocol', 'abandoned'] as const;
 const LATE_REPLY_FATES = ['salvaged', 'discarded'] as const;

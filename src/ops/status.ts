@@ -52,17 +52,28 @@ function policy({
   heartbeat,
   failureReply,
 }: RouteSettings) {
-  return { correlate, retry, budget, limits, subset, ejection, heartbeat, failureReply: failureReply.format };
+  return {
+    correlate,
+    retry: { ...retry, hedgeMs: retry.hedgeMs ?? null },
+    budget,
+    limits,
+    subset,
+    ejection,
+    heartbeat,
+    failureReply: failureReply.format,
+  };
 }
 
 function endpointStatus(endpoint: EndpointStatus) {
-  const { address, state, why, sinceMs, inFlight, lanes, latencyMs, lastEvent, nextProbeMs } = endpoint;
+  const { address, state, why, sinceMs, inFlight, inFlightLimit, lanes, latencyMs, lastEvent, nextProbeMs } =
+    endpoint;
   return {
     address,
     state,
     why,
     sinceMs: Math.round(sinceMs),
     inFlight,
+    inFlightLimit,
     lanes,
     latencyMs: latencyMs === undefined ? null : Math.round(latencyMs * 1_000) / 1_000,
     lastEvent,

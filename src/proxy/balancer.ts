@@ -36,7 +36,12 @@ export class Latency {
   overdue(elapsedMs: number, nowMs: number): void {
     if (this.#count < FIRST_REPLIES) this.#averageMs = undefined;
     this.#count = Math.max(this.#count, FIRST_REPLIES);
-    this.observe(elapsedMs, nowMs);
+    if (this.#averageMs === undefined || elapsedMs > this.#averageMs) this.observe(elapsedMs, nowMs);
+  }
+
+  /** A reply was no longer waited for after that time, which tells something only where the average is less. */
+  atLeast(elapsedMs: number, nowMs: number): void {
+    if (this.#averageMs !== undefined && elapsedMs > this.#averageMs) this.observe(elapsedMs, nowMs);
   }
 
   /** `undefined` before the first reply. */

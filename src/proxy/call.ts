@@ -1,10 +1,11 @@
+import type { Attempt } from './attempt.ts';
 import type { AttemptFailure } from './events.ts';
-import type { Attempt } from './lane.ts';
 import type { Place } from './load.ts';
+import type { RetryPolicy } from './settings.ts';
 import type { Waiter } from './upstream.ts';
 
 /** Who keeps the account of attempts. */
-export type AttemptEnded = (attempt: Attempt, result: 'ok' | Exclude<AttemptFailure, 'timeout'>) => void;
+export type AttemptEnded = (attempt: Attempt, result: 'ok' | AttemptFailure) => void;
 
 /**
  * One request on its way: what it has tried, what it still waits for, and what has come of it. Its attempts, the upstream
@@ -26,12 +27,15 @@ export class Call implements Waiter {
   picked: Attempt | undefined;
   /** The first reply to any of its attempts. */
   reply: Buffer[] | undefined;
-  /** Why the newest attempt failed. */
+  /** Why the attempt that failed last did so. */
   failure: Exclude<AttemptFailure, 'timeout'> = 'lost';
+  /** It was not sent, because no reply could come in time. */
+  isHopeless = false;
   /** The route is leaving and cannot wait any longer. */
   isCut = false;
   /** Attempts that were never handed to a live connection. */
   #unsent = 0;
+  readonly #policy: RetryPolicy;
   readonly #ended: AttemptEnded;
   #wake: ((why: 'event' | 'time') => void) | undefined;
 
@@ -39,36 +43,51 @@ export class Call implements Waiter {
     body: readonly Buffer[],
     place: Place,
     arrivedMs: number,
-    deadlineMs: number,
+    policy: RetryPolicy,
     ended: AttemptEnded,
   ) {
     this.body = body;
     this.place = place;
     this.arrivedMs = arrivedMs;
-    this.deadlineMs = deadlineMs;
+    this.deadlineMs = arrivedMs + policy.deadlineMs;
+    this.#policy = policy;
     this.#ended = ended;
   }
 
   /** Whether there is nothing left to wait for. */
   get isDecided(): boolean {
-    return this.reply !== undefined || this.isCut;
+    return this.reply !== undefined || this.isCut || this.isHopeless;
   }
 
   get wasHandedOver(): boolean {
     return this.tried.length > this.#unsent;
   }
 
+  /** Whether an attempt is under way that has not timed out yet. */
+  get isAwaiting(): boolean {
+    for (const { phase } of this.pending) if (phase === 'awaited') return true;
+    return false;
+  }
+
   /**
-   * Waits until something has happened, or until the time has come. When it has come, input that is in the process
-   * already is read first: after a stall of the event loop no reply is taken for missing that was only unread.
+   * Waits until something has happened, an attempt's timeout included, or until the time has come. Before either is
+   * believed, input that is in the process already is read: after a stall of the event loop no reply is taken for missing
+   * that was only unread.
    */
   change(untilMs: number): Promise<'event' | 'time'> {
     return new Promise((resolve) => {
+      const nextMs = this.#nextMs(untilMs);
+      const timeIsUp = () => {
+        if (this.#wake !== wake) return;
+        this.#timeOut(nextMs);
+        wake(nextMs < untilMs ? 'event' : 'time');
+      };
       const timer = setTimeout(
-        () => setImmediate(() => wake('time')),
-        Math.max(1, Math.ceil(untilMs - performance.now())),
+        () => setImmediate(timeIsUp),
+        Math.max(1, Math.ceil(nextMs - performance.now())),
       );
       const wake = (why: 'event' | 'time') => {
+        this.#wake = undefined;
         clearTimeout(timer);
         resolve(why);
       };
@@ -88,6 +107,11 @@ export class Call implements Waiter {
     this.#wake?.('event');
   }
 
+  hopeless(): void {
+    this.isHopeless = true;
+    this.#wake?.('event');
+  }
+
   usableChanged(): void {
     this.#wake?.('event');
   }
@@ -102,6 +126,29 @@ export class Call implements Waiter {
     this.reply = body;
     this.#ended(attempt, 'ok');
     this.#wake?.('event');
+  }
+
+  /** The next time at which something is due: the end of the wait, or an attempt's timeout. */
+  #nextMs(untilMs: number): number {
+    let nextMs = untilMs;
+    for (const attempt of this.pending)
+      if (attempt.phase === 'awaited') nextMs = Math.min(nextMs, this.#timeoutAtMs(attempt));
+    return nextMs;
+  }
+
+  #timeOut(nowMs: number): void {
+    for (const attempt of this.pending) {
+      if (attempt.phase !== 'awaited' || this.#timeoutAtMs(attempt) > nowMs) continue;
+      this.#ended(attempt, 'timeout');
+      attempt.lane.timeOut(attempt, performance.now());
+      if (this.#policy.salvage) continue;
+      this.pending.delete(attempt);
+      attempt.lane.release(attempt);
+    }
+  }
+
+  #timeoutAtMs({ sentMs }: Attempt): number {
+    return Math.min(sentMs + this.#policy.timeoutMs, this.deadlineMs);
   }
 
   failed(attempt: Attempt, failure: 'unsent' | 'lost' | 'protocol'): void {

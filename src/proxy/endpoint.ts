@@ -1,9 +1,12 @@
 import type { Discovered } from '../discovery/discovery.ts';
 import { messageOf } from '../errors.ts';
+import type { Attempt, Caller } from './attempt.ts';
 import { Latency } from './balancer.ts';
+import { ConcurrencyLimit } from './concurrency.ts';
 import { Ejection } from './ejection.ts';
-import type { Emit, EndpointStateKind, ResetReason } from './events.ts';
-import { type Attempt, type Caller, Lane, type LaneOwner } from './lane.ts';
+import { EndpointState } from './endpoint-state.ts';
+import type { Emit, ResetReason } from './events.ts';
+import { Lane, type LaneOwner } from './lane.ts';
 import type { RouteSettings } from './settings.ts';
 import type { EndpointStatus } from './status.ts';
 
@@ -11,14 +14,8 @@ import type { EndpointStatus } from './status.ts';
 const HEALTHY_MS = 1_000;
 const REOPEN_BASE_MS = 25;
 const REOPEN_MAX_MS = 500;
-
-export type ConnectionState =
-  /** Never connected yet. */
-  | { kind: 'connecting'; why: string }
-  /** At least one connection stands. */
-  | { kind: 'up'; why: string }
-  /** It was up once and is not now. */
-  | { kind: 'down'; why: string };
+/** A late reply is expected for so many times as long as the last reply took. */
+const PATIENCE = 1.5;
 
 /** Who has endpoints and gives them work. */
 export interface EndpointOwner {
@@ -38,21 +35,25 @@ export interface EndpointOwner {
 export class Endpoint implements LaneOwner {
   readonly address: string;
   readonly identity: string | undefined;
-  readonly latency = new Latency();
-  connection: ConnectionState = { kind: 'connecting', why: 'not connected yet' };
+  /** Of the process that is there now, as far as that can be told. */
+  latency = new Latency();
+  /** `down`: it was up once and is not now. */
+  connection: 'connecting' | 'up' | 'down' = 'connecting';
   /** Attempts that it has not answered yet, those that nobody waits for in time any more included. */
   inFlight = 0;
   readonly #settings: RouteSettings;
   readonly #owner: EndpointOwner;
   readonly #emit: Emit;
   readonly #ejection: Ejection;
+  readonly #limit: ConcurrencyLimit;
   readonly #lanes = new Set<Lane>();
-  /** What it has been told to be, last. */
-  #shown: { kind: EndpointStateKind; sinceMs: number; why: string };
+  readonly #state: EndpointState;
   #reopening: NodeJS.Timeout | undefined;
   /** Lanes in a row that ended before they were any good. */
   #failures = 0;
   #lastEvent = 'none';
+  /** How long the last reply took, late or not; 0 before the first. */
+  #lastReplyMs = 0;
   #isLeaving = false;
 
   constructor(
@@ -68,13 +69,13 @@ export class Endpoint implements LaneOwner {
     this.#owner = owner;
     this.#emit = emit;
     this.#ejection = new Ejection(settings.ejection, random);
-    this.#shown = { kind: 'connecting', sinceMs: performance.now(), why: this.connection.why };
-    this.#tell('new', 'connecting', 'in the set');
+    this.#limit = new ConcurrencyLimit(settings.limits, settings.retry.timeoutMs);
+    this.#state = new EndpointState(settings.name, address, emit);
     this.#open();
   }
 
   get isUp(): boolean {
-    return this.connection.kind === 'up' && !this.#isLeaving;
+    return this.connection === 'up' && !this.#isLeaving;
   }
 
   get isEjected(): boolean {
@@ -91,7 +92,7 @@ export class Endpoint implements LaneOwner {
   }
 
   get isFull(): boolean {
-    return this.inFlight >= this.#settings.limits.inFlightPerEndpoint;
+    return this.inFlight >= this.#settings.limits.inFlightPerEndpoint || this.#pressure >= this.#limit.value;
   }
 
   /** Whether another lane would help: connected, below the cap, and none on its way already. */
@@ -99,7 +100,7 @@ export class Endpoint implements LaneOwner {
     if (!this.isUp || this.isFull || this.#settings.correlate) return false;
     if (this.#reopening !== undefined || this.#lanes.size >= 2 * this.#settings.limits.inFlightPerEndpoint)
       return false;
-    return this.inFlight + this.#countOf('connecting') < this.#settings.limits.inFlightPerEndpoint;
+    return this.#pressure + this.#countOf('connecting') < this.#limit.value;
   }
 
   /** Opens another lane. Only where it `canGrow`. */
@@ -107,15 +108,10 @@ export class Endpoint implements LaneOwner {
     this.#open();
   }
 
-  /** Reserves a place for an attempt. Only where it `isFree`. */
-  pick(caller: Caller): Attempt | undefined {
+  /** Reserves a place for an attempt, which is the probe where one is due. Only where it `isFree`. */
+  pick(caller: Caller, nowMs: number): Attempt | undefined {
+    if (this.isProbeDue(nowMs)) this.#ejection.probe(nowMs, this.#settings.retry.timeoutMs);
     return this.#freeLane()?.pick(caller);
-  }
-
-  /** As `pick`, for the request that is to tell whether it is good again. */
-  probe(caller: Caller, nowMs: number): Attempt | undefined {
-    this.#ejection.probe(nowMs, this.#settings.retry.timeoutMs);
-    return this.pick(caller);
   }
 
   /** Closes lanes that have had nothing to do for so long, all but the first. */
@@ -128,8 +124,8 @@ export class Endpoint implements LaneOwner {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     clearTimeout(this.#reopening);
-    if (this.inFlight > 0) this.#show('terminating', why);
-    else this.#shown = { ...this.#shown, why };
+    if (this.inFlight > 0) this.#state.become('terminating', why);
+    else this.#state.why = why;
     for (const lane of this.#lanes) lane.finish();
     this.#goneIfDone();
   }
@@ -144,10 +140,11 @@ export class Endpoint implements LaneOwner {
     const { state } = this.#ejection;
     return {
       address: this.address,
-      state: this.#shown.kind,
-      sinceMs: nowMs - this.#shown.sinceMs,
-      why: this.#shown.why,
+      state: this.#state.kind,
+      sinceMs: nowMs - this.#state.sinceMs,
+      why: this.#state.why,
       inFlight: this.inFlight,
+      inFlightLimit: this.#limit.value,
       lanes: this.#lanes.size,
       latencyMs: this.latency.averageMs,
       lastEvent: this.#lastEvent,
@@ -157,7 +154,8 @@ export class Endpoint implements LaneOwner {
 
   opened(): void {
     if (this.#isLeaving) return;
-    if (this.connection.kind !== 'up') this.#turn('up', 'connected');
+    if (this.connection === 'down') this.#forget();
+    if (this.connection !== 'up') this.#turn('up', 'connected');
     this.#owner.freed(this);
   }
 
@@ -169,16 +167,25 @@ export class Endpoint implements LaneOwner {
   answered({ phase, sentMs }: Attempt, nowMs: number): void {
     this.#failures = 0;
     this.latency.observe(nowMs - sentMs, nowMs);
+    this.#lastReplyMs = nowMs - sentMs;
+    if (phase === 'awaited') this.#limit.answered(nowMs - sentMs, this.inFlight);
     // A late reply tells that it lives, and that it is too slow: it neither ejects nor brings back.
     if (this.#isLeaving || phase !== 'awaited' || !this.#ejection.succeeded(sentMs, nowMs)) return;
-    this.#show(this.connection.kind, 'it answered');
+    this.#state.become(this.connection, 'it answered');
     this.#owner.ejectionTurned(this);
     this.#owner.freed(this);
   }
 
   overdue({ sentMs }: Attempt, nowMs: number): void {
     this.latency.overdue(nowMs - sentMs, nowMs);
+    this.#limit.overdue(sentMs, nowMs, this.inFlight);
+    const patienceMs = PATIENCE * this.#lastReplyMs - (nowMs - sentMs);
+    if (patienceMs > 0) setTimeout(() => this.#owner.freed(this), patienceMs + 1).unref();
     this.#judge(sentMs, nowMs, 'no reply in time');
+  }
+
+  abandoned({ sentMs }: Attempt, nowMs: number): void {
+    this.latency.atLeast(nowMs - sentMs, nowMs);
   }
 
   unanswered(sentMs: number, nowMs: number): void {
@@ -216,15 +223,14 @@ export class Endpoint implements LaneOwner {
   /** It is down only when a connection has failed and none stands; that we have closed the last one ourselves tells nothing. */
   #failed(why: string): void {
     if (this.#isLeaving) return;
-    if (this.connection.kind !== 'up') {
-      this.connection = { ...this.connection, why };
-      if (this.#shown.kind === this.connection.kind) this.#shown = { ...this.#shown, why };
+    if (this.connection !== 'up') {
+      if (this.#state.kind === this.connection) this.#state.why = why;
     } else if (this.#countOf('ready') + this.#countOf('retired') === 0) this.#turn('down', why);
   }
 
-  #turn(kind: ConnectionState['kind'], why: string): void {
-    this.connection = { kind, why };
-    if (!this.isEjected) this.#show(kind, why);
+  #turn(kind: 'up' | 'down', why: string): void {
+    this.connection = kind;
+    if (!this.isEjected) this.#state.become(kind, why);
     this.#owner.turned(this);
   }
 
@@ -234,26 +240,32 @@ export class Endpoint implements LaneOwner {
     const wasEjected = this.isEjected;
     if (!this.#ejection.failed(sentMs, nowMs, () => this.#owner.mayEject())) return;
     const { failures } = this.#settings.ejection;
-    this.#show('ejected', wasEjected ? `the probe failed: ${why}` : `${failures} failures in a row: ${why}`);
+    this.#state.become(
+      'ejected',
+      wasEjected ? `the probe failed: ${why}` : `${failures} failures in a row: ${why}`,
+    );
     if (!wasEjected) this.#owner.ejectionTurned(this);
   }
 
   #goneIfDone(): void {
-    if (this.#lanes.size > 0 || this.#shown.kind === 'gone') return;
-    const { kind, why } = this.#shown;
-    this.#shown = { kind: 'gone', sinceMs: performance.now(), why };
-    this.#tell(kind, 'gone', why);
+    if (this.#lanes.size > 0 || this.#state.kind === 'gone') return;
+    this.#state.become('gone', this.#state.why);
     this.#owner.gone(this);
   }
 
-  #show(kind: EndpointStateKind, why: string): void {
-    const from = this.#shown.kind;
-    this.#shown = { kind, sinceMs: performance.now(), why };
-    this.#tell(from, kind, why);
+  /** What it has to work on, as far as we know: what it has had for so long that no reply is expected any more is lost. */
+  get #pressure(): number {
+    if (this.#limit.isAtMost) return this.inFlight;
+    const sinceMs = performance.now() - PATIENCE * this.#lastReplyMs;
+    let count = 0;
+    for (const lane of this.#lanes) count += lane.countExpected(sinceMs);
+    return count;
   }
 
-  #tell(from: EndpointStateKind | 'new', to: EndpointStateKind, why: string): void {
-    this.#emit({ kind: 'endpoint', route: this.#settings.name, endpoint: this.address, from, to, why });
+  /** Another process may be there now. */
+  #forget(): void {
+    this.latency = new Latency();
+    this.#lastReplyMs = 0;
   }
 
   #freeLane(): Lane | undefined {

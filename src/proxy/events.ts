@@ -11,7 +11,7 @@ export type ProxyEvent =
   | { kind: 'received'; route: string; bytes: number }
   | { kind: 'malformed'; route: string }
   | { kind: 'attempt'; route: string; endpoint: string; result: AttemptResult; elapsedMs: number }
-  | { kind: 'retry'; route: string; reason: AttemptFailure }
+  | { kind: 'retry'; route: string; reason: RetryReason }
   | { kind: 'retryDenied'; route: string; reason: RetryDenial }
   | { kind: 'reset'; route: string; endpoint: string; reason: ResetReason }
   | { kind: 'lateReply'; route: string; endpoint: string; fate: 'salvaged' | 'discarded' }
@@ -34,6 +34,9 @@ export type Emit = (event: ProxyEvent) => void;
 
 /** Why an attempt brought no reply. `unsent`: never handed to a live connection. */
 export type AttemptFailure = 'unsent' | 'lost' | 'timeout' | 'protocol';
+
+/** `hedge`: the attempt before it has not failed, but is slow. */
+export type RetryReason = AttemptFailure | 'hedge';
 
 /** `cancelled`: its request was settled otherwise (salvage, deadline, drain) while it was still awaited. */
 export type AttemptResult = 'ok' | AttemptFailure | 'cancelled';

@@ -1,11 +1,11 @@
+import type { Attempt } from './attempt.ts';
 import { Bag } from './bag.ts';
 import type { RetryBudget } from './budget.ts';
 import { Call } from './call.ts';
-import type { AttemptFailure, AttemptResult, Emit } from './events.ts';
+import type { AttemptFailure, AttemptResult, Emit, RetryReason } from './events.ts';
 import type { FailureCode } from './failure.ts';
-import type { Attempt } from './lane.ts';
 import type { Load, Place } from './load.ts';
-import { afterFailure, type Verdict } from './retry.ts';
+import { afterFailure, mayHedge, type Verdict } from './retry.ts';
 import type { RouteSettings } from './settings.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -59,14 +59,14 @@ export class Forwarder {
    */
   async forward(body: readonly Buffer[], place: Place, arrivedMs: number): Promise<Result> {
     const { retry } = this.#settings;
-    const call = new Call(body, place, arrivedMs, arrivedMs + retry.deadlineMs, this.#ended);
+    const call = new Call(body, place, arrivedMs, retry, this.#ended);
     this.#calls.add(call);
     this.#budget.deposit(arrivedMs);
     try {
       let failure: AttemptFailure | undefined;
       for (;;) {
         const attempt = this.#upstream.pick(call) ?? (await this.#stand(call));
-        if (attempt === undefined) return this.#conclude(call);
+        if (attempt === undefined) return await this.#giveUp(call, failure);
 
         this.#send(call, attempt, failure);
         failure = await this.#reply(call, attempt);
@@ -75,7 +75,7 @@ export class Forwarder {
         const verdict = this.#afterFailure(call, failure);
         if (verdict.kind === 'retry') await call.until(performance.now() + verdict.delayMs, () => true);
         if (verdict.kind === 'linger') await call.until(call.deadlineMs, () => call.pending.size > 0);
-        if (verdict.kind !== 'retry' || call.isDecided) return this.#conclude(call, failure);
+        if (verdict.kind !== 'retry' || call.isDecided) return await this.#giveUp(call, failure);
       }
     } finally {
       this.#settle(call);
@@ -94,6 +94,7 @@ export class Forwarder {
       while (!call.isDecided) {
         const waitMs = this.#upstream.isUsable ? Number.POSITIVE_INFINITY : this.#settings.retry.waitMs;
         if ((await call.change(Math.min(call.deadlineMs, sinceMs + waitMs))) === 'time') return undefined;
+        if (call.isDecided) return undefined;
         if (call.picked !== undefined) return takePicked(call);
         // The place that it was given was gone before it could be used.
         const attempt = this.#upstream.pick(call);
@@ -105,27 +106,45 @@ export class Forwarder {
     }
   }
 
-  /** @param failure why the attempt before has failed, where this is a retry */
-  #send(call: Call, attempt: Attempt, failure: AttemptFailure | undefined): void {
-    if (failure !== undefined) this.#emit({ kind: 'retry', route: this.#settings.name, reason: failure });
+  /** @param reason where this is a retry */
+  #send(call: Call, attempt: Attempt, reason: RetryReason | undefined): void {
+    if (reason !== undefined) this.#emit({ kind: 'retry', route: this.#settings.name, reason });
     call.tried.push(attempt.lane.address);
     call.pending.add(attempt);
     attempt.lane.send(attempt, call.body, performance.now());
   }
 
-  /** Waits for the first reply to any attempt of the call; tells why this attempt has failed where none came. */
+  /**
+   * Waits for the first reply to any attempt of the call, and hedges meanwhile where that is wanted; tells why the newest
+   * attempt has failed where none came.
+   */
   async #reply(call: Call, attempt: Attempt): Promise<AttemptFailure | undefined> {
-    const untilMs = Math.min(attempt.sentMs + this.#settings.retry.timeoutMs, call.deadlineMs);
-    await call.until(untilMs, () => call.pending.has(attempt));
-    if (call.isDecided) return undefined;
-    if (!call.pending.has(attempt)) return call.failure;
-    this.#tell(attempt, 'timeout');
-    attempt.lane.timeOut(attempt, performance.now());
-    if (!this.#settings.retry.salvage) {
-      call.pending.delete(attempt);
-      attempt.lane.release(attempt);
+    const { hedgeMs = Number.POSITIVE_INFINITY } = this.#settings.retry;
+    let newest = attempt;
+    let hedgeAtMs = newest.sentMs + hedgeMs;
+    while (!call.isDecided) {
+      if (newest.phase === 'late') return 'timeout';
+      if (!call.pending.has(newest)) return call.failure;
+      if ((await call.change(Math.min(hedgeAtMs, call.deadlineMs))) === 'event') continue;
+      newest = this.#hedge(call) ?? newest;
+      hedgeAtMs = performance.now() + hedgeMs;
     }
-    return 'timeout';
+    return undefined;
+  }
+
+  /** Sends the request to another endpoint too, if it may and there is one: the first reply wins. */
+  #hedge(call: Call): Attempt | undefined {
+    if (!mayHedge(this.#settings.retry, call.tried.length, call.deadlineMs - performance.now()))
+      return undefined;
+    const attempt = this.#upstream.pickElsewhere(call);
+    if (attempt === undefined) return undefined;
+    if (this.#budget.withdraw(performance.now())) {
+      this.#send(call, attempt, 'hedge');
+      return attempt;
+    }
+    attempt.lane.release(attempt);
+    this.#emit({ kind: 'retryDenied', route: this.#settings.name, reason: 'budget' });
+    return undefined;
   }
 
   #afterFailure(call: Call, failure: AttemptFailure): Verdict {
@@ -145,6 +164,12 @@ export class Forwarder {
     return verdict;
   }
 
+  /** Sends no more; attempts that were sent before the last one, as a hedge is, still have their time. */
+  async #giveUp(call: Call, failure: AttemptFailure | undefined): Promise<Result> {
+    await call.until(call.deadlineMs, () => call.isAwaiting);
+    return this.#conclude(call, failure);
+  }
+
   /** @param failure why the last attempt failed, where it was the last one allowed */
   #conclude(call: Call, failure?: AttemptFailure): Result {
     const attempts = call.tried.length;
@@ -158,6 +183,8 @@ export class Forwarder {
     const { timeoutMs } = this.#settings.retry;
     if (call.isCut)
       return { code: 'DRAINING', message: 'the sidecar is leaving and could not wait any longer' };
+    if (call.isHopeless)
+      return { code: 'OVERLOADED', message: 'it waited until no reply could come in time' };
     if (call.wasHandedOver) {
       if (failure !== undefined && failure !== 'timeout') return { code: 'LOST', message: MESSAGES[failure] };
       return { code: 'TIMEOUT', message: `no reply in time (${timeoutMs} ms an attempt)` };
@@ -181,7 +208,7 @@ export class Forwarder {
   }
 
   /** An attempt has ended by itself. One that was counted as timed out already only tells whether its reply was of use. */
-  readonly #ended = (attempt: Attempt, result: 'ok' | Exclude<AttemptFailure, 'timeout'>): void => {
+  readonly #ended = (attempt: Attempt, result: 'ok' | AttemptFailure): void => {
     if (attempt.phase !== 'late') return this.#tell(attempt, result);
     if (result !== 'ok') return;
     const { address } = attempt.lane;

@@ -1,4 +1,5 @@
 import { Dealer } from 'zeromq';
+import type { Attempt, Caller } from './attempt.ts';
 import { Bag } from './bag.ts';
 import { context } from './context.ts';
 import { sizeOf } from './envelope.ts';
@@ -15,24 +16,6 @@ export type LaneState =
   | { kind: 'retired'; sinceMs: number }
   | { kind: 'closed' };
 
-/** One send of a request on one lane, from the moment it is picked until nobody waits for its reply. */
-export interface Attempt {
-  readonly id: number;
-  /** Where its lane keeps it. */
-  index: number;
-  readonly lane: Lane;
-  readonly caller: Caller;
-  /** `picked`: holds its place on the lane, not sent yet. `late`: timed out, its reply would still be welcome. */
-  phase: 'picked' | 'awaited' | 'late';
-  sentMs: number;
-}
-
-/** Who waits for attempts. Each attempt ends in one of these calls, or in `Lane.release`. */
-export interface Caller {
-  replied(attempt: Attempt, body: Buffer[]): void;
-  failed(attempt: Attempt, failure: 'unsent' | 'lost' | 'protocol'): void;
-}
-
 /** Who opens lanes and wants to know how they fare. */
 export interface LaneOwner {
   /** The lane is connected and takes attempts. */
@@ -43,6 +26,8 @@ export interface LaneOwner {
   answered(attempt: Attempt, nowMs: number): void;
   /** An attempt has waited in vain. */
   overdue(attempt: Attempt, nowMs: number): void;
+  /** An attempt was given up while it was awaited: it has taken so long already. */
+  abandoned(attempt: Attempt, nowMs: number): void;
   /** An attempt that was sent then got no reply: its connection dropped, or what came was none. */
   unanswered(sentMs: number, nowMs: number): void;
   /** The lane takes no more attempts and wants replacing. */
@@ -114,6 +99,11 @@ export class Lane {
     return this.isFree && this.#attempts.items.length === 0 ? nowMs - this.#lastUsedMs : 0;
   }
 
+  /** Attempts that have no reply yet, but for those that are late and were sent before then. */
+  countExpected(sinceMs: number): number {
+    return this.#attempts.items.filter(({ phase, sentMs }) => phase !== 'late' || sentMs >= sinceMs).length;
+  }
+
   /** Reserves a place; follow with `send` or `release`. Only on a lane that `isFree`. */
   pick(caller: Caller): Attempt {
     const attempt: Attempt = { id: this.#nextId++, index: 0, lane: this, caller, phase: 'picked', sentMs: 0 };
@@ -149,6 +139,7 @@ export class Lane {
   release(attempt: Attempt): void {
     if (!this.#attempts.delete(attempt)) return;
     const isUnanswered = attempt.phase !== 'picked';
+    if (attempt.phase === 'awaited') this.#owner.abandoned(attempt, performance.now());
     // Without correlation nothing would tell this attempt's reply from the next one's.
     if (isUnanswered && !this.#settings.correlate) {
       this.#retire('abandoned');

@@ -41,6 +41,14 @@ export function afterFailure(
   return { kind: 'retry', delayMs };
 }
 
+/**
+ * Whether another attempt may start while the one before it is still awaited. It is a retry after what may yet become a
+ * timeout, so it never happens where timeouts are not retried. The budget is for the caller to ask.
+ */
+export function mayHedge({ attempts, retryOn }: RetryPolicy, sent: number, leftMs: number): boolean {
+  return sent < attempts && leftMs > 0 && retryOn.includes('timeout');
+}
+
 function giveUp(denied: RetryDenial, failed: FailedAttempt): Verdict {
   return { kind: failed.replyPossible ? 'linger' : 'stop', denied };
 }

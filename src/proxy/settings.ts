@@ -23,6 +23,8 @@ export interface RetryPolicy {
   timeoutMs: number;
   /** Sends in total, the first one included. */
   attempts: number;
+  /** The next attempt starts after this time on another endpoint although the one before is still awaited; `undefined`: never. */
+  hedgeMs: number | undefined;
   /** For the whole request from its arrival, all waiting included. */
   deadlineMs: number;
   /** Most a request waits for a usable endpoint; 0 fails at once. */
@@ -54,6 +56,8 @@ export interface Limits {
   /** Requests of the route that have been sent at least once and are not settled. */
   inFlight: number;
   inFlightPerEndpoint: number;
+  /** Whether an endpoint whose attempts time out gets fewer at once, down to one, until its replies come easily again. */
+  adaptive: boolean;
   inFlightPerClient: number;
   /** Requests that wait. */
   queue: number;

@@ -34,6 +34,8 @@ export interface EndpointStatus {
   sinceMs: number;
   why: string;
   inFlight: number;
+  /** What may be in flight there at the moment. */
+  inFlightLimit: number;
   lanes: number;
   /** Moving average of reply times; absent before the first reply. */
   latencyMs: number | undefined;

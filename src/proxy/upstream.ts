@@ -1,9 +1,9 @@
 import type { Discovered, Discovery, DiscoveryFailure, DiscoveryListener } from '../discovery/discovery.ts';
+import type { Attempt, Caller } from './attempt.ts';
 import { choose } from './balancer.ts';
 import { mayEject } from './ejection.ts';
 import { Endpoint, type EndpointOwner } from './endpoint.ts';
 import type { Emit } from './events.ts';
-import type { Attempt, Caller } from './lane.ts';
 import type { Load, Place } from './load.ts';
 import type { RouteSettings } from './settings.ts';
 import type { UpstreamStatus } from './status.ts';
@@ -12,10 +12,15 @@ import { subset } from './subset.ts';
 /** A request that wants to be sent. */
 export interface Waiter extends Caller {
   readonly place: Place;
+  readonly deadlineMs: number;
+  /** Whether it needs no place any more. */
+  readonly isDecided: boolean;
   /** Addresses that it has been sent to; a retry prefers others. */
   readonly tried: readonly string[];
   /** It got its place; not sent yet. */
   granted(attempt: Attempt): void;
+  /** It will be past its deadline before a reply is likely, so it is not sent at all; it stands in line no more. */
+  hopeless(): void;
   /** Whether any endpoint is usable has changed. */
   usableChanged(): void;
 }
@@ -23,6 +28,8 @@ export interface Waiter extends Caller {
 /** A lane beyond an endpoint's first that has had nothing to do for so long is closed. */
 const LANE_IDLE_MS = 60_000;
 const TRIM_EVERY_MS = 10_000;
+/** A request that has stood in line until it has less than so many usual reply times left is not sent any more. */
+const HOPE = 1.25;
 
 /** The endpoints that can answer a route's requests, and the requests that wait for one of them. */
 export class Upstream implements EndpointOwner, DiscoveryListener {
@@ -128,7 +135,8 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     const isRetry = waiter.tried.length > 0;
     const isNext =
       this.#retries.length === 0 && (isRetry || (this.#firsts.length === 0 && this.#load.mayStart));
-    const attempt = isNext ? this.#choose(waiter) : undefined;
+    const nowMs = performance.now();
+    const attempt = isNext ? this.#choose(waiter, nowMs)?.pick(waiter, nowMs) : undefined;
     if (attempt !== undefined) {
       this.#load.start(waiter.place);
       return attempt;
@@ -136,6 +144,21 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     const line = isRetry ? this.#retries : this.#firsts;
     if (!line.includes(waiter)) line.push(waiter);
     this.#grow();
+    return undefined;
+  }
+
+  /**
+   * A place for another attempt while one is awaited: at an endpoint that the request has not tried, and only if nobody
+   * stands in line. It never waits; where a connection more would help the next time, one is opened.
+   */
+  pickElsewhere(waiter: Waiter): Attempt | undefined {
+    if (this.#retries.length + this.#firsts.length > 0) return undefined;
+    const isWanted = this.#wanted();
+    const isElsewhere = (one: Endpoint) => isWanted(one) && !waiter.tried.includes(one.address);
+    const nowMs = performance.now();
+    const free = choose(this.#endpoints, (one) => one.isFree && isElsewhere(one), this.#random, nowMs);
+    if (free !== undefined) return free.pick(waiter, nowMs);
+    choose(this.#endpoints, (one) => one.canGrow && isElsewhere(one), this.#random, nowMs)?.grow();
     return undefined;
   }
 
@@ -206,7 +229,9 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   #serve(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      if (!this.#grant(next)) return this.#grow();
+      // One that has its reply leaves the line only when its own turn of the loop comes.
+      if (next.isDecided) this.leave(next);
+      else if (!this.#grant(next)) return this.#grow();
     }
   }
 
@@ -225,18 +250,16 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   }
 
   /** Two random choices among those that are free, first among those that this request has not tried. */
-  #choose(waiter: Waiter): Attempt | undefined {
-    const nowMs = performance.now();
+  #choose(waiter: Waiter, nowMs: number): Endpoint | undefined {
     const probed =
       this.#ejected > 0 ? this.#endpoints.find((one) => one.isFree && one.isProbeDue(nowMs)) : undefined;
-    if (probed !== undefined) return probed.probe(waiter, nowMs);
+    if (probed !== undefined) return probed;
     const isWanted = this.#wanted();
     const isFree = (one: Endpoint) => one.isFree && isWanted(one);
     const isUntried = (one: Endpoint) => isFree(one) && !waiter.tried.includes(one.address);
     const fresh = choose(this.#endpoints, waiter.tried.length > 0 ? isUntried : isFree, this.#random, nowMs);
-    const endpoint =
-      fresh ?? (waiter.tried.length > 0 ? choose(this.#endpoints, isFree, this.#random, nowMs) : undefined);
-    return endpoint?.pick(waiter);
+    if (fresh !== undefined || waiter.tried.length === 0) return fresh;
+    return choose(this.#endpoints, isFree, this.#random, nowMs);
   }
 
   /** Which endpoints to use: the ejected are left out while another is up; where none is, what there is must do. */
@@ -245,12 +268,21 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     return mayLeaveOut ? (one) => one.isUp && !one.isEjected : (one) => one.isUp;
   }
 
+  /** @returns whether the waiter stands in line no more */
   #grant(waiter: Waiter): boolean {
-    const attempt = this.#choose(waiter);
-    if (attempt === undefined) return false;
+    const nowMs = performance.now();
+    const endpoint = this.#choose(waiter, nowMs);
+    if (endpoint === undefined) return false;
+    const expectedMs = HOPE * (endpoint.latency.fadedMs(nowMs) ?? 0);
+    const isHopeless = waiter.tried.length === 0 && waiter.deadlineMs - nowMs < expectedMs;
+    const attempt = isHopeless ? undefined : endpoint.pick(waiter, nowMs);
+    if (!isHopeless && attempt === undefined) return false;
     this.leave(waiter);
-    this.#load.start(waiter.place);
-    waiter.granted(attempt);
+    if (attempt === undefined) waiter.hopeless();
+    else {
+      this.#load.start(waiter.place);
+      waiter.granted(attempt);
+    }
     return true;
   }
 

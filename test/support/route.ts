@@ -84,6 +84,7 @@ export function settingsOf({ retry, limits, ...rest }: RouteOptions): RouteSetti
     retry: {
       timeoutMs,
       attempts,
+      hedgeMs: undefined,
       deadlineMs,
       waitMs: deadlineMs,
       retryOn: ['unsent', 'lost', 'timeout'],
@@ -94,6 +95,7 @@ export function settingsOf({ retry, limits, ...rest }: RouteOptions): RouteSetti
     limits: {
       inFlight: 256,
       inFlightPerEndpoint: correlate ? 64 : 8,
+      adaptive: true,
       inFlightPerClient: 1,
       queue: 1024,
       queueBytes: 64 * 1024 * 1024,

@@ -48,6 +48,7 @@ test('what is not given has the default of the contract', () => {
         retry: {
           timeoutMs: 2_500,
           attempts: 3,
+          hedgeMs: undefined,
           deadlineMs: 7_575,
           waitMs: 7_575,
           retryOn: ['unsent', 'lost', 'timeout'],
@@ -58,6 +59,7 @@ test('what is not given has the default of the contract', () => {
         limits: {
           inFlight: 256,
           inFlightPerEndpoint: 8,
+          adaptive: true,
           inFlightPerClient: 1,
           queue: 1_024,
           queueBytes: 67_108_864,
@@ -151,12 +153,26 @@ routes:
 });
 
 test('features still to come are refused, wherever they are asked for', () => {
-  for (const keys of [{ hedge: '200ms' }, { curve: { serverKeyFile: '/k' } }]) {
-    const found = problems({ text: withKeys(keys) });
-    assert.equal(found.length, 1, found.join('\n'));
-    assert.match(found[0] ?? '', /is not supported yet/);
-  }
-  assert.deepEqual(problems({ text: withKeys({ hedge: 'off' }) }), []);
+  const found = problems({ text: withKeys({ curve: { serverKeyFile: '/k' } }) });
+  assert.equal(found.length, 1, found.join('\n'));
+  assert.match(found[0] ?? '', /is not supported yet/);
+});
+
+test('a hedge is a time, and refused where it never happens or sends again what must not be', () => {
+  const hedgeOf = (keys: object) => load({ text: withKeys(keys) }).routes[0]?.retry.hedgeMs;
+  assert.equal(hedgeOf({ hedge: '200ms' }), 200);
+  assert.equal(hedgeOf({ hedge: 'off' }), undefined);
+  const refused = (keys: object) => problems({ text: withKeys(keys) }).join('\n');
+  assert.match(
+    refused({ hedge: 'soon' }),
+    /routes\[0\]\.hedge: .*"soon" is no duration|hedge: must be a duration/,
+  );
+  assert.match(
+    refused({ hedge: '200ms', retryOn: ['unsent', 'lost'] }),
+    /hedge: .*retryOn must have timeout/,
+  );
+  assert.match(refused({ hedge: '2500ms' }), /hedge: must be less than timeout/);
+  assert.match(refused({ hedge: '200ms', attempts: 1 }), /hedge: .*attempts more than 1/);
 });
 
 test('an upstream may be found by service, by pods, or by DNS', () => {

@@ -53,7 +53,7 @@ function expectedSeries(route: string): string[] {
     ...family('request_duration_seconds_count', 'outcome', OUTCOMES),
     ...family('attempts_total', 'result', ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled']),
     ...family('attempt_duration_seconds_count'),
-    ...family('retries_total', 'reason', ['unsent', 'lost', 'timeout', 'protocol']),
+    ...family('retries_total', 'reason', ['unsent', 'lost', 'timeout', 'protocol', 'hedge']),
     ...family('retries_denied_total', 'reason', ['budget', 'deadline', 'policy']),
     ...family('resets_total', 'reason', ['lost', 'timeout', 'protocol', 'abandoned']),
     ...family('late_replies_total', 'fate', ['salvaged', 'discarded']),

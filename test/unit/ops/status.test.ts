@@ -39,7 +39,7 @@ test('the status tells what each route and each endpoint is doing, and under whi
         inFlight: 2,
         policy: {
           correlate: false,
-          retry,
+          retry: { ...retry, hedgeMs: null },
           budget,
           limits,
           subset,
@@ -56,6 +56,7 @@ test('the status tells what each route and each endpoint is doing, and under whi
             why: '5 failures in a row',
             sinceMs: 13,
             inFlight: 0,
+            inFlightLimit: 8,
             lanes: 1,
             latencyMs: 1.235,
             lastEvent: 'none',

@@ -24,6 +24,7 @@ export function endpointStatus(given: Partial<EndpointStatus> = {}): EndpointSta
     sinceMs: 0,
     why: 'not connected yet',
     inFlight: 0,
+    inFlightLimit: 8,
     lanes: 1,
     latencyMs: undefined,
     lastEvent: 'none',
@@ -40,6 +41,7 @@ function settings(name: string): RouteSettings {
     retry: {
       timeoutMs: 2_500,
       attempts: 3,
+      hedgeMs: undefined,
       deadlineMs: 10_000,
       waitMs: 10_000,
       retryOn: ['unsent', 'lost', 'timeout'],
@@ -50,6 +52,7 @@ function settings(name: string): RouteSettings {
     limits: {
       inFlight: 256,
       inFlightPerEndpoint: 8,
+      adaptive: true,
       inFlightPerClient: 1,
       queue: 1_024,
       queueBytes: 67_108_864,

@@ -5,6 +5,7 @@ import { Load } from '../../../src/proxy/load.ts';
 const limits = {
   inFlight: 1,
   inFlightPerEndpoint: 8,
+  adaptive: true,
   inFlightPerClient: 1,
   queue: 2,
   queueBytes: 100,

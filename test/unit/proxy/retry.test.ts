@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { afterFailure, type FailedAttempt } from '../../../src/proxy/retry.ts';
+import { afterFailure, type FailedAttempt, mayHedge } from '../../../src/proxy/retry.ts';
 import type { RetryPolicy } from '../../../src/proxy/settings.ts';
 
 const policy: RetryPolicy = {
   timeoutMs: 100,
   attempts: 3,
+  hedgeMs: undefined,
   deadlineMs: 1_000,
   waitMs: 1_000,
   retryOn: ['unsent', 'lost', 'timeout'],
@@ -86,4 +87,11 @@ test('whatever happens, it never allows more sends than attempts, nor a delay be
       assert.ok(verdict.delayMs < attempt.leftMs && verdict.delayMs <= maxMs && verdict.delayMs >= 0);
     }),
   );
+});
+
+test('a hedge needs an attempt and time that are left, and timeouts that are retried', () => {
+  assert.equal(mayHedge(policy, 2, 1), true);
+  assert.equal(mayHedge(policy, 3, 1), false);
+  assert.equal(mayHedge(policy, 2, 0), false);
+  assert.equal(mayHedge({ ...policy, retryOn: ['unsent', 'lost'] }, 2, 1), false);
 });

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ConcurrencyLimit } from '../../../src/proxy/concurrency.ts';
+import { settingsOf } from '../../support/route.ts';
+
+const TIMEOUT_MS = 100;
+
+function limitOf(inFlightPerEndpoint: number, adaptive = true): ConcurrencyLimit {
+  return new ConcurrencyLimit(settingsOf({ limits: { inFlightPerEndpoint, adaptive } }).limits, TIMEOUT_MS);
+}
+
+test('it begins at the most, and a timeout halves what was in flight', () => {
+  const limit = limitOf(64);
+  assert.equal(limit.value, 64);
+  limit.overdue(0, 100, 40);
+  assert.equal(limit.value, 20);
+});
+
+test('attempts that were sent before a cut do not cut again', () => {
+  const limit = limitOf(64);
+  limit.overdue(0, 100, 64);
+  limit.overdue(50, 150, 64);
+  assert.equal(limit.value, 32);
+  limit.overdue(100, 200, 32);
+  assert.equal(limit.value, 16);
+});
+
+test('it grows by one with each round of easy replies, while it is in use', () => {
+  const limit = limitOf(8);
+  limit.overdue(0, 100, 4);
+  for (const expected of [3, 4, 5]) {
+    for (let replies = 0; replies <= expected - 1; replies++) limit.answered(TIMEOUT_MS / 2, limit.value);
+    assert.equal(limit.value, expected);
+  }
+  for (let replies = 0; replies < 100; replies++) limit.answered(TIMEOUT_MS / 2, limit.value - 1);
+  assert.equal(limit.value, 5, 'not in use');
+  for (let replies = 0; replies < 100; replies++) limit.answered(TIMEOUT_MS / 2 + 1, limit.value);
+  assert.equal(limit.value, 5, 'not easy');
+});
+
+test('it is whole and stays from one to the most, whatever happens', () => {
+  const event = fc.record({
+    isReply: fc.boolean(),
+    elapsedMs: fc.nat(200),
+    inFlight: fc.integer({ min: 1, max: 20 }),
+  });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 16 }), fc.array(event), (most, events) => {
+      const limit = limitOf(most);
+      events.forEach(({ isReply, elapsedMs, inFlight }, at) => {
+        if (isReply) limit.answered(elapsedMs, inFlight);
+        else limit.overdue(at * 50, at * 50 + 100, inFlight);
+        assert.ok(Number.isInteger(limit.value) && limit.value >= 1 && limit.value <= most);
+      });
+    }),
+  );
+});
+
+test('where it is not to adapt it stays', () => {
+  const limit = limitOf(8, false);
+  limit.overdue(0, 100, 8);
+  assert.equal(limit.value, 8);
+});
