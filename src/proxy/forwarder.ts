@@ -64,7 +64,9 @@ export class Forwarder {
     this.#budget.deposit(arrivedMs);
     try {
       let failure: AttemptFailure | undefined;
-      for (;;) {
+      // A client that pipelines may have had to wait for its turn.
+      if (performance.now() >= call.deadlineMs) call.hopeless();
+      while (!call.isDecided) {
         const attempt = this.#upstream.pick(call) ?? (await this.#stand(call));
         if (attempt === undefined) return await this.#giveUp(call, failure);
 
@@ -77,6 +79,7 @@ export class Forwarder {
         if (verdict.kind === 'linger') await call.until(call.deadlineMs, () => call.pending.size > 0);
         if (verdict.kind !== 'retry' || call.isDecided) return await this.#giveUp(call, failure);
       }
+      return this.#conclude(call);
     } finally {
       this.#settle(call);
     }

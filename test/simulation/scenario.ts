@@ -1,0 +1,86 @@
+import type { RouteSettings } from '../../src/proxy/settings.ts';
+import { settingsOf } from '../support/route.ts';
+import type { Chance } from './chance.ts';
+import type { Habits } from './world.ts';
+
+export interface Scenario {
+  settings: RouteSettings;
+  /** Of which some are there from the beginning. */
+  servers: Habits[];
+  apps: { pipeline: number; thinkMs: number }[];
+  /** How long faults go on; then all is mended. */
+  faultsMs: number;
+  faultEveryMs: number;
+  latencyMs: number;
+}
+
+export const LARGE_BYTES = 3_000;
+const MESSAGE_BYTES = 2_000;
+
+export function scenarioOf(chance: Chance): Scenario {
+  const settings = settingsBy(chance);
+  return {
+    settings,
+    servers: Array.from({ length: chance.whole(1, 5) }, () => habits(chance, settings)),
+    apps: Array.from({ length: chance.whole(1, 12) }, () => ({
+      pipeline: chance.is(0.8) ? 1 : chance.whole(2, 5),
+      thinkMs: chance.one([1, 20, 200]),
+    })),
+    faultsMs: chance.between(300, 2_500),
+    faultEveryMs: chance.one([20, 100, 400]),
+    latencyMs: chance.one([0.2, 2, 30]),
+  };
+}
+
+function settingsBy(chance: Chance): RouteSettings {
+  const timeoutMs = chance.one([50, 100, 300]);
+  const attempts = chance.whole(1, 4);
+  const deadlineMs = chance.one([timeoutMs / 2, timeoutMs * attempts + 50, 1_000, 3_000]);
+  const retryOn = chance.one([['unsent', 'lost', 'timeout'], ['unsent', 'lost'], ['unsent'], []] as const);
+  const mayHedge = chance.is(0.4) && retryOn.length === 3;
+  return settingsOf({
+    listen: 'tcp://127.0.0.1:5555',
+    correlate: chance.is(0.5),
+    retry: {
+      timeoutMs,
+      attempts,
+      hedgeMs: mayHedge ? chance.between(1, timeoutMs) : undefined,
+      deadlineMs,
+      waitMs: chance.one([0, deadlineMs / 2, deadlineMs]),
+      retryOn,
+      salvage: chance.is(0.7),
+      backoff: { baseMs: chance.one([0, 25]), maxMs: 100 },
+    },
+    budget: { ratio: chance.one([0, 0.2, 1]), minPerSecond: chance.one([0, 10]) },
+    limits: {
+      inFlight: chance.whole(1, 20),
+      inFlightPerEndpoint: chance.whole(1, 10),
+      adaptive: chance.is(0.7),
+      inFlightPerClient: 1,
+      queue: chance.whole(1, 30),
+      queueBytes: chance.whole(MESSAGE_BYTES, 20_000),
+      messageBytes: MESSAGE_BYTES,
+    },
+    subset: chance.is(0.2) ? chance.whole(1, 3) : 'all',
+    ejection: {
+      failures: chance.whole(1, 5),
+      baseMs: chance.whole(10, 300),
+      maxMs: 600,
+      maxFraction: chance.one([0, 0.5, 1]),
+    },
+  });
+}
+
+export function habits(chance: Chance, { correlate, retry: { timeoutMs } }: RouteSettings): Habits {
+  const serviceMs = chance.one([1, timeoutMs / 4, timeoutMs * 0.8, timeoutMs * 1.3]);
+  const rarely = () => (chance.is(0.3) ? chance.between(0, 0.2) : 0);
+  return {
+    isSerial: chance.is(0.3),
+    serviceMs: [serviceMs * 0.5, serviceMs],
+    silent: rarely(),
+    // Without correlation nothing tells a second reply to one request from the first reply to the next: no REQ could either.
+    twice: correlate ? rarely() : 0,
+    garbage: rarely(),
+    dies: rarely(),
+  };
+}

@@ -1,0 +1,26 @@
+import { registerHooks } from 'node:module';
+import type { Report } from './simulation.ts';
+import { VirtualTime } from './virtual-time.ts';
+
+const VIRTUAL_ZEROMQ = new URL('./virtual-zeromq.ts', import.meta.url).href;
+
+/**
+ * Prepares this process: the clock, the timers, chance and zeromq are virtual from here on.
+ *
+ * @returns what runs one seed
+ */
+export async function prepare(): Promise<(seed: number, trace?: (line: string) => void) => Promise<Report>> {
+  registerHooks({
+    resolve: (name, context, next) =>
+      name === 'zeromq' ? { url: VIRTUAL_ZEROMQ, shortCircuit: true } : next(name, context),
+  });
+  const time = new VirtualTime();
+  time.install();
+  const { simulate } = await import('./simulation.ts');
+  return (seed, trace) => simulate(seed, time, trace);
+}
+
+/** How to see again what a seed has shown. */
+export function replayLine(seed: number, { violations }: Report): string {
+  return `seed ${seed}: ${violations[0]} (npm run simulate -- --seed ${seed})`;
+}

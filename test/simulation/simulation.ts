@@ -1,0 +1,296 @@
+import type { ProxyEvent } from '../../src/proxy/events.ts';
+import { Route } from '../../src/proxy/route.ts';
+import type { RouteSettings } from '../../src/proxy/settings.ts';
+import { DrivenDiscovery } from '../support/driven-discovery.ts';
+import { VirtualApp } from './apps.ts';
+import { Chance } from './chance.ts';
+import { habits, LARGE_BYTES, type Scenario, scenarioOf } from './scenario.ts';
+import type { VirtualTime } from './virtual-time.ts';
+import { inhabit } from './virtual-zeromq.ts';
+import { type Habits, Server, World } from './world.ts';
+
+/** What came of one seed. */
+export interface Report {
+  /** What was promised and not kept; empty where all is well. */
+  violations: string[];
+  requests: number;
+  replied: number;
+  faults: number;
+  /** Tells two runs of one seed apart, if they should ever differ. */
+  fingerprint: number;
+}
+
+/** A reply handed over at the deadline is at the app a little later. */
+const SLACK_MS = 5;
+const GOOD: Habits = { isSerial: false, serviceMs: [0.1, 1], silent: 0, twice: 0, garbage: 0, dies: 0 };
+/** Promise 8. */
+const GOOD_AGAIN_MS = 1_000;
+
+/** Runs the real route in a world that the seed decides, and checks what it promises. */
+export async function simulate(
+  seed: number,
+  time: VirtualTime,
+  trace?: (line: string) => void,
+): Promise<Report> {
+  time.clear();
+  const chance = new Chance(seed);
+  Math.random = new Chance(seed ^ 0x5eed).next;
+  const simulation = new Simulation(scenarioOf(chance), new World(time, chance), trace);
+  return simulation.run();
+}
+
+class Simulation {
+  readonly #scenario: Scenario;
+  readonly #world: World;
+  readonly #chance: Chance;
+  readonly #trace: ((line: string) => void) | undefined;
+  readonly #route: Route;
+  #discovery = new DrivenDiscovery();
+  readonly #apps: VirtualApp[] = [];
+  readonly #known = new Set<string>();
+  readonly #violations: string[] = [];
+  readonly #executions = new Map<string, number>();
+  readonly #counts = { received: 0, settled: 0, retries: 0, sends: 0, gone: 0, malformed: 0 };
+  readonly #policies: RouteSettings[];
+  #fingerprint = 0;
+  #faults = 0;
+  #stalledMs = 0;
+
+  constructor(scenario: Scenario, world: World, trace?: (line: string) => void) {
+    this.#scenario = scenario;
+    this.#world = world;
+    this.#chance = world.chance;
+    this.#trace = trace;
+    this.#policies = [scenario.settings];
+    world.latencyMs = scenario.latencyMs;
+    inhabit(world);
+    scenario.servers.forEach((one, index) => {
+      const address = `tcp://10.0.0.${index + 1}:7000`;
+      world.servers.set(address, new Server(world, one, (body) => this.#executed(body)));
+    });
+    this.#route = new Route(scenario.settings, this.#discovery, this.#emit, 'self');
+  }
+
+  async run(): Promise<Report> {
+    const { time } = this.#world;
+    const beginMs = time.nowMs;
+    const failed = (error: unknown) =>
+      this.#wrong(`it rejected: ${error instanceof Error ? error.stack : error}`);
+    process.on('unhandledRejection', failed);
+    this.#tell(JSON.stringify(this.#scenario));
+    await this.#route.bind();
+    const running = this.#route.run().catch(failed);
+    for (const address of this.#world.servers.keys()) if (this.#chance.is(0.9)) this.#known.add(address);
+    this.#find();
+    for (const [index, { pipeline, thinkMs }] of this.#scenario.apps.entries())
+      this.#addApp(`app${index}`, pipeline, thinkMs);
+    for (const app of this.#apps) app.start();
+
+    const endMs = beginMs + this.#scenario.faultsMs;
+    while (time.nowMs < endMs) {
+      await time.run(time.nowMs + this.#chance.between(0, 2 * this.#scenario.faultEveryMs));
+      this.#fault();
+      this.#checkCaps();
+    }
+    await this.#mend();
+    this.#checkOutcomes(time.nowMs - beginMs);
+    this.#route.close();
+    await time.run(time.nowMs + 5_000);
+    await running;
+    if (this.#world.sockets !== 0) this.#wrong(`${this.#world.sockets} sockets are left open`);
+    process.off('unhandledRejection', failed);
+    return this.#report();
+  }
+
+  /** All faults end, and within a second a good client must be served. Then whatever is still under way must end. */
+  async #mend(): Promise<void> {
+    const { time, servers } = this.#world;
+    this.#tell('all is mended');
+    this.#world.latencyMs = Math.min(2, this.#world.latencyMs);
+    for (const app of this.#apps) app.isStopped = true;
+    for (const server of servers.values()) {
+      server.crash();
+      server.habits = GOOD;
+      server.heal();
+      server.restart();
+    }
+    for (const address of servers.keys()) this.#known.add(address);
+    this.#find();
+    await time.run(time.nowMs + GOOD_AGAIN_MS);
+    const good = this.#addApp('good', 1, 1);
+    good.ask();
+    good.isStopped = true;
+    const longestMs = Math.max(...this.#policies.map(({ retry }) => retry.deadlineMs));
+    await time.run(time.nowMs + longestMs + 200);
+    const [outcome] = good.outcomes;
+    const { deadlineMs } = this.#route.settings.retry;
+    if (
+      outcome === undefined ||
+      (outcome.failure !== undefined && outcome.body.length < LARGE_BYTES && deadlineMs >= 100)
+    )
+      this.#wrong(`a good client got ${JSON.stringify(outcome?.failure ?? 'nothing')}`);
+  }
+
+  #fault(): void {
+    const { time, servers } = this.#world;
+    const chance = this.#chance;
+    const address = chance.one([...servers.keys()]);
+    const server = servers.get(address);
+    if (server === undefined) return;
+    this.#faults++;
+    const faults: Record<string, () => void> = {
+      crash: () => server.crash(),
+      restart: () => server.restart(),
+      'crash and restart': () => {
+        server.crash();
+        time.after(chance.between(0, 300), () => server.restart());
+      },
+      reset: () => server.reset(),
+      cut: () => server.cut(),
+      heal: () => server.heal(),
+      'other habits': () => {
+        server.habits = habits(chance, this.#scenario.settings);
+      },
+      stall: () => this.#stall(chance.between(1, 400)),
+      'not in the set': () => {
+        this.#known.delete(address);
+        this.#find();
+      },
+      'in the set': () => {
+        this.#known.add(address);
+        this.#find();
+      },
+      'app leaves': () => chance.one(this.#apps).leave(),
+      'app comes': () => this.#addApp(`app${this.#apps.length}`, 1, 20).start(),
+      babble: () => chance.one(this.#apps).babble(),
+      reload: () => this.#reload(),
+      'reload of the upstream': () => this.#reload(true),
+    };
+    const name = chance.one(Object.keys(faults));
+    this.#tell(`fault: ${name} ${address}`);
+    faults[name]?.();
+  }
+
+  #stall(ms: number): void {
+    this.#stalledMs += ms;
+    this.#world.time.stall(ms);
+  }
+
+  /** Other settings; where the upstream stays, so does what its endpoints were made with (routes.ts, hasSameUpstream). */
+  #reload(isOtherUpstream = false): void {
+    const { settings } = scenarioOf(this.#chance);
+    const latest = this.#policies.at(-1) ?? settings;
+    const { inFlightPerEndpoint, adaptive } = latest.limits;
+    const { correlate, ejection, subset } = latest;
+    const same = {
+      ...settings,
+      ...{ ejection, subset },
+      limits: { ...settings.limits, inFlightPerEndpoint, adaptive },
+      retry: { ...settings.retry, timeoutMs: latest.retry.timeoutMs, hedgeMs: undefined },
+    };
+    const next = { ...(isOtherUpstream ? settings : same), correlate, budget: latest.budget };
+    this.#policies.push(next);
+    if (isOtherUpstream) this.#discovery = new DrivenDiscovery();
+    this.#route.apply(next, isOtherUpstream ? this.#discovery : undefined);
+    if (isOtherUpstream) this.#find();
+  }
+
+  #find(): void {
+    void this.#discovery.find(...this.#known);
+  }
+
+  #addApp(id: string, pipeline: number, thinkMs: number): VirtualApp {
+    const app = new VirtualApp(id, this.#world, pipeline, thinkMs, LARGE_BYTES);
+    this.#apps.push(app);
+    return app;
+  }
+
+  #executed(body: string): void {
+    const [request = ''] = body.split('x');
+    this.#executions.set(request, (this.#executions.get(request) ?? 0) + 1);
+    this.#tell(`executes ${request}`);
+  }
+
+  readonly #emit = (event: ProxyEvent): void => {
+    this.#tell(JSON.stringify(event));
+    const counts = this.#counts;
+    if (event.kind === 'received') counts.received++;
+    if (event.kind === 'malformed') counts.malformed++;
+    if (event.kind === 'retry') counts.retries++;
+    if (event.kind === 'attempt') counts.sends++;
+    if (event.kind === 'internalError') this.#wrong(`internal error: ${(event.error as Error).stack}`);
+    if (event.kind !== 'settled') return;
+    counts.settled++;
+    if (event.outcome === 'client_gone') counts.gone++;
+    const most = Math.max(...this.#policies.map(({ retry }) => retry.attempts));
+    if (event.request.attempts > most) this.#wrong(`3: ${event.request.attempts} attempts`);
+    const deadlineMs = Math.max(...this.#policies.map(({ retry }) => retry.deadlineMs));
+    if (event.request.elapsedMs > deadlineMs + SLACK_MS + this.#stalledMs)
+      this.#wrong(`4: settled after ${event.request.elapsedMs} ms`);
+  };
+
+  #checkCaps(): void {
+    const { inFlight, queued, queuedBytes, endpoints } = this.#route.status();
+    const most = (of: (settings: RouteSettings) => number) => Math.max(...this.#policies.map(of));
+    if (inFlight > most(({ limits }) => limits.inFlight)) this.#wrong(`5: ${inFlight} in flight`);
+    if (queued > most(({ limits }) => limits.queue)) this.#wrong(`5: ${queued} queued`);
+    if (queuedBytes > most(({ limits }) => limits.queueBytes)) this.#wrong(`5: ${queuedBytes} bytes queued`);
+    for (const { address, inFlight } of endpoints)
+      if (inFlight < 0 || inFlight > most(({ limits }) => limits.inFlightPerEndpoint))
+        this.#wrong(`5: ${inFlight} in flight at ${address}`);
+  }
+
+  #checkOutcomes(elapsedMs: number): void {
+    const { received, settled, retries, sends, malformed } = this.#counts;
+    const { queued, queuedBytes, inFlight, endpoints } = this.#route.status();
+    if (queued + queuedBytes + inFlight > 0)
+      this.#wrong(`left behind: ${queued} queued, ${inFlight} in flight`);
+    for (const one of endpoints)
+      if (one.inFlight !== 0) this.#wrong(`left behind: ${one.inFlight} at ${one.address}`);
+    if (received !== settled) this.#wrong(`2: ${received} received, ${settled} settled`);
+    const { ratio, minPerSecond } = this.#scenario.settings.budget;
+    const allowed = received * ratio + minPerSecond * (elapsedMs / 1_000 + 1);
+    if (retries > allowed) this.#wrong(`3: ${retries} retries of ${received} requests`);
+    if (sends > received + allowed) this.#wrong(`3: ${sends} attempts`);
+    const babbled = this.#apps.reduce((sum, app) => sum + app.malformed, 0);
+    if (malformed !== babbled) this.#wrong(`${malformed} of ${babbled} malformed messages`);
+    for (const app of this.#apps) this.#checkApp(app);
+  }
+
+  #checkApp(app: VirtualApp): void {
+    for (const wrong of app.wrong) this.#wrong(`1: ${wrong}`);
+    for (const { body } of app.pending) this.#wrong(`2: no outcome for ${body.slice(0, 20)}`);
+    const most = Math.max(...this.#policies.map(({ retry }) => retry.attempts));
+    const isOnce = this.#policies.every(({ retry }) => retry.retryOn.every((one) => one === 'unsent'));
+    for (const { body, failure } of app.outcomes) {
+      const [request = ''] = body.split('x');
+      const executions = this.#executions.get(request) ?? 0;
+      if (executions > (isOnce ? 1 : most)) this.#wrong(`6: ${request} was executed ${executions} times`);
+      if (failure?.executed === 'no' && executions > 0)
+        this.#wrong(`6: ${request} was executed, and it says no`);
+      if (failure?.code === 'INTERNAL') this.#wrong(`7: ${request} met a bug`);
+    }
+  }
+
+  #wrong(violation: string): void {
+    this.#violations.push(violation);
+    this.#tell(`VIOLATION ${violation}`);
+  }
+
+  #tell(line: string): void {
+    for (let at = 0; at < line.length; at += 7)
+      this.#fingerprint = (this.#fingerprint * 31 + line.charCodeAt(at)) | 0;
+    this.#trace?.(`${this.#world.time.nowMs.toFixed(2)} ${line}`);
+  }
+
+  #report(): Report {
+    const outcomes = this.#apps.flatMap((app) => app.outcomes);
+    return {
+      violations: this.#violations,
+      requests: this.#counts.received,
+      replied: outcomes.filter(({ failure }) => failure === undefined).length,
+      faults: this.#faults,
+      fingerprint: this.#fingerprint,
+    };
+  }
+}

@@ -1,0 +1,164 @@
+/** What the real event loop is asked for: that everything which is ready to run, promises included, has run. */
+const realSetImmediate = globalThis.setImmediate;
+const settled = () => new Promise<void>((resolve) => realSetImmediate(resolve));
+
+interface Task {
+  atMs: number;
+  /** Tasks of the same time run in the order they were made. */
+  order: number;
+  run: (() => void) | undefined;
+}
+
+/**
+ * A clock that jumps from one thing that happens to the next, in the place of the real one, with the phases of Node's event
+ * loop: timers, then input, then `setImmediate`, and promises after each. What runs in it takes no time unless it says so.
+ */
+export class VirtualTime {
+  nowMs = 0;
+  readonly #timers = new Agenda();
+  readonly #input = new Agenda();
+  #immediates: (() => void)[] = [];
+
+  /** Puts itself in the place of the global clock and timers, for good. */
+  install(): void {
+    const setTimer = (run: (...args: unknown[]) => void, ms = 1, ...args: unknown[]) =>
+      timerOf(this.#timers.add(this.nowMs + Math.max(1, ms), () => run(...args)));
+    const clear = (timer: { task: Task } | undefined) => {
+      if (timer !== undefined) timer.task.run = undefined;
+    };
+    const setRepeated = (run: () => void, ms = 1) => {
+      const timer = timerOf(this.#timers.add(this.nowMs + ms, () => tick()));
+      const tick = () => {
+        timer.task = this.#timers.add(this.nowMs + ms, tick);
+        run();
+      };
+      return timer;
+    };
+    Object.assign(globalThis, {
+      setTimeout: setTimer,
+      clearTimeout: clear,
+      setInterval: setRepeated,
+      clearInterval: clear,
+      setImmediate: (run: () => void) => this.#immediates.push(run),
+    });
+    performance.now = () => this.nowMs;
+  }
+
+  /** Begins anew: nothing is to happen. */
+  clear(): void {
+    this.nowMs = 0;
+    this.#timers.clear();
+    this.#input.clear();
+    this.#immediates = [];
+  }
+
+  /** Something comes from outside after so long. */
+  after(ms: number, run: () => void): void {
+    this.#input.add(this.nowMs + ms, run);
+  }
+
+  /** The process does nothing for so long, while the world goes on. */
+  stall(ms: number): void {
+    this.nowMs += ms;
+  }
+
+  /** Lets everything happen up to that time. */
+  async run(untilMs: number): Promise<void> {
+    await settled();
+    while (this.#immediates.length > 0 || this.#nextMs <= untilMs) {
+      if (this.#immediates.length === 0) this.nowMs = Math.max(this.nowMs, this.#nextMs);
+      await this.#phase(this.#timers);
+      await this.#phase(this.#input);
+      for (const run of this.#immediates.splice(0)) {
+        run();
+        await settled();
+      }
+    }
+    this.nowMs = Math.max(this.nowMs, untilMs);
+  }
+
+  get #nextMs(): number {
+    return Math.min(this.#timers.nextMs, this.#input.nextMs);
+  }
+
+  async #phase(agenda: Agenda): Promise<void> {
+    for (let task = agenda.take(this.nowMs); task !== undefined; task = agenda.take(this.nowMs)) {
+      task.run?.();
+      await settled();
+    }
+  }
+}
+
+function timerOf(task: Task) {
+  return {
+    task,
+    unref() {
+      return this;
+    },
+  };
+}
+
+/** Tasks by time: a binary heap. */
+class Agenda {
+  #heap: Task[] = [];
+  #order = 0;
+
+  get nextMs(): number {
+    this.#dropCancelled();
+    return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  clear(): void {
+    this.#order = 0;
+    this.#heap = [];
+  }
+
+  add(atMs: number, run: () => void): Task {
+    const task: Task = { atMs, order: this.#order++, run };
+    const heap = this.#heap;
+    let at = heap.push(task) - 1;
+    for (; at > 0; at = (at - 1) >> 1) {
+      const parent = heap[(at - 1) >> 1] as Task;
+      if (!isBefore(task, parent)) break;
+      heap[at] = parent;
+    }
+    heap[at] = task;
+    return task;
+  }
+
+  /** The next one, if it is due. */
+  take(nowMs: number): Task | undefined {
+    return this.nextMs <= nowMs ? this.#pop() : undefined;
+  }
+
+  #dropCancelled(): void {
+    while (this.#heap[0] !== undefined && this.#heap[0].run === undefined) this.#pop();
+  }
+
+  #pop(): Task | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (last === undefined || last === first) return first;
+    let at = 0;
+    for (;;) {
+      const left = 2 * at + 1;
+      const right = left + 1;
+      let least = heap[left];
+      let leastAt = left;
+      if (heap[right] !== undefined && isBefore(heap[right], heap[left] as Task)) {
+        least = heap[right];
+        leastAt = right;
+      }
+      if (least === undefined || isBefore(last, least)) break;
+      heap[at] = least;
+      at = leastAt;
+    }
+    heap[at] = last;
+    return first;
+  }
+}
+
+function isBefore(one: Task, other: Task): boolean {
+  return one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
+}
