@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import { ConfigError, messageOf } from '../errors.ts';
 import { RetryBudget } from '../proxy/budget.ts';
 import { sizeOf } from '../proxy/envelope.ts';
-import { Forwarder, type Result } from '../proxy/forwarder.ts';
+import { Forwarder, type Settled } from '../proxy/forwarder.ts';
 import { Load } from '../proxy/load.ts';
 import { Upstream } from '../proxy/upstream.ts';
 import type { Command, Terminal } from './command.ts';
@@ -51,6 +51,7 @@ export const send: Command = {
     try {
       const sentMs = performance.now();
       const result = await forwarder.forward(body, place, sentMs);
+      if (result.kind === 'moved') throw new Error('moved, and there is nowhere to move to');
       return report(result, performance.now() - sentMs, terminal);
     } finally {
       terminal.interrupted.removeEventListener('abort', interrupt);
@@ -72,7 +73,7 @@ async function argumentsOf(args: string[], { stdin }: Terminal) {
   }
 }
 
-function report(result: Result, elapsedMs: number, { stdout, stderr }: Terminal): number {
+function report(result: Settled, elapsedMs: number, { stdout, stderr }: Terminal): number {
   const { attempts } = result;
   const cost = `${elapsedMs.toFixed(1)} ms, ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
   if (result.kind === 'failure') {

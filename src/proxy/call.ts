@@ -8,6 +8,12 @@ import type { Waiter } from './upstream.ts';
 export type AttemptEnded = (attempt: Attempt, result: 'ok' | AttemptFailure) => void;
 
 /**
+ * `cut`: the route is leaving and cannot wait any longer. `hopeless`: it was not sent, because no reply could come in time.
+ * `moved`: it was not sent, and another upstream is there for it now.
+ */
+export type CallEnd = 'cut' | 'hopeless' | 'moved';
+
+/**
  * One request on its way: what it has tried, what it still waits for, and what has come of it. Its attempts, the upstream
  * and a drain write here what has happened; the forwarder's loop reads it whenever `change` resolves.
  */
@@ -29,10 +35,8 @@ export class Call implements Waiter {
   reply: Buffer[] | undefined;
   /** Why the attempt that failed last did so. */
   failure: Exclude<AttemptFailure, 'timeout'> = 'lost';
-  /** It was not sent, because no reply could come in time. */
-  isHopeless = false;
-  /** The route is leaving and cannot wait any longer. */
-  isCut = false;
+  /** Why it is over without a reply, where it was ended. */
+  end: CallEnd | undefined;
   /** Attempts that were never handed to a live connection. */
   #unsent = 0;
   readonly #policy: RetryPolicy;
@@ -56,7 +60,7 @@ export class Call implements Waiter {
 
   /** Whether there is nothing left to wait for. */
   get isDecided(): boolean {
-    return this.reply !== undefined || this.isCut || this.isHopeless;
+    return this.reply !== undefined || this.end !== undefined;
   }
 
   get wasHandedOver(): boolean {
@@ -108,16 +112,15 @@ export class Call implements Waiter {
   }
 
   hopeless(): void {
-    this.isHopeless = true;
-    this.#wake?.('event');
+    this.stop('hopeless');
   }
 
   usableChanged(): void {
     this.#wake?.('event');
   }
 
-  cut(): void {
-    this.isCut = true;
+  stop(end: CallEnd): void {
+    this.end = end;
     this.#wake?.('event');
   }
 

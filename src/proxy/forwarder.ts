@@ -12,8 +12,13 @@ import type { Upstream } from './upstream.ts';
 /** What came of a request. */
 export type Result = { attempts: number; endpoint: string | undefined } & (
   | { kind: 'reply'; body: Buffer[] }
+  /** Never sent, and to be forwarded by the generation that is current now; it has kept its place. */
+  | { kind: 'moved' }
   | { kind: 'failure'; code: FailureCode; message: string; executed: 'no' | 'maybe' }
 );
+
+/** What came of it in the end. */
+export type Settled = Exclude<Result, { kind: 'moved' }>;
 
 /**
  * The Lazy Pirate loop.
@@ -61,7 +66,6 @@ export class Forwarder {
     const { retry } = this.#settings;
     const call = new Call(body, place, arrivedMs, retry, this.#ended);
     this.#calls.add(call);
-    this.#budget.deposit(arrivedMs);
     try {
       let failure: AttemptFailure | undefined;
       // A client that pipelines may have had to wait for its turn.
@@ -87,7 +91,12 @@ export class Forwarder {
 
   /** Every request under way gets a `DRAINING` failure now. */
   cut(): void {
-    for (const call of this.#calls.items) call.cut();
+    for (const call of this.#calls.items) call.stop('cut');
+  }
+
+  /** Requests that were never sent end as `moved`. */
+  hand(): void {
+    for (const call of this.#calls.items) if (call.tried.length === 0 && !call.isDecided) call.stop('moved');
   }
 
   /** Stands in line for a place: until the deadline, or as long as `wait` says while no endpoint is usable. */
@@ -111,7 +120,8 @@ export class Forwarder {
 
   /** @param reason where this is a retry */
   #send(call: Call, attempt: Attempt, reason: RetryReason | undefined): void {
-    if (reason !== undefined) this.#emit({ kind: 'retry', route: this.#settings.name, reason });
+    if (reason === undefined) this.#budget.deposit(performance.now());
+    else this.#emit({ kind: 'retry', route: this.#settings.name, reason });
     call.tried.push(attempt.lane.address);
     call.pending.add(attempt);
     attempt.lane.send(attempt, call.body, performance.now());
@@ -178,15 +188,16 @@ export class Forwarder {
     const attempts = call.tried.length;
     const endpoint = call.tried.at(-1);
     if (call.reply !== undefined) return { kind: 'reply', body: call.reply, attempts, endpoint };
+    if (call.end === 'moved') return { kind: 'moved', attempts, endpoint };
     const executed = call.wasHandedOver ? 'maybe' : 'no';
     return { kind: 'failure', ...this.#reason(call, failure), executed, attempts, endpoint };
   }
 
   #reason(call: Call, failure: AttemptFailure | undefined): { code: FailureCode; message: string } {
     const { timeoutMs } = this.#settings.retry;
-    if (call.isCut)
+    if (call.end === 'cut')
       return { code: 'DRAINING', message: 'the sidecar is leaving and could not wait any longer' };
-    if (call.isHopeless)
+    if (call.end === 'hopeless')
       return { code: 'OVERLOADED', message: 'it waited until no reply could come in time' };
     if (call.wasHandedOver) {
       if (failure !== undefined && failure !== 'timeout') return { code: 'LOST', message: MESSAGES[failure] };
@@ -206,7 +217,7 @@ export class Forwarder {
       if (attempt.phase === 'awaited') this.#tell(attempt, 'cancelled');
       attempt.lane.release(attempt);
     }
-    this.#load.leave(call.place);
+    if (call.end !== 'moved') this.#load.leave(call.place);
     this.#upstream.freed();
   }
 

@@ -3,7 +3,7 @@ import { RetryBudget } from './budget.ts';
 import { Clients, type Request } from './clients.ts';
 import type { Emit, Outcome } from './events.ts';
 import { type FailureCode, failureFrames } from './failure.ts';
-import type { Result } from './forwarder.ts';
+import type { Settled } from './forwarder.ts';
 import { Frontend, type FrontendOwner } from './frontend.ts';
 import { Generation } from './generation.ts';
 import { Load, type Place } from './load.ts';
@@ -52,7 +52,7 @@ export class Route implements FrontendOwner {
     const { name, listen, limits } = settings;
     this.#frontend = new Frontend({ name, listen, messageBytes: limits.messageBytes }, this);
     this.#clients = new Clients<Guest>(limits.inFlightPerClient, {
-      start: (guest) => void this.#serve(guest, this.#current),
+      start: (guest) => void this.#serve(guest),
       refuse: (guest) => void this.#fail(guest, 'OVERLOADED', 'too many requests wait already'),
     });
     this.#discovery = discovery;
@@ -160,22 +160,33 @@ export class Route implements FrontendOwner {
   }
 
   /** The guest's turn: from here to its outcome. */
-  async #serve(guest: Guest, generation: Generation): Promise<void> {
+  async #serve(guest: Guest): Promise<void> {
     const { place } = guest;
-    generation.requests++;
     try {
       if (this.#isLeaving) await this.#fail(guest, 'DRAINING', 'the sidecar is leaving');
       else if (guest.isTooLarge) await this.#fail(guest, 'TOO_LARGE', this.#tooLarge(guest.bytes));
-      else if (place)
-        await this.#settle(guest, await generation.forwarder.forward(guest.body, place, guest.arrivedMs));
+      else if (place) await this.#settle(guest, await this.#forward(guest, place));
     } catch (error) {
       this.#emit({ kind: 'internalError', route: this.settings.name, error });
       await this.#fail(guest, 'INTERNAL', 'a bug of the sidecar; its log tells more', 'maybe');
     } finally {
       if (place) this.#load.leave(place);
-      generation.requests--;
-      if (generation !== this.#current || this.#earlier.size > 0) this.#left();
       this.#clients.done(guest);
+    }
+  }
+
+  /** It ends under the policy that it began with, unless it was never sent and another upstream takes over: then it begins anew. */
+  async #forward(guest: Guest, place: Place): Promise<Settled> {
+    for (;;) {
+      const generation = this.#current;
+      generation.requests++;
+      try {
+        const result = await generation.forwarder.forward(guest.body, place, guest.arrivedMs);
+        if (result.kind !== 'moved') return result;
+      } finally {
+        generation.requests--;
+        if (generation !== this.#current || this.#earlier.size > 0) this.#left();
+      }
     }
   }
 
@@ -189,6 +200,8 @@ export class Route implements FrontendOwner {
     this.#earlier.add(this.#current);
     this.#current = generation;
     this.#next = undefined;
+    for (const { upstream, forwarder } of this.#earlier)
+      if (upstream !== generation.upstream) forwarder.hand();
     this.#left();
   }
 
@@ -223,7 +236,7 @@ export class Route implements FrontendOwner {
   }
 
   /** Sends the outcome to the app, and tells of it. */
-  async #settle(guest: Guest, result: Result): Promise<void> {
+  async #settle(guest: Guest, result: Settled): Promise<void> {
     const elapsedMs = performance.now() - guest.arrivedMs;
     const { attempts, endpoint } = result;
     const body = result.kind === 'reply' ? result.body : this.#failureBody(result, elapsedMs);
@@ -250,6 +263,6 @@ export class Route implements FrontendOwner {
   }
 }
 
-function outcomeOf(result: Result): Outcome {
+function outcomeOf(result: Settled): Outcome {
   return result.kind === 'reply' ? 'ok' : (result.code.toLowerCase() as Lowercase<FailureCode>);
 }
