@@ -1,11 +1,14 @@
-import { readFileSync } from 'node:fs';
-import { ConfigError, messageOf } from '../errors.ts';
+import { readFileSync, statSync } from 'node:fs';
+import { ConfigError, codeOf, messageOf } from '../errors.ts';
 import type { FailureFormat } from '../proxy/failure.ts';
 import type { Config, RouteConfig, UpstreamConfig } from './config.ts';
 import { type ConfigFlags, OVERRIDES } from './flags.ts';
 import { problemsOf } from './problems.ts';
 import { type Parsed, schema } from './schema.ts';
 import { type Source, sourceOf } from './source.ts';
+
+/** A ConfigMap has at most as much. */
+const FILE_BYTES_MOST = 1024 * 1024;
 
 export interface ConfigSources {
   env: Readonly<Record<string, string | undefined>>;
@@ -44,11 +47,18 @@ function readSource(sources: ConfigSources): Source {
       place: () => undefined,
     };
   }
+  return sourceOf(readText(file), file);
+}
+
+/** The file's text, or a refusal of what is none: whatever it is, that takes no time and no memory to speak of. */
+function readText(file: string): string {
   try {
-    return sourceOf(readFileSync(file, 'utf8'), file);
+    const { size } = statSync(file);
+    if (size > FILE_BYTES_MOST) throw new Error(`it has ${size} bytes, and ${FILE_BYTES_MOST} are allowed`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError([`${file}: cannot be read: ${messageOf(error)}`], { cause: error });
+    const why = codeOf(error) === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : messageOf(error);
+    throw new ConfigError([`${file}: cannot be read: ${why}`], { cause: error });
   }
 }
 

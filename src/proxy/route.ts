@@ -256,7 +256,7 @@ export class Route implements FrontendOwner {
     });
   }
 
-  #failureBody(result: Extract<Result, { kind: 'failure' }>, elapsedMs: number): Buffer[] | undefined {
+  #failureBody(result: Extract<Settled, { kind: 'failure' }>, elapsedMs: number): Buffer[] | undefined {
     const { code, message, attempts, executed } = result;
     const failure = { code, message, route: this.settings.name, attempts, executed, elapsedMs };
     return failureFrames(failure, this.settings.failureReply);

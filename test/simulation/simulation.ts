@@ -117,18 +117,18 @@ class Simulation {
     for (const address of servers.keys()) this.#known.add(address);
     this.#find();
     await time.run(time.nowMs + GOOD_AGAIN_MS);
+    // Requests that were sent before a reload keep their places until they end under the upstream that they began with.
+    const { inFlight, settings } = this.#route.status();
+    const isFull = this.#policies.length > 1 && inFlight >= settings.limits.inFlight;
     const good = this.#addApp('good', 1, 1);
     good.ask();
     good.isStopped = true;
     const longestMs = Math.max(...this.#policies.map(({ retry }) => retry.deadlineMs));
     await time.run(time.nowMs + longestMs + 200);
     const [outcome] = good.outcomes;
-    const { deadlineMs } = this.#route.settings.retry;
-    if (
-      outcome === undefined ||
-      (outcome.failure !== undefined && outcome.body.length < LARGE_BYTES && deadlineMs >= 100)
-    )
-      this.#wrong(`a good client got ${JSON.stringify(outcome?.failure ?? 'nothing')}`);
+    if (outcome === undefined) return this.#wrong('8: a good client got nothing');
+    const isPossible = outcome.body.length < LARGE_BYTES && settings.retry.deadlineMs >= 100 && !isFull;
+    if (isPossible && outcome.failure) this.#wrong(`8: a good client got ${JSON.stringify(outcome.failure)}`);
   }
 
   #fault(): void {
