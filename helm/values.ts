@@ -27,6 +27,8 @@ const library = z.strictObject({
   native: z.boolean(),
   resources: fragment,
   extraEnv: fragments,
+  extraVolumes: fragments,
+  extraVolumeMounts: fragments,
   securityContext: fragment,
   serviceAccountName: text.min(1),
   rbac: z.strictObject({ create: z.boolean() }),

@@ -62,7 +62,7 @@ export class Routes {
    * @throws {StartError}
    */
   async prepare({ routes, drain }: Config): Promise<{ commit(): RouteChanges; abandon(): void }> {
-    for (const config of routes) this.#checkSize(config);
+    for (const config of routes) this.#checkListener(config);
     const fresh = routes.filter((one) => this.#listeningAt(one) === undefined).map((one) => this.#make(one));
     const abandon = () => {
       for (const { route } of fresh) route.close();
@@ -141,8 +141,15 @@ export class Routes {
     else route.run().catch(this.#ended.reject);
   }
 
-  #checkSize(config: RouteConfig): void {
-    const most = this.#listeningAt(config)?.route.messageBytesMost ?? Number.POSITIVE_INFINITY;
+  /** What libzmq fixes when a listener is bound cannot be changed while it runs. */
+  #checkListener(config: RouteConfig): void {
+    const known = this.#listeningAt(config);
+    if (known === undefined) return;
+    if (known.config.listenCurve?.secretKey !== config.listenCurve?.secretKey)
+      throw new StartError(
+        `route ${config.name}: the key of a listener cannot be changed while it runs; restart for it`,
+      );
+    const most = known.route.messageBytesMost;
     if (config.limits.messageBytes <= most) return;
     const words = `limits.messageBytes can grow to ${most} while it runs, which is twice what it began with`;
     throw new StartError(`route ${config.name}: ${words}; for more, restart`);
@@ -172,10 +179,20 @@ function isSameListener(one: RouteConfig, other: RouteConfig): boolean {
 
 /** Whether its endpoints, and its connections to them, can stay as they are. */
 function hasSameUpstream(one: RouteConfig, other: RouteConfig): boolean {
-  const of = ({ name, upstream, subset, correlate, heartbeat, ejection, limits, retry }: RouteConfig) => {
+  const of = ({
+    name,
+    upstream,
+    subset,
+    correlate,
+    heartbeat,
+    ejection,
+    limits,
+    retry,
+    curve,
+  }: RouteConfig) => {
     const { inFlightPerEndpoint, adaptive, messageBytes } = limits;
     const lanes = [correlate, heartbeat, inFlightPerEndpoint, adaptive, messageBytes, retry.timeoutMs];
-    return JSON.stringify([name, upstream, subset, ejection, lanes]);
+    return JSON.stringify([name, upstream, subset, ejection, lanes, curve]);
   };
   return of(one) === of(other);
 }

@@ -86,6 +86,7 @@ export class Sidecar {
       await this.#routes.bind(routes);
       this.#admin = await this.#startAdmin(admin);
       this.#log.info({ node, zeromq, routes: routes.length }, 'started');
+      this.#warn();
       const group = new Group<void>();
       group.add({ name: 'routes', execute: () => this.#routes.run(), interrupt: () => this.#routes.close() });
       group.add(this.#drainActor(stop));
@@ -104,6 +105,10 @@ export class Sidecar {
    */
   async #linger(): Promise<void> {
     if (performance.now() - this.#lastSettledMs < RECENT_MS) await setTimeout(LINGER_MS + 100);
+  }
+
+  #warn(): void {
+    for (const why of this.#config.warnings) this.#log.warn({ why }, 'configuration');
   }
 
   #settled(isAnswered: boolean): void {
@@ -157,6 +162,7 @@ export class Sidecar {
       this.#admin = admin;
       this.#metrics.reload('success');
       this.#log.info({ ...changes, settings: otherChanges(before, config) }, 'reload applied');
+      this.#warn();
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.#metrics.reload('failure');

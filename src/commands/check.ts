@@ -16,11 +16,12 @@ export const check: Command = {
   summary: 'check a configuration, telling every problem at once',
   help,
   async run(args, { env, stdout }) {
-    const { routes } = loadConfig({ env, flags: parseConfigFlags(args) });
+    const { routes, warnings } = loadConfig({ env, flags: parseConfigFlags(args) });
     stdout.write(`valid: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}\n`);
     for (const { name, listen, upstream } of routes) {
       stdout.write(`  ${name}: ${listen} -> ${sourceOf(upstream)}\n`);
     }
+    for (const warning of warnings) stdout.write(`warning: ${warning}\n`);
     return 0;
   },
 };

@@ -8,6 +8,8 @@ export interface Config {
   log: { level: LogLevel; sample: number };
   drain: { timeoutMs: number; quietMs: number };
   routes: RouteConfig[];
+  /** What is no error, and should not stay so. */
+  warnings: readonly string[];
 }
 
 export interface RouteConfig extends RouteSettings {

@@ -128,13 +128,12 @@ export function namedPort(description: string) {
     .meta({ title: 'number or text', description });
 }
 
-/** A key whose feature is still to come: refused, so that nobody believes it is in force. */
-export function unsupported(description: string) {
+/** A file's name. */
+export function file(description: string) {
   return z
-    .unknown()
-    .refine((value) => value === undefined, { error: 'is not supported yet' })
-    .optional()
-    .meta({ title: 'not supported yet', description });
+    .string({ error: 'must be the name of a file' })
+    .min(1, { error: 'must be the name of a file' })
+    .meta({ title: 'file', description });
 }
 
 /** Rules between keys are checked also where single keys are wrong, so that every problem is told at once. */

@@ -3,7 +3,8 @@ import { ConfigError, codeOf, messageOf } from '../errors.ts';
 import type { FailureFormat } from '../proxy/failure.ts';
 import type { Config, RouteConfig, UpstreamConfig } from './config.ts';
 import { type ConfigFlags, OVERRIDES } from './flags.ts';
-import { problemsOf } from './problems.ts';
+import { KeyFiles } from './keys.ts';
+import { line, problemsOf } from './problems.ts';
 import { type Parsed, schema } from './schema.ts';
 import { type Source, sourceOf } from './source.ts';
 
@@ -29,7 +30,7 @@ export function loadConfig(sources: ConfigSources): Config {
   if (!result.success) problems.push(...problemsOf(result.error.issues, source));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
   if (result.data === undefined) throw new ConfigError(['no configuration']);
-  return complete(result.data);
+  return complete(result.data, source);
 }
 
 /** The file that is read, if there is one. */
@@ -116,16 +117,43 @@ function isObject(value: unknown): value is Record<string | number, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-function complete({ admin, log, drain, routes }: Parsed): Config {
+/** @throws {ConfigError} where a key file is no good */
+function complete({ admin, log, drain, routes }: Parsed, source: Source): Config {
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  const completed = routes.map((route, index) => {
+    const curve = keysOf(route, index, 'curve', (files, keys) => keys.client(files));
+    const listenCurve = keysOf(route, index, 'listenCurve', (files, keys) => keys.server(files));
+    return { ...completeRoute(route), curve, listenCurve };
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
   return {
     admin: { ...admin.listen, readiness: admin.readiness },
     log,
     drain: { timeoutMs: drain.timeout, quietMs: drain.quiet },
-    routes: routes.map(completeRoute),
+    routes: completed,
+    warnings,
   };
+
+  function keysOf<K extends 'curve' | 'listenCurve', T>(
+    route: Parsed['routes'][number],
+    index: number,
+    key: K,
+    read: (files: NonNullable<Parsed['routes'][number][K]>, keys: KeyFiles) => T,
+  ): T | undefined {
+    const files = route[key];
+    if (files === undefined) return undefined;
+    const keys = new KeyFiles();
+    const found = read(files, keys);
+    problems.push(
+      ...keys.problems.map(({ name, words }) => line(source, ['routes', index, key, name], words)),
+    );
+    warnings.push(...keys.warnings);
+    return found;
+  }
 }
 
-function completeRoute(route: Parsed['routes'][number]): RouteConfig {
+function completeRoute(route: Parsed['routes'][number]): Omit<RouteConfig, 'curve' | 'listenCurve'> {
   const { name, listen, correlate, timeout, attempts, retryOn, salvage } = route;
   const { backoff, heartbeat, limits, ejection } = route;
   const deadlineMs = route.deadline ?? attempts * timeout + longestBackoffs(attempts, backoff);

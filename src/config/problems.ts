@@ -14,7 +14,8 @@ export function problemsOf(issues: readonly Issue[], source: Source): string[] {
   return lines.sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
 }
 
-function line(source: Source, path: Path, words: string): string {
+/** `FILE:LINE:COLUMN: PATH: words`, on one line whatever they hold. */
+export function line(source: Source, path: Path, words: string): string {
   const place = source.place(path);
   const parts = [...(place ? [place] : []), ...(path.length > 0 ? [pathText(path)] : []), words];
   return parts.join(': ').replace(/\p{Cc}/gu, escaped);

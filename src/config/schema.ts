@@ -4,6 +4,7 @@ import {
   DAY,
   duration,
   durationOr,
+  file,
   flag,
   MiB,
   oneOf,
@@ -11,7 +12,6 @@ import {
   rule,
   share,
   size,
-  unsupported,
   whole,
 } from './kinds.ts';
 import { upstream } from './upstream.ts';
@@ -177,13 +177,33 @@ const route = z
       .prefault({})
       .meta({ title: 'object', description: 'Finds out that a process or a network is gone.' }),
     failureReply,
-    curve: unsupported('Encryption and authentication towards the upstream.'),
+    curve: z
+      .strictObject({
+        serverKeyFile: file('Public key of the servers, in Z85.'),
+        publicKeyFile: file('Our public key, in Z85.'),
+        secretKeyFile: file('Our secret key, in Z85.'),
+      })
+      .optional()
+      .meta({
+        title: 'object',
+        description: 'CURVE towards the upstream (RFC 26); plain servers get nothing then.',
+      }),
+    listenCurve: z
+      .strictObject({
+        secretKeyFile: file("The listener's secret key, in Z85."),
+        allowedKeysFile: file('Public keys of the clients that may connect, one a line. Nobody else may.'),
+      })
+      .optional()
+      .meta({
+        title: 'object',
+        description: 'CURVE on the listener (RFC 26); plain clients get nothing then.',
+      }),
   })
   .refine(
-    ({ listen, allowNonLoopback }) =>
-      typeof listen !== 'string' || isLocal(listen) || allowNonLoopback === true,
+    ({ listen, allowNonLoopback, listenCurve }) =>
+      typeof listen !== 'string' || isLocal(listen) || allowNonLoopback === true || listenCurve !== undefined,
     rule(
-      'can be reached from other machines; listen on 127.0.0.1 or ipc, or say allowNonLoopback: true',
+      'can be reached from other machines; listen on 127.0.0.1 or ipc, have listenCurve, or say allowNonLoopback: true',
       'listen',
     ),
   )

@@ -120,6 +120,10 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
         return limited(route, 'malformed', FAILURE_LINES, () =>
           log.warn({ route }, 'malformed message dropped'),
         );
+      case 'refusedClient':
+        return limited(route, 'refused client', FAILURE_LINES, () =>
+          log.warn({ route, address: event.address, key: event.key ?? null }, 'client refused'),
+        );
       case 'internalError':
         return limited(route, 'internal error', FAILURE_LINES, () =>
           log.error({ route, err: event.error }, 'internal error'),
@@ -141,7 +145,10 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
 
 function logEndpoint(log: Log, event: Extract<ProxyEvent, { kind: 'endpoint' }>): void {
   const { route, endpoint, from, to, why } = event;
-  log[to === 'down' || to === 'ejected' ? 'warn' : 'info']({ route, endpoint, from, why }, `endpoint ${to}`);
+  log[to === 'down' || to === 'ejected' || to === from ? 'warn' : 'info'](
+    { route, endpoint, from, why },
+    `endpoint ${to}`,
+  );
 }
 
 function logSettled(log: Log, { route, outcome, request }: Extract<ProxyEvent, { kind: 'settled' }>): void {

@@ -14,6 +14,7 @@ import type { EndpointStatus } from './status.ts';
 const HEALTHY_MS = 1_000;
 const REOPEN_BASE_MS = 25;
 const REOPEN_MAX_MS = 500;
+const HANDSHAKE_FAILED = 'the handshake failed';
 /** A late reply is expected for so many times as long as the last reply took. */
 const PATIENCE = 1.5;
 
@@ -154,7 +155,11 @@ export class Endpoint implements LaneOwner {
 
   opened(): void {
     if (this.#isLeaving) return;
-    if (this.connection === 'down') this.#forget();
+    if (this.connection === 'down') {
+      // Another process may be there now.
+      this.latency = new Latency();
+      this.#lastReplyMs = 0;
+    }
     if (this.connection !== 'up') this.#turn('up', 'connected');
     this.#owner.freed(this);
   }
@@ -206,7 +211,7 @@ export class Endpoint implements LaneOwner {
     if (this.#isLeaving) return this.#goneIfDone();
     if (reason !== undefined) {
       this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
-      const dropped = wasReadyMs > 0 ? 'the connection dropped' : 'the handshake failed';
+      const dropped = wasReadyMs > 0 ? 'the connection dropped' : HANDSHAKE_FAILED;
       this.#failed(reason === 'lost' ? dropped : 'it sent what is no reply');
     }
     this.#keepOne();
@@ -224,7 +229,10 @@ export class Endpoint implements LaneOwner {
   #failed(why: string): void {
     if (this.#isLeaving) return;
     if (this.connection !== 'up') {
-      if (this.#state.kind === this.connection) this.#state.why = why;
+      if (this.#state.kind !== this.connection) return;
+      // Somebody is there who does not let us in: that is worth telling, once.
+      if (why === HANDSHAKE_FAILED && this.#state.why !== why) this.#state.become(this.connection, why);
+      this.#state.why = why;
     } else if (this.#countOf('ready') + this.#countOf('retired') === 0) this.#turn('down', why);
   }
 
@@ -262,12 +270,6 @@ export class Endpoint implements LaneOwner {
     return count;
   }
 
-  /** Another process may be there now. */
-  #forget(): void {
-    this.latency = new Latency();
-    this.#lastReplyMs = 0;
-  }
-
   #freeLane(): Lane | undefined {
     for (const lane of this.#lanes) if (lane.isFree) return lane;
     return undefined;
@@ -292,12 +294,12 @@ export class Endpoint implements LaneOwner {
   }
 
   #open(): void {
-    const { correlate, heartbeat, limits } = this.#settings;
+    const { correlate, heartbeat, limits, curve } = this.#settings;
     const capacity = correlate ? limits.inFlightPerEndpoint : 1;
     const { messageBytes } = limits;
     try {
       this.#lanes.add(
-        new Lane({ address: this.address, correlate, capacity, messageBytes, heartbeat }, this),
+        new Lane({ address: this.address, correlate, capacity, messageBytes, heartbeat, curve }, this),
       );
     } catch (error) {
       this.#lastEvent = `no socket: ${messageOf(error)}`;

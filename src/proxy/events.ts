@@ -10,6 +10,8 @@ export type ProxyEvent =
   | { kind: 'listening'; route: string; address: string }
   | { kind: 'received'; route: string; bytes: number }
   | { kind: 'malformed'; route: string }
+  /** A client of a listener with CURVE was turned away; `key` is the public one that it showed. */
+  | { kind: 'refusedClient'; route: string; key: string | undefined; address: string }
   | { kind: 'attempt'; route: string; endpoint: string; result: AttemptResult; elapsedMs: number }
   | { kind: 'retry'; route: string; reason: RetryReason }
   | { kind: 'retryDenied'; route: string; reason: RetryDenial }

@@ -5,6 +5,8 @@ import { codeOf, messageOf, StartError } from '../errors.ts';
 import type { Request } from './clients.ts';
 import { context } from './context.ts';
 import { sizeOf, split } from './envelope.ts';
+import type { CurveServer } from './settings.ts';
+import { type Door, doorkeeper } from './zap.ts';
 
 /** How long replies that are on their way out may take after the frontend is closed. */
 export const LINGER_MS = 1_000;
@@ -13,12 +15,15 @@ export interface FrontendOwner {
   request(request: Request): void;
   /** A message came that has no delimiter or no body; it is dropped, as REP drops it. */
   malformed(): void;
+  /** A client was turned away by its key; `undefined` where it showed none. */
+  refused(key: string | undefined, address: string): void;
 }
 
 export interface FrontendSettings {
   name: string;
   listen: string;
   messageBytes: number;
+  curve: CurveServer | undefined;
 }
 
 /**
@@ -30,6 +35,8 @@ export class Frontend {
   readonly #owner: FrontendOwner;
   readonly #socket: Router;
   #isOpen = true;
+  readonly #door: Door;
+  #domain: string | undefined;
   /** Of a message over this, libzmq drops the connection. */
   readonly maxMessageBytes: number;
 
@@ -37,6 +44,11 @@ export class Frontend {
     this.#settings = settings;
     this.maxMessageBytes = settings.messageBytes * 2;
     this.#owner = owner;
+    const { curve } = settings;
+    this.#door = {
+      allowed: new Set(curve?.allowedKeys),
+      refused: (key, address) => this.#owner.refused(key, address),
+    };
     this.#socket = new Router({
       context,
       mandatory: true,
@@ -47,6 +59,7 @@ export class Frontend {
       // The size is checked by the route, which answers; beyond this, libzmq drops the connection to guard memory.
       maxMessageSize: this.maxMessageBytes,
       receiveHighWaterMark: 64,
+      ...(curve && { curveServer: true, curveSecretKey: curve.secretKey }),
     });
   }
 
@@ -57,12 +70,16 @@ export class Frontend {
    * @throws {StartError} where it cannot listen there
    */
   async bind(): Promise<string> {
-    const { name, listen } = this.#settings;
+    const { name, listen, curve } = this.#settings;
     try {
       if (listen.startsWith('ipc://')) await refuseLivingPath(listen.slice('ipc://'.length));
+      if (curve !== undefined) {
+        this.#domain = await doorkeeper.open(this.#door);
+        this.#socket.zapDomain = this.#domain;
+      }
       await this.#socket.bind(listen);
     } catch (error) {
-      this.#socket.close();
+      this.#shut();
       throw new StartError(`route ${name}: cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error });
     }
     return this.#socket.lastEndpoint ?? listen;
@@ -91,10 +108,20 @@ export class Frontend {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#socket.close();
+    this.#shut();
     const { listen } = this.#settings;
     // libzmq leaves the file behind. An abstract name (`@...`) has none.
     if (listen.startsWith('ipc:///')) rmSync(listen.slice('ipc://'.length), { force: true });
+  }
+
+  /** Who may connect from now on. */
+  set allowedKeys(keys: readonly string[]) {
+    this.#door.allowed = new Set(keys);
+  }
+
+  #shut(): void {
+    this.#socket.close();
+    if (this.#domain !== undefined) doorkeeper.close(this.#domain);
   }
 
   #take(frames: Buffer[]): void {

@@ -4,6 +4,7 @@ import { Bag } from './bag.ts';
 import { context } from './context.ts';
 import { sizeOf } from './envelope.ts';
 import type { ResetReason } from './events.ts';
+import type { CurveClient } from './settings.ts';
 
 const DELIMITER = Buffer.alloc(0);
 
@@ -52,6 +53,7 @@ export interface LaneSettings {
   capacity: number;
   messageBytes: number;
   heartbeat: { intervalMs: number; timeoutMs: number };
+  curve: CurveClient | undefined;
 }
 
 /**
@@ -273,8 +275,13 @@ const SOCKET_OPTIONS = {
   tcpKeepalive: 1,
 } as const;
 
-function optionsOf({ address, messageBytes, heartbeat }: LaneSettings) {
+function optionsOf({ address, messageBytes, heartbeat, curve }: LaneSettings) {
   return {
+    ...(curve && {
+      curveServerKey: curve.serverKey,
+      curvePublicKey: curve.publicKey,
+      curveSecretKey: curve.secretKey,
+    }),
     ipv6: address.startsWith('tcp://['),
     // The size is checked here, where it can be told from a dropped connection; libzmq's bound only guards memory.
     maxMessageSize: messageBytes * 2,

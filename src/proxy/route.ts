@@ -49,8 +49,8 @@ export class Route implements FrontendOwner {
     const budget = new RetryBudget(settings.budget, performance.now());
     const upstream = new Upstream(settings, this.#load, emit, self);
     this.#current = new Generation(settings, upstream, budget, this.#load, emit);
-    const { name, listen, limits } = settings;
-    this.#frontend = new Frontend({ name, listen, messageBytes: limits.messageBytes }, this);
+    const { name, listen, limits, listenCurve: curve } = settings;
+    this.#frontend = new Frontend({ name, listen, messageBytes: limits.messageBytes, curve }, this);
     this.#clients = new Clients<Guest>(limits.inFlightPerClient, {
       start: (guest) => void this.#serve(guest),
       refuse: (guest) => void this.#fail(guest, 'OVERLOADED', 'too many requests wait already'),
@@ -87,7 +87,8 @@ export class Route implements FrontendOwner {
    */
   apply(settings: RouteSettings, discovery: Discovery | undefined): void {
     if (this.#isLeaving) return;
-    const { limits } = settings;
+    const { limits, listenCurve } = settings;
+    this.#frontend.allowedKeys = listenCurve?.allowedKeys ?? [];
     this.#load.limits = limits;
     this.#clients.limit = limits.inFlightPerClient;
     const latest = this.#next ?? this.#current;
@@ -146,6 +147,10 @@ export class Route implements FrontendOwner {
 
   malformed(): void {
     this.#emit({ kind: 'malformed', route: this.settings.name });
+  }
+
+  refused(key: string | undefined, address: string): void {
+    this.#emit({ kind: 'refusedClient', route: this.settings.name, key, address });
   }
 
   request(request: Request): void {

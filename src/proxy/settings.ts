@@ -16,6 +16,23 @@ export interface RouteSettings {
   ejection: EjectionSettings;
   heartbeat: { intervalMs: number; timeoutMs: number };
   failureReply: FailureFormat;
+  /** Towards the upstream; `undefined`: in plain. */
+  curve: CurveClient | undefined;
+  /** On the listener; `undefined`: in plain. */
+  listenCurve: CurveServer | undefined;
+}
+
+/** Keys in Z85 (RFC 26, RFC 32). Secret: never to be shown. */
+export interface CurveClient {
+  serverKey: string;
+  publicKey: string;
+  secretKey: string;
+}
+
+export interface CurveServer {
+  secretKey: string;
+  /** Public keys of the clients that may connect; nobody else may. */
+  allowedKeys: readonly string[];
 }
 
 export interface RetryPolicy {

@@ -59,6 +59,8 @@ const VARIANTS: Record<string, object> = {
     labels: { team: 'shop' },
     annotations: { 'example.com/owner': 'shop' },
     extraEnv: [{ name: 'LAZYPIRATE_LOG_LEVEL', value: 'debug' }],
+    extraVolumes: [{ name: 'keys', secret: { secretName: 'orders-curve', defaultMode: 0o440 } }],
+    extraVolumeMounts: [{ name: 'keys', mountPath: '/etc/keys', readOnly: true }],
     resources: { limits: { cpu: 1, memory: '1Gi' } },
   },
 };

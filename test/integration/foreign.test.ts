@@ -5,16 +5,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Program, startServe, startSidecar } from '../support/program.ts';
+import { python, pythonSkip } from '../support/python.ts';
 import { scratch } from '../support/scratch.ts';
 
 const FOREIGN = fileURLToPath(new URL('../foreign/', import.meta.url));
 const folder = scratch();
 
-/** The distribution's own Python first: a newer one before it on the PATH often lacks the module. */
-const python = ['/usr/bin/python3', 'python3'].find(
-  (one) => spawnSync(one, ['-c', 'import zmq']).status === 0,
-);
-const pythonSkip = python === undefined ? 'no python3 with zmq (python3-zmq) on this machine' : false;
 const cSkip =
   compile('client') && compile('server') ? false : 'no C compiler with libzmq (libzmq3-dev) on this machine';
 

@@ -77,6 +77,8 @@ export function settingsOf({ retry, limits, ...rest }: RouteOptions): RouteSetti
     budget: { ratio: 0.2, minPerSecond: 10 },
     heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
     failureReply: { format: 'json' },
+    curve: undefined,
+    listenCurve: undefined,
     subset: 64,
     ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
     ...rest,

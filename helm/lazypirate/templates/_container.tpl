@@ -56,6 +56,9 @@
       mountPath: /var/run/secrets/kubernetes.io/serviceaccount
       readOnly: true
     {{- end }}
+    {{- with $values.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
     {{- with include "lazypirate.volumeMounts" . }}
     {{- . | nindent 4 }}
     {{- end }}
@@ -88,5 +91,8 @@
 {{- if include "lazypirate.hasSocket" . }}
 - name: lazypirate-run
   emptyDir: {}
+{{- end }}
+{{- with .Values.lazypirate.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}

@@ -69,6 +69,8 @@ test('what is not given has the default of the contract', () => {
         ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
         heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
         failureReply: { format: 'json' },
+        curve: undefined,
+        listenCurve: undefined,
         upstream: { kind: 'static', endpoints: ['tcp://10.0.0.1:70'] },
       },
     ],
@@ -143,19 +145,13 @@ routes:
     '--log-level: log.level: must be one of trace, debug, info, warn, error, fatal, silent',
     'config:1:10: admin.listen: "x" is no address: write 0.0.0.0:9555 or [::]:9555',
     'config:3:5: routes[0].name: must be of lower-case letters, digits and inner hyphens, 63 characters at most',
-    'config:4:5: routes[0].listen: can be reached from other machines; listen on 127.0.0.1 or ipc, or say allowNonLoopback: true',
+    'config:4:5: routes[0].listen: can be reached from other machines; listen on 127.0.0.1 or ipc, have listenCurve, or say allowNonLoopback: true',
     "config:5:17: routes[0].upstream.endpoints: must not be the route's own listener",
     'config:6:5: routes[0].timout: is no key that is known here; did you mean timeout?',
     'config:7:5: routes[0].attempts: must be a whole number from 1 to 100',
     'config:9:15: routes[0].limits.queueBytes: must be at least messageBytes, or the largest request could never wait',
     'config:10:5: routes[0].salvage: must be true or false',
   ]);
-});
-
-test('features still to come are refused, wherever they are asked for', () => {
-  const found = problems({ text: withKeys({ curve: { serverKeyFile: '/k' } }) });
-  assert.equal(found.length, 1, found.join('\n'));
-  assert.match(found[0] ?? '', /is not supported yet/);
 });
 
 test('a hedge is a time, and refused where it never happens or sends again what must not be', () => {

@@ -81,7 +81,7 @@ test('a drain shows', () => {
 
 test('neither the body of a static failure reply nor a setting that is not named gets out', () => {
   const route = routeStatus('orders');
-  const curve = { secretKey: 'very-secret' };
+  const curve = { serverKey: 'theirs', publicKey: 'ours', secretKey: 'very-secret' };
   const settings = {
     ...route.settings,
     failureReply: { format: 'static' as const, body: Buffer.from('body-of-ours') },

@@ -61,6 +61,8 @@ function settings(name: string): RouteSettings {
     subset: 64,
     ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
     heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
+    curve: undefined,
+    listenCurve: undefined,
     failureReply: { format: 'json' },
   };
 }

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { curveKeyPair, Request } from 'zeromq';
+import { context } from '../../src/proxy/context.ts';
+import { App } from '../support/ask.ts';
+import { Program, startServe, startSidecar } from '../support/program.ts';
+import { python, pythonSkip } from '../support/python.ts';
+import { scratch } from '../support/scratch.ts';
+
+const FOREIGN = fileURLToPath(new URL('../foreign/curve.py', import.meta.url));
+const folder = scratch();
+const server = curveKeyPair();
+const sidecar = curveKeyPair();
+const app = curveKeyPair();
+const stranger = curveKeyPair();
+let files = 0;
+
+/** @returns its name; only we can read it unless a mode is given */
+function write(content: string, mode = 0o600): string {
+  const file = join(folder, `file-${files++}`);
+  writeFileSync(file, content);
+  chmodSync(file, mode);
+  return file;
+}
+
+interface Keys {
+  /** Of the server, as the sidecar believes it to be; none: it speaks in plain. */
+  serverKey?: string | undefined;
+  allowed?: string[];
+  secretMode?: number;
+}
+
+function configFile(
+  upstream: string,
+  { serverKey, allowed, secretMode = 0o600 }: Keys,
+  at = write(''),
+): string {
+  const curve = serverKey && {
+    serverKeyFile: write(serverKey),
+    publicKeyFile: write(sidecar.publicKey),
+    secretKeyFile: write(`${sidecar.secretKey}\n`, secretMode),
+  };
+  const listenCurve = allowed && {
+    secretKeyFile: write(
+      `curve\n    public-key = "${sidecar.publicKey}"\n    secret-key = "${sidecar.secretKey}"\n`,
+    ),
+    allowedKeysFile: write(`# who may come\n${allowed.join('\n')}\n`),
+  };
+  const route = {
+    ...{ name: 'orders', listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [upstream] } },
+    ...{ timeout: '500ms', attempts: 2, deadline: '1s', wait: '1s', curve, listenCurve },
+  };
+  writeFileSync(at, JSON.stringify({ log: { level: 'trace' }, routes: [route] }));
+  return at;
+}
+
+async function startServer(t: TestContext): Promise<string> {
+  const args = [FOREIGN, 'server', '-', '-', server.publicKey, server.secretKey];
+  const program = Program.start(t, python ?? '', args);
+  return program.line((line) => /^serving (\S+)/.exec(line)?.[1]);
+}
+
+/** A client with these keys that waits for its reply as long as it takes, or until it is closed. */
+function client(
+  t: TestContext,
+  address: string,
+  keys: { publicKey: string; secretKey: string },
+  serverKey: string,
+) {
+  const socket = new Request({
+    ...{ context, linger: 0, curveServerKey: serverKey },
+    ...{ curvePublicKey: keys.publicKey, curveSecretKey: keys.secretKey },
+  });
+  t.after(() => socket.close());
+  socket.connect(address);
+  return async (body: string) => {
+    await socket.send(body);
+    return String((await socket.receive())[0]);
+  };
+}
+
+test('pyzmq with CURVE on either side', { skip: pythonSkip }, async (t) => {
+  const config = configFile(await startServer(t), { serverKey: server.publicKey, allowed: [app.publicKey] });
+  const { address, program, admin } = await startSidecar(t, ['--config', config]);
+  const args = [FOREIGN, 'client', address, sidecar.publicKey, app.publicKey, app.secretKey];
+  const good = Program.start(t, python ?? '', args);
+  assert.deepEqual(await good.ended, { code: 0, signal: null }, good.stderr.join('\n'));
+  assert.deepEqual(good.stdout, ['right']);
+  const shown = [...program.stdout, await (await fetch(`${admin}/status`)).text()].join('\n');
+  for (const { secretKey, publicKey } of [server, sidecar, app])
+    for (const key of [secretKey, publicKey]) assert.ok(!shown.includes(key), 'no key is shown');
+});
+
+test('who is not allowed gets nothing, is told of in the log, and disturbs nobody', async (t) => {
+  const serve = await startServe(t);
+  const config = configFile(serve.address, { allowed: [app.publicKey] });
+  const { address, program } = await startSidecar(t, ['--config', config]);
+  const good = client(t, address, app, sidecar.publicKey);
+  assert.equal(await good('first'), 'first');
+
+  const intruders = {
+    'a key that is not allowed': client(t, address, stranger, sidecar.publicKey),
+    'another server key': client(t, address, app, stranger.publicKey),
+    'no key': async (body: string) => {
+      const plain = new App(address);
+      t.after(() => plain.close());
+      return (await plain.ask(body)).text;
+    },
+  };
+  const answers: string[] = [];
+  for (const [name, ask] of Object.entries(intruders))
+    ask('let me in').then(
+      () => answers.push(name),
+      () => undefined,
+    );
+  const refused = await program.logged('client refused');
+  assert.equal(refused['key'], stranger.publicKey);
+  assert.equal(refused['route'], 'orders');
+  for (let i = 0; i < 200; i++) assert.equal(await good(`request ${i}`), `request ${i}`);
+  assert.deepEqual(answers, []);
+});
+
+for (const [title, keys, isCurveServer] of [
+  ['a server with another key', { serverKey: stranger.publicKey }, true],
+  ['a server without CURVE', { serverKey: server.publicKey }, false],
+  ['a server with CURVE, where we have none', {}, true],
+] as const) {
+  test(`${title}: no reply, no fallback, and it is said`, { skip: pythonSkip }, async (t) => {
+    const upstream = isCurveServer ? await startServer(t) : (await startServe(t)).address;
+    const { address, program, admin } = await startSidecar(t, ['--config', configFile(upstream, keys)]);
+    const told = await program.line((line) =>
+      line.includes('"why":"the handshake failed"') ? line : undefined,
+    );
+    assert.match(told, /"level":"warn".*endpoint connecting/);
+    const plain = new App(address);
+    t.after(() => plain.close());
+    const { failure } = await plain.ask('hello');
+    assert.deepEqual([failure?.code, failure?.executed], ['NO_ENDPOINTS', 'no']);
+    const status = JSON.parse(await (await fetch(`${admin}/status`)).text());
+    assert.equal(status.routes[0].endpoints[0].why, 'the handshake failed');
+  });
+}
+
+test('key files are read anew on a reload; what is no good changes nothing', async (t) => {
+  const serve = await startServe(t);
+  const file = configFile(serve.address, { allowed: [app.publicKey] });
+  const { address, program } = await startSidecar(t, ['--config', file]);
+  client(t, address, stranger, sidecar.publicKey)('too early').catch(() => undefined);
+  await program.logged('client refused');
+
+  const { listenCurve } = JSON.parse(readFileSync(file, 'utf8')).routes[0];
+  writeFileSync(listenCurve.allowedKeysFile, `${app.publicKey}\nno key\n`);
+  program.kill('SIGHUP');
+  const problems = (await program.logged('reload refused'))['problems'] as string[];
+  assert.match(problems.join('\n'), /routes\[0\]\.listenCurve\.allowedKeysFile: .*:2 is no public key/);
+
+  writeFileSync(listenCurve.secretKeyFile, stranger.secretKey);
+  writeFileSync(listenCurve.allowedKeysFile, app.publicKey);
+  program.kill('SIGHUP');
+  await program.line((line) => (/the key of a listener cannot be changed/.test(line) ? line : undefined));
+
+  writeFileSync(listenCurve.secretKeyFile, sidecar.secretKey);
+  writeFileSync(listenCurve.allowedKeysFile, `${app.publicKey}\n${stranger.publicKey} # the new one\n`);
+  program.kill('SIGHUP');
+  await program.logged('reload applied');
+  assert.equal(await client(t, address, stranger, sidecar.publicKey)('at last'), 'at last');
+});
+
+test('a secret key that everybody can read is warned of, one that is missing is refused', async (t) => {
+  const file = configFile('tcp://127.0.0.1:1', { serverKey: server.publicKey, secretMode: 0o644 });
+  const { program } = await startSidecar(t, ['--config', file]);
+  const { why } = await program.logged('configuration');
+  assert.match(String(why), /a secret key that everybody can read \(mode 644\)/);
+
+  const none = write(
+    'routes: [{ name: a, listen: tcp://127.0.0.1:0, upstream: { endpoints: [tcp://127.0.0.1:1] },' +
+      ' curve: { serverKeyFile: /nowhere/a, publicKeyFile: /nowhere/b, secretKeyFile: /nowhere/c } }]',
+  );
+  const check = Program.lazypirate(t, ['check', '--config', none]);
+  assert.equal((await check.ended).code, 2);
+  assert.equal(check.stderr.filter((line) => /File: \/nowhere\/.* cannot be read/.test(line)).length, 3);
+});

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { decide, z85 } from '../../../src/proxy/zap.ts';
+
+/** The example of RFC 32. */
+const BYTES = Buffer.from('864fd26fb559f75b', 'hex');
+const KEY = Buffer.from('8e0bdd697628b91d8f245587ee95c5b04d48963f79259877b49cd9063aead3b7', 'hex');
+
+function ask(frames: readonly (string | Buffer)[]) {
+  const refused: (string | undefined)[] = [];
+  const door = { allowed: new Set([z85(KEY)]), refused: (key: string | undefined) => refused.push(key) };
+  const answer = decide(
+    frames.map((frame) => Buffer.from(frame)),
+    new Map([['0', door]]),
+  );
+  return { status: String(answer[2]), frames: answer.length, id: String(answer[1]), refused };
+}
+
+test('bytes as RFC 32 writes them', () => {
+  assert.equal(z85(BYTES), 'HelloWorld');
+});
+
+test('a key that is allowed is let in, another is not, and is told of', () => {
+  const request = (key: Buffer) => ['1.0', '7', '0', '127.0.0.1', 'identity', 'CURVE', key];
+  assert.deepEqual(ask(request(KEY)), { status: '200', frames: 6, id: '7', refused: [] });
+  const other = Buffer.alloc(32);
+  assert.deepEqual(ask(request(other)), { status: '400', frames: 6, id: '7', refused: [z85(other)] });
+});
+
+test('whatever else is asked is denied', () => {
+  for (const frames of [
+    [],
+    ['1.0'],
+    ['2.0', '7', '0', 'address', '', 'CURVE', KEY],
+    ['1.0', '7', 'another domain', 'address', '', 'CURVE', KEY],
+    ['1.0', '7', '0', 'address', '', 'PLAIN', 'user', 'password'],
+    ['1.0', '7', '0', 'address', '', 'NULL'],
+    ['1.0', '7', '0', 'address', '', 'CURVE', KEY.subarray(1)],
+  ])
+    assert.equal(ask(frames).status, '400');
+  const frame = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes));
+  fc.assert(fc.property(fc.array(frame, { maxLength: 9 }), (frames) => ask(frames).status === '400'));
+});
