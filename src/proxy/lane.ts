@@ -237,6 +237,7 @@ export class Lane {
 
   async #watch(): Promise<void> {
     const { events } = this.#socket;
+    let isOver = false;
     for (;;) {
       const event = await events.receive();
       if (event.type === 'end') return;
@@ -248,12 +249,14 @@ export class Lane {
           this.#owner.opened(this);
           break;
         case 'connect:retry':
-          this.#owner.refused(this);
+          // libzmq begins anew, and we do not: that tells nothing of who is there.
+          if (!isOver) this.#owner.refused(this);
           break;
         case 'disconnect':
         case 'handshake:error:protocol':
         case 'handshake:error:auth':
         case 'handshake:error:other':
+          isOver = true;
           this.#retire('lost');
           // A reply that came before the connection dropped is in the process already: let it be read first. The next
           // check phase may be that of this very turn of the event loop; only the one after it has polled in between.

@@ -89,6 +89,9 @@ export class Dealer {
   }
 }
 
+/** Asked for where there is CURVE, which no world has. */
+export class Reply {}
+
 export class Router {
   readonly #world = here();
   readonly #inbox = new Inbox<Buffer[]>();

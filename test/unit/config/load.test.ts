@@ -74,6 +74,7 @@ test('what is not given has the default of the contract', () => {
         upstream: { kind: 'static', endpoints: ['tcp://10.0.0.1:70'] },
       },
     ],
+    warnings: [],
   });
 });
 

@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A TCP relay in front of an upstream, which does to its connections what networks do. */
+export class ManInTheMiddle {
+  readonly #server: Server;
+  readonly #pairs = new Set<readonly [near: Socket, far: Socket]>();
+  /** What each connection still lets through of what the upstream sends; then it ends. */
+  readonly #left = new Map<Socket, number>();
+  /** Whether bytes are held back, in both directions, as if the route were gone. */
+  isHalted = false;
+  address = '';
+
+  private constructor(upstream: string) {
+    const { hostname, port } = new URL(upstream);
+    this.#server = createServer({ noDelay: true }, (near) => {
+      this.#relay(near, connect({ host: hostname, port: Number(port), noDelay: true }));
+    });
+  }
+
+  static async start(upstream: string): Promise<ManInTheMiddle> {
+    const relay = new ManInTheMiddle(upstream);
+    relay.#server.listen(0, '127.0.0.1');
+    await once(relay.#server, 'listening');
+    const address = relay.#server.address();
+    relay.address = `tcp://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+    return relay;
+  }
+
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  /** Resets every connection (RST). */
+  reset(): void {
+    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+  }
+
+  /** Each connection that stands lets so many bytes more of the upstream through, and ends. */
+  cutAfter(bytes: number): void {
+    for (const [near] of this.#pairs) this.#left.set(near, bytes);
+  }
+
+  halt(): void {
+    this.isHalted = true;
+    for (const pair of this.#pairs) for (const socket of pair) socket.pause();
+  }
+
+  resume(): void {
+    this.isHalted = false;
+    for (const pair of this.#pairs) for (const socket of pair) socket.resume();
+  }
+
+  async close(): Promise<void> {
+    this.#server.close();
+    this.reset();
+    await once(this.#server, 'close');
+  }
+
+  #relay(near: Socket, far: Socket): void {
+    const pair = [near, far] as const;
+    this.#pairs.add(pair);
+    near.on('data', (bytes) => far.write(bytes));
+    far.on('data', (bytes: Buffer) => {
+      const left = this.#left.get(near) ?? Number.POSITIVE_INFINITY;
+      near.write(bytes.subarray(0, left));
+      this.#left.set(near, left - bytes.length);
+      // What was written goes out before the end of it.
+      if (left <= bytes.length) near.destroySoon();
+    });
+    for (const [one, other] of [pair, [far, near] as const]) {
+      one.on('error', () => undefined);
+      one.on('close', () => {
+        this.#pairs.delete(pair);
+        this.#left.delete(near);
+        other.destroy();
+      });
+      if (this.isHalted) one.pause();
+    }
+  }
+}
