@@ -155,8 +155,8 @@ export class Endpoint implements LaneOwner {
 
   opened(): void {
     if (this.#isLeaving) return;
+    // Another process may be there now.
     if (this.connection === 'down') {
-      // Another process may be there now.
       this.latency = new Latency();
       this.#lastReplyMs = 0;
     }
@@ -197,9 +197,9 @@ export class Endpoint implements LaneOwner {
     this.#judge(sentMs, nowMs, 'no reply before its connection dropped');
   }
 
-  retired(_lane: Lane, reason: ResetReason): void {
+  retired({ state }: Lane, reason: ResetReason): void {
     this.#emit({ kind: 'reset', route: this.#settings.name, endpoint: this.address, reason });
-    if (reason === 'timeout') this.#keepOne();
+    if (reason !== 'lost' && state.kind === 'retired') this.#keepOne();
   }
 
   refused(): void {
@@ -294,9 +294,9 @@ export class Endpoint implements LaneOwner {
   }
 
   #open(): void {
-    const { correlate, heartbeat, limits, curve } = this.#settings;
-    const capacity = correlate ? limits.inFlightPerEndpoint : 1;
-    const { messageBytes } = limits;
+    const { correlate, heartbeat, curve, limits } = this.#settings;
+    const { messageBytes, inFlightPerEndpoint } = limits;
+    const capacity = correlate ? inFlightPerEndpoint : 1;
     try {
       this.#lanes.add(
         new Lane({ address: this.address, correlate, capacity, messageBytes, heartbeat, curve }, this),

@@ -31,7 +31,7 @@ export interface LaneOwner {
   abandoned(attempt: Attempt, nowMs: number): void;
   /** An attempt that was sent then got no reply: its connection dropped, or what came was none. */
   unanswered(sentMs: number, nowMs: number): void;
-  /** The lane takes no more attempts and wants replacing. */
+  /** The lane takes no more attempts and wants replacing: now, or when it is `closed` where its connection is lost. */
   retired(lane: Lane, reason: ResetReason): void;
   /**
    * The lane's socket is closed.
@@ -164,8 +164,9 @@ export class Lane {
   close(reason?: 'lost' | 'protocol'): void {
     if (this.state.kind === 'closed') return;
     const wasReadyMs = 'sinceMs' in this.state ? performance.now() - this.state.sinceMs : 0;
-    if (reason !== undefined) this.#retire(reason);
+    const wasReady = this.state.kind === 'ready';
     this.state = { kind: 'closed' };
+    if (reason !== undefined && wasReady) this.#owner.retired(this, reason);
     this.#socket.close();
     const attempts = [...this.#attempts.items];
     this.#attempts.clear();

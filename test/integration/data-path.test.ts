@@ -388,3 +388,22 @@ test('an app that leaves before its reply is counted, and nothing is left behind
   const { queued, inFlight } = route.status();
   assert.deepEqual([queued, inFlight], [0, 0]);
 });
+
+test('a lane that is retired by an oversize reply is replaced, although another attempt is still on it', async (t) => {
+  const upstream = await ScriptedUpstream.start((body) =>
+    body === 'silent' ? drop : body === 'large' ? { do: 'reply', frames: [Buffer.alloc(3_000)] } : reply,
+  );
+  t.after(() => upstream.close());
+  const { address, event } = await startRoute(t, [upstream.address], {
+    correlate: true,
+    limits: { messageBytes: 2_000 },
+    retry: { timeoutMs: 2_000, attempts: 1 },
+  });
+  const silent = ask(address, 'silent');
+  await event((e) => e.kind === 'received' && e.bytes === 'silent'.length);
+  assert.equal((await ask(address, 'large')).failure?.code, 'LOST');
+  const { text, ms } = await ask(address, 'hello');
+  assert.equal(text, 'hello');
+  assert.ok(ms < 1_000, `it took ${ms} ms`);
+  assert.equal((await silent).failure?.code, 'TIMEOUT');
+});

@@ -116,7 +116,9 @@ for (const correlate of [false, true]) {
     assert.equal(sends - count('retry'), settled.filter(({ request }) => request.attempts > 0).length);
     assert.ok(slowestMs <= RETRY.deadlineMs + 100, `4: ${slowestMs} ms`);
     assert.ok(most.inFlight <= LIMITS.inFlight && most.perEndpoint <= LIMITS.inFlightPerEndpoint, '5');
-    assert.ok(outcomes.failed < asked * 0.001, 'it is good for something');
+    // With correlation a fault on one connection costs the attempts beside it.
+    const allowed = correlate ? 0.002 : 0.001;
+    assert.ok(outcomes.failed < asked * allowed, 'it is good for something');
     const { queued, queuedBytes, inFlight, endpoints } = route.status();
     assert.deepEqual([queued, queuedBytes, inFlight], [0, 0, 0], 'nothing is left behind');
     assert.deepEqual(
