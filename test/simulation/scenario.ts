@@ -12,6 +12,7 @@ export interface Scenario {
   faultsMs: number;
   faultEveryMs: number;
   latencyMs: number;
+  loss: number;
 }
 
 export const LARGE_BYTES = 3_000;
@@ -29,6 +30,7 @@ export function scenarioOf(chance: Chance): Scenario {
     faultsMs: chance.between(300, 2_500),
     faultEveryMs: chance.one([20, 100, 400]),
     latencyMs: chance.one([0.2, 2, 30]),
+    loss: chance.one([0, 0, 0.02, 0.2]),
   };
 }
 

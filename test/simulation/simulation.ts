@@ -63,6 +63,7 @@ class Simulation {
     this.#trace = trace;
     this.#policies = [scenario.settings];
     world.latencyMs = scenario.latencyMs;
+    world.loss = scenario.loss;
     inhabit(world);
     scenario.servers.forEach((one, index) => {
       const address = `tcp://10.0.0.${index + 1}:7000`;
@@ -107,6 +108,7 @@ class Simulation {
     const { time, servers } = this.#world;
     this.#tell('all is mended');
     this.#world.latencyMs = Math.min(2, this.#world.latencyMs);
+    this.#world.loss = 0;
     for (const app of this.#apps) app.isStopped = true;
     for (const server of servers.values()) {
       server.crash();

@@ -21,6 +21,9 @@ export interface AppSide {
 const CONNECT_TIMEOUT_MS = 700;
 const RECONNECT_MS = 50;
 const HEARTBEAT_MS = 400;
+/** After how long TCP sends again what was lost; twice as long each time (RFC 6298, with Linux' least of 200 ms). */
+const RETRANSMIT_MS = 200;
+const MOST_RETRANSMISSIONS = 3;
 
 /** The network and all that is connected to it, but for the sidecar. What happens in it is chance, within what TCP allows. */
 export class World {
@@ -33,6 +36,8 @@ export class World {
   sockets = 0;
   /** How long a packet takes at most. */
   latencyMs = 2;
+  /** Share of the packets that are lost. To those who are connected a lost packet is a late one, and all behind it wait for it. */
+  loss = 0;
 
   constructor(time: VirtualTime, chance: Chance) {
     this.time = time;
@@ -41,6 +46,14 @@ export class World {
 
   latency(): number {
     return this.chance.between(0.05, this.latencyMs);
+  }
+
+  /** How long a message takes on a connection, until it has come through. */
+  transit(): number {
+    let ms = this.latency();
+    for (let sent = 0; sent < MOST_RETRANSMISSIONS && this.chance.is(this.loss); sent++)
+      ms += RETRANSMIT_MS * 2 ** sent;
+    return ms;
   }
 
   connect(client: Client, address: string): Connection {
@@ -96,7 +109,7 @@ export class Connection {
     const server = this.#server;
     if (server === undefined) return;
     const { time } = this.#world;
-    this.#toServerMs = Math.max(this.#toServerMs, time.nowMs + this.#world.latency());
+    this.#toServerMs = Math.max(this.#toServerMs, time.nowMs + this.#world.transit());
     const deliver = () => {
       if (!this.#isDropped) server.arrived(this, frames);
     };
@@ -105,7 +118,7 @@ export class Connection {
 
   toClient(frames: Buffer[]): void {
     const { time } = this.#world;
-    this.#toClientMs = Math.max(this.#toClientMs, time.nowMs + this.#world.latency());
+    this.#toClientMs = Math.max(this.#toClientMs, time.nowMs + this.#world.transit());
     const deliver = () => {
       if (this.state === 'up') this.#client.arrived(frames);
     };
