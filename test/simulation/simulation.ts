@@ -119,9 +119,8 @@ class Simulation {
     for (const address of servers.keys()) this.#known.add(address);
     this.#find();
     await time.run(time.nowMs + GOOD_AGAIN_MS);
-    // Requests that were sent before a reload keep their places until they end under the upstream that they began with.
-    const { inFlight, settings } = this.#route.status();
-    const isFull = this.#policies.length > 1 && inFlight >= settings.limits.inFlight;
+    const { settings } = this.#route.status();
+    const isFull = this.#policies.length > 1 && this.#isHeldUp();
     const good = this.#addApp('good', 1, 1);
     good.ask();
     good.isStopped = true;
@@ -131,6 +130,16 @@ class Simulation {
     if (outcome === undefined) return this.#wrong('8: a good client got nothing');
     const isPossible = outcome.body.length < LARGE_BYTES && settings.retry.deadlineMs >= 100 && !isFull;
     if (isPossible && outcome.failure) this.#wrong(`8: a good client got ${JSON.stringify(outcome.failure)}`);
+  }
+
+  /**
+   * Whether requests that were sent before a reload hold up new ones: they keep their places until they end under the upstream that
+   * they began with, and so do those that their own clients have sent behind them.
+   */
+  #isHeldUp(): boolean {
+    const { inFlight, queued, settings } = this.#route.status();
+    const behind = this.#apps.reduce((sum, { pending }) => sum + Math.max(0, pending.length - 1), 0);
+    return inFlight >= settings.limits.inFlight || (queued >= settings.limits.queue && queued <= behind);
   }
 
   #fault(): void {
@@ -192,6 +201,7 @@ class Simulation {
     };
     const next = { ...(isOtherUpstream ? settings : same), correlate, budget: latest.budget };
     this.#policies.push(next);
+    this.#tell(`reload: ${JSON.stringify(next)}`);
     if (isOtherUpstream) this.#discovery = new DrivenDiscovery();
     this.#route.apply(next, isOtherUpstream ? this.#discovery : undefined);
     if (isOtherUpstream) this.#find();
