@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Exposition } from '../support/exposition.ts';
 import { descriptors } from '../support/process.ts';
 import { type RunningSidecar, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
@@ -39,11 +40,7 @@ export async function startTrial(
   const sidecar = await startSidecar(t, ['--config', file], options);
   return {
     ...sidecar,
-    total: async (metric, labels = /./) => {
-      const text = await (await fetch(`${sidecar.admin}/metrics`)).text();
-      const lines = text.split('\n').filter((line) => line.startsWith(`${metric}{`) && labels.test(line));
-      return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
-    },
+    total: async (metric, labels) => (await Exposition.of(sidecar.admin)).total(metric, labels),
   };
 }
 

@@ -9,6 +9,8 @@ export class ManInTheMiddle {
   readonly #left = new Map<Socket, number>();
   /** Whether bytes are held back, in both directions, as if the route were gone. */
   isHalted = false;
+  /** Decides, each time something of the upstream has come, whether the connection is reset, or for how many ms it stands still. */
+  whim: (() => number | 'reset') | undefined;
   address = '';
 
   private constructor(upstream: string) {
@@ -62,6 +64,12 @@ export class ManInTheMiddle {
     this.#pairs.add(pair);
     near.on('data', (bytes) => far.write(bytes));
     far.on('data', (bytes: Buffer) => {
+      const harm = this.whim?.() ?? 0;
+      if (harm === 'reset') {
+        for (const socket of pair) socket.resetAndDestroy();
+        return;
+      }
+      if (harm > 0) return standStill(near, far, bytes, harm);
       const left = this.#left.get(near) ?? Number.POSITIVE_INFINITY;
       near.write(bytes.subarray(0, left));
       this.#left.set(near, left - bytes.length);
@@ -78,4 +86,13 @@ export class ManInTheMiddle {
       if (this.isHalted) one.pause();
     }
   }
+}
+
+/** What has come, and all behind it, is held back for so long. */
+function standStill(near: Socket, far: Socket, bytes: Buffer, ms: number): void {
+  far.pause();
+  setTimeout(() => {
+    near.write(bytes);
+    far.resume();
+  }, ms);
 }

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { POLICY, soak } from './soak.ts';
+import { judge } from './verdict.ts';
+
+/** Too short to tell whether anything grows, and it does not wait until descriptors are at rest. */
+test('the promises hold in a short soak', async (t) => {
+  const course = await soak(t, { requests: 5_000, seconds: 30, restMs: 0 });
+  const findings = judge(course, POLICY).filter(({ promise }) => !/grow|at rest/.test(promise));
+  t.diagnostic(findings.map(({ found }) => found).join('; '));
+  assert.ok(findings.length >= 7);
+  assert.deepEqual(
+    findings.filter(({ isHeld }) => !isHeld),
+    [],
+  );
+  const { resets, delays } = course.harm;
+  assert.ok(resets > 0 && delays > 0 && course.counted.retries > 0, 'something was done to them');
+});

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nothing } from './tally.ts';
+import { type Course, judge, type Policy, type Sample } from './verdict.ts';
+
+const POLICY: Policy = {
+  routes: 1,
+  attempts: 3,
+  deadlineMs: 2_000,
+  budget: { ratio: 0.2, minPerSecond: 10 },
+};
+
+/** A million requests of which ten failed, and nothing grew. */
+const GOOD: Course = {
+  seconds: 100,
+  samples: samples({}),
+  tally: {
+    ...nothing(),
+    ...{ asked: 1_000_000, replied: 999_990, failed: 10, slowestMs: 2_050, mostAttempts: 3 },
+  },
+  counted: { replied: 999_990, failed: 10, attempts: 1_010_000, retries: 10_000, inFlight: 0 },
+  descriptors: { before: 58, after: 60 },
+  complaints: [],
+};
+
+/** A hundred samples. What grows does so from the beginning, by so much for each 100,000 requests; the beginning itself is steep. */
+function samples(grows: Partial<Sample>): Sample[] {
+  return Array.from({ length: 101 }, (_, at) => {
+    const noise = at % 2;
+    const warmUp = Math.min(at, 10) * 5;
+    return {
+      requests: at * 10_000,
+      rssMiB: 100 + warmUp + noise + (at / 10) * (grows.rssMiB ?? 0),
+      heapMiB: 20 + noise * 5 + (at / 10) * (grows.heapMiB ?? 0),
+      descriptors: 200 + noise + (at / 10) * (grows.descriptors ?? 0),
+    };
+  });
+}
+
+function broken(course: Course): string[] {
+  return judge(course, POLICY)
+    .filter(({ isHeld }) => !isHeld)
+    .map(({ promise }) => promise);
+}
+
+test('a good course is called good, warm-up and noise included', () => {
+  assert.deepEqual(broken(GOOD), []);
+  assert.deepEqual(
+    broken({ ...GOOD, samples: samples({ rssMiB: 0.9, heapMiB: 0.9, descriptors: 1.9 }) }),
+    [],
+  );
+});
+
+const { tally, counted } = GOOD;
+const BAD: [promise: RegExp, Course][] = [
+  [/another request/, { ...GOOD, tally: { ...tally, crossed: 1, replied: tally.replied - 1 } }],
+  [/another request/, { ...GOOD, tally: { ...tally, broken: 1, replied: tally.replied - 1 } }],
+  [/one outcome/, { ...GOOD, tally: { ...tally, asked: tally.asked + 1 } }],
+  [/one outcome/, { ...GOOD, tally: { ...tally, uncalled: 1 } }],
+  [/one outcome/, { ...GOOD, tally: { ...tally, asked: 0, replied: 0, failed: 0 } }],
+  [/metrics/, { ...GOOD, counted: { ...counted, replied: 999_989 } }],
+  [/metrics/, { ...GOOD, counted: { ...counted, failed: 11 } }],
+  [/metrics/, { ...GOOD, counted: { ...counted, inFlight: 1 } }],
+  [/attempts for a request/, { ...GOOD, tally: { ...tally, mostAttempts: 4 } }],
+  [/budget/, { ...GOOD, counted: { ...counted, attempts: 1_201_011 } }],
+  [/deadline/, { ...GOOD, tally: { ...tally, slowestMs: 2_101 } }],
+  [/standard error/, { ...GOOD, complaints: ['an internal error'] }],
+  [/resident memory/, { ...GOOD, samples: samples({ rssMiB: 1.1 }) }],
+  [/resident memory/, { ...GOOD, samples: [] }],
+  [/the heap/, { ...GOOD, samples: samples({ heapMiB: 1.1 }) }],
+  [/under load/, { ...GOOD, samples: samples({ descriptors: 2.1 }) }],
+  [/at rest/, { ...GOOD, descriptors: { before: 58, after: 61 } }],
+];
+
+for (const [promise, course] of BAD) {
+  test(`what is bad is told by its name: ${promise.source}`, () => {
+    assert.match(broken(course).join('\n'), promise);
+  });
+}
