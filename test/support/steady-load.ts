@@ -16,14 +16,14 @@ export interface Sample {
 export class SteadyLoad {
   readonly samples: Sample[] = [];
   readonly #apps: App[] = [];
-  readonly #address: string;
+  readonly #open: () => App;
   readonly #asking = new Set<Promise<void>>();
   #free: { app: App; id: number }[] = [];
   #isOver = false;
   readonly #running: Promise<void>;
 
-  constructor(address: string, perSecond: number) {
-    this.#address = address;
+  constructor(address: string, perSecond: number, open = () => new App(address)) {
+    this.#open = open;
     this.#running = this.#run(1_000 / perSecond);
   }
 
@@ -70,7 +70,7 @@ export class SteadyLoad {
   }
 
   #newApp(): { app: App; id: number } {
-    const app = new App(this.#address);
+    const app = this.#open();
     this.#apps.push(app);
     return { app, id: this.#apps.length };
   }

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { TestContext } from 'node:test';
+import { type Answer, App } from '../support/ask.ts';
+import type { Exposition } from '../support/exposition.ts';
+import { makePayload } from '../support/payload.ts';
+import { baseline, type Rest, settled, type Trial } from './fault.ts';
+
+/** How much later than its deadline an outcome may come. */
+const GRACE_MS = 100;
+/** How soon after a fault a good client is served. */
+const RECOVERY_MS = 1_000;
+/** Bodies longer than this are not kept, so their executions are only counted together. */
+const KEPT_BYTES = 256;
+
+/** What the route under test promises, as its `/status` tells it. */
+interface Policy {
+  retry: { attempts: number; deadlineMs: number };
+  budget: { ratio: number; minPerSecond: number };
+}
+
+export interface Closing {
+  /** What the upstreams executed: how many, or the first frame of each. */
+  executed?: number | readonly string[];
+  /** Others asked too, whose requests are not in the books. */
+  strangers?: boolean;
+  /** How long the fault itself kept the sidecar from running, so that nothing could come in time. */
+  stalledMs?: number;
+}
+
+/**
+ * The books of a trial: what its apps asked and got, which must agree with what the sidecar counted and with what is
+ * promised. Whoever asks takes an app from here, or uses `ask`; `balance` closes the books.
+ */
+export class Books {
+  asked = 0;
+  own = 0;
+  failed = 0;
+  crossed = 0;
+  slowestMs = 0;
+  readonly #trial: Trial;
+  readonly #policy: Policy;
+  readonly #apps = new Set<App>();
+  /** How often each body was asked. */
+  readonly #bodies = new Map<string, number>();
+  readonly #failures = new Map<string, number>();
+  #bytes = 0;
+  /** How late this process, which holds the apps and some upstreams, got its turn. */
+  readonly #lag = monitorEventLoopDelay({ resolution: 5 });
+  #rest: Rest = { descriptors: 0, lanes: 0 };
+
+  private constructor(trial: Trial, policy: Policy) {
+    this.#trial = trial;
+    this.#policy = policy;
+  }
+
+  /** @param warmUps requests asked at once before the sidecar comes to rest and the baseline is taken */
+  static async open(t: TestContext, trial: Trial, warmUps = 1): Promise<Books> {
+    const { routes } = await trial.status();
+    const books = new Books(trial, routes[0]?.policy as Policy);
+    t.after(() => books.#closeApps());
+    books.#lag.enable();
+    const answers = await Promise.all(Array.from({ length: warmUps }, () => books.ask()));
+    for (const { failure } of answers) assert.equal(failure, undefined, 'a request before the fault');
+    books.#rest = await baseline(trial);
+    return books;
+  }
+
+  /** An app all of whose requests are in the books. */
+  app(): App {
+    const app = new BookedApp(this.#trial.address, this);
+    this.#apps.add(app);
+    return app;
+  }
+
+  /** One request on an app of its own; a body that is unique where none is given. */
+  async ask(...body: (string | Buffer)[]): Promise<Answer> {
+    const app = this.app();
+    try {
+      return await app.ask(...(body.length > 0 ? body : [makePayload(0, this.asked)]));
+    } finally {
+      this.#apps.delete(app);
+      app.close();
+    }
+  }
+
+  /** So many apps, each of which asks one unique request after the other while `isOn`. */
+  async askOn(apps: number, isOn: () => boolean): Promise<void> {
+    const run = async (_: unknown, client: number) => {
+      const app = this.app();
+      while (isOn()) await app.ask(makePayload(client, this.asked));
+      this.#apps.delete(app);
+      app.close();
+    };
+    await Promise.all(Array.from({ length: apps }, run));
+  }
+
+  /** Promise 8, once the fault is over: how long a good client had to wait. */
+  async recovered(withinMs = RECOVERY_MS): Promise<number> {
+    const sinceMs = performance.now();
+    const { failure } = await this.ask();
+    const tookMs = performance.now() - sinceMs;
+    assert.equal(failure, undefined, 'a good client is served after the fault');
+    assert.ok(tookMs <= withinMs, `served only ${tookMs} ms after the fault`);
+    return tookMs;
+  }
+
+  /** Every request that came is settled, in flight or queued, at any moment. */
+  async look(strangers = false): Promise<void> {
+    const answered = this.own + this.failed + this.crossed;
+    const metrics = await this.#trial.metrics();
+    const known =
+      metrics.total('lazypirate_requests_total') +
+      metrics.total('lazypirate_in_flight_requests') +
+      metrics.total('lazypirate_queued_requests');
+    assert.ok(known >= answered, `it knows of ${known} requests, and ${answered} are answered`);
+    assert.ok(
+      strangers || known <= this.asked,
+      `it knows of ${known} requests, and ${this.asked} were asked`,
+    );
+  }
+
+  /** Closes the apps, lets the sidecar come to rest, and checks what is promised; gives the figures for the table. */
+  async balance({ executed, strangers = false, stalledMs = 0 }: Closing = {}): Promise<string> {
+    this.#closeApps();
+    this.#lag.disable();
+    const descriptors = await settled(this.#trial, this.#rest);
+    await this.look(strangers);
+    assert.equal(this.crossed, 0, '1: no cross-talk');
+    const metrics = await this.#trial.metrics();
+    this.#checkOutcomes(metrics, strangers);
+    const attempts = await this.#checkAttempts(metrics, executed);
+    const codes = [...this.#failures].map(([code, count]) => `${count} ${code}`).join(', ');
+    return [
+      `${this.asked} requests, ${this.own} replied, ${this.failed} failed${codes && ` (${codes})`}, 0 crossed`,
+      executed === undefined ? `${attempts} attempts` : `${attempts} attempts, ${count(executed)} executions`,
+      this.#checkTimes(stalledMs),
+      descriptors,
+    ].join('; ');
+  }
+
+  /** For the apps: a request goes out. */
+  sent(body: readonly (string | Buffer)[]): void {
+    this.asked++;
+    this.#bytes += body.reduce((bytes, frame) => bytes + Buffer.byteLength(frame), 0);
+    const text = keyOf(body);
+    if (text !== undefined) this.#bodies.set(text, (this.#bodies.get(text) ?? 0) + 1);
+  }
+
+  /** For the apps: this came of it. */
+  got(body: readonly (string | Buffer)[], { frames, failure, ms }: Answer): void {
+    this.slowestMs = Math.max(this.slowestMs, ms);
+    if (failure !== undefined) {
+      this.failed++;
+      this.#failures.set(failure.code, (this.#failures.get(failure.code) ?? 0) + 1);
+    } else if (frames.length === body.length && body.every((one, i) => frames[i]?.equals(Buffer.from(one)))) {
+      this.own++;
+    } else this.crossed++;
+  }
+
+  /** Promise 2. Apps that left before their outcome came may have it counted either way. */
+  #checkOutcomes(metrics: Exposition, strangers: boolean): void {
+    const settledAs = (labels?: RegExp) => metrics.total('lazypirate_requests_total', labels);
+    const unanswered = this.asked - this.own - this.failed;
+    const most = (of: number) => (strangers ? Number.POSITIVE_INFINITY : of + unanswered);
+    const between = (value: number, least: number, what: string) =>
+      assert.ok(
+        value >= least && value <= most(least),
+        `2: ${value} ${what} counted, ${least} seen, ${unanswered} unanswered`,
+      );
+    between(settledAs(), this.own + this.failed, 'outcomes');
+    between(settledAs(/outcome="ok"/), this.own, 'replies');
+    between(settledAs(/outcome="(?!ok|client_gone)/), this.failed, 'failures');
+    const bytes = metrics.total('lazypirate_request_bytes_total');
+    if (unanswered === 0 && !strangers) assert.equal(bytes, this.#bytes, '2: bytes of the requests received');
+    assert.equal(metrics.total('lazypirate_requests_total', /outcome="internal"/), 0, '7');
+  }
+
+  /** Promise 3. */
+  async #checkAttempts(metrics: Exposition, executed: Closing['executed']): Promise<number> {
+    const { retry, budget } = this.#policy;
+    const requests = metrics.total('lazypirate_requests_total');
+    const attempts = metrics.total('lazypirate_attempts_total');
+    const seconds = (await this.#trial.status()).uptimeMs / 1_000;
+    const allowed = requests * (1 + budget.ratio) + budget.minPerSecond * (seconds + 1);
+    assert.ok(attempts <= retry.attempts * requests, `3: ${attempts} attempts for ${requests} requests`);
+    assert.ok(attempts <= allowed, `3: ${attempts} attempts, and the budget allows ${allowed}`);
+    if (executed === undefined) return attempts;
+    assert.ok(count(executed) <= attempts, `3: ${count(executed)} executions of ${attempts} attempts`);
+    if (typeof executed === 'number') return attempts;
+    for (const [body, times] of tally(executed)) {
+      const mayRun = retry.attempts * (this.#bodies.get(body) ?? Number.POSITIVE_INFINITY);
+      assert.ok(times <= mayRun, `3: ${JSON.stringify(body)} was executed ${times} times`);
+    }
+    return attempts;
+  }
+
+  /**
+   * Promise 4, as the apps saw it, which is at least what the sidecar took. A machine that lets a process wait for its
+   * turn delays this one as it does the sidecar, and by how much this one was late is known: so much is allowed for.
+   */
+  #checkTimes(stalledMs: number): string {
+    const { deadlineMs } = this.#policy.retry;
+    const lateMs = this.#lag.max / 1e6;
+    assert.ok(
+      this.slowestMs <= deadlineMs + GRACE_MS + stalledMs + lateMs,
+      `4: an outcome after ${this.slowestMs} ms, where the deadline is ${deadlineMs} and this process was ${lateMs} late`,
+    );
+    return `slowest ${this.slowestMs.toFixed(0)} ms (deadline ${deadlineMs}, machine late by ${lateMs.toFixed(0)} at most)`;
+  }
+
+  #closeApps(): void {
+    for (const app of this.#apps) app.close();
+    this.#apps.clear();
+  }
+}
+
+class BookedApp extends App {
+  readonly #books: Books;
+
+  constructor(address: string, books: Books) {
+    super(address);
+    this.#books = books;
+  }
+
+  override async ask(...body: (string | Buffer)[]): Promise<Answer> {
+    this.#books.sent(body);
+    const answer = await super.ask(...body);
+    this.#books.got(body, answer);
+    return answer;
+  }
+}
+
+function count(executed: number | readonly string[]): number {
+  return typeof executed === 'number' ? executed : executed.length;
+}
+
+function tally(bodies: readonly string[]): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const body of bodies) times.set(body, (times.get(body) ?? 0) + 1);
+  return times;
+}
+
+function keyOf([first]: readonly (string | Buffer)[]): string | undefined {
+  return first !== undefined && first.length <= KEPT_BYTES ? String(first) : undefined;
+}
