@@ -28,7 +28,7 @@ export class Call implements Waiter {
   /** Addresses of the attempts so far, in order. */
   readonly tried: string[] = [];
   /** Attempts whose reply may still come. */
-  readonly pending = new Set<Attempt>();
+  readonly pending: Attempt[] = [];
   /** The place that was given while waiting for one. */
   picked: Attempt | undefined;
   /** The first reply to any of its attempts. */
@@ -41,7 +41,10 @@ export class Call implements Waiter {
   #unsent = 0;
   readonly #policy: RetryPolicy;
   readonly #ended: AttemptEnded;
-  #wake: ((why: 'event' | 'time') => void) | undefined;
+  /** Ends the wait, where there is one. */
+  #resume: ((why: 'event' | 'time') => void) | undefined;
+  /** Of the wait now, or of the last one. */
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(
     body: readonly Buffer[],
@@ -79,23 +82,14 @@ export class Call implements Waiter {
    * that was only unread.
    */
   change(untilMs: number): Promise<'event' | 'time'> {
+    const nextMs = this.#nextMs(untilMs);
+    const timer = setTimeout(
+      () => setImmediate(() => this.#timeIsUp(timer, nextMs, untilMs)),
+      Math.max(1, Math.ceil(nextMs - performance.now())),
+    );
+    this.#timer = timer;
     return new Promise((resolve) => {
-      const nextMs = this.#nextMs(untilMs);
-      const timeIsUp = () => {
-        if (this.#wake !== wake) return;
-        this.#timeOut(nextMs);
-        wake(nextMs < untilMs ? 'event' : 'time');
-      };
-      const timer = setTimeout(
-        () => setImmediate(timeIsUp),
-        Math.max(1, Math.ceil(nextMs - performance.now())),
-      );
-      const wake = (why: 'event' | 'time') => {
-        this.#wake = undefined;
-        clearTimeout(timer);
-        resolve(why);
-      };
-      this.#wake = wake;
+      this.#resume = resolve;
     });
   }
 
@@ -108,7 +102,7 @@ export class Call implements Waiter {
 
   granted(attempt: Attempt): void {
     this.picked = attempt;
-    this.#wake?.('event');
+    this.#wake('event');
   }
 
   hopeless(): void {
@@ -116,19 +110,39 @@ export class Call implements Waiter {
   }
 
   usableChanged(): void {
-    this.#wake?.('event');
+    this.#wake('event');
   }
 
   stop(end: CallEnd): void {
     this.end = end;
-    this.#wake?.('event');
+    this.#wake('event');
   }
 
   replied(attempt: Attempt, body: Buffer[]): void {
-    this.pending.delete(attempt);
+    this.#endAttempt(attempt);
     this.reply = body;
     this.#ended(attempt, 'ok');
-    this.#wake?.('event');
+    this.#wake('event');
+  }
+
+  #wake(why: 'event' | 'time'): void {
+    const resume = this.#resume;
+    if (resume === undefined) return;
+    this.#resume = undefined;
+    clearTimeout(this.#timer);
+    resume(why);
+  }
+
+  #timeIsUp(timer: NodeJS.Timeout, nextMs: number, untilMs: number): void {
+    // The wait that it was for may be over, and another begun.
+    if (this.#resume === undefined || this.#timer !== timer) return;
+    this.#timeOut(nextMs);
+    this.#wake(nextMs < untilMs ? 'event' : 'time');
+  }
+
+  #endAttempt(attempt: Attempt): void {
+    const index = this.pending.indexOf(attempt);
+    if (index !== -1) this.pending.splice(index, 1);
   }
 
   /** The next time at which something is due: the end of the wait, or an attempt's timeout. */
@@ -140,12 +154,12 @@ export class Call implements Waiter {
   }
 
   #timeOut(nowMs: number): void {
-    for (const attempt of this.pending) {
+    for (const attempt of [...this.pending]) {
       if (attempt.phase !== 'awaited' || this.#timeoutAtMs(attempt) > nowMs) continue;
       this.#ended(attempt, 'timeout');
       attempt.lane.timeOut(attempt, performance.now());
       if (this.#policy.salvage) continue;
-      this.pending.delete(attempt);
+      this.#endAttempt(attempt);
       attempt.lane.release(attempt);
     }
   }
@@ -159,11 +173,11 @@ export class Call implements Waiter {
       // A place that is gone was no attempt; if it has been taken from here already, the send will tell.
       if (attempt === this.picked) this.picked = undefined;
     } else {
-      this.pending.delete(attempt);
+      this.#endAttempt(attempt);
       if (failure === 'unsent') this.#unsent++;
       if (attempt.phase === 'awaited') this.failure = failure;
       this.#ended(attempt, failure);
     }
-    this.#wake?.('event');
+    this.#wake('event');
   }
 }

@@ -80,13 +80,18 @@ export class Forwarder {
 
         const verdict = this.#afterFailure(call, failure);
         if (verdict.kind === 'retry') await call.until(performance.now() + verdict.delayMs, () => true);
-        if (verdict.kind === 'linger') await call.until(call.deadlineMs, () => call.pending.size > 0);
+        if (verdict.kind === 'linger') await call.until(call.deadlineMs, () => call.pending.length > 0);
         if (verdict.kind !== 'retry' || call.isDecided) return await this.#giveUp(call, failure);
       }
       return this.#conclude(call);
     } finally {
       this.#settle(call);
     }
+  }
+
+  /** Whether any request is under way. */
+  get isBusy(): boolean {
+    return this.#calls.items.length > 0;
   }
 
   /** Every request under way gets a `DRAINING` failure now. */
@@ -123,7 +128,7 @@ export class Forwarder {
     if (reason === undefined) this.#budget.deposit(performance.now());
     else this.#emit({ kind: 'retry', route: this.#settings.name, reason });
     call.tried.push(attempt.lane.address);
-    call.pending.add(attempt);
+    call.pending.push(attempt);
     attempt.lane.send(attempt, call.body, performance.now());
   }
 
@@ -137,7 +142,7 @@ export class Forwarder {
     let hedgeAtMs = newest.sentMs + hedgeMs;
     while (!call.isDecided) {
       if (newest.phase === 'late') return 'timeout';
-      if (!call.pending.has(newest)) return call.failure;
+      if (!call.pending.includes(newest)) return call.failure;
       if ((await call.change(Math.min(hedgeAtMs, call.deadlineMs))) === 'event') continue;
       newest = this.#hedge(call) ?? newest;
       hedgeAtMs = performance.now() + hedgeMs;
@@ -166,7 +171,7 @@ export class Forwarder {
       failure,
       attempts: call.tried.length,
       leftMs: call.deadlineMs - nowMs,
-      replyPossible: call.pending.size > 0,
+      replyPossible: call.pending.length > 0,
     };
     const verdict = afterFailure(this.#settings.retry, failed, this.#random, () =>
       this.#budget.withdraw(nowMs),

@@ -95,12 +95,11 @@ export class Frontend {
   }
 
   /** Sends a reply; `false` where the client is gone, or has not read so many replies that it may as well be. */
-  async reply(request: Request, body: readonly Buffer[]): Promise<boolean> {
+  reply(request: Request, body: readonly Buffer[]): Promise<boolean> {
     try {
-      await this.#socket.send([...request.head, ...body]);
-      return true;
+      return this.#socket.send(request.head.concat(body)).then(isTaken, isNotTaken);
     } catch {
-      return false;
+      return Promise.resolve(false);
     }
   }
 
@@ -136,6 +135,9 @@ export class Frontend {
     });
   }
 }
+
+const isTaken = () => true;
+const isNotTaken = () => false;
 
 /** libzmq takes an ipc path over from a living process without a word: ask first whether anybody answers there. */
 async function refuseLivingPath(path: string): Promise<void> {

@@ -12,8 +12,6 @@ export class Generation {
   readonly upstream: Upstream;
   readonly forwarder: Forwarder;
   readonly #budget: RetryBudget;
-  /** Requests that are under way in it. */
-  requests = 0;
 
   constructor(settings: RouteSettings, upstream: Upstream, budget: RetryBudget, load: Load, emit: Emit) {
     this.settings = settings;

@@ -122,7 +122,7 @@ export class Lane {
     // The lane may have been closed between the pick and now.
     if (!this.#attempts.has(attempt)) return attempt.caller.failed(attempt, 'unsent');
     const head = this.#settings.correlate ? [idFrame(attempt.id), DELIMITER] : [DELIMITER];
-    this.#write([...head, ...body]).catch(() => {
+    this.#socket.send(head.concat(body)).catch(() => {
       if (!this.#attempts.delete(attempt)) return;
       this.#owner.loaded(this, -1);
       attempt.caller.failed(attempt, 'unsent');
@@ -192,10 +192,6 @@ export class Lane {
     if (this.state.kind === 'retired' && this.#attempts.items.length === 0) this.close();
   }
 
-  async #write(frames: Buffer[]): Promise<void> {
-    await this.#socket.send(frames);
-  }
-
   async #read(): Promise<void> {
     for (;;) {
       const frames = await this.#socket.receive();
@@ -209,7 +205,7 @@ export class Lane {
     const id = this.#idOf(frames);
     if (id === undefined || frames.length <= head || frames[head - 1]?.length !== 0)
       return this.close('protocol');
-    const attempt = this.#attempts.items.find((one) => one.id === id);
+    const attempt = this.#find(id);
     if (attempt === undefined || attempt.phase === 'picked') {
       return this.#settings.correlate && id < this.#nextId
         ? this.#owner.discarded(this)
@@ -228,6 +224,11 @@ export class Lane {
       this.#owner.loaded(this, -1);
     }
     this.#closeIfDone();
+  }
+
+  #find(id: number): Attempt | undefined {
+    for (const attempt of this.#attempts.items) if (attempt.id === id) return attempt;
+    return undefined;
   }
 
   /** Which attempt the frames answer; without correlation it is the only one there is. */

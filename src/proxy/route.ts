@@ -3,7 +3,7 @@ import { RetryBudget } from './budget.ts';
 import { Clients, type Request } from './clients.ts';
 import type { Emit, Outcome } from './events.ts';
 import { type FailureCode, failureFrames } from './failure.ts';
-import type { Settled } from './forwarder.ts';
+import type { Result, Settled } from './forwarder.ts';
 import { Frontend, type FrontendOwner } from './frontend.ts';
 import { Generation } from './generation.ts';
 import { Load, type Place } from './load.ts';
@@ -11,12 +11,15 @@ import type { RouteSettings } from './settings.ts';
 import type { RouteStatus } from './status.ts';
 import { Upstream } from './upstream.ts';
 
-/** A request and its place in the route's load, which one that is refused has not. */
+/** A request and its place in the route's load; one that is refused has left it before it entered. */
 interface Guest extends Request {
-  readonly place: Place | undefined;
+  readonly place: Place;
   /** Its body was thrown away at once: all it gets is a failure reply when its turn comes. */
   readonly isTooLarge: boolean;
 }
+
+/** Of a guest that could not enter. */
+const NO_PLACE: Place = { bytes: 0, state: 'left' };
 
 /** Most that a reload waits for a connection of its new upstream, while the old one serves on. */
 const SWITCH_MS = 3_000;
@@ -53,7 +56,7 @@ export class Route implements FrontendOwner {
     this.#frontend = new Frontend({ name, listen, messageBytes: limits.messageBytes, curve }, this);
     this.#clients = new Clients<Guest>(limits.inFlightPerClient, {
       start: (guest) => void this.#serve(guest),
-      refuse: (guest) => void this.#fail(guest, 'OVERLOADED', 'too many requests wait already'),
+      refuse: (guest) => void this.#settle(guest, failure('OVERLOADED', 'too many requests wait already')),
     });
     this.#discovery = discovery;
   }
@@ -154,45 +157,43 @@ export class Route implements FrontendOwner {
   }
 
   request(request: Request): void {
-    const isTooLarge = request.bytes > this.settings.limits.messageBytes;
-    this.#lastArrivalMs = request.arrivedMs;
-    this.#emit({ kind: 'received', route: this.settings.name, bytes: request.bytes });
-    const body = isTooLarge ? [] : request.body;
-    const mayEnter = !this.#clients.isOwedRefusal(request.client);
-    const place = mayEnter ? this.#load.enter(isTooLarge ? 0 : request.bytes) : undefined;
-    if (place === undefined) this.#clients.refuse({ ...request, body: [], isTooLarge, place });
-    else this.#clients.arrive({ ...request, body, isTooLarge, place });
+    const { client, head, bytes, arrivedMs } = request;
+    const isTooLarge = bytes > this.settings.limits.messageBytes;
+    this.#lastArrivalMs = arrivedMs;
+    this.#emit({ kind: 'received', route: this.settings.name, bytes });
+    const mayEnter = !this.#clients.isOwedRefusal(client);
+    const place = mayEnter ? this.#load.enter(isTooLarge ? 0 : bytes) : undefined;
+    const body = isTooLarge || place === undefined ? [] : request.body;
+    const guest: Guest = { client, head, body, bytes, arrivedMs, isTooLarge, place: place ?? NO_PLACE };
+    if (place === undefined) this.#clients.refuse(guest);
+    else this.#clients.arrive(guest);
   }
 
-  /** The guest's turn: from here to its outcome. */
+  /**
+   * The guest's turn: from here to its outcome. It ends under the policy that it began with, unless it was never sent and
+   * another upstream takes over: then it begins anew.
+   */
   async #serve(guest: Guest): Promise<void> {
-    const { place } = guest;
     try {
-      if (this.#isLeaving) await this.#fail(guest, 'DRAINING', 'the sidecar is leaving');
-      else if (guest.isTooLarge) await this.#fail(guest, 'TOO_LARGE', this.#tooLarge(guest.bytes));
-      else if (place) await this.#settle(guest, await this.#forward(guest, place));
+      let result = this.#refusal(guest);
+      while (result === undefined || result.kind === 'moved')
+        result = await this.#current.forwarder.forward(guest.body, guest.place, guest.arrivedMs);
+      await this.#settle(guest, result);
     } catch (error) {
       this.#emit({ kind: 'internalError', route: this.settings.name, error });
-      await this.#fail(guest, 'INTERNAL', 'a bug of the sidecar; its log tells more', 'maybe');
+      const message = 'a bug of the sidecar; its log tells more';
+      await this.#settle(guest, failure('INTERNAL', message, 'maybe'));
     } finally {
-      if (place) this.#load.leave(place);
+      this.#load.leave(guest.place);
       this.#clients.done(guest);
+      if (this.#earlier.size > 0) this.#left();
     }
   }
 
-  /** It ends under the policy that it began with, unless it was never sent and another upstream takes over: then it begins anew. */
-  async #forward(guest: Guest, place: Place): Promise<Settled> {
-    for (;;) {
-      const generation = this.#current;
-      generation.requests++;
-      try {
-        const result = await generation.forwarder.forward(guest.body, place, guest.arrivedMs);
-        if (result.kind !== 'moved') return result;
-      } finally {
-        generation.requests--;
-        if (generation !== this.#current || this.#earlier.size > 0) this.#left();
-      }
-    }
+  /** Why it is not forwarded at all. */
+  #refusal(guest: Guest): Result | undefined {
+    if (this.#isLeaving) return failure('DRAINING', 'the sidecar is leaving');
+    return guest.isTooLarge ? failure('TOO_LARGE', this.#tooLarge(guest.bytes)) : undefined;
   }
 
   #supply(generation: Generation, discovery: Discovery): void {
@@ -217,7 +218,7 @@ export class Route implements FrontendOwner {
   /** A request has ended while there are several generations: they share the caps, and those that are done go. */
   #left(): void {
     for (const generation of this.#earlier) {
-      if (generation.requests > 0) continue;
+      if (generation.forwarder.isBusy) continue;
       this.#earlier.delete(generation);
       if (!this.#generations().some(({ upstream }) => upstream === generation.upstream))
         generation.upstream.close();
@@ -227,17 +228,6 @@ export class Route implements FrontendOwner {
 
   #tooLarge(bytes: number): string {
     return `the request has ${bytes} bytes, ${this.settings.limits.messageBytes} are allowed`;
-  }
-
-  #fail(guest: Guest, code: FailureCode, message: string, executed: 'no' | 'maybe' = 'no'): Promise<void> {
-    return this.#settle(guest, {
-      kind: 'failure',
-      code,
-      message,
-      executed,
-      attempts: 0,
-      endpoint: undefined,
-    });
   }
 
   /** Sends the outcome to the app, and tells of it. */
@@ -263,9 +253,13 @@ export class Route implements FrontendOwner {
 
   #failureBody(result: Extract<Settled, { kind: 'failure' }>, elapsedMs: number): Buffer[] | undefined {
     const { code, message, attempts, executed } = result;
-    const failure = { code, message, route: this.settings.name, attempts, executed, elapsedMs };
-    return failureFrames(failure, this.settings.failureReply);
+    const facts = { code, message, route: this.settings.name, attempts, executed, elapsedMs };
+    return failureFrames(facts, this.settings.failureReply);
   }
+}
+
+function failure(code: FailureCode, message: string, executed: 'no' | 'maybe' = 'no'): Settled {
+  return { kind: 'failure', code, message, executed, attempts: 0, endpoint: undefined };
 }
 
 function outcomeOf(result: Settled): Outcome {
