@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Dealer } from 'zeromq';
 import { failureOf } from '../support/ask.ts';
 import { isPayload, makePayload } from '../support/payload.ts';
+import { Absence } from './absence.ts';
 import { nothing, PATIENCE_MS, type Tally } from './tally.ts';
 
 const KIB = 1024;
@@ -19,6 +20,7 @@ const SIZES = [
 const FILLING = randomBytes(KIB * KIB);
 const [address = '', apps = '1'] = process.argv.slice(2);
 const tally: Tally = nothing();
+const absence = new Absence();
 let isOver = false;
 
 /** At least as long as what tells it from all others. */
@@ -44,10 +46,10 @@ async function run(app: number): Promise<void> {
   socket.connect(address);
   for (let sequence = 0; !isOver; sequence++) {
     const body = makeBody(app, sequence);
-    const sentMs = performance.now();
+    const sentMs = absence.attentiveMs();
     tally.asked++;
     await socket.send(['', body]);
-    count(body, (await socket.receive()).slice(1), performance.now() - sentMs);
+    count(body, (await socket.receive()).slice(1), absence.attentiveMs() - sentMs);
   }
   socket.receiveTimeout = 200;
   const isMore = await socket.receive().then(
@@ -59,10 +61,13 @@ async function run(app: number): Promise<void> {
 }
 
 function count(asked: Buffer, got: Buffer[], tookMs: number): void {
-  tally.slowestMs = Math.max(tally.slowestMs, tookMs);
   tally.bytes += asked.length;
   const [first] = got;
   const failure = failureOf(got);
+  if (tookMs > tally.slowest.tookMs) {
+    const { code: outcome, elapsedMs } = failure ?? { code: 'a reply', elapsedMs: undefined };
+    tally.slowest = { tookMs, outcome, elapsedMs, bytes: asked.length };
+  }
   if (failure !== undefined) {
     tally.failures[failure.code] = (tally.failures[failure.code] ?? 0) + 1;
     tally.failed++;

@@ -56,7 +56,9 @@ ${rows.join('\n')}
 
 try {
   const plan = { requests, seconds: minutes * 60, restMs: REST_MS };
-  const course = await soak({ after: (end) => ends.push(end) }, plan, print);
+  const course = await soak({ after: (end) => ends.push(end) }, plan, print, () =>
+    console.log('all asked; now it has to come to rest, which takes a minute'),
+  );
   const findings = judge(course, POLICY);
   const result = page(course, findings);
   writeFileSync(new URL('RESULTS.md', import.meta.url), result);

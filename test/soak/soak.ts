@@ -43,6 +43,7 @@ export async function soak(
   scope: Scope,
   plan: Plan,
   progress: (sample: Sample, tally: Tally, seconds: number) => void = () => undefined,
+  resting: () => void = () => undefined,
 ): Promise<Soaked> {
   const upstreams = await Promise.all(Array.from({ length: UPSTREAMS }, () => startUpstream(scope)));
   const network = start(scope, 'network.ts', [
@@ -72,6 +73,7 @@ export async function soak(
   for (const load of loads) load.kill('SIGTERM');
   await Promise.all(loads.map(({ ended }) => ended));
   const took = seconds();
+  resting();
   const after = await untilAtRest(sidecar.program.pid, before, plan.restMs);
   return {
     seconds: took,

@@ -12,9 +12,19 @@ export interface Tally {
   /** Replies beyond the one that was due. */
   uncalled: number;
   bytes: number;
-  slowestMs: number;
+  slowest: Slowest;
   /** Of the requests that failed; the others do not tell. */
   mostAttempts: number;
+}
+
+/** The request that took longest, and what is known of it. */
+export interface Slowest {
+  /** Without the time that the app's own process was not at it. */
+  tookMs: number;
+  outcome: string;
+  /** What the sidecar says that it took, where it failed. */
+  elapsedMs: number | undefined;
+  bytes: number;
 }
 
 /** How long a request that is under way at the end may take; longer than any deadline. */
@@ -23,7 +33,8 @@ export const PATIENCE_MS = 10_000;
 export function nothing(): Tally {
   return {
     ...{ asked: 0, replied: 0, failed: 0, crossed: 0, broken: 0, uncalled: 0 },
-    ...{ failures: {}, bytes: 0, slowestMs: 0, mostAttempts: 0 },
+    ...{ failures: {}, bytes: 0, mostAttempts: 0 },
+    slowest: { tookMs: 0, outcome: 'none', elapsedMs: undefined, bytes: 0 },
   };
 }
 
@@ -32,7 +43,8 @@ export function sum(tallies: readonly Tally[]): Tally {
   for (const one of tallies) {
     for (const key of ['asked', 'replied', 'failed', 'crossed', 'broken', 'uncalled', 'bytes'] as const)
       total[key] += one[key];
-    for (const key of ['slowestMs', 'mostAttempts'] as const) total[key] = Math.max(total[key], one[key]);
+    total.mostAttempts = Math.max(total.mostAttempts, one.mostAttempts);
+    if (one.slowest.tookMs > total.slowest.tookMs) total.slowest = one.slowest;
     for (const [code, count] of Object.entries(one.failures))
       total.failures[code] = (total.failures[code] ?? 0) + count;
   }

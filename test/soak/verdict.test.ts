@@ -16,7 +16,8 @@ const GOOD: Course = {
   samples: samples({}),
   tally: {
     ...nothing(),
-    ...{ asked: 1_000_000, replied: 999_990, failed: 10, slowestMs: 2_050, mostAttempts: 3 },
+    ...{ asked: 1_000_000, replied: 999_990, failed: 10, mostAttempts: 3 },
+    slowest: { tookMs: 2_050, outcome: 'TIMEOUT', elapsedMs: 2_000, bytes: 64 },
   },
   counted: { replied: 999_990, failed: 10, attempts: 1_010_000, retries: 10_000, inFlight: 0 },
   descriptors: { before: 58, after: 60 },
@@ -63,7 +64,7 @@ const BAD: [promise: RegExp, Course][] = [
   [/metrics/, { ...GOOD, counted: { ...counted, inFlight: 1 } }],
   [/attempts for a request/, { ...GOOD, tally: { ...tally, mostAttempts: 4 } }],
   [/budget/, { ...GOOD, counted: { ...counted, attempts: 1_201_011 } }],
-  [/deadline/, { ...GOOD, tally: { ...tally, slowestMs: 2_101 } }],
+  [/deadline/, { ...GOOD, tally: { ...tally, slowest: { ...tally.slowest, tookMs: 2_101 } } }],
   [/standard error/, { ...GOOD, complaints: ['an internal error'] }],
   [/resident memory/, { ...GOOD, samples: samples({ rssMiB: 1.1 }) }],
   [/resident memory/, { ...GOOD, samples: [] }],
