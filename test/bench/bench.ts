@@ -1,7 +1,9 @@
 /*
- * Measures what the README claims. `npm run bench` runs all of it (about ten minutes), `npm run bench -- NAME...` some of it.
+ * Measures what the README claims. `npm run bench` runs all of it (about a quarter of an hour), `npm run bench -- NAME...` some of it.
  */
 import { endpoints } from './endpoints.ts';
+import { goodput } from './goodput.ts';
+import { hedge } from './hedge.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { kills } from './kills.ts';
@@ -22,6 +24,8 @@ const BENCHMARKS: Record<string, Benchmark> = {
   kills,
   rolling,
   outage,
+  goodput,
+  hedge,
   endpoints,
   reload,
   kubernetes,

@@ -13,3 +13,9 @@ export function spread(values: readonly number[], digits = 0): string {
   const [least, ...others] = [0, 0.25, 0.5, 0.75, 1].map((share) => quantile(values, share).toFixed(digits));
   return `min ${least}  p25 ${others[0]}  median ${others[1]}  p75 ${others[2]}  max ${others[3]}`;
 }
+
+/** In Markdown, to be quoted as it is. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return `${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}\n`;
+}

@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { App } from '../support/ask.ts';
+import { startSidecar } from '../support/program.ts';
+import { scratch } from '../support/scratch.ts';
+import { SerialUpstream } from '../support/serial-upstream.ts';
+import type { Benchmark } from './bench.ts';
+import { quantile, table } from './figures.ts';
+
+const TIMEOUT_MS = 100;
+const APPS = 32;
+const ROUND_MS = 10_000;
+/** How long the server works on a request, in shares of the timeout. */
+const SERVICES = [0.3, 1.2];
+const MANY = 256;
+const LIMITS = {
+  none: { inFlightPerEndpoint: MANY, adaptive: false },
+  // What suits such a server, where one knows that it is one, and that there will never be another beside it.
+  'fixed, 1': { inFlightPerEndpoint: 1, adaptive: false },
+  'fixed, 8': { inFlightPerEndpoint: 8, adaptive: false },
+  'adaptive, up to 8': { inFlightPerEndpoint: 8, adaptive: true },
+  [`adaptive, up to ${MANY}`]: { inFlightPerEndpoint: MANY, adaptive: true },
+};
+
+/** A server that works on one request after the other gets more than it can answer in time: what of its work is of use to anybody. */
+export const goodput: Benchmark = async (scope) => {
+  console.log(
+    `One server that takes one request at a time, ${APPS} apps without a pause, timeout ${TIMEOUT_MS} ms, ${ROUND_MS / 1_000} s each\n`,
+  );
+  for (const correlate of [false, true]) {
+    const rows = [];
+    for (const share of SERVICES) {
+      for (const [name, limits] of Object.entries(LIMITS)) {
+        const serviceMs = share * TIMEOUT_MS;
+        const upstream = await SerialUpstream.start(serviceMs);
+        const address = await startRoute(scope, upstream, {
+          correlate,
+          limits: { ...limits, inFlight: MANY },
+        });
+        const { took, failed } = await load(address);
+        const { executions } = upstream;
+        upstream.close();
+        const rate = took.length / (ROUND_MS / 1_000);
+        rows.push([
+          `${serviceMs} ms`,
+          name,
+          rate.toFixed(1),
+          `${((rate * serviceMs) / 10).toFixed(0)} %`,
+          `${((100 * took.length) / (took.length + failed)).toFixed(1)} %`,
+          (executions / took.length).toFixed(2),
+          `${quantile(took, 0.5).toFixed(0)} ms`,
+          `${quantile(took, 0.99).toFixed(0)} ms`,
+        ]);
+      }
+    }
+    console.log(`correlate: ${correlate}\n`);
+    const head = ['service', 'limit', 'goodput/s', 'of the possible', 'success', 'executions per success'];
+    console.log(table([...head, 'p50', 'p99'], rows));
+  }
+};
+
+async function startRoute(
+  scope: Parameters<Benchmark>[0],
+  { address }: SerialUpstream,
+  keys: object,
+): Promise<string> {
+  const file = join(scratch(), 'goodput.yaml');
+  const route = {
+    ...{ name: 'a', listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [address] } },
+    ...{ timeout: TIMEOUT_MS, deadline: 20 * TIMEOUT_MS, ...keys },
+  };
+  writeFileSync(file, JSON.stringify({ routes: [route] }));
+  return (await startSidecar(scope, ['--config', file])).address;
+}
+
+/** How long each request took that had a reply, and how many had none. */
+async function load(address: string): Promise<{ took: number[]; failed: number }> {
+  const took: number[] = [];
+  let failed = 0;
+  const endMs = performance.now() + ROUND_MS;
+  const run = async () => {
+    const app = new App(address);
+    while (performance.now() < endMs) {
+      const { failure, ms } = await app.ask('hello');
+      if (performance.now() >= endMs) continue;
+      if (failure) failed++;
+      else took.push(ms);
+    }
+    app.close();
+  };
+  await Promise.all(Array.from({ length: APPS }, run));
+  return { took, failed };
+}
