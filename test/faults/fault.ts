@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Exposition } from '../support/exposition.ts';
 import { descriptors } from '../support/process.ts';
 import { type Program, type RunningSidecar, startSidecar } from '../support/program.ts';
@@ -11,8 +10,6 @@ import { scratch } from '../support/scratch.ts';
 
 /** The whole length of each fault, or a short form of it. */
 export const isFull = process.env['LAZYPIRATE_FAULTS'] === 'full';
-/** Where the figures of each fault are written, one file each, for the table. */
-const RESULTS = fileURLToPath(new URL('./.results/', import.meta.url));
 const SETTLE_MS = 5_000;
 /** Of a connected socket whose events are read: three that libzmq signals with, and the connection. */
 const LANE_DESCRIPTORS = 4;
@@ -110,7 +107,7 @@ function checkLog({ child, stdout, stderr }: Program): void {
 }
 
 /**
- * A test that injects a fault.
+ * A test that injects a fault. What it tells last is its line in the table.
  *
  * @param run gives the figures for the table
  */
@@ -119,11 +116,5 @@ export function fault(
   run: (t: TestContext) => Promise<string>,
   skip: string | false = false,
 ): void {
-  test(title, { skip }, async (t) => {
-    const figures = await run(t);
-    t.diagnostic(`${title}: ${figures}`);
-    if (!isFull) return;
-    mkdirSync(RESULTS, { recursive: true });
-    writeFileSync(join(RESULTS, `${title.replace(/\W+/g, '-')}.json`), JSON.stringify({ title, figures }));
-  });
+  test(title, { skip }, async (t) => t.diagnostic(`${title}: ${await run(t)}`));
 }

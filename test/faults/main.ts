@@ -1,30 +1,79 @@
-/* npm run test:faults: every fault in its whole length, and a table of what was measured. Ends as the tests end. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/*
+ * npm run test:faults: every fault in its whole length, and a table of what was measured. What was skipped or has failed is in
+ * it too. Ends with 1 where anything failed.
+ */
+import { globSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
+const MACHINE = [
+  `${availableParallelism()} cores (${cpus()[0]?.model.trim()})`,
+  `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
+  `${type()} ${release()}`,
+  `Node ${process.version}`,
+  process.getuid?.() === 0 ? 'as root' : 'not as root',
+].join(', ');
 const HEAD = `# Faults
 
 What \`npm run test:faults\` injected into a sidecar process, and what it measured. Every line is a test that fails if a promise is
 broken; a short form of each runs in \`npm test\`. This page is written by that command.
 
-| fault | what came of it |
-|---|---|
+Apps, sidecar and upstreams shared one machine: ${MACHINE}.
 `;
 
-rmSync(`${HERE}.results`, { recursive: true, force: true });
-const tests = globSync(`${HERE}*.test.ts`);
-const run = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=1200000', ...tests], {
-  stdio: 'inherit',
-  env: { ...process.env, LAZYPIRATE_FAULTS: 'full' },
+interface Row {
+  title: string;
+  came: string;
+}
+
+process.env['LAZYPIRATE_FAULTS'] = 'full';
+const ran: Row[] = [];
+const failed: Row[] = [];
+const skipped: Row[] = [];
+const tests = run({ files: globSync(`${HERE}*.test.ts`).sort(), concurrency: 1, timeout: 1_200_000 });
+tests.on('test:pass', ({ name, skip }) => {
+  if (skip === undefined) ran.push({ title: name, came: '' });
+  else skipped.push({ title: name, came: String(skip) });
 });
-const [code] = await once(run, 'close');
-const rows = globSync(`${HERE}.results/*.json`)
-  .map((file) => JSON.parse(readFileSync(file, 'utf8')) as { title: string; figures: string })
-  .sort((a, b) => a.title.localeCompare(b.title, 'en'))
-  .map(({ title, figures }) => `| ${title} | ${figures} |`);
-writeFileSync(`${HERE}RESULTS.md`, `${HEAD}${rows.join('\n')}\n`);
-console.log(`${rows.length} faults: test/faults/RESULTS.md`);
-process.exitCode = code ?? 1;
+tests.on('test:fail', ({ name, details }) => {
+  const cause = details.error.cause;
+  // A file that ends before its tests have ended fails under its own name.
+  failed.push({
+    title: name.replace(HERE, ''),
+    came: cause instanceof Error ? cause.message : String(cause),
+  });
+});
+// The figures of a test come after the word that it has passed.
+tests.on('test:diagnostic', ({ message }) => {
+  const row = ran.findLast(({ title }) => message.startsWith(`${title}: `));
+  if (row !== undefined) row.came = message.slice(row.title.length + 2);
+});
+tests.compose(spec).pipe(process.stdout);
+await new Promise((resolve) => tests.once('close', resolve));
+
+const parts = [
+  HEAD,
+  table('fault', 'what came of it', ran),
+  ...(failed.length > 0 ? ['## Failed\n', table('fault', 'why', failed)] : []),
+  ...(skipped.length > 0 ? ['## Not injected here\n', table('fault', 'why not', skipped)] : []),
+];
+writeFileSync(`${HERE}RESULTS.md`, parts.join('\n'));
+console.log(
+  `${ran.length} faults, ${failed.length} failed, ${skipped.length} skipped: test/faults/RESULTS.md`,
+);
+process.exitCode = failed.length > 0 ? 1 : 0;
+
+function table(what: string, came: string, rows: readonly Row[]): string {
+  const lines = rows
+    .toSorted((a, b) => a.title.localeCompare(b.title, 'en'))
+    .map((row) => `| ${cell(row.title)} | ${cell(row.came)} |`);
+  return `| ${what} | ${came} |\n|---|---|\n${lines.join('\n')}\n`;
+}
+
+/** One line, which does not end a cell. */
+function cell(text: string): string {
+  return text.trim().split('\n', 1)[0]?.replaceAll('|', '\\|') ?? '';
+}
