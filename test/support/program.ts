@@ -15,6 +15,13 @@ export interface Scope {
   after(end: () => unknown): void;
 }
 
+export interface ProgramOptions {
+  main?: string;
+  env?: NodeJS.ProcessEnv;
+  /** A command in front that becomes the program by `exec`, as `prlimit --nofile=60` does. */
+  through?: readonly string[];
+}
+
 /** A process under test, what it has printed, and its end. It never outlives its scope. */
 export class Program {
   readonly child: ChildProcess;
@@ -50,9 +57,11 @@ export class Program {
   static lazypirate(
     scope: Scope,
     args: readonly string[],
-    { main = 'src/main.ts', env = {} }: { main?: string; env?: NodeJS.ProcessEnv } = {},
+    { main = 'src/main.ts', env = {}, through = [] }: ProgramOptions = {},
   ): Program {
-    return Program.start(scope, process.execPath, [fileURLToPath(new URL(main, ROOT)), ...args], env);
+    const file = fileURLToPath(new URL(main, ROOT));
+    const [program = '', ...rest] = [...through, process.execPath, file, ...args];
+    return Program.start(scope, program, rest, env);
   }
 
   get pid(): number {
@@ -121,7 +130,7 @@ export interface RunningSidecar {
 export async function startSidecar(
   scope: Scope,
   args: readonly string[],
-  options: { main?: string; env?: NodeJS.ProcessEnv } = {},
+  options: ProgramOptions = {},
 ): Promise<RunningSidecar> {
   const program = Program.lazypirate(scope, ['run', '--admin-listen', '127.0.0.1:0', ...args], options);
   const [{ address }, { address: admin }] = await Promise.all([
