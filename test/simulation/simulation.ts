@@ -229,7 +229,11 @@ class Simulation {
     if (event.kind === 'received') counts.received++;
     if (event.kind === 'malformed') counts.malformed++;
     if (event.kind === 'retry') counts.retries++;
-    if (event.kind === 'attempt') counts.sends++;
+    if (event.kind === 'attempt') {
+      counts.sends++;
+      if (event.result === 'timeout' && this.#world.time.isInputWaiting)
+        this.#wrong('a timeout was believed while input was not read');
+    }
     if (event.kind === 'internalError') this.#wrong(`internal error: ${(event.error as Error).stack}`);
     if (event.kind !== 'settled') return;
     counts.settled++;

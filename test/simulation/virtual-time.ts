@@ -62,6 +62,11 @@ export class VirtualTime {
     this.nowMs += ms;
   }
 
+  /** Whether something has come from outside that the process has not read yet. */
+  get isInputWaiting(): boolean {
+    return this.#input.nextMs <= this.nowMs;
+  }
+
   /** Lets everything happen up to that time. */
   async run(untilMs: number): Promise<void> {
     await settled();
