@@ -46,7 +46,7 @@ All of it shared ${availableParallelism()} cores. What grew is judged without th
 ${tally.asked} requests in ${seconds.toFixed(0)} s, ${(tally.bytes / 2 ** 30).toFixed(1)} GiB each way. Done to them: ${harm.resets} connections were reset and ${harm.delays} held
 for longer than the timeout, each with all that was under way on it (together ${share(harm.resets + harm.delays)} of the requests), ${100 * DROPPED} % were never answered, and
 ${kills} upstreams were killed and restarted.
-${share(tally.failed)} of the requests failed${failures.length > 0 ? ` (${failures.join(', ')})` : ''}.
+${tally.failed} requests failed${failures.length > 0 ? ` (${failures.join(', ')})` : ''}.
 
 | promise | found | held |
 |---|---|---|

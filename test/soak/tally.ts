@@ -19,7 +19,7 @@ export interface Tally {
 
 /** The request that took longest, and what is known of it. */
 export interface Slowest {
-  /** Without the time that the app's own process was not at it. */
+  /** Without the time that the app's own process was not at it, but no less than the sidecar says itself. */
   tookMs: number;
   outcome: string;
   /** What the sidecar says that it took, where it failed. */
