@@ -273,10 +273,12 @@ const SOCKET_OPTIONS = {
   // Not `immediate`: with it, libzmq throws away replies that it has received but we have not read yet when the
   // connection drops (session_base.cpp, reconnect). Nothing is queued without it: only a ready lane is written to.
   sendTimeout: 0,
-  connectTimeout: 700,
+  // A SYN that was lost is not worth waiting for, and after it libzmq pauses: the two together stay well below a second,
+  // so that a good client is served within that after a route is back.
+  connectTimeout: 500,
   handshakeInterval: 3_000,
   reconnectInterval: 50,
-  reconnectMaxInterval: 500,
+  reconnectMaxInterval: 300,
   tcpKeepalive: 1,
 } as const;
 
