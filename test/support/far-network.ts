@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { Program, type Scope } from './program.ts';
+
+const UPSTREAM = fileURLToPath(new URL('./upstream.ts', import.meta.url));
+const PORT = 7000;
+let opened = 0;
+
+/** A network namespace, which one cable (veth) connects with this one. What is in it can vanish, as a node of a cluster can. */
+export class FarNetwork {
+  readonly #name: string;
+  /** Addresses of the two ends of the cable. */
+  readonly #here: string;
+  readonly #there: string;
+
+  private constructor(number: number) {
+    const id = (process.pid * 4 + number) % 16_384;
+    this.#name = `lazypirate${id}`;
+    // 198.18.0.0/15 is for benchmarks between networks (RFC 2544), so nothing else is there.
+    const net = `198.18.${id >> 6}.`;
+    this.#here = `${net}${(id & 63) * 4 + 1}`;
+    this.#there = `${net}${(id & 63) * 4 + 2}`;
+  }
+
+  /** Why there can be none here, if so. */
+  static missing(): string | false {
+    if (process.getuid?.() !== 0) return 'needs root, for a network namespace';
+    const ends: (() => unknown)[] = [];
+    try {
+      FarNetwork.open({ after: (end) => ends.push(end) });
+      return false;
+    } catch (error) {
+      return `needs network namespaces and veth: ${(error as Error).message.trim().split('\n').at(-1)}`;
+    } finally {
+      for (const end of ends) end();
+    }
+  }
+
+  /** It is gone with its scope. */
+  static open(scope: Scope): FarNetwork {
+    const network = new FarNetwork(opened++);
+    const name = network.#name;
+    ip('netns', 'add', name);
+    scope.after(() => ip('netns', 'del', name));
+    ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'cable', 'netns', name);
+    ip('address', 'add', `${network.#here}/30`, 'dev', name);
+    ip('link', 'set', name, 'up');
+    ip('-n', name, 'address', 'add', `${network.#there}/30`, 'dev', 'cable');
+    ip('-n', name, 'link', 'set', 'cable', 'up');
+    return network;
+  }
+
+  /** An upstream there, that prints when each request came. */
+  async startUpstream(scope: Scope): Promise<{ program: Program; address: string }> {
+    const address = `tcp://${this.#there}:${PORT}`;
+    const args = ['netns', 'exec', this.#name, process.execPath, UPSTREAM, address];
+    const program = Program.start(scope, 'ip', args);
+    await program.line((line) => line.startsWith('serving ') || undefined);
+    return { program, address };
+  }
+
+  /** From now on nothing that is sent there arrives here, and nobody is told so: no RST, no ICMP. */
+  blackhole(): void {
+    ip('-n', this.#name, 'route', 'add', 'blackhole', `${this.#here}/32`);
+  }
+
+  mend(): void {
+    ip('-n', this.#name, 'route', 'del', 'blackhole', `${this.#here}/32`);
+  }
+}
+
+function ip(...args: string[]): void {
+  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
