@@ -7,7 +7,11 @@ import type { KubernetesSettings } from './settings.ts';
 import { type EndpointSlice, endpointsOf } from './slices.ts';
 import { ApiFailure, type ApiPage, type ApiResource, statusFailure, Watcher } from './watch.ts';
 
-type Client = typeof import('@kubernetes/client-node');
+/** What is used of the client: to name it lets a bundle leave out the rest, which is its whole generated API. */
+type Client = Pick<
+  typeof import('@kubernetes/client-node'),
+  'HttpMethod' | 'IsomorphicFetchHttpLibrary' | 'KubeConfig' | 'RequestContext' | 'Watch'
+>;
 
 const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 const PAGE_ITEMS = 500;
@@ -19,7 +23,7 @@ const WATCH_SILENCE_MS = 90_000;
 
 /**
  * Asks the API server of the cluster: in a pod with its service account, elsewhere with the current kubeconfig. The client is
- * loaded only here, and only when it is needed: it costs a good 80 MB.
+ * loaded only here, and only when it is needed: whole, it costs a good 80 MB.
  */
 export class KubernetesDiscovery implements Discovery {
   readonly isFixed = false;
@@ -33,7 +37,10 @@ export class KubernetesDiscovery implements Discovery {
   }
 
   async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
-    const client = await import('@kubernetes/client-node');
+    const { HttpMethod, IsomorphicFetchHttpLibrary, KubeConfig, RequestContext, Watch } = await import(
+      '@kubernetes/client-node'
+    );
+    const client = { HttpMethod, IsomorphicFetchHttpLibrary, KubeConfig, RequestContext, Watch };
     const { select } = this.#settings;
     const isService = select.kind === 'service';
     const watcher = isService ? this.#slices(client, listener) : this.#pods(client, listener);
@@ -46,8 +53,6 @@ export class KubernetesDiscovery implements Discovery {
       api: 'apis/discovery.k8s.io/v1',
       name: 'endpointslices',
       labelSelector: select.kind === 'service' ? `kubernetes.io/service-name=${select.name}` : '',
-      list: (config, query, options) =>
-        config.makeApiClient(client.DiscoveryV1Api).listNamespacedEndpointSlice(query, options),
     });
     return new Watcher(
       resource,
@@ -63,8 +68,6 @@ export class KubernetesDiscovery implements Discovery {
       api: 'api/v1',
       name: 'pods',
       labelSelector: select.kind === 'pods' ? select.selector : '',
-      list: (config, query, options) =>
-        config.makeApiClient(client.CoreV1Api).listNamespacedPod(query, options),
     });
     return new Watcher(
       resource,
@@ -79,21 +82,18 @@ export class KubernetesDiscovery implements Discovery {
   }
 }
 
-type ListOptions = NonNullable<
-  Parameters<InstanceType<Client['DiscoveryV1Api']>['listNamespacedEndpointSlice']>[1]
->;
-
 /** One kind of object, and how it is asked for. */
 interface Listing {
   /** The group and version, as in its path. */
   api: string;
   name: string;
   labelSelector: string;
-  list(
-    config: KubeConfig,
-    query: { namespace: string; labelSelector: string; limit: number; _continue?: string },
-    options: ListOptions,
-  ): Promise<{ items: readonly unknown[]; metadata?: { resourceVersion?: string; _continue?: string } }>;
+}
+
+/** What is used of a list; whatever the server sends, no field is taken for granted. */
+interface List {
+  items?: unknown;
+  metadata?: { resourceVersion?: unknown; continue?: string };
 }
 
 class KubernetesResource implements ApiResource {
@@ -112,20 +112,16 @@ class KubernetesResource implements ApiResource {
 
   async list(next: string | undefined, signal: AbortSignal): Promise<ApiPage> {
     if (next === undefined) this.#config = this.#readConfig();
-    const namespace = this.#namespaceOf(this.#config);
     const ending = AbortSignal.any([signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]);
-    const { list, labelSelector } = this.#listing;
-    const query = {
-      namespace,
-      labelSelector,
-      limit: PAGE_ITEMS,
-      ...(next !== undefined && { _continue: next }),
-    };
     try {
-      const { items, metadata } = await list(this.#config, query, this.#abortedBy(ending));
+      const list = await this.#get(
+        { limit: PAGE_ITEMS, ...(next !== undefined && { continue: next }) },
+        ending,
+      );
+      const { items, metadata } = list as List;
       const version = metadata?.resourceVersion;
       if (!Array.isArray(items) || typeof version !== 'string') throw new Error('it sent no list');
-      return { items, version, next: metadata?._continue || undefined };
+      return { items, version, next: metadata?.continue || undefined };
     } catch (error) {
       throw this.#failureOf(error, ending);
     }
@@ -136,20 +132,18 @@ class KubernetesResource implements ApiResource {
     event: (type: string, object: unknown) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { api, name, labelSelector } = this.#listing;
-    const path = `/${api}/namespaces/${this.#namespaceOf(this.#config)}/${name}`;
     const watch = new this.#client.Watch(this.#config);
     // Not declared, but all there is: 30 s otherwise, and bookmarks come once a minute.
     Object.assign(watch, { requestTimeoutMs: WATCH_SILENCE_MS });
     const query = {
-      labelSelector,
+      labelSelector: this.#listing.labelSelector,
       resourceVersion: version,
       allowWatchBookmarks: true,
       timeoutSeconds: WATCH_S,
     };
     const { promise: ended, resolve: end } = Promise.withResolvers<unknown>();
     // It answers when the server has, and cannot be aborted before: by then nobody may want it any more.
-    const request = watch.watch(path, query, event, end);
+    const request = watch.watch(this.#path, query, event, end);
     const abort = () => {
       request.then((controller) => controller.abort()).catch(() => undefined);
       end(null);
@@ -186,32 +180,39 @@ class KubernetesResource implements ApiResource {
     return this.#namespace ?? (own || 'default');
   }
 
-  #abortedBy(signal: AbortSignal): ListOptions {
-    const { middleware } = this.#client.createConfiguration({
-      promiseMiddleware: [
-        {
-          pre: async (request) => {
-            request.setSignal(signal);
-            return request;
-          },
-          post: async (response) => response,
-        },
-      ],
-    });
-    return { middleware, middlewareMergeStrategy: 'append' };
+  get #path(): string {
+    const { api, name } = this.#listing;
+    return `/${api}/namespaces/${this.#namespaceOf(this.#config)}/${name}`;
+  }
+
+  /**
+   * What the server sends: the client's typed calls would load the type of every object there is.
+   *
+   * @throws {ApiFailure} where its status says that it would not
+   */
+  async #get(query: Record<string, string | number>, signal: AbortSignal): Promise<unknown> {
+    const { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext } = this.#client;
+    const url = `${this.#config.getCurrentCluster()?.server}${this.#path}`;
+    const request = new RequestContext(url, HttpMethod.GET);
+    request.setQueryParam('labelSelector', this.#listing.labelSelector);
+    for (const [key, value] of Object.entries(query)) request.setQueryParam(key, String(value));
+    request.setSignal(signal);
+    await this.#config.applySecurityAuthentication(request);
+    const { httpStatusCode, headers, body } = await new IsomorphicFetchHttpLibrary()
+      .send(request)
+      .toPromise();
+    const text = await body.text();
+    if (httpStatusCode === 200) return JSON.parse(text);
+    const status = { code: httpStatusCode, message: reasonIn(text) ?? text.trim() };
+    throw statusFailure(status, Number(headers['retry-after']) * 1_000 || 0);
   }
 
   #failureOf(error: unknown, signal: AbortSignal): ApiFailure {
+    if (error instanceof ApiFailure) return error;
     const server = this.#config.getCurrentCluster()?.server;
-    const { code, statusCode, body, headers, cause } = error as Partial<Record<string, unknown>>;
-    const status = code ?? statusCode;
-    if (typeof status === 'number') {
-      const retryAfterS = Number((headers as Record<string, string> | undefined)?.['retry-after'] ?? 0);
-      return statusFailure(
-        { code: status, message: reasonIn(body) ?? shortMessageOf(error) },
-        retryAfterS * 1_000 || 0,
-      );
-    }
+    const { code, statusCode, cause } = error as Partial<Record<string, unknown>>;
+    // Of a watch, which tells no more than its status.
+    if (typeof statusCode === 'number') return statusFailure({ code: statusCode, message: messageOf(error) });
     if (signal.aborted)
       return new ApiFailure('unreachable', `${server}: no answer within ${LIST_TIMEOUT_MS} ms`);
     if (cause !== undefined || typeof code === 'string') {
@@ -226,16 +227,10 @@ function isSilence(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'TimeoutError';
 }
 
-/** The client's message for a status without a body of its own holds the whole response. */
-function shortMessageOf(error: unknown): string {
-  const text = messageOf(error);
-  return /^Message: (.*)$/m.exec(text)?.[1] ?? text;
-}
-
 /** The message of a `Status` that came with an error, which names the permission that is missing. */
-function reasonIn(body: unknown): string | undefined {
+function reasonIn(body: string): string | undefined {
   try {
-    const status: unknown = typeof body === 'string' ? JSON.parse(body) : body;
+    const status: unknown = JSON.parse(body);
     const message = (status as { message?: unknown } | null | undefined)?.message;
     return typeof message === 'string' ? message : undefined;
   } catch {
