@@ -21,6 +21,9 @@ interface Client<T> {
 /** So many clients without a request are remembered: most ask again, and a `Map` whose keys come and go is slow to collect. */
 const IDLE_CLIENTS = 1_024;
 
+/** Refusals that go out before others have their turn: a flood may be owed any number. */
+const REFUSALS_AT_ONCE = 64;
+
 /** What comes of a client's turn. */
 export interface Turns<T> {
   start(request: T): void;
@@ -59,6 +62,11 @@ export class Clients<T extends Request> {
     return this.#clients.get(client)?.owed !== undefined;
   }
 
+  /** Whether a request that comes now would have to wait for others of its own client. */
+  isBusy(client: string): boolean {
+    return (this.#clients.get(client)?.inFlight ?? 0) >= this.#limit;
+  }
+
   /** Starts the request, now or when its turn comes. `done` must follow each start. */
   arrive(request: T): void {
     let client = this.#clients.get(request.client);
@@ -89,14 +97,24 @@ export class Clients<T extends Request> {
     const next = client.line.shift();
     if (next !== undefined) return this.#start(client, next);
     if (client.inFlight > 0) return;
+    this.#payRefusals(client);
+  }
+
+  /** Until all are paid, the client is owed refusals, so that nothing of it overtakes them. */
+  #payRefusals(client: Client<T>): void {
     const { owed } = client;
-    client.owed = undefined;
+    if (owed !== undefined) {
+      for (let sent = 0; owed.count > 0 && sent < REFUSALS_AT_ONCE; sent++, owed.count--)
+        this.#turns.refuse(owed.request);
+      if (owed.count > 0) return void setImmediate(() => this.#payRefusals(client));
+      client.owed = undefined;
+    }
     if (++this.#idle > IDLE_CLIENTS) this.#forgetIdle();
-    for (let left = owed?.count ?? 0; left > 0; left--) this.#turns.refuse(owed?.request ?? request);
   }
 
   #forgetIdle(): void {
-    for (const [name, { inFlight }] of this.#clients) if (inFlight === 0) this.#clients.delete(name);
+    for (const [name, { inFlight, owed }] of this.#clients)
+      if (inFlight === 0 && owed === undefined) this.#clients.delete(name);
     this.#idle = 0;
   }
 

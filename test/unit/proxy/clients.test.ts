@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { Clients, type Request } from '../../../src/proxy/clients.ts';
 
@@ -45,6 +46,24 @@ test('a refusal does not overtake the requests before it, and nothing overtakes 
   all.done(a2);
   assert.deepEqual(log.slice(2), ['refuse a3', 'refuse a3']);
   assert.equal(all.isOwedRefusal('a'), false);
+});
+
+test('however many refusals are owed, they go out in small lots, and nothing overtakes them', async () => {
+  const { all, log } = clients();
+  const first = request('a', '1');
+  all.arrive(first);
+  for (let i = 0; i < 1_000; i++) all.refuse(request('a', 'x'));
+  all.done(first);
+  let before = 1;
+  while (all.isOwedRefusal('a')) {
+    const lot = log.length - before;
+    assert.ok(lot > 0 && lot < 100, `${lot} at once`);
+    before = log.length;
+    await setImmediate();
+  }
+  all.arrive(request('a', '2'));
+  assert.equal(log.length, 1_002);
+  assert.equal(log.at(-1), 'start a2');
 });
 
 test('a client that has nothing under way is refused at once', () => {
