@@ -55,9 +55,10 @@ const limits = z
       'Requests of one client that are forwarded at once. Above 1 its replies may change order: for a DEALER that correlates by itself.',
       10_000,
     ).prefault(1),
-    queue: whole('Requests that wait to be sent; one more is refused with `OVERLOADED`.', 1_000_000).prefault(
-      1024,
-    ),
+    queue: whole(
+      'Requests that wait to be sent; one more is refused with `OVERLOADED`. The last quarter, of the bytes too, is kept for clients that have nothing under way.',
+      1_000_000,
+    ).prefault(1024),
     queueBytes: size('Bytes of the requests that wait.', 1, 1024 * 1024 * MiB).prefault('64MiB'),
     messageBytes: size('Bytes of the body frames of one request or reply.', 1, 1024 * MiB).prefault('16MiB'),
   })

@@ -6,6 +6,9 @@ export interface Place {
   state: 'queued' | 'inFlight' | 'left';
 }
 
+/** Of the queue, for clients that have nothing under way: one that floods does not shut the others out. */
+const KEPT_SHARE = 0.25;
+
 /** What a route holds at the moment, against its caps. */
 export class Load {
   limits: Limits;
@@ -26,10 +29,17 @@ export class Load {
     return this.inFlight < this.limits.inFlight;
   }
 
-  /** Every request begins as a queued one, if only for an instant; `undefined` where the queue is full. */
-  enter(bytes: number): Place | undefined {
+  /**
+   * Every request begins as a queued one, if only for an instant; `undefined` where the queue is full.
+   *
+   * @param isBehind it has to wait for others of its own client: such requests leave a quarter of the queue to other clients
+   */
+  enter(bytes: number, isBehind = false): Place | undefined {
     const { queue, queueBytes } = this.limits;
-    if (this.queued >= queue || this.queuedBytes + bytes > queueBytes) return undefined;
+    const share = isBehind ? 1 - KEPT_SHARE : 1;
+    if (this.queued >= Math.ceil(queue * share)) return undefined;
+    const most = this.queuedBytes === 0 ? queueBytes : queueBytes * share;
+    if (this.queuedBytes + bytes > most) return undefined;
     this.queued++;
     this.queuedBytes += bytes;
     return { bytes, state: 'queued' };

@@ -162,7 +162,9 @@ export class Route implements FrontendOwner {
     this.#lastArrivalMs = arrivedMs;
     this.#emit({ kind: 'received', route: this.settings.name, bytes });
     const mayEnter = !this.#clients.isOwedRefusal(client);
-    const place = mayEnter ? this.#load.enter(isTooLarge ? 0 : bytes) : undefined;
+    const place = mayEnter
+      ? this.#load.enter(isTooLarge ? 0 : bytes, this.#clients.isBusy(client))
+      : undefined;
     const body = isTooLarge || place === undefined ? [] : request.body;
     const guest: Guest = { client, head, body, bytes, arrivedMs, isTooLarge, place: place ?? NO_PLACE };
     if (place === undefined) this.#clients.refuse(guest);

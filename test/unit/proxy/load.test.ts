@@ -26,6 +26,21 @@ test('the queue is bounded by bytes', () => {
   assert.ok(load.enter(40));
 });
 
+test('requests behind others of their own client leave a quarter of the queue to the rest', () => {
+  const load = new Load({ ...limits, queue: 4, queueBytes: 100 });
+  assert.ok(load.enter(100, true), 'alone it may be as large as any');
+  assert.equal(load.enter(1, true), undefined);
+  const other = new Load({ ...limits, queue: 4, queueBytes: 100 });
+  for (let i = 0; i < 3; i++) assert.ok(other.enter(20, true));
+  assert.equal(other.enter(1, true), undefined, 'three of four');
+  assert.ok(other.enter(40));
+  assert.equal(other.enter(0), undefined);
+  const bytes = new Load({ ...limits, queue: 4, queueBytes: 100 });
+  assert.ok(bytes.enter(60, true));
+  assert.equal(bytes.enter(16, true), undefined, '75 of 100');
+  assert.ok(bytes.enter(16));
+});
+
 test('a request moves from the queue to in flight, and leaves nothing behind', () => {
   const load = new Load(limits);
   const place = load.enter(10);
