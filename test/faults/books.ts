@@ -19,9 +19,11 @@ interface Policy {
   budget: { ratio: number; minPerSecond: number };
 }
 
+type Executed = number | readonly string[];
+
 export interface Closing {
-  /** What the upstreams executed: how many, or the first frame of each. */
-  executed?: number | readonly string[];
+  /** What the upstreams executed: how many, or the first frame of each; a function is asked when the sidecar is at rest. */
+  executed?: Executed | (() => Promise<Executed>);
   /** Others asked too, whose requests are not in the books. */
   strangers?: boolean;
   /** How long the fault itself kept the sidecar from running, so that nothing could come in time. */
@@ -129,11 +131,13 @@ export class Books {
     assert.equal(this.crossed, 0, '1: no cross-talk');
     const metrics = await this.#trial.metrics();
     this.#checkOutcomes(metrics, strangers);
-    const attempts = await this.#checkAttempts(metrics, executed);
+    const attempts = await this.#checkAttempts(metrics);
+    const executions = typeof executed === 'function' ? await executed() : executed;
+    if (executions !== undefined) this.#checkExecutions(executions, attempts);
     const codes = [...this.#failures].map(([code, count]) => `${count} ${code}`).join(', ');
     return [
       `${this.asked} requests, ${this.own} replied, ${this.failed} failed${codes && ` (${codes})`}, 0 crossed`,
-      executed === undefined ? `${attempts} attempts` : `${attempts} attempts, ${count(executed)} executions`,
+      `${attempts} attempts${executions === undefined ? '' : `, ${count(executions)} executions`}`,
       this.#checkTimes(stalledMs),
       descriptors,
     ].join('; ');
@@ -177,7 +181,7 @@ export class Books {
   }
 
   /** Promise 3. */
-  async #checkAttempts(metrics: Exposition, executed: Closing['executed']): Promise<number> {
+  async #checkAttempts(metrics: Exposition): Promise<number> {
     const { retry, budget } = this.#policy;
     const requests = metrics.total('lazypirate_requests_total');
     const attempts = metrics.total('lazypirate_attempts_total');
@@ -185,14 +189,17 @@ export class Books {
     const allowed = requests * (1 + budget.ratio) + budget.minPerSecond * (seconds + 1);
     assert.ok(attempts <= retry.attempts * requests, `3: ${attempts} attempts for ${requests} requests`);
     assert.ok(attempts <= allowed, `3: ${attempts} attempts, and the budget allows ${allowed}`);
-    if (executed === undefined) return attempts;
+    return attempts;
+  }
+
+  /** Promise 3, by what the upstreams say. */
+  #checkExecutions(executed: Executed, attempts: number): void {
     assert.ok(count(executed) <= attempts, `3: ${count(executed)} executions of ${attempts} attempts`);
-    if (typeof executed === 'number') return attempts;
+    if (typeof executed === 'number') return;
     for (const [body, times] of tally(executed)) {
-      const mayRun = retry.attempts * (this.#bodies.get(body) ?? Number.POSITIVE_INFINITY);
+      const mayRun = this.#policy.retry.attempts * (this.#bodies.get(body) ?? Number.POSITIVE_INFINITY);
       assert.ok(times <= mayRun, `3: ${JSON.stringify(body)} was executed ${times} times`);
     }
-    return attempts;
   }
 
   /**
@@ -236,7 +243,7 @@ class BookedApp extends App {
   }
 }
 
-function count(executed: number | readonly string[]): number {
+function count(executed: Executed): number {
   return typeof executed === 'number' ? executed : executed.length;
 }
 

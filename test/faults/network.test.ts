@@ -8,7 +8,7 @@ import { fault, isFull, routeOf, startTrial } from './fault.ts';
 /* Connections that are half open: the other side is gone, and nothing says so. */
 
 const APPS = 8;
-const SECONDS = isFull ? 20 : 2;
+const SECONDS = isFull ? 20 : 1;
 const TIMES = isFull ? 10 : 1;
 const POLICY = { timeout: '300ms', deadline: '1500ms', heartbeat: { interval: '200ms', timeout: '600ms' } };
 const missing = FarNetwork.missing();

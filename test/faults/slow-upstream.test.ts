@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
+import { type Program, startServe } from '../support/program.ts';
+import { SerialUpstream } from '../support/serial-upstream.ts';
+import { Books } from './books.ts';
+import { fault, isFull, routeOf, startTrial } from './fault.ts';
+
+/* Upstreams that are there, and do not answer in time. */
+
+const TIMEOUT_MS = 100;
+const SERVICE_MS = 120;
+
+for (const correlate of [false, true]) {
+  fault(`a serial upstream takes 1.2 times the timeout, correlate: ${correlate}`, async (t) => {
+    const upstream = await SerialUpstream.start(1);
+    t.after(() => upstream.close());
+    const trial = await startTrial(
+      t,
+      routeOf([upstream.address], { correlate, timeout: `${TIMEOUT_MS}ms`, deadline: '2s' }),
+    );
+    const books = await Books.open(t, trial);
+    upstream.serviceMs = SERVICE_MS;
+    const slowMs = performance.now();
+    await books.askOn(12, () => performance.now() < slowMs + (isFull ? 60_000 : 2_500));
+    const seconds = (performance.now() - slowMs) / 1_000;
+    const slow = { asked: books.asked, own: books.own, executions: upstream.executions };
+    assert.ok(slow.executions <= 1.2 * slow.asked + 10, `${slow.executions} executions for ${slow.asked}`);
+    assert.ok(slow.own > 0.5 * slow.asked, `${slow.own} replied of ${slow.asked}`);
+
+    upstream.serviceMs = 1;
+    const sinceMs = performance.now();
+    await books.askOn(12, () => books.asked < slow.asked + 500);
+    const recoveredMs = performance.now() - sinceMs;
+    assert.ok(recoveredMs < 5_000, `500 requests took ${recoveredMs} ms after it`);
+    assert.equal(books.asked - slow.asked, books.own - slow.own);
+    const used = ((slow.own * SERVICE_MS) / (seconds * 10)).toFixed(0);
+    return `${slow.own} of ${slow.asked} replied with ${slow.executions} executions in ${seconds.toFixed(1)} s, ${used} % of what it can do; 500 requests within ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: upstream.executions })}`;
+  });
+}
+
+/** It counts what it has answered, and tells so when it leaves. */
+async function executionsOf(...programs: Program[]): Promise<number> {
+  for (const program of programs) program.kill('SIGTERM');
+  const counts = programs.map((program) => program.line((line) => /^answered (\d+)/.exec(line)?.[1]));
+  return (await Promise.all(counts)).reduce((sum, count) => sum + Number(count), 0);
+}
+
+for (const correlate of [false, true]) {
+  fault(`the only upstream is stopped (SIGSTOP), correlate: ${correlate}`, async (t) => {
+    const serve = await startServe(t);
+    const trial = await startTrial(
+      t,
+      routeOf([serve.address], { correlate, timeout: '300ms', deadline: '1s' }),
+    );
+    const books = await Books.open(t, trial, 8);
+    const times = isFull ? 10 : 1;
+    let slowestMs = 0;
+    for (let time = 0; time < times; time++) {
+      serve.program.kill('SIGSTOP');
+      const untilMs = performance.now() + (isFull ? 5_000 * Math.random() : 1_000);
+      await books.askOn(8, () => performance.now() < untilMs);
+      serve.program.kill('SIGCONT');
+      slowestMs = Math.max(slowestMs, await books.recovered());
+      await books.askOn(8, () => performance.now() < untilMs + 500);
+    }
+    assert.ok(books.failed >= 8);
+    // It has to be there until the sidecar is at rest, and leaves to tell what it did.
+    const figures = await books.balance({ executed: () => executionsOf(serve.program) });
+    return `${times} times; served ${slowestMs.toFixed(0)} ms after it at most; ${figures}`;
+  });
+}
+
+fault('one of two upstreams is stopped (SIGSTOP)', async (t) => {
+  const serves = [await startServe(t), await startServe(t)];
+  const trial = await startTrial(
+    t,
+    routeOf(
+      serves.map(({ address }) => address),
+      { timeout: '300ms', deadline: '1500ms' },
+    ),
+  );
+  const books = await Books.open(t, trial, 8);
+  let isOver = false;
+  const asking = books.askOn(8, () => !isOver);
+  serves[0]?.program.kill('SIGSTOP');
+  await setTimeout(isFull ? 30_000 : 1_000);
+  serves[0]?.program.kill('SIGCONT');
+  const recoveredMs = await books.recovered();
+  isOver = true;
+  await asking;
+  assert.equal(books.failed, 0);
+  const figures = await books.balance({
+    executed: () => executionsOf(...serves.map(({ program }) => program)),
+  });
+  return `served ${recoveredMs.toFixed(0)} ms after it; ${figures}`;
+});
