@@ -1,0 +1,26 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RunningSidecar, type Scope, startSidecar } from '../support/program.ts';
+import { scratch } from '../support/scratch.ts';
+
+let main: string | undefined;
+let files = 0;
+
+/** The program as users get it: compiled, once a run. */
+function built(): string {
+  if (main === undefined) execFileSync('npm', ['run', '--silent', 'build']);
+  main ??= 'dist/main.js';
+  return main;
+}
+
+/** The compiled sidecar with these routes and everything else as it is by default. */
+export function startBuilt(scope: Scope, ...routes: object[]): Promise<RunningSidecar> {
+  const file = join(scratch(), `${files++}.yaml`);
+  const listen = 'tcp://127.0.0.1:0';
+  writeFileSync(
+    file,
+    JSON.stringify({ routes: routes.map((route, index) => ({ name: `r${index}`, listen, ...route })) }),
+  );
+  return startSidecar(scope, ['--config', file], { main: built() });
+}
