@@ -1,8 +1,16 @@
 /*
- * Measures what the README claims. `npm run bench` runs all of it (about a quarter of an hour), `npm run bench -- NAME...` some of it.
+ * Measures what the README claims: `npm run bench` compares lazypirate with what else could stand in its place (ten minutes),
+ * `npm run bench NAME...` does what it says, and `npm run bench all` everything. `npm run bench -- --quick` and `--full` make the
+ * comparison shorter or complete.
  */
+import { parseArgs } from 'node:util';
+import { contest } from './contest.ts';
 import { endpoints } from './endpoints.ts';
+import { failover } from './failover.ts';
+import { printGoals } from './goals.ts';
 import { goodput } from './goodput.ts';
+import { growth } from './growth.ts';
+import { guard } from './guard.ts';
 import { hedge } from './hedge.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
@@ -14,10 +22,16 @@ import { rolling } from './rolling.ts';
 import { subsets } from './subsets.ts';
 import { throughput } from './throughput.ts';
 
+export type Extent = 'full' | 'quick' | 'usual';
+
 /** One measurement. It prints what it finds; what it has started ends with its scope. */
-export type Benchmark = (scope: { after(end: () => unknown): void }) => Promise<void>;
+export type Benchmark = (scope: { after(end: () => unknown): void }, extent: Extent) => Promise<void>;
 
 const BENCHMARKS: Record<string, Benchmark> = {
+  contest,
+  failover,
+  growth,
+  guard,
   idle,
   throughput,
   isolation,
@@ -30,17 +44,23 @@ const BENCHMARKS: Record<string, Benchmark> = {
   reload,
   kubernetes,
   subsets,
+  goals: async () => printGoals(),
 };
 
-const names = process.argv.slice(2);
-for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { full: { type: 'boolean' }, quick: { type: 'boolean' } },
+});
+const extent = values.full ? 'full' : values.quick ? 'quick' : 'usual';
+const chosen = positionals.length > 0 ? positionals : ['contest', 'goals'];
+for (const name of chosen.includes('all') ? Object.keys(BENCHMARKS) : chosen) {
   const benchmark = BENCHMARKS[name];
   if (benchmark === undefined)
-    throw new Error(`no benchmark ${name}: there are ${Object.keys(BENCHMARKS).join(', ')}`);
+    throw new Error(`no benchmark ${name}: there are all, ${Object.keys(BENCHMARKS).join(', ')}`);
   console.log(`\n## ${name}\n`);
   const ends: (() => unknown)[] = [];
   try {
-    await benchmark({ after: (end) => ends.push(end) });
+    await benchmark({ after: (end) => ends.push(end) }, extent);
   } finally {
     for (const end of ends.reverse()) await end();
   }

@@ -19,10 +19,15 @@ export class LazyPirateClient implements Asker {
   }
 
   async ask(body: string): Promise<string | undefined> {
+    return (await this.exchange(body))?.toString();
+  }
+
+  async exchange(body: string | Buffer): Promise<Buffer | undefined> {
     for (let attempt = 0; attempt < this.#attempts; attempt++) {
       try {
         await this.#socket.send(body);
-        return String(await this.#socket.receive());
+        const [reply] = await this.#socket.receive();
+        return reply;
       } catch {
         this.#socket.close();
         this.#socket = this.#connect();

@@ -1,0 +1,197 @@
+import { availableParallelism } from 'node:os';
+import { family, forgetPeakRss, peakRssMiB } from '../support/process.ts';
+import type { Scope } from '../support/program.ts';
+import type { Benchmark } from './bench.ts';
+import { contestChart } from './chart.ts';
+import { CONTESTANTS, type Contestant } from './contestants.ts';
+import { median, quantile } from './figures.ts';
+import { type Found, load, startEcho } from './load.ts';
+import { keep, keepText } from './results.ts';
+
+/** One load, under which each contestant is measured so many times, in turns. */
+export interface Cell {
+  clients: number;
+  size: number;
+  upstreams: number;
+  /** Requests a second that are due; 0: closed loop. */
+  rate: number;
+  rounds: number;
+}
+
+/** A median, and how far the rounds are apart. */
+export interface Figure {
+  median: number;
+  min: number;
+  max: number;
+}
+
+export interface Row {
+  contestant: string;
+  perSecond: Figure;
+  p50Ms: Figure;
+  p99Ms: Figure;
+  cpuUs: Figure;
+  peakRssMiB: number;
+  /** Share of one CPU that the load generator was busy for. */
+  generator: number;
+}
+
+export interface Contest {
+  machine: { cpus: number; node: string };
+  missing: Record<string, string>;
+  cells: (Cell & { rows: Row[] })[];
+}
+
+interface Lane {
+  name: string;
+  ports: number[];
+  pid: number;
+}
+
+const SECONDS = 1;
+/** The loads that goals speak of get more rounds. */
+const MAIN = { size: 64, upstreams: 1, rate: 0, rounds: 5 };
+
+/** Which loads: a choice that takes ten minutes, all of them (an hour and a half), or three. */
+function cellsOf(extent: 'full' | 'quick' | 'usual'): Cell[] {
+  if (extent === 'quick') return [1, 64].map((clients) => ({ ...MAIN, clients, rounds: 3 }));
+  const rounds = 3;
+  if (extent === 'usual') {
+    return [
+      ...[1, 64].map((clients) => ({ ...MAIN, clients })),
+      ...[16, 256, 1_000].map((clients) => ({ ...MAIN, clients, rounds })),
+      { ...MAIN, clients: 64, size: 4_096, rounds },
+      { ...MAIN, clients: 16, size: 1_048_576, rounds },
+      { ...MAIN, clients: 64, upstreams: 8, rounds },
+    ];
+  }
+  return [1, 8].flatMap((upstreams) =>
+    [64, 4_096, 1_048_576].flatMap((size) =>
+      [1, 16, 64, 256, 1_000]
+        // More would be refused: they are over the 64 MiB that lazypirate queues by default.
+        .filter((clients) => clients * size <= 64 * 1_048_576)
+        .map((clients) => ({ ...MAIN, clients, size, upstreams })),
+    ),
+  );
+}
+
+/** What a user could put between app and upstream, side by side under the same load. */
+export const contest: Benchmark = async (scope, extent) => {
+  const found: Contest = {
+    machine: { cpus: availableParallelism(), node: process.version },
+    missing: {},
+    cells: [],
+  };
+  for (const { name, lacks } of CONTESTANTS) {
+    const lack = lacks();
+    if (lack === undefined) continue;
+    console.log(`${name} is missing: it needs ${lack}`);
+    found.missing[name] = lack;
+  }
+  const there = CONTESTANTS.filter(({ name }) => found.missing[name] === undefined);
+  const all = cellsOf(extent);
+  for (const upstreams of new Set(all.map((cell) => cell.upstreams))) {
+    const cells = all.filter((cell) => cell.upstreams === upstreams);
+    const ends: (() => unknown)[] = [];
+    const lanes = await startAll({ after: (end) => ends.push(end) }, there, upstreams);
+    scope.after(async () => {
+      for (const end of ends.splice(0).reverse()) await end();
+    });
+    for (const cell of cells) {
+      const rows = await measure(cell, lanes);
+      found.cells.push({ ...cell, rows });
+      const open = cell.clients === 64 && cell.size === 64 && openLoop(cell, rows);
+      if (open) found.cells.push({ ...open.cell, rows: await measure(open.cell, lanes.filter(open.bears)) });
+    }
+    for (const end of ends.splice(0).reverse()) await end();
+  }
+  if (extent === 'quick') return;
+  keep('contest', found);
+  keepText('contest.svg', contestChart(found));
+};
+
+async function startAll(scope: Scope, contestants: readonly Contestant[], count: number): Promise<Lane[]> {
+  const upstreams = await Promise.all(Array.from({ length: count }, () => startEcho(scope)));
+  const addresses = upstreams.map(({ address }) => address);
+  const lanes = [{ name: 'direct', ports: upstreams.map(({ port }) => port), pid: upstreams[0]?.pid ?? 0 }];
+  for (const { name, start } of contestants) {
+    const { port, pid } = await start(scope, addresses);
+    lanes.push({ name, ports: [port], pid });
+  }
+  return lanes;
+}
+
+/** The same, at half of lazypirate's own rate, for those who can bear that. */
+function openLoop(cell: Cell, rows: readonly Row[]) {
+  const ours = rows.find(({ contestant }) => contestant === 'lazypirate, correlate');
+  const rate = Math.round((ours?.perSecond.median ?? 0) / 2);
+  const bears = ({ name }: Lane) =>
+    rows.some(({ contestant, perSecond }) => contestant === name && perSecond.median > 1.2 * rate);
+  return { cell: { ...cell, rate }, bears };
+}
+
+async function measure(cell: Cell, lanes: readonly Lane[]): Promise<Row[]> {
+  const rounds = new Map<Lane, Found[]>(lanes.map((lane) => [lane, []]));
+  for (const { pid } of lanes) family(pid).forEach(forgetPeakRss);
+  for (let round = 0; round < cell.rounds; round++) {
+    for (const [lane, runs] of rounds) {
+      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${titleOf(cell)}: ${round + 1}, ${lane.name}`);
+      runs.push(await load({ ...cell, ports: lane.ports, seconds: SECONDS }, lane.pid));
+    }
+  }
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  const rows = [...rounds].map(([lane, runs]) => rowOf(lane, runs));
+  print(cell, rows);
+  return rows;
+}
+
+function rowOf({ name, pid }: Lane, runs: readonly Found[]): Row {
+  const figure = (of: (run: Found) => number) => {
+    const values = runs.map(of);
+    return { median: median(values), min: quantile(values, 0), max: quantile(values, 1) };
+  };
+  return {
+    contestant: name,
+    perSecond: figure(({ requests, seconds }) => requests / seconds),
+    p50Ms: figure(({ p50 }) => p50 / 1_000),
+    p99Ms: figure(({ p99 }) => p99 / 1_000),
+    cpuUs: figure(({ cpuMs, requests }) => (cpuMs * 1_000) / requests),
+    peakRssMiB: family(pid).reduce((sum, one) => sum + peakRssMiB(one), 0),
+    generator: median(runs.map(({ ownCpuMs, seconds }) => ownCpuMs / 1_000 / seconds)),
+  };
+}
+
+function titleOf({ clients, size, upstreams, rate, rounds }: Cell): string {
+  const many = (count: number, what: string) =>
+    `${count.toLocaleString('en')} ${what}${count > 1 ? 's' : ''}`;
+  const loop = rate > 0 ? `open loop, ${rate.toLocaleString('en')} requests/s` : 'closed loop';
+  return `${many(clients, 'client')}, ${sizeText(size)}, ${many(upstreams, 'upstream')}, ${loop}, ${rounds} rounds of ${SECONDS} s`;
+}
+
+function sizeText(bytes: number): string {
+  if (bytes >= 1_048_576) return `${bytes / 1_048_576} MiB`;
+  return bytes >= 1_024 ? `${bytes / 1_024} KiB` : `${bytes} B`;
+}
+
+function print(cell: Cell, rows: readonly Row[]): void {
+  const reference = rows.find(({ contestant }) => contestant === 'zmq_proxy')?.perSecond.median;
+  console.log(`\n${titleOf(cell)}\n`);
+  console.log(
+    '|                       | requests/s | (min..max)       | of zmq_proxy | p50 ms | p99 ms | CPU µs/request | peak RSS MiB | generator |',
+  );
+  console.log('|---|--:|--:|--:|--:|--:|--:|--:|--:|');
+  for (const { contestant, perSecond, p50Ms, p99Ms, cpuUs, peakRssMiB: rss, generator } of rows) {
+    const columns = [
+      contestant.padEnd(21),
+      perSecond.median.toFixed(0).padStart(10),
+      `${perSecond.min.toFixed(0)}..${perSecond.max.toFixed(0)}`.padStart(16),
+      (reference ? (perSecond.median / reference).toFixed(2) : '').padStart(12),
+      p50Ms.median.toFixed(3).padStart(6),
+      p99Ms.median.toFixed(2).padStart(6),
+      cpuUs.median.toFixed(1).padStart(14),
+      rss.toFixed(0).padStart(12),
+      `${(generator * 100).toFixed(0)} %`.padStart(9),
+    ];
+    console.log(`| ${columns.join(' | ')} |`);
+  }
+}

