@@ -56,7 +56,7 @@ const limits = z
       10_000,
     ).prefault(1),
     queue: whole(
-      'Requests that wait to be sent; one more is refused with `OVERLOADED`. The last quarter, of the bytes too, is kept for clients that have nothing under way.',
+      'Requests that wait to be sent; one more is refused with `OVERLOADED`. The last quarter, of the bytes too, is kept for clients that have none waiting.',
       1_000_000,
     ).prefault(1024),
     queueBytes: size('Bytes of the requests that wait.', 1, 1024 * 1024 * MiB).prefault('64MiB'),

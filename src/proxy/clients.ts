@@ -62,9 +62,12 @@ export class Clients<T extends Request> {
     return this.#clients.get(client)?.owed !== undefined;
   }
 
-  /** Whether a request that comes now would have to wait for others of its own client. */
-  isBusy(client: string): boolean {
-    return (this.#clients.get(client)?.inFlight ?? 0) >= this.#limit;
+  /**
+   * Whether requests of this client wait for one another. One that waits alone may be that of an app that has its reply
+   * already, while we are not done with it.
+   */
+  hasLine(client: string): boolean {
+    return (this.#clients.get(client)?.line.length ?? 0) > 0;
   }
 
   /** Starts the request, now or when its turn comes. `done` must follow each start. */

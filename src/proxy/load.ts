@@ -6,7 +6,7 @@ export interface Place {
   state: 'queued' | 'inFlight' | 'left';
 }
 
-/** Of the queue, for clients that have nothing under way: one that floods does not shut the others out. */
+/** Of the queue, for clients that have none waiting: one that floods does not shut the others out. */
 const KEPT_SHARE = 0.25;
 
 /** What a route holds at the moment, against its caps. */
@@ -32,7 +32,7 @@ export class Load {
   /**
    * Every request begins as a queued one, if only for an instant; `undefined` where the queue is full.
    *
-   * @param isBehind it has to wait for others of its own client: such requests leave a quarter of the queue to other clients
+   * @param isBehind others of its own client wait already: such requests leave a quarter of the queue to other clients
    */
   enter(bytes: number, isBehind = false): Place | undefined {
     const { queue, queueBytes } = this.limits;

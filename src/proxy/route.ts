@@ -163,7 +163,7 @@ export class Route implements FrontendOwner {
     this.#emit({ kind: 'received', route: this.settings.name, bytes });
     const mayEnter = !this.#clients.isOwedRefusal(client);
     const place = mayEnter
-      ? this.#load.enter(isTooLarge ? 0 : bytes, this.#clients.isBusy(client))
+      ? this.#load.enter(isTooLarge ? 0 : bytes, this.#clients.hasLine(client))
       : undefined;
     const body = isTooLarge || place === undefined ? [] : request.body;
     const guest: Guest = { client, head, body, bytes, arrivedMs, isTooLarge, place: place ?? NO_PLACE };

@@ -66,6 +66,18 @@ test('however many refusals are owed, they go out in small lots, and nothing ove
   assert.equal(log.at(-1), 'start a2');
 });
 
+test('a client has a line while requests wait behind the one under way', () => {
+  const { all } = clients();
+  assert.equal(all.hasLine('a'), false);
+  const first = request('a', '1');
+  all.arrive(first);
+  assert.equal(all.hasLine('a'), false);
+  all.arrive(request('a', '2'));
+  assert.deepEqual([all.hasLine('a'), all.hasLine('b')], [true, false]);
+  all.done(first);
+  assert.equal(all.hasLine('a'), false);
+});
+
 test('a client that has nothing under way is refused at once', () => {
   const { all, log } = clients();
   all.refuse(request('a', '1'));
