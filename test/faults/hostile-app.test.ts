@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Dealer } from 'zeromq';
+import { context } from '../../src/proxy/context.ts';
+import { failureOf } from '../support/ask.ts';
+import { build } from '../support/built.ts';
+import { MemoryCap } from '../support/memory-cap.ts';
+import { rssMiB } from '../support/process.ts';
+import { Program, startServe } from '../support/program.ts';
+import { python, pythonSkip } from '../support/python.ts';
+import { reply, ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { Books } from './books.ts';
+import { fault, isFull, routeOf, startTrial, type Trial } from './fault.ts';
+
+/* What the app beside it does to a sidecar. */
+
+const MIB = 1024 * 1024;
+
+/** A process of its own with an app that does not behave: a script of pyzmq beside this file. */
+function startApp(t: TestContext, script: string, ...args: (string | number)[]): Program {
+  const file = fileURLToPath(new URL(script, import.meta.url));
+  return Program.start(t, python ?? '', [file, ...args.map(String)]);
+}
+
+fault(
+  'an app is killed with 50 requests in flight',
+  async (t) => {
+    let release = Promise.withResolvers<void>();
+    const upstream = await ScriptedUpstream.start((body) =>
+      body.startsWith('x') ? { do: 'hold', until: release.promise } : reply,
+    );
+    t.after(() => upstream.close());
+    const limits = { adaptive: false, inFlightPerEndpoint: 64 };
+    const trial = await startTrial(t, routeOf([upstream.address], { correlate: true, limits }));
+    const books = await Books.open(t, trial);
+    const rounds = isFull ? 50 : 3;
+    for (let round = 0; round < rounds; round++) {
+      const executed = () => upstream.seen.filter((body) => body.startsWith('x')).length;
+      const app = startApp(t, 'hold.py', trial.address, 50, 1_000);
+      while (executed() < (round + 1) * 50) await setTimeout(1);
+      app.kill('SIGKILL');
+      await app.ended;
+      await books.recovered();
+      release.resolve();
+      release = Promise.withResolvers();
+      await books.recovered();
+    }
+    const figures = await books.balance({ executed: upstream.seen, strangers: true });
+    const gone = await trial.total('lazypirate_requests_total', /outcome="client_gone"/);
+    const answered = await trial.total('lazypirate_requests_total', /outcome="ok"/);
+    assert.equal(gone, rounds * 50, 'each reply of the app that was killed found nobody');
+    assert.equal(answered, books.own);
+    return `${rounds} times: ${gone} of ${rounds * 50} replies found nobody, others were served; ${figures}`;
+  },
+  pythonSkip,
+);
+
+fault('an app pipelines without reading', async (t) => {
+  const serve = await startServe(t);
+  const trial = await startTrial(t, routeOf([serve.address], { limits: { queue: 100 } }));
+  const books = await Books.open(t, trial);
+  const rounds = isFull ? 50 : 3;
+  const dealer = new Dealer({ context, linger: 0 });
+  t.after(() => dealer.close());
+  dealer.connect(trial.address);
+  let isOn = true;
+  const good = books.askOn(4, () => isOn);
+  const counts = { own: 0, refused: 0 };
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < 1_000; i++) await dealer.send(['', `${round}.${i}`]);
+    for (let i = 0; i < 1_000; i++) {
+      const frames = await dealer.receive();
+      const failure = failureOf(frames.slice(1));
+      if (failure !== undefined) {
+        assert.equal(failure.code, 'OVERLOADED');
+        counts.refused++;
+      } else {
+        assert.equal(String(frames[1]), `${round}.${i}`, 'in order');
+        counts.own++;
+      }
+    }
+  }
+  isOn = false;
+  await good;
+  assert.equal(books.failed, 0, 'nobody else is refused');
+  return `${rounds} x 1,000 requests, then their replies: ${counts.own} replied and ${counts.refused} refused, all in order; of a good client: ${await books.balance({ strangers: true })}`;
+});
+
+/** Floods a sidecar for a while beside a good client, and tells what that got and how the memory went. */
+async function flood(t: TestContext, books: Books, pid: number, args: [string, number, number]) {
+  const flooding = startApp(t, 'flood.py', ...args);
+  const sent = () => Number(/^sent (\d+)/.exec(flooding.stdout.at(-1) ?? '')?.[1] ?? 0);
+  await flooding.line((line) => (line.startsWith('sent') ? line : undefined));
+  const beforeMiB = rssMiB(pid);
+  const untilMs = performance.now() + (isFull ? 60_000 : 1_500);
+  let mostMiB = beforeMiB;
+  await books.askOn(1, () => {
+    mostMiB = Math.max(mostMiB, rssMiB(pid));
+    return performance.now() < untilMs;
+  });
+  const requests = sent();
+  flooding.kill('SIGKILL');
+  await flooding.ended;
+  return { requests, beforeMiB, mostMiB };
+}
+
+/** How many requests were refused. A refusal waits for those before it, so the first is waited for. */
+async function shedBy({ total }: Trial): Promise<number> {
+  for (;;) {
+    const shed = await total('lazypirate_requests_total', /outcome="(overloaded|client_gone)"/);
+    if (shed > 0) return shed;
+    await setTimeout(20);
+  }
+}
+
+const FLOODS: readonly (readonly [string, number, number])[] = [
+  ['one socket floods with 100 bytes', 1, 100],
+  ...(isFull ? [['20 sockets flood with 1,000 bytes', 20, 1_000] as const] : []),
+];
+for (const [what, sockets, bytes] of FLOODS) {
+  fault(
+    `an app never reads: ${what}`,
+    async (t) => {
+      const serve = await startServe(t);
+      const trial = await startTrial(t, routeOf([serve.address]));
+      const books = await Books.open(t, trial, 8);
+      const args = [trial.address, sockets, bytes] as [string, number, number];
+      const { requests, beforeMiB, mostMiB } = await flood(t, books, trial.program.pid, args);
+      const shed = await shedBy(trial);
+      await books.recovered();
+      assert.equal(books.failed, 0, 'a good client is served throughout');
+      assert.ok(mostMiB < beforeMiB + 150, `${beforeMiB} to ${mostMiB} MiB`);
+      return `${requests} requests sent, ${shed} shed; memory ${beforeMiB.toFixed(0)} to ${mostMiB.toFixed(0)} MiB; of a good client: ${await books.balance({ strangers: true })}`;
+    },
+    pythonSkip,
+  );
+}
+
+const cap = MemoryCap.of(128 * MIB);
+
+fault(
+  'a flood with memory capped at 128 MiB',
+  async (t) => {
+    assert.ok(cap);
+    const serve = await startServe(t);
+    const limits = { queueBytes: '8MiB', messageBytes: '1MiB' };
+    const options = { main: build(), through: cap.through };
+    const trial = await startTrial(t, routeOf([serve.address], { limits }), {}, options);
+    t.after(() => cap.remove());
+    const books = await Books.open(t, trial, 8);
+    const args = [trial.address, 4, 16 * 1024] as [string, number, number];
+    const { requests } = await flood(t, books, trial.program.pid, args);
+    const shed = await shedBy(trial);
+    await books.recovered();
+    assert.deepEqual([cap.kills, books.failed], [0, 0]);
+    return `${requests} requests of 16 KiB sent, ${shed} shed, not killed; ${cap.peakMiB.toFixed(0)} MiB at most; of a good client: ${await books.balance({ strangers: true })}`;
+  },
+  pythonSkip || (cap === undefined && 'this machine lets us make no control group'),
+);
