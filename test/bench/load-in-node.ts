@@ -23,7 +23,7 @@ async function run(client: number): Promise<void> {
     const tag = number++;
     const dueMs = Number.isFinite(everyMs) ? sinceMs - WARM_UP_MS + tag * everyMs : performance.now();
     if (dueMs >= endMs) break;
-    if (dueMs > performance.now()) await setTimeout(dueMs - performance.now());
+    if (dueMs > performance.now()) await setTimeout(Math.ceil(dueMs - performance.now()));
     const body = tag.toString(16).padStart(8, '0') + filler;
     await socket.send(body);
     const [reply] = await socket.receive();
