@@ -1,11 +1,8 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { App } from '../support/ask.ts';
-import { startSidecar } from '../support/program.ts';
-import { scratch } from '../support/scratch.ts';
 import { SerialUpstream } from '../support/serial-upstream.ts';
 import type { Benchmark } from './bench.ts';
 import { quantile, table } from './figures.ts';
+import { startBuilt } from './sidecar.ts';
 
 const TIMEOUT_MS = 100;
 const APPS = 32;
@@ -35,9 +32,14 @@ export const goodput: Benchmark = async (scope) => {
       for (const [name, limits] of Object.entries(LIMITS)) {
         const serviceMs = share * TIMEOUT_MS;
         const upstream = await SerialUpstream.start(serviceMs);
-        const address = await startRoute(scope, upstream, {
-          correlate,
-          limits: { ...limits, inFlight: MANY },
+        const { address } = await startBuilt(scope, {
+          upstream: { endpoints: [upstream.address] },
+          ...{
+            correlate,
+            timeout: TIMEOUT_MS,
+            deadline: 20 * TIMEOUT_MS,
+            limits: { ...limits, inFlight: MANY },
+          },
         });
         const { took, failed } = await load(address);
         const { executions } = upstream;
@@ -71,20 +73,6 @@ export const goodput: Benchmark = async (scope) => {
     console.log(table([...head, 'p50', 'p99'], rows));
   }
 };
-
-async function startRoute(
-  scope: Parameters<Benchmark>[0],
-  { address }: SerialUpstream,
-  keys: object,
-): Promise<string> {
-  const file = join(scratch(), 'goodput.yaml');
-  const route = {
-    ...{ name: 'a', listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [address] } },
-    ...{ timeout: TIMEOUT_MS, deadline: 20 * TIMEOUT_MS, ...keys },
-  };
-  writeFileSync(file, JSON.stringify({ routes: [route] }));
-  return (await startSidecar(scope, ['--config', file])).address;
-}
 
 interface Load {
   took: { ms: number; isAfter: boolean }[];

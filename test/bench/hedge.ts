@@ -1,13 +1,11 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Exposition } from '../support/exposition.ts';
-import { Program, type RunningSidecar, startSidecar } from '../support/program.ts';
-import { scratch } from '../support/scratch.ts';
+import { Program, type RunningSidecar } from '../support/program.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 import type { Benchmark } from './bench.ts';
 import { median, quantile, table } from './figures.ts';
+import { startBuilt } from './sidecar.ts';
 
 const UPSTREAM = fileURLToPath(new URL('./slow-upstream.ts', import.meta.url));
 const SERVICE_MS = 2;
@@ -38,10 +36,7 @@ export const hedge: Benchmark = async (scope) => {
     upstreams.map((upstream) => upstream.line((line) => /^serving (\S+)/.exec(line)?.[1])),
   );
   const start = async (name: string, keys: object): Promise<Way> => {
-    const file = join(scratch(), 'hedge.yaml');
-    const route = { name: 'a', listen: 'tcp://127.0.0.1:0', upstream: { endpoints }, ...keys };
-    writeFileSync(file, JSON.stringify({ routes: [route] }));
-    const sidecar = await startSidecar(scope, ['--config', file]);
+    const sidecar = await startBuilt(scope, { upstream: { endpoints }, ...keys });
     return { name, sidecar, quantiles: [], load: [], requests: 0, failed: 0, crossed: 0 };
   };
   const ways = [
