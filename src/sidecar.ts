@@ -7,6 +7,7 @@ import { StaticDiscovery } from './discovery/static.ts';
 import { UserError } from './errors.ts';
 import { type Actor, Group } from './lifecycle/group.ts';
 import { type Admin, startAdmin } from './ops/admin.ts';
+import { watchDescriptors } from './ops/descriptors.ts';
 import { readyHealth, startupHealth } from './ops/health.ts';
 import { type Log, logEvents } from './ops/log.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
@@ -77,7 +78,7 @@ export class Sidecar {
    * Serves until `stop` aborts, then drains.
    *
    * @param changes tells of changes of the configuration, until it is stopped
-   * @throws {StartError} where a listener cannot be had
+   * @throws {StartError} where a listener cannot be had, or no descriptor for a long time
    */
   async run(stop: AbortSignal, changes?: ConfigChanges): Promise<void> {
     const { node, zeromq } = this.#versions;
@@ -90,6 +91,7 @@ export class Sidecar {
       const group = new Group<void>();
       group.add({ name: 'routes', execute: () => this.#routes.run(), interrupt: () => this.#routes.close() });
       group.add(this.#drainActor(stop));
+      group.add(this.#descriptorActor());
       if (changes !== undefined) group.add(this.#reloadActor(changes));
       await group.run();
     } finally {
@@ -134,6 +136,15 @@ export class Sidecar {
     });
     this.#log.info({ address: admin.address }, 'admin listening');
     return admin;
+  }
+
+  #descriptorActor(): Actor<void> {
+    const interrupt = new AbortController();
+    return {
+      name: 'descriptors',
+      interrupt: () => interrupt.abort(),
+      execute: () => watchDescriptors({ log: this.#log }, interrupt.signal),
+    };
   }
 
   #reloadActor(changes: ConfigChanges): Actor<void> {

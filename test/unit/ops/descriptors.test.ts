@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { StartError } from '../../../src/errors.ts';
+import { watchDescriptors } from '../../../src/ops/descriptors.ts';
+import type { Log } from '../../../src/ops/log.ts';
+
+function watch(answers: readonly boolean[], patienceMs: number) {
+  const lines: string[] = [];
+  const stop = new AbortController();
+  let asked = 0;
+  const log = {
+    info: (line: string) => lines.push(line),
+    error: (line: string) => lines.push(line),
+  } as unknown as Log;
+  const isLeft = () => {
+    if (asked === answers.length - 1) stop.abort();
+    return answers[Math.min(asked++, answers.length - 1)] ?? true;
+  };
+  const watching = watchDescriptors({ log, isLeft, everyMs: 1, patienceMs }, stop.signal);
+  return { lines, watching };
+}
+
+test('descriptors that run out and come again are told of once each', async () => {
+  const { lines, watching } = watch([true, false, false, false, true, true, false], 60_000);
+  await watching;
+  assert.equal(lines.length, 3, lines.join('\n'));
+  assert.match(lines[0] ?? '', /^no descriptor is left/);
+  assert.equal(lines[1], 'descriptors are to be had again');
+  assert.equal(lines[2], lines[0]);
+});
+
+test('where there is none for long it gives up', async () => {
+  const { watching } = watch(Array(100_000).fill(false), 20);
+  await assert.rejects(watching, StartError);
+});
