@@ -41,7 +41,7 @@ function page(course: Soaked, findings: readonly Finding[]): string {
 
 Written by \`npm run soak\`: a sidecar process with a plain and a correlated route, ${POLICY.routes} times ${APPS} apps in processes of their own,
 ${UPSTREAMS} \`serve\` processes, and between them a network that resets and delays. Bodies of 64 B to 1 MiB, nine in ten of up to 1 KiB.
-All of it shared ${availableParallelism()} cores. What grew is judged without the first ${100 * WARM_UP} % of the requests.
+All of it shared ${availableParallelism()} cores. What grew is judged without the first ${100 * WARM_UP.share} % of the requests, ${WARM_UP.least} at least.
 
 ${tally.asked} requests in ${seconds.toFixed(0)} s, ${(tally.bytes / 2 ** 30).toFixed(1)} GiB each way. Done to them: ${harm.resets} connections were reset and ${harm.delays} held
 for longer than the timeout, each with all that was under way on it (together ${share(harm.resets + harm.delays)} of the requests), ${100 * DROPPED} % were never answered, and

@@ -34,8 +34,10 @@ export interface Finding {
   isHeld: boolean;
 }
 
-/** What a process takes up in the beginning is no leak: the first part of the requests does not count. */
-export const WARM_UP = 0.25;
+/** What a process takes up in the beginning is no leak: the first part of the requests does not count, and no less than so many. */
+export const WARM_UP = { share: 0.25, least: 100_000 };
+/** With fewer than so many after that, memory that comes and goes cannot be told from memory that grows. */
+const LEAST_JUDGED = 300_000;
 const SLOPE_MIB = 1;
 /** Descriptors come and go with connections; those in rest are compared exactly. */
 const SLOPE_DESCRIPTORS = 2;
@@ -101,10 +103,12 @@ function growth({ samples, descriptors: { before, after } }: Course): Finding[] 
   const warm = afterWarmUp(samples);
   const last = warm.at(-1);
   const grows = (of: (sample: Sample) => number, most: number, what: string): Omit<Finding, 'promise'> => {
+    if (last === undefined || last.requests - (warm[0]?.requests ?? 0) < LEAST_JUDGED)
+      return { found: 'too few requests to tell', isHeld: false };
     const slope = slopeOf(warm, of);
     const per = `${slope.toFixed(2)} ${what} per 100,000 requests`;
     return {
-      found: `${per}, ${last === undefined ? '?' : of(last).toFixed(0)} in the end`,
+      found: `${per}, ${of(last).toFixed(0)} in the end`,
       isHeld: slope <= most,
     };
   };
@@ -131,10 +135,10 @@ function growth({ samples, descriptors: { before, after } }: Course): Finding[] 
 
 function afterWarmUp(samples: readonly Sample[]): Sample[] {
   const last = samples.at(-1)?.requests ?? 0;
-  return samples.filter(({ requests }) => requests >= last * WARM_UP);
+  return samples.filter(({ requests }) => requests >= Math.max(last * WARM_UP.share, WARM_UP.least));
 }
 
-/** By least squares, per 100,000 requests; not a number where there are too few samples, which no bound holds. */
+/** By least squares, per 100,000 requests. */
 function slopeOf(samples: readonly Sample[], of: (sample: Sample) => number): number {
   const mean = (value: (sample: Sample) => number) =>
     samples.reduce((total, one) => total + value(one), 0) / samples.length;
