@@ -76,6 +76,7 @@ export class Frontend {
       if (curve !== undefined) {
         this.#domain = await doorkeeper.open(this.#door);
         this.#socket.zapDomain = this.#domain;
+        this.#watch().catch(() => undefined);
       }
       await this.#socket.bind(listen);
     } catch (error) {
@@ -116,6 +117,21 @@ export class Frontend {
   /** Who may connect from now on. */
   set allowedKeys(keys: readonly string[]) {
     this.#door.allowed = new Set(keys);
+  }
+
+  /**
+   * Tells of those who never get so far as to be asked for their key: without CURVE, or with another server's key. One
+   * without CURVE may see that first, and hang up.
+   */
+  async #watch(): Promise<void> {
+    const { events } = this.#socket;
+    for (;;) {
+      const event = await events.receive();
+      if (event.type === 'end') return;
+      const { type } = event;
+      if (type === 'handshake:error:protocol' || type === 'handshake:error:other')
+        this.#owner.refused(undefined, event.address);
+    }
   }
 
   #shut(): void {

@@ -94,34 +94,47 @@ test('pyzmq with CURVE on either side', { skip: pythonSkip }, async (t) => {
     for (const key of [secretKey, publicKey]) assert.ok(!shown.includes(key), 'no key is shown');
 });
 
-test('who is not allowed gets nothing, is told of in the log, and disturbs nobody', async (t) => {
-  const serve = await startServe(t);
-  const config = configFile(serve.address, { allowed: [app.publicKey] });
-  const { address, program } = await startSidecar(t, ['--config', config]);
-  const good = client(t, address, app, sidecar.publicKey);
-  assert.equal(await good('first'), 'first');
-
-  const intruders = {
-    'a key that is not allowed': client(t, address, stranger, sidecar.publicKey),
-    'another server key': client(t, address, app, stranger.publicKey),
-    'no key': async (body: string) => {
+const INTRUDERS: Record<
+  string,
+  { key: string | null; ask(t: TestContext, address: string): Promise<string> }
+> = {
+  'a key that is not allowed': {
+    key: stranger.publicKey,
+    ask: (t, address) => client(t, address, stranger, sidecar.publicKey)('let me in'),
+  },
+  "another server's key": {
+    key: null,
+    ask: (t, address) => client(t, address, app, stranger.publicKey)('let me in'),
+  },
+  'no key': {
+    key: null,
+    ask: async (t, address) => {
       const plain = new App(address);
       t.after(() => plain.close());
-      return (await plain.ask(body)).text;
+      return (await plain.ask('let me in')).text;
     },
-  };
-  const answers: string[] = [];
-  for (const [name, ask] of Object.entries(intruders))
-    ask('let me in').then(
-      () => answers.push(name),
+  },
+};
+
+for (const [title, { key, ask }] of Object.entries(INTRUDERS)) {
+  test(`a client with ${title} gets nothing, is told of in the log, and disturbs nobody`, async (t) => {
+    const serve = await startServe(t);
+    const config = configFile(serve.address, { allowed: [app.publicKey] });
+    const { address, program } = await startSidecar(t, ['--config', config]);
+    const good = client(t, address, app, sidecar.publicKey);
+    assert.equal(await good('first'), 'first');
+    const answers: string[] = [];
+    ask(t, address).then(
+      (answer) => answers.push(answer),
       () => undefined,
     );
-  const refused = await program.logged('client refused');
-  assert.equal(refused['key'], stranger.publicKey);
-  assert.equal(refused['route'], 'orders');
-  for (let i = 0; i < 200; i++) assert.equal(await good(`request ${i}`), `request ${i}`);
-  assert.deepEqual(answers, []);
-});
+    const refused = await program.logged('client refused');
+    assert.deepEqual([refused['level'], refused['route'], refused['key']], ['warn', 'orders', key]);
+    assert.match(String(refused['address']), /127\.0\.0\.1/);
+    for (let i = 0; i < 200; i++) assert.equal(await good(`request ${i}`), `request ${i}`);
+    assert.deepEqual(answers, []);
+  });
+}
 
 for (const [title, keys, isCurveServer] of [
   ['a server with another key', { serverKey: stranger.publicKey }, true],
@@ -167,6 +180,19 @@ test('key files are read anew on a reload; what is no good changes nothing', asy
   program.kill('SIGHUP');
   await program.logged('reload applied');
   assert.equal(await client(t, address, stranger, sidecar.publicKey)('at last'), 'at last');
+});
+
+test("an upstream's key that was wrong is read anew on a reload", { skip: pythonSkip }, async (t) => {
+  const file = configFile(await startServer(t), { serverKey: stranger.publicKey });
+  const { address, program } = await startSidecar(t, ['--config', file]);
+  await program.line((line) => (line.includes('"why":"the handshake failed"') ? line : undefined));
+  const { curve } = JSON.parse(readFileSync(file, 'utf8')).routes[0];
+  writeFileSync(curve.serverKeyFile, server.publicKey);
+  program.kill('SIGHUP');
+  await program.logged('reload applied');
+  const plain = new App(address);
+  t.after(() => plain.close());
+  assert.equal((await plain.ask('hello')).text, 'hello');
 });
 
 test('a secret key that everybody can read is warned of, one that is missing is refused', async (t) => {
