@@ -33,7 +33,7 @@ export type Settled = Exclude<Result, { kind: 'moved' }>;
  */
 export class Forwarder {
   readonly #settings: RouteSettings;
-  readonly #upstream: Upstream;
+  #upstream: Upstream;
   readonly #load: Load;
   readonly #emit: Emit;
   readonly #random: () => number;
@@ -99,27 +99,37 @@ export class Forwarder {
     for (const call of this.#calls.items) call.stop('cut');
   }
 
-  /** Requests that were never sent end as `moved`. */
-  hand(): void {
-    for (const call of this.#calls.items) if (call.tried.length === 0 && !call.isDecided) call.stop('moved');
+  /**
+   * Another upstream takes over: requests that were never sent end as `moved`, and those that were make their next attempts,
+   * if it comes to that, there.
+   */
+  hand(upstream: Upstream): void {
+    this.#upstream = upstream;
+    for (const call of [...this.#calls.items]) {
+      if (call.tried.length === 0 && !call.isDecided) call.stop('moved');
+      else call.usableChanged();
+    }
   }
 
   /** Stands in line for a place: until the deadline, or as long as `wait` says while no endpoint is usable. */
   async #stand(call: Call): Promise<Attempt | undefined> {
     const sinceMs = performance.now();
+    let upstream = this.#upstream;
     try {
       while (!call.isDecided) {
         const waitMs = this.#upstream.isUsable ? Number.POSITIVE_INFINITY : this.#settings.retry.waitMs;
         if ((await call.change(Math.min(call.deadlineMs, sinceMs + waitMs))) === 'time') return undefined;
         if (call.isDecided) return undefined;
         if (call.picked !== undefined) return takePicked(call);
-        // The place that it was given was gone before it could be used.
+        if (upstream !== this.#upstream) upstream.leave(call);
+        upstream = this.#upstream;
+        // The place that it was given was gone before it could be used, or there are other endpoints now.
         const attempt = this.#upstream.pick(call);
         if (attempt !== undefined) return attempt;
       }
       return undefined;
     } finally {
-      this.#upstream.leave(call);
+      upstream.leave(call);
     }
   }
 

@@ -209,7 +209,7 @@ export class Route implements FrontendOwner {
     this.#current = generation;
     this.#next = undefined;
     for (const { upstream, forwarder } of this.#earlier)
-      if (upstream !== generation.upstream) forwarder.hand();
+      if (upstream !== generation.upstream) forwarder.hand(generation.upstream);
     this.#left();
   }
 
@@ -220,7 +220,8 @@ export class Route implements FrontendOwner {
   /** A request has ended while there are several generations: they share the caps, and those that are done go. */
   #left(): void {
     for (const generation of this.#earlier) {
-      if (generation.forwarder.isBusy) continue;
+      // One that is earlier still may have attempts at the upstream of any that followed it.
+      if (generation.forwarder.isBusy) break;
       this.#earlier.delete(generation);
       if (!this.#generations().some(({ upstream }) => upstream === generation.upstream))
         generation.upstream.close();

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
+import { ManInTheMiddle } from '../support/man-in-the-middle.ts';
+import { UpstreamProcess } from '../support/upstream-process.ts';
+import { Books, bodiesOf } from './books.ts';
+import { fault, isFull, routeOf, startTrial } from './fault.ts';
+
+/* Upstream processes that are killed (SIGKILL), and come again. */
+
+const APPS = 8;
+/** Long enough for a process to start on a busy machine. */
+const PATIENT = { deadline: '30s' };
+
+for (const correlate of [false, true]) {
+  fault(`the only upstream is killed and restarted, correlate: ${correlate}`, async (t) => {
+    const upstreams = [await UpstreamProcess.start(t)];
+    const [{ address }] = upstreams as [UpstreamProcess];
+    const trial = await startTrial(t, routeOf([address], { ...PATIENT, correlate }));
+    const books = await Books.open(t, trial, APPS);
+    let isOver = false;
+    const asking = books.askOn(APPS, () => !isOver);
+    const times = isFull ? 20 : 2;
+    let slowestMs = 0;
+    for (let time = 0; time < times; time++) {
+      await setTimeout(200);
+      await upstreams.at(-1)?.kill();
+      const fresh = await UpstreamProcess.start(t, address);
+      upstreams.push(fresh);
+      slowestMs = Math.max(slowestMs, await books.recovered());
+    }
+    isOver = true;
+    await asking;
+    assert.equal(books.failed, 0);
+    return `${times} times; served ${slowestMs.toFixed(0)} ms after it was back at most; ${await books.balance({ executed: bodiesOf(...upstreams) })}`;
+  });
+}
+
+fault(
+  'the only upstream is killed and comes again on another address, as the configuration then says',
+  async (t) => {
+    const upstreams = [await UpstreamProcess.start(t)];
+    const route = (address = '') => routeOf([address], PATIENT);
+    const trial = await startTrial(t, route(upstreams[0]?.address));
+    const books = await Books.open(t, trial, APPS);
+    let isOver = false;
+    const asking = books.askOn(APPS, () => !isOver);
+    const times = isFull ? 20 : 2;
+    let slowestMs = 0;
+    for (let time = 0; time < times; time++) {
+      await setTimeout(200);
+      await upstreams.at(-1)?.kill();
+      const fresh = await UpstreamProcess.start(t);
+      upstreams.push(fresh);
+      trial.rewrite(route(fresh.address));
+      slowestMs = Math.max(slowestMs, await books.recovered());
+    }
+    isOver = true;
+    await asking;
+    assert.equal(books.failed, 0);
+    return `${times} times; served ${slowestMs.toFixed(0)} ms after the change at most; ${await books.balance({ executed: bodiesOf(...upstreams) })}`;
+  },
+);
+
+fault('all three upstreams are gone and back', async (t) => {
+  const upstreams = await Promise.all([1, 2, 3].map(() => UpstreamProcess.start(t)));
+  const addresses = upstreams.map(({ address }) => address);
+  const trial = await startTrial(t, routeOf(addresses, { wait: '200ms' }));
+  const books = await Books.open(t, trial, APPS);
+  const times = isFull ? 5 : 1;
+  let slowestMs = 0;
+  for (let time = 0; time < times; time++) {
+    await Promise.all(upstreams.slice(-3).map((upstream) => upstream.kill()));
+    const untilMs = performance.now() + (isFull ? 5_000 : 1_000);
+    await books.askOn(APPS, () => performance.now() < untilMs);
+    upstreams.push(...(await Promise.all(addresses.map((address) => UpstreamProcess.start(t, address)))));
+    slowestMs = Math.max(slowestMs, await books.recovered());
+    await books.askOn(APPS, () => performance.now() < untilMs + 500);
+  }
+  assert.ok(books.failed > APPS);
+  return `${times} times; served ${slowestMs.toFixed(0)} ms after they were back at most; ${await books.balance({ executed: bodiesOf(...upstreams) })}`;
+});
+
+const REPLY = 'a reply of forty bytes, to be cut anywhere';
+/** Delimiter and body, each behind flags and length (RFC 23). */
+const REPLY_BYTES = 2 + 2 + REPLY.length;
+/** More than the buffers of both kernels hold, so that the upstream is still writing when it is killed. */
+const LARGE = Buffer.alloc(12 * 2 ** 20, 'x');
+
+/** Kills the upstream each time so many bytes of its reply have come through, and starts it again. */
+async function killAfter(
+  t: Parameters<typeof startTrial>[0],
+  reply: string | Buffer,
+  counts: readonly number[],
+) {
+  const upstreams = [await UpstreamProcess.start(t)];
+  const [{ address }] = upstreams as [UpstreamProcess];
+  const relay = await ManInTheMiddle.start(address);
+  t.after(() => relay.close());
+  const route = routeOf([relay.address], { ...PATIENT, timeout: '20s', budget: { ratio: 1 } });
+  const trial = await startTrial(t, route);
+  const books = await Books.open(t, trial);
+  for (const bytes of counts) {
+    const passed = relay.holdAfter(bytes);
+    const asking = books.ask(reply);
+    await passed;
+    await upstreams.at(-1)?.kill();
+    relay.resume();
+    upstreams.push(await UpstreamProcess.start(t, address));
+    assert.ok((await asking).frames[0]?.equals(Buffer.from(reply)));
+  }
+  const lost = await trial.total('lazypirate_attempts_total', /result="lost"/);
+  assert.equal(lost, counts.length);
+  return `${lost} attempts lost; ${await books.balance({ executed: bodiesOf(...upstreams) })}`;
+}
+
+fault('the upstream is killed after each byte of its reply', async (t) => {
+  const every = Array.from({ length: REPLY_BYTES }, (_, bytes) => bytes);
+  const counts = isFull ? every : [0, 3, REPLY_BYTES - 1];
+  return `after ${isFull ? `0 to ${REPLY_BYTES - 1}` : counts.join(', ')} bytes; ${await killAfter(t, REPLY, counts)}`;
+});
+
+fault('the upstream is killed while it writes a reply of 12 MiB', async (t) => {
+  const counts = isFull ? [0, 1, 2, 10, 2 ** 16, 2 ** 20, 2 ** 22, LARGE.length] : [2 ** 20];
+  return `after ${counts.join(', ')} bytes; ${await killAfter(t, LARGE, counts)}`;
+});

@@ -1,0 +1,46 @@
+import { fileURLToPath } from 'node:url';
+import { Program, type Scope } from './program.ts';
+
+const UPSTREAM = fileURLToPath(new URL('./upstream.ts', import.meta.url));
+
+/** An upstream of its own process, that can be killed and stopped, and what it has executed is known all the same. */
+export class UpstreamProcess {
+  readonly program: Program;
+  readonly address: string;
+
+  private constructor(program: Program, address: string) {
+    this.program = program;
+    this.address = address;
+  }
+
+  /** @param within a command that runs it, as `ip netns exec NAME` does */
+  static async start(
+    scope: Scope,
+    address = 'tcp://127.0.0.1:*',
+    within: readonly string[] = [],
+  ): Promise<UpstreamProcess> {
+    const [program = '', ...args] = [...within, process.execPath, UPSTREAM, address];
+    const started = Program.start(scope, program, args);
+    return new UpstreamProcess(started, await started.line((line) => /^serving (\S+)/.exec(line)?.[1]));
+  }
+
+  /** First frame, up to 256 bytes of it, of each request that has come, and when, by `performance.now` of this process. */
+  get executions(): { body: string; atMs: number }[] {
+    return this.program.stdout.flatMap((line) => {
+      const [, epochMs, body] = /^got (\S+) (.*)$/.exec(line) ?? [];
+      if (epochMs === undefined || body === undefined) return [];
+      return { body: JSON.parse(body) as string, atMs: Number(epochMs) - performance.timeOrigin };
+    });
+  }
+
+  /** Kills it where it stands. */
+  async kill(): Promise<void> {
+    this.program.kill('SIGKILL');
+    await this.program.ended;
+  }
+
+  /** A new one where it was. */
+  restart(scope: Scope): Promise<UpstreamProcess> {
+    return UpstreamProcess.start(scope, this.address);
+  }
+}
