@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import { type Answer, App } from '../support/ask.ts';
 import type { Exposition } from '../support/exposition.ts';
 import { makePayload } from '../support/payload.ts';
+import type { UpstreamProcess } from '../support/upstream-process.ts';
 import { baseline, type Rest, settled, type Trial } from './fault.ts';
 
 /** How much later than its deadline an outcome may come. */
@@ -241,6 +242,11 @@ class BookedApp extends App {
     this.#books.got(body, answer);
     return answer;
   }
+}
+
+/** What upstream processes have executed. */
+export function bodiesOf(...upstreams: readonly UpstreamProcess[]): string[] {
+  return upstreams.flatMap(({ executions }) => executions.map(({ body }) => body));
 }
 
 function count(executed: Executed): number {

@@ -22,6 +22,8 @@ export interface Trial extends RunningSidecar {
   total(metric: string, labels?: RegExp): Promise<number>;
   metrics(): Promise<Exposition>;
   status(): Promise<Status>;
+  /** Writes its configuration anew, which it watches. */
+  rewrite(route: object): void;
 }
 
 /** What these tests read of `/status`. */
@@ -49,10 +51,12 @@ export async function startTrial(
   options?: Parameters<typeof startSidecar>[2],
 ): Promise<Trial> {
   const file = join(folder, `${configs++}.yaml`);
-  writeFileSync(file, JSON.stringify({ ...settings, routes: [route] }));
+  const rewrite = (now: object) => writeFileSync(file, JSON.stringify({ ...settings, routes: [now] }));
+  rewrite(route);
   const sidecar = await startSidecar(t, ['--config', file], options);
   return {
     ...sidecar,
+    rewrite,
     metrics: () => Exposition.of(sidecar.admin),
     total: async (metric, labels) => (await Exposition.of(sidecar.admin)).total(metric, labels),
     status: async () => (await (await fetch(`${sidecar.admin}/status`)).json()) as Status,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import { FarNetwork } from '../support/far-network.ts';
-import { type Program, startServe } from '../support/program.ts';
-import { Books } from './books.ts';
+import { UpstreamProcess } from '../support/upstream-process.ts';
+import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial } from './fault.ts';
 
 /* Connections that are half open: the other side is gone, and nothing says so. */
@@ -13,16 +13,12 @@ const TIMES = isFull ? 10 : 1;
 const POLICY = { timeout: '300ms', deadline: '1500ms', heartbeat: { interval: '200ms', timeout: '600ms' } };
 const missing = FarNetwork.missing();
 
-function executions(...programs: Program[]): number {
-  return programs.flatMap(({ stdout }) => stdout).filter((line) => line.startsWith('got ')).length;
-}
-
 fault(
   'a blackholed route, while connections stand',
   async (t) => {
     const far = FarNetwork.open(t);
-    const { program, address } = await far.startUpstream(t);
-    const trial = await startTrial(t, routeOf([address], POLICY));
+    const upstream = await far.startUpstream(t);
+    const trial = await startTrial(t, routeOf([upstream.address], POLICY));
     const books = await Books.open(t, trial, APPS);
     const recoveries: number[] = [];
     for (let times = 0; times < TIMES; times++) {
@@ -34,7 +30,7 @@ fault(
     }
     assert.ok(books.failed >= APPS);
     const slowestMs = Math.max(...recoveries).toFixed(0);
-    return `${TIMES} times; served ${slowestMs} ms after it at most; ${await books.balance({ executed: executions(program) })}`;
+    return `${TIMES} times; served ${slowestMs} ms after it at most; ${await books.balance({ executed: bodiesOf(upstream) })}`;
   },
   missing,
 );
@@ -43,16 +39,16 @@ fault(
   'a blackholed route, before the first connection',
   async (t) => {
     const far = FarNetwork.open(t);
-    const { program, address } = await far.startUpstream(t);
+    const upstream = await far.startUpstream(t);
     far.blackhole();
-    const trial = await startTrial(t, routeOf([address], POLICY));
+    const trial = await startTrial(t, routeOf([upstream.address], POLICY));
     const books = await Books.open(t, trial, 0);
     const untilMs = performance.now() + SECONDS * 1_000;
     await books.askOn(APPS, () => performance.now() < untilMs);
-    assert.deepEqual([books.own, executions(program)], [0, 0]);
+    assert.deepEqual([books.own, upstream.executions], [0, []]);
     far.mend();
     const recoveredMs = await books.recovered();
-    return `served ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: executions(program) })}`;
+    return `served ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: bodiesOf(upstream) })}`;
   },
   missing,
 );
@@ -61,7 +57,7 @@ fault(
   'a blackholed route to one of two upstreams',
   async (t) => {
     const far = FarNetwork.open(t);
-    const [lost, near] = [await far.startUpstream(t), await startServe(t)];
+    const [lost, near] = [await far.startUpstream(t), await UpstreamProcess.start(t)];
     const trial = await startTrial(t, routeOf([lost.address, near.address], POLICY));
     const books = await Books.open(t, trial, APPS);
     let isOver = false;
@@ -71,14 +67,14 @@ fault(
     await setTimeout(SECONDS * 1_000);
     far.mend();
     const sinceMs = performance.now();
-    const before = executions(lost.program);
-    await lost.program.line(() => executions(lost.program) > before || undefined);
+    const before = lost.executions.length;
+    await lost.program.line(() => lost.executions.length > before || undefined);
     const backMs = performance.now() - sinceMs;
     isOver = true;
     await asking;
     assert.equal(books.failed, 0);
     assert.ok(backMs < 2_000, `${backMs} ms`);
-    return `it was used again ${backMs.toFixed(0)} ms after it; ${await books.balance()}`;
+    return `it was used again ${backMs.toFixed(0)} ms after it; ${await books.balance({ executed: bodiesOf(lost, near) })}`;
   },
   missing,
 );

@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { Program, type Scope } from './program.ts';
+import type { Scope } from './program.ts';
+import { UpstreamProcess } from './upstream-process.ts';
 
-const UPSTREAM = fileURLToPath(new URL('./upstream.ts', import.meta.url));
 const PORT = 7000;
 let opened = 0;
 
@@ -50,13 +49,10 @@ export class FarNetwork {
     return network;
   }
 
-  /** An upstream there, that prints when each request came. */
-  async startUpstream(scope: Scope): Promise<{ program: Program; address: string }> {
-    const address = `tcp://${this.#there}:${PORT}`;
-    const args = ['netns', 'exec', this.#name, process.execPath, UPSTREAM, address];
-    const program = Program.start(scope, 'ip', args);
-    await program.line((line) => line.startsWith('serving ') || undefined);
-    return { program, address };
+  /** An upstream there. */
+  startUpstream(scope: Scope): Promise<UpstreamProcess> {
+    const within = ['ip', 'netns', 'exec', this.#name];
+    return UpstreamProcess.start(scope, `tcp://${this.#there}:${PORT}`, within);
   }
 
   /** From now on nothing that is sent there arrives here, and nobody is told so: no RST, no ICMP. */

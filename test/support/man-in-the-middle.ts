@@ -5,8 +5,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class ManInTheMiddle {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [near: Socket, far: Socket]>();
-  /** What each connection still lets through of what the upstream sends; then it ends. */
-  readonly #left = new Map<Socket, number>();
+  /** What each connection still lets through of what the upstream sends, and what is done then. */
+  readonly #left = new Map<Socket, { bytes: number; spent: () => void }>();
   /** Whether bytes are held back, in both directions, as if the route were gone. */
   isHalted = false;
   /** Decides, each time something of the upstream has come, whether the connection is reset, or for how many ms it stands still. */
@@ -40,7 +40,25 @@ export class ManInTheMiddle {
 
   /** Each connection that stands lets so many bytes more of the upstream through, and ends. */
   cutAfter(bytes: number): void {
-    for (const [near] of this.#pairs) this.#left.set(near, bytes);
+    // What was written goes out before the end of it.
+    for (const [near] of this.#pairs) this.#left.set(near, { bytes, spent: () => near.destroySoon() });
+  }
+
+  /**
+   * Each connection that stands lets so many bytes more of the upstream through, reads no more of it until `resume`, and
+   * throws the rest away. Resolves when one does.
+   */
+  holdAfter(bytes: number): Promise<void> {
+    return new Promise((resolve) => {
+      for (const [near, far] of this.#pairs) {
+        const hold = () => {
+          this.#left.set(near, { bytes: 0, spent: () => undefined });
+          far.pause();
+          resolve();
+        };
+        this.#left.set(near, { bytes, spent: hold });
+      }
+    });
   }
 
   halt(): void {
@@ -70,11 +88,11 @@ export class ManInTheMiddle {
         return;
       }
       if (harm > 0) return standStill(near, far, bytes, harm);
-      const left = this.#left.get(near) ?? Number.POSITIVE_INFINITY;
-      near.write(bytes.subarray(0, left));
-      this.#left.set(near, left - bytes.length);
-      // What was written goes out before the end of it.
-      if (left <= bytes.length) near.destroySoon();
+      const left = this.#left.get(near);
+      if (left === undefined) return near.write(bytes);
+      near.write(bytes.subarray(0, left.bytes));
+      left.bytes = Math.max(0, left.bytes - bytes.length);
+      if (left.bytes === 0) left.spent();
     });
     for (const [one, other] of [pair, [far, near] as const]) {
       one.on('error', () => undefined);

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type ApiServer, slice } from './api-server.ts';
-import { Program, type Scope } from './program.ts';
+import type { Program, Scope } from './program.ts';
+import { UpstreamProcess } from './upstream-process.ts';
 
 /** An upstream process on an address of its own, in a slice of its own. */
 export interface Pod {
@@ -28,13 +28,10 @@ export class Deployment {
   async start(at?: { ip: string; port: number }): Promise<Pod> {
     const ip = at?.ip ?? `127.0.0.${2 + (this.#count % 200)}`;
     const name = `orders-${this.#count++}`;
-    const file = fileURLToPath(new URL('upstream.ts', import.meta.url));
-    const program = Program.start(this.#scope, process.execPath, [file, `tcp://${ip}:${at?.port ?? '*'}`]);
-    const port = Number(await program.line((line) => /^serving .*:(\d+)$/.exec(line)?.[1]));
-    const arrivals = () =>
-      program.stdout.flatMap((line) =>
-        line.startsWith('got ') ? [Number(line.slice(4)) - performance.timeOrigin] : [],
-      );
+    const upstream = await UpstreamProcess.start(this.#scope, `tcp://${ip}:${at?.port ?? '*'}`);
+    const { program } = upstream;
+    const port = Number(new URL(upstream.address).port);
+    const arrivals = () => upstream.executions.map(({ atMs }) => atMs);
     return { name, ip, port, program, arrivals };
   }
 
