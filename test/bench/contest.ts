@@ -6,6 +6,7 @@ import { contestChart } from './chart.ts';
 import { CONTESTANTS, type Contestant } from './contestants.ts';
 import { median, quantile } from './figures.ts';
 import { type Found, load, startEcho } from './load.ts';
+import { Part } from './part.ts';
 import { keep, keepText } from './results.ts';
 
 /** One load, under which each contestant is measured so many times, in turns. */
@@ -92,18 +93,15 @@ export const contest: Benchmark = async (scope, extent) => {
   const all = cellsOf(extent);
   for (const upstreams of new Set(all.map((cell) => cell.upstreams))) {
     const cells = all.filter((cell) => cell.upstreams === upstreams);
-    const ends: (() => unknown)[] = [];
-    const lanes = await startAll({ after: (end) => ends.push(end) }, there, upstreams);
-    scope.after(async () => {
-      for (const end of ends.splice(0).reverse()) await end();
-    });
+    const part = new Part(scope);
+    const lanes = await startAll(part, there, upstreams);
     for (const cell of cells) {
       const rows = await measure(cell, lanes);
       found.cells.push({ ...cell, rows });
       const open = cell.clients === 64 && cell.size === 64 && openLoop(cell, rows);
       if (open) found.cells.push({ ...open.cell, rows: await measure(open.cell, lanes.filter(open.bears)) });
     }
-    for (const end of ends.splice(0).reverse()) await end();
+    await part.end();
   }
   if (extent === 'quick') return;
   keep('contest', found);

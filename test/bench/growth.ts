@@ -1,8 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { rssMiB } from '../support/process.ts';
+import type { Scope } from '../support/program.ts';
 import type { Benchmark } from './bench.ts';
 import { median, quantile } from './figures.ts';
 import { type Load, load, portOf, startEcho } from './load.ts';
+import { Part } from './part.ts';
 import { keep } from './results.ts';
 import { startBuilt } from './sidecar.ts';
 
@@ -20,25 +22,51 @@ export type Growth = Record<string, Point[]>;
 
 interface Dimension {
   values: number[];
+  /** Where the curve bends, by what a profile shows. */
+  why: string;
   /** What the sidecar is told, and the load, where that is not 64 clients with 64 B on one route with one endpoint. */
-  at(value: number): { endpoints?: number; routes?: number; keys?: object; load?: Partial<Load> };
+  at(value: number): {
+    endpoints?: number;
+    subset?: 'all';
+    routes?: number;
+    keys?: object;
+    load?: Partial<Load>;
+  };
 }
+
+/** So that one endpoint is not what the requests wait for. */
+const MANY = { limits: { inFlightPerEndpoint: 64 } };
+/** An upstream has connections to so many endpoints by default. */
+const SUBSET = 64;
 
 const DIMENSIONS: Record<string, Dimension> = {
   endpoints: {
+    why: 'It does not: of more than 64 endpoints it connects to 64.',
     values: [1, 10, 100, 1_000],
-    at: (endpoints) => ({ endpoints, keys: { limits: { inFlightPerEndpoint: 64 } } }),
+    at: (endpoints) => ({ endpoints, keys: MANY }),
   },
-  'endpoints, correlate': {
+  'endpoints, subset: all': {
+    why: 'Each connection has its heartbeats, one a second, and each message wakes its own socket while nothing of it is in a cache.',
     values: [1, 10, 100, 1_000],
-    at: (endpoints) => ({ endpoints, keys: { correlate: true } }),
+    at: (endpoints) => ({ endpoints, subset: 'all', keys: MANY }),
   },
-  routes: { values: [1, 10, 50], at: (routes) => ({ routes }) },
+  'and with correlate': {
+    why: 'One connection brings many messages each time it wakes the thread; the more connections, the fewer.',
+    values: [1, 10, 100, 1_000],
+    at: (endpoints) => ({ endpoints, subset: 'all', keys: { correlate: true } }),
+  },
+  routes: {
+    why: 'The same clients on more listeners: each wakes the thread for fewer messages.',
+    values: [1, 10, 50],
+    at: (routes) => ({ routes }),
+  },
   clients: {
+    why: 'One client wakes the thread for each of its messages. Of many, requests wait in line long enough to outlive a young collection of V8, which copies them.',
     values: [1, 16, 64, 256, 1_000, 2_000],
     at: (clients) => ({ keys: { limits: { queue: 4_096 } }, load: { clients } }),
   },
   'in flight': {
+    why: 'Without correlation each request in flight has a socket, so more in flight share fewer wake-ups.',
     values: [1, 8, 64, 256],
     at: (inFlight) => ({
       keys: { limits: { inFlight, inFlightPerEndpoint: inFlight } },
@@ -46,6 +74,7 @@ const DIMENSIONS: Record<string, Dimension> = {
     }),
   },
   'in flight, correlate': {
+    why: 'It does not: more in flight share a wake-up.',
     values: [1, 8, 64, 256],
     at: (inFlight) => ({
       keys: { correlate: true, limits: { inFlight, inFlightPerEndpoint: inFlight } },
@@ -53,6 +82,7 @@ const DIMENSIONS: Record<string, Dimension> = {
     }),
   },
   bytes: {
+    why: 'Over 128 bytes a body is memory of libzmq that V8 has to be told of and collects; then it is copying, into and out of the kernel on either side.',
     values: [64, 1_024, 16_384, 131_072, 1_048_576],
     at: (size) => ({ load: { size, clients: 16 } }),
   },
@@ -65,20 +95,19 @@ const ROUNDS = 5;
 export const growth: Benchmark = async (scope) => {
   const echo = await startEcho(scope);
   const found: Growth = {};
-  for (const [name, { values, at }] of Object.entries(DIMENSIONS)) {
-    const ends: (() => unknown)[] = [];
-    scope.after(async () => {
-      for (const end of ends.splice(0).reverse()) await end();
-    });
+  for (const [name, { values, why, at }] of Object.entries(DIMENSIONS)) {
+    const part = new Part(scope);
     const lanes = [];
     for (const x of values) {
-      const { endpoints = 1, routes = 1, keys = {}, load: changes = {} } = at(x);
-      lanes.push({
-        x,
-        changes,
-        ...(await start(ends, echo.port, endpoints, routes, keys)),
-        runs: [] as Run[],
-      });
+      const { endpoints = 1, subset, routes = 1, keys = {}, load: changes = {} } = at(x);
+      // All addresses of the loopback network lead to the one upstream.
+      const addresses = Array.from(
+        { length: endpoints },
+        (_, index) => `tcp://127.0.${index >> 7}.${(index & 127) + 1}:${echo.port}`,
+      );
+      const route = { upstream: { endpoints: addresses, ...(subset && { subset }) }, ...keys };
+      const connected = subset ? endpoints : Math.min(endpoints, SUBSET);
+      lanes.push({ x, changes, ...(await start(part, route, routes, connected)), runs: [] as Run[] });
     }
     for (let round = 0; round < ROUNDS; round++) {
       for (const { pid, ports, changes, runs } of lanes) {
@@ -93,30 +122,24 @@ export const growth: Benchmark = async (scope) => {
     }
     found[name] = lanes.map(({ x, runs }) => pointOf(x, runs));
     print(name, found[name]);
-    for (const end of ends.splice(0).reverse()) await end();
+    console.log(`\n${why}`);
+    await part.end();
   }
   keep('growth', found);
 };
 
 type Run = Pick<Point, 'cpuUs' | 'perSecond' | 'rssMiB'>;
 
-/** A sidecar with so many endpoints, all of them connected, on each of so many routes. */
+/** A sidecar with so many routes that are the same, each of them connected to so many endpoints. */
 async function start(
-  ends: (() => unknown)[],
-  upstreamPort: number,
-  endpoints: number,
+  scope: Scope,
+  route: object,
   routes: number,
-  keys: object,
+  connected: number,
 ): Promise<{ pid: number; ports: number[] }> {
-  // All addresses of the loopback network lead to the one upstream.
-  const addresses = Array.from(
-    { length: endpoints },
-    (_, index) => `tcp://127.0.${index >> 7}.${(index & 127) + 1}:${upstreamPort}`,
-  );
-  const route = { upstream: { endpoints: addresses, subset: 'all' }, ...keys };
   const listeners = Array.from({ length: routes }, () => route);
-  const { program, metric } = await startBuilt({ after: (end) => ends.push(end) }, ...listeners);
-  const isUp = async () => (await metric('lazypirate_endpoints{route="r0",state="up"}')) === endpoints;
+  const { program, metric } = await startBuilt(scope, ...listeners);
+  const isUp = async () => (await metric('lazypirate_endpoints{route="r0",state="up"}')) === connected;
   while (!(await isUp())) await setTimeout(100);
   const listening = program.stdout.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'listening');
   return { pid: program.pid, ports: listening.map(({ address }) => portOf(address)) };
