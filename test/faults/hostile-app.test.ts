@@ -138,17 +138,24 @@ for (const [what, sockets, bytes] of FLOODS) {
   );
 }
 
-const cap = MemoryCap.of(128 * MIB);
+const CAP_MIB = 128;
+const SMALL = { limits: { queueBytes: '8MiB', messageBytes: '1MiB' } };
+const capSkip = MemoryCap.isPossible ? pythonSkip : 'this machine lets us make no control group';
+
+/** A sidecar as the image runs it, which the kernel kills where it takes more memory than it may. */
+async function startCapped(t: TestContext): Promise<{ trial: Trial; cap: MemoryCap }> {
+  const cap = new MemoryCap(CAP_MIB * MIB);
+  const serve = await startServe(t);
+  const options = { main: build(), through: cap.through };
+  const trial = await startTrial(t, routeOf([serve.address], SMALL), {}, options);
+  t.after(() => cap.remove());
+  return { trial, cap };
+}
 
 fault(
-  'a flood with memory capped at 128 MiB',
+  `a flood with memory capped at ${CAP_MIB} MiB`,
   async (t) => {
-    assert.ok(cap);
-    const serve = await startServe(t);
-    const limits = { queueBytes: '8MiB', messageBytes: '1MiB' };
-    const options = { main: build(), through: cap.through };
-    const trial = await startTrial(t, routeOf([serve.address], { limits }), {}, options);
-    t.after(() => cap.remove());
+    const { trial, cap } = await startCapped(t);
     const books = await Books.open(t, trial, 8);
     const args = [trial.address, 4, 16 * 1024] as [string, number, number];
     const { requests } = await flood(t, books, trial.program.pid, args);
@@ -157,5 +164,19 @@ fault(
     assert.deepEqual([cap.kills, books.failed], [0, 0]);
     return `${requests} requests of 16 KiB sent, ${shed} shed, not killed; ${cap.peakMiB.toFixed(0)} MiB at most; of a good client: ${await books.balance({ strangers: true })}`;
   },
-  pythonSkip || (cap === undefined && 'this machine lets us make no control group'),
+  capSkip,
+);
+
+fault(
+  'an app never finishes a message: only the memory limit stops it',
+  async (t) => {
+    const { trial, cap } = await startCapped(t);
+    const { hostname, port } = new URL(trial.address);
+    const app = startApp(t, 'unfinished.py', hostname, port);
+    const { signal } = await trial.program.ended;
+    const sent = await app.line((line) => /^sent (\d+) MiB/.exec(line)?.[1]);
+    assert.deepEqual([signal, cap.kills], ['SIGKILL', 1]);
+    return `messages of 1 MiB and a queue of 8 MiB are allowed, and the process was killed at ${CAP_MIB} MiB after ${sent} MiB of one message`;
+  },
+  capSkip,
 );

@@ -1,13 +1,8 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 
-/** Where memory is capped, and the names of its files: version 2 of control groups, or version 1. */
+/** Where memory is capped, and the names of the files there: version 2 of control groups, and version 1. */
 const HIERARCHIES = [
-  {
-    root: '/sys/fs/cgroup',
-    limit: 'memory.max',
-    peak: 'memory.peak',
-    events: 'memory.events',
-  },
+  { root: '/sys/fs/cgroup', limit: 'memory.max', peak: 'memory.peak', events: 'memory.events' },
   {
     root: '/sys/fs/cgroup/memory',
     limit: 'memory.limit_in_bytes',
@@ -16,52 +11,64 @@ const HIERARCHIES = [
   },
 ] as const;
 
+type Hierarchy = (typeof HIERARCHIES)[number];
+
 let groups = 0;
+
+function make({ root }: Hierarchy): string {
+  const path = `${root}/lazypirate-test-${process.pid}-${groups++}`;
+  mkdirSync(path);
+  return path;
+}
+
+/** Whether a group can be made there, and has a limit. */
+function isUsable(hierarchy: Hierarchy): boolean {
+  let path: string | undefined;
+  try {
+    path = make(hierarchy);
+    writeFileSync(`${path}/${hierarchy.limit}`, String(2 ** 30), { flag: 'r+' });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    if (path !== undefined) rmdirSync(path);
+  }
+}
+
+const hierarchy = HIERARCHIES.find(isUsable);
 
 /** A control group of its own that lets the processes in it have so much memory, as a container's limit does. */
 export class MemoryCap {
+  /** Whether this machine lets us make one. */
+  static readonly isPossible = hierarchy !== undefined;
   /** What a program is started through so that it is in the group. */
   readonly through: readonly string[];
+  readonly #hierarchy: Hierarchy;
   readonly #path: string;
-  readonly #names: (typeof HIERARCHIES)[number];
 
-  private constructor(path: string, names: (typeof HIERARCHIES)[number]) {
-    this.#path = path;
-    this.#names = names;
-    this.through = ['sh', '-c', 'echo $$ > "$0"/cgroup.procs && exec "$@"', path];
-  }
-
-  /** `undefined` where this machine does not let us. */
-  static of(bytes: number): MemoryCap | undefined {
-    for (const names of HIERARCHIES) {
-      const path = `${names.root}/lazypirate-test-${process.pid}-${groups++}`;
-      try {
-        mkdirSync(path);
-      } catch {
-        continue;
-      }
-      try {
-        writeFileSync(`${path}/${names.limit}`, String(bytes), { flag: 'r+' });
-        return new MemoryCap(path, names);
-      } catch {
-        rmdirSync(path);
-      }
-    }
-    return undefined;
+  constructor(bytes: number) {
+    if (hierarchy === undefined) throw new Error('this machine lets us make no control group');
+    this.#hierarchy = hierarchy;
+    this.#path = make(hierarchy);
+    writeFileSync(`${this.#path}/${hierarchy.limit}`, String(bytes), { flag: 'r+' });
+    this.through = ['sh', '-c', 'echo $$ > "$0"/cgroup.procs && exec "$@"', this.#path];
   }
 
   get peakMiB(): number {
-    return Number(readFileSync(`${this.#path}/${this.#names.peak}`, 'utf8')) / 1024 ** 2;
+    return Number(this.#read(this.#hierarchy.peak)) / 1024 ** 2;
   }
 
   /** How many processes the kernel has killed in it. */
   get kills(): number {
-    const events = readFileSync(`${this.#path}/${this.#names.events}`, 'utf8');
-    return Number(/oom_kill (\d+)/.exec(events)?.[1]);
+    return Number(/oom_kill (\d+)/.exec(this.#read(this.#hierarchy.events))?.[1]);
   }
 
   /** When no process is in it any more. */
   remove(): void {
     rmdirSync(this.#path);
+  }
+
+  #read(file: string): string {
+    return readFileSync(`${this.#path}/${file}`, 'utf8');
   }
 }
