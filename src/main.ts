@@ -66,6 +66,8 @@ function print(text: string): number {
   return 0;
 }
 
-process.exitCode = await main(process.argv.slice(2));
-// It ends by itself once the last replies are out; this is for those that nobody takes.
-setTimeout(() => process.exit(), LINGER_MS + 1_000).unref();
+main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+  // It ends by itself once the last replies are out; this is for those that nobody takes.
+  setTimeout(() => process.exit(), LINGER_MS + 1_000).unref();
+});

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import type { KubeConfig } from '@kubernetes/client-node';
 import { messageOf } from '../errors.ts';
 import type { Discovered, Discovery, DiscoveryListener } from './discovery.ts';
 import { endpointOf } from './pods.ts';
@@ -7,11 +6,8 @@ import type { KubernetesSettings } from './settings.ts';
 import { type EndpointSlice, endpointsOf } from './slices.ts';
 import { ApiFailure, type ApiPage, type ApiResource, statusFailure, Watcher } from './watch.ts';
 
-/** What is used of the client: to name it lets a bundle leave out the rest, which is its whole generated API. */
-type Client = Pick<
-  typeof import('@kubernetes/client-node'),
-  'HttpMethod' | 'IsomorphicFetchHttpLibrary' | 'KubeConfig' | 'RequestContext' | 'Watch'
->;
+type Client = typeof import('./kubernetes-client.ts');
+type KubeConfig = InstanceType<Client['KubeConfig']>;
 
 const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 const PAGE_ITEMS = 500;
@@ -37,10 +33,7 @@ export class KubernetesDiscovery implements Discovery {
   }
 
   async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
-    const { HttpMethod, IsomorphicFetchHttpLibrary, KubeConfig, RequestContext, Watch } = await import(
-      '@kubernetes/client-node'
-    );
-    const client = { HttpMethod, IsomorphicFetchHttpLibrary, KubeConfig, RequestContext, Watch };
+    const client = await import('./kubernetes-client.ts');
     const { select } = this.#settings;
     const isService = select.kind === 'service';
     const watcher = isService ? this.#slices(client, listener) : this.#pods(client, listener);

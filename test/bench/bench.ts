@@ -7,15 +7,14 @@ import { parseArgs } from 'node:util';
 import { contest } from './contest.ts';
 import { endpoints } from './endpoints.ts';
 import { failover } from './failover.ts';
+import { footprint } from './footprint.ts';
 import { printGoals } from './goals.ts';
 import { goodput } from './goodput.ts';
 import { growth } from './growth.ts';
 import { guard } from './guard.ts';
 import { hedge } from './hedge.ts';
-import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { kills } from './kills.ts';
-import { kubernetes } from './kubernetes.ts';
 import { outage } from './outage.ts';
 import { reload } from './reload.ts';
 import { rolling } from './rolling.ts';
@@ -30,9 +29,9 @@ export type Benchmark = (scope: { after(end: () => unknown): void }, extent: Ext
 const BENCHMARKS: Record<string, Benchmark> = {
   contest,
   failover,
+  footprint,
   growth,
   guard,
-  idle,
   throughput,
   isolation,
   kills,
@@ -42,7 +41,6 @@ const BENCHMARKS: Record<string, Benchmark> = {
   hedge,
   endpoints,
   reload,
-  kubernetes,
   subsets,
   goals: async () => printGoals(),
 };

@@ -1,5 +1,6 @@
 import type { Contest, Row } from './contest.ts';
 import type { Failover } from './failover.ts';
+import type { Footprint } from './footprint.ts';
 import type { Growth } from './growth.ts';
 import { kept } from './results.ts';
 
@@ -10,11 +11,6 @@ interface Goal {
   most?: number;
   least?: number;
   measured(): number | undefined;
-}
-
-interface Footprint {
-  rssMb: { static: number; kubernetes: number };
-  listeningMs: number;
 }
 
 const GOALS: Goal[] = [
@@ -71,19 +67,22 @@ const GOALS: Goal[] = [
     what: 'idle RSS, MB, static',
     bench: 'footprint',
     most: 70,
-    measured: () => kept<Footprint>('footprint')?.rssMb.static,
+    measured: () => kept<Footprint>('footprint')?.idleMb.static,
   },
   {
     what: 'idle RSS, MB, Kubernetes',
     bench: 'footprint',
     most: 90,
-    measured: () => kept<Footprint>('footprint')?.rssMb.kubernetes,
+    measured: () => kept<Footprint>('footprint')?.idleMb.kubernetes,
   },
   {
     what: 'start to listening, ms',
     bench: 'footprint',
     most: 250,
-    measured: () => kept<Footprint>('footprint')?.listeningMs,
+    measured: () => {
+      const listeningMs = kept<Footprint>('footprint')?.listeningMs;
+      return listeningMs && Math.max(listeningMs.static, listeningMs.kubernetes);
+    },
   },
 ];
 

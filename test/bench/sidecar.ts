@@ -7,14 +7,17 @@ import { scratch } from '../support/scratch.ts';
 let main: string | undefined;
 let files = 0;
 
-/** The program as users get it: compiled, once a run. */
-function built(): string {
+/** What the image sets. */
+export const AS_IN_IMAGE = { MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: join(scratch(), 'compiled') };
+
+/** The program as users get it: bundled, once a run. */
+export function built(): string {
   if (main === undefined) execFileSync('npm', ['run', '--silent', 'build']);
-  main ??= 'dist/main.js';
+  main ??= 'dist/main.cjs';
   return main;
 }
 
-/** The compiled sidecar with these routes and everything else as it is by default. */
+/** The bundled sidecar with these routes and everything else as it is by default. */
 export function startBuilt(scope: Scope, ...routes: object[]): Promise<RunningSidecar> {
   const file = join(scratch(), `${files++}.yaml`);
   const listen = 'tcp://127.0.0.1:0';
@@ -22,5 +25,5 @@ export function startBuilt(scope: Scope, ...routes: object[]): Promise<RunningSi
     file,
     JSON.stringify({ routes: routes.map((route, index) => ({ name: `r${index}`, listen, ...route })) }),
   );
-  return startSidecar(scope, ['--config', file], { main: built() });
+  return startSidecar(scope, ['--config', file], { main: built(), env: AS_IN_IMAGE });
 }

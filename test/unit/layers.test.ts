@@ -35,7 +35,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
 /** One file alone may have the package behind it. */
 const OWNERS: Record<string, string> = {
   'prom-client': 'ops/metrics.ts',
-  '@kubernetes/client-node': 'discovery/kubernetes.ts',
+  '@kubernetes/client-node': 'discovery/kubernetes-client.ts',
 };
 
 function importsOf(file: string): string[] {
