@@ -66,7 +66,8 @@ const nginx: Contestant = {
   start: (scope, upstreams) =>
     relay(scope, 'nginx', (port) => [
       `load_module ${NGINX_STREAM};`,
-      'daemon off; pid /dev/null; error_log /dev/null; worker_processes auto;',
+      // It deletes its pid file when it ends, as root even /dev/null.
+      `daemon off; pid ${join(scratch(), 'nginx.pid')}; error_log stderr crit; worker_processes auto;`,
       'events { worker_connections 4096; }',
       `stream { upstream all { ${hostsOf(upstreams)
         .map((host) => `server ${host};`)

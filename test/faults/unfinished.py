@@ -1,5 +1,5 @@
 """An app that never finishes its message: unfinished.py HOST PORT. It speaks ZMTP (RFC 23) as a DEALER, and sends frames of
-64 KiB, each of which says that more follow, until it is killed or its connection drops."""
+64 KiB, each of which says that more follow, until it is killed or its connection drops, or 1 GiB is sent."""
 
 import socket
 import sys
@@ -18,7 +18,7 @@ while b"READY" not in heard:
     heard += peer.recv(4096)
 sent = 0
 try:
-    while True:
+    while sent < 16 * 1024:  # 1 GiB, should nobody stop it
         peer.sendall(frame)
         sent += 1
 except OSError:
