@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import { JunkPeer, type Mischief } from '../support/junk-peer.ts';
+import { garbage, reply, ScriptedUpstream, type Step } from '../support/scripted-upstream.ts';
+import { UpstreamProcess } from '../support/upstream-process.ts';
+import { Books, bodiesOf } from './books.ts';
+import { fault, isFull, routeOf, startTrial, type Trial } from './fault.ts';
+
+/* An endpoint that sends what is no reply, beside a good one. */
+
+const APPS = 8;
+const EACH_MS = isFull ? 5_000 : 100;
+/** Never left out, so that it gets to do its worst; every request may be sent again. */
+const KEPT = { ejection: { failures: 1_000 }, budget: { ratio: 1 }, timeout: '300ms', attempts: 5 };
+const LIMIT = 10_000;
+
+async function untilAllUp({ status }: Trial): Promise<number> {
+  const sinceMs = performance.now();
+  for (;;) {
+    const { routes } = await status();
+    const states = routes.flatMap(({ endpoints }) => endpoints.map(({ state }) => state));
+    const tookMs = performance.now() - sinceMs;
+    if (states.every((state) => state === 'up')) return tookMs;
+    assert.ok(tookMs < 5_000, `${states} ${tookMs} ms after it`);
+    await setTimeout(20);
+  }
+}
+
+const WRONG_FRAMES: Record<string, Step> = {
+  'no delimiter': garbage('what is this'),
+  'no body': garbage(''),
+  'an id that nobody sent': garbage(Buffer.alloc(6, 0xff), '', 'whose is this'),
+  'a hundred empty frames': garbage(...Array.from({ length: 100 }, () => '')),
+  'over the limit': { do: 'reply', frames: [Buffer.alloc(LIMIT + 1)] },
+  'far over the limit': { do: 'reply', frames: [Buffer.alloc(100 * LIMIT)] },
+};
+
+for (const correlate of [false, true]) {
+  fault(
+    `one of two upstreams sends wrong frames and oversize replies, correlate: ${correlate}`,
+    async (t) => {
+      const [bad, good] = [await ScriptedUpstream.start(), await UpstreamProcess.start(t)];
+      t.after(() => bad.close());
+      const keys = { ...KEPT, correlate, limits: { messageBytes: LIMIT } };
+      const trial = await startTrial(t, routeOf([bad.address, good.address], keys));
+      const books = await Books.open(t, trial, APPS);
+      const counts: string[] = [];
+      for (const [name, step] of Object.entries(WRONG_FRAMES)) {
+        // Without correlation any frame after the delimiter is a body: a REQ would take these for replies too.
+        if (!correlate && (name.startsWith('an id') || name.startsWith('a hundred'))) continue;
+        const before = bad.seen.length;
+        bad.script = () => step;
+        const untilMs = performance.now() + EACH_MS;
+        await books.askOn(APPS, () => performance.now() < untilMs || bad.seen.length === before);
+        counts.push(`${name} ${bad.seen.length - before} times`);
+      }
+      bad.script = () => reply;
+      const upMs = await untilAllUp(trial);
+      const before = bad.seen.length;
+      await books.askOn(APPS, () => bad.seen.length < before + 10);
+      assert.ok(books.failed <= books.asked * 0.01, `${books.failed} failed`);
+      const executed = async () => [...bad.seen, ...bodiesOf(good)];
+      return `${counts.join(', ')}; up again ${upMs.toFixed(0)} ms after it; ${await books.balance({ executed })}`;
+    },
+  );
+}
+
+/** A ROUTER's greeting and READY (RFC 23). */
+const HANDSHAKE = Buffer.concat([
+  Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0]),
+  Buffer.from('NULL'),
+  Buffer.alloc(48),
+  Buffer.from([4, 28, 5]),
+  Buffer.from('READY'),
+  Buffer.from([11]),
+  Buffer.from('Socket-Type'),
+  Buffer.from([0, 0, 0, 6]),
+  Buffer.from('ROUTER'),
+]);
+
+/** Sends the handshake, and this when a request has come. */
+function afterHandshake(junk: () => Buffer): Mischief {
+  return (near, done) => {
+    near.write(HANDSHAKE);
+    let bytes = 0;
+    near.on('data', (chunk) => {
+      bytes += chunk.length;
+      // A DEALER's own greeting and READY are 64 + 43 bytes with its empty routing id.
+      if (bytes <= 110) return;
+      near.write(junk());
+      done();
+    });
+  };
+}
+
+function atOnce(act: (near: Socket) => unknown): Mischief {
+  return (near, done) => {
+    act(near);
+    done();
+  };
+}
+
+const UNKNOWN = Buffer.concat([HANDSHAKE.subarray(0, 12), Buffer.from('WHAT'), Buffer.alloc(48)]);
+const MISCHIEF: Record<string, Mischief> = {
+  'a greeting of noise': atOnce((near) => near.write(randomBytes(1_000))),
+  'an HTTP response': atOnce((near) => near.write('HTTP/1.1 400 Bad Request\r\n\r\n')),
+  'a greeting with an unknown mechanism': atOnce((near) => near.write(UNKNOWN)),
+  'the close of each connection': atOnce((near) => near.destroy()),
+  silence: atOnce((near) => near.resume()),
+  'noise after the handshake': afterHandshake(() => randomBytes(1_000)),
+  'a frame of 2^63 - 1 bytes': afterHandshake(() => Buffer.from('027fffffffffffffff', 'hex')),
+  'a frame that never ends': afterHandshake(() => Buffer.from('0000010000000000ffff00', 'hex')),
+};
+
+fault('one of two upstreams is none: noise, HTTP, silence, broken frames', async (t) => {
+  const [behind, good] = [await UpstreamProcess.start(t), await UpstreamProcess.start(t)];
+  const bad = await JunkPeer.start(behind.address);
+  t.after(() => bad.close());
+  const trial = await startTrial(t, routeOf([bad.address, good.address], KEPT));
+  const books = await Books.open(t, trial, APPS);
+  let slowestMs = 0;
+  for (const mischief of Object.values(MISCHIEF)) {
+    const before = bad.spoilt;
+    bad.mischief = mischief;
+    const untilMs = performance.now() + EACH_MS;
+    await books.askOn(APPS, () => performance.now() < untilMs || bad.spoilt === before);
+    bad.mischief = undefined;
+    slowestMs = Math.max(slowestMs, await untilAllUp(trial));
+  }
+  assert.equal(books.failed, 0);
+  const before = behind.executions.length;
+  await books.askOn(APPS, () => behind.executions.length < before + 10);
+  const names = Object.keys(MISCHIEF).join(', ');
+  return `${names}, ${bad.spoilt} times; up again ${slowestMs.toFixed(0)} ms after it at most; ${await books.balance({ executed: async () => bodiesOf(behind, good) })}`;
+});
