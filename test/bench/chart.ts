@@ -89,6 +89,8 @@ function panelOf(
     const row = rows.find(({ contestant }) => contestant === name);
     if (row === undefined) return '';
     const { median, min, max } = figure(row);
+    // Where nothing stands in between, it costs nothing.
+    if (median === 0) return '';
     const [top, middle] = [TOP + index * ROW + 4, TOP + index * ROW + 13.5];
     return [
       `<rect x="${left}" y="${top}" width="${(x(median) - left).toFixed(1)}" height="19" rx="2" class="${kindOf(name)}"/>`,

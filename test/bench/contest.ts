@@ -40,13 +40,16 @@ export interface Row {
 export interface Contest {
   machine: { cpus: number; node: string };
   missing: Record<string, string>;
+  /** Wrong replies, and replies that never came. */
+  failures: string[];
   cells: (Cell & { rows: Row[] })[];
 }
 
 interface Lane {
   name: string;
   ports: number[];
-  pid: number;
+  /** Nothing stands in between without it. */
+  pid?: number;
 }
 
 const SECONDS = 1;
@@ -81,6 +84,7 @@ export const contest: Benchmark = async (scope, extent) => {
   const found: Contest = {
     machine: { cpus: availableParallelism(), node: process.version },
     missing: {},
+    failures: [],
     cells: [],
   };
   for (const { name, lacks } of CONTESTANTS) {
@@ -96,22 +100,26 @@ export const contest: Benchmark = async (scope, extent) => {
     const part = new Part(scope);
     const lanes = await startAll(part, there, upstreams);
     for (const cell of cells) {
-      const rows = await measure(cell, lanes);
+      const rows = await measure(cell, lanes, found.failures);
       found.cells.push({ ...cell, rows });
       const open = cell.clients === 64 && cell.size === 64 && openLoop(cell, rows);
-      if (open) found.cells.push({ ...open.cell, rows: await measure(open.cell, lanes.filter(open.bears)) });
+      if (!open) continue;
+      const bearing = lanes.filter(open.bears);
+      found.cells.push({ ...open.cell, rows: await measure(open.cell, bearing, found.failures) });
     }
     await part.end();
   }
-  if (extent === 'quick') return;
-  keep('contest', found);
-  keepText('contest.svg', contestChart(found));
+  if (extent !== 'quick') {
+    keep('contest', found);
+    keepText('contest.svg', contestChart(found));
+  }
+  if (found.failures.length > 0) throw new Error(`not every reply was right:\n${found.failures.join('\n')}`);
 };
 
 async function startAll(scope: Scope, contestants: readonly Contestant[], count: number): Promise<Lane[]> {
   const upstreams = await Promise.all(Array.from({ length: count }, () => startEcho(scope)));
   const addresses = upstreams.map(({ address }) => address);
-  const lanes = [{ name: 'direct', ports: upstreams.map(({ port }) => port), pid: upstreams[0]?.pid ?? 0 }];
+  const lanes: Lane[] = [{ name: 'direct', ports: upstreams.map(({ port }) => port) }];
   for (const { name, start } of contestants) {
     const { port, pid } = await start(scope, addresses);
     lanes.push({ name, ports: [port], pid });
@@ -128,19 +136,28 @@ function openLoop(cell: Cell, rows: readonly Row[]) {
   return { cell: { ...cell, rate }, bears };
 }
 
-async function measure(cell: Cell, lanes: readonly Lane[]): Promise<Row[]> {
+async function measure(cell: Cell, lanes: readonly Lane[], failures: string[]): Promise<Row[]> {
   const rounds = new Map<Lane, Found[]>(lanes.map((lane) => [lane, []]));
-  for (const { pid } of lanes) family(pid).forEach(forgetPeakRss);
+  for (const { pid } of lanes) familyOf(pid).forEach(forgetPeakRss);
   for (let round = 0; round < cell.rounds; round++) {
     for (const [lane, runs] of rounds) {
       if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${titleOf(cell)}: ${round + 1}, ${lane.name}`);
-      runs.push(await load({ ...cell, ports: lane.ports, seconds: SECONDS }, lane.pid));
+      try {
+        runs.push(await load({ ...cell, ports: lane.ports, seconds: SECONDS }, familyOf(lane.pid)));
+      } catch (error) {
+        failures.push(`${titleOf(cell)}, ${lane.name}: ${(error as Error).message}`);
+        rounds.delete(lane);
+      }
     }
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   const rows = [...rounds].map(([lane, runs]) => rowOf(lane, runs));
   print(cell, rows);
   return rows;
+}
+
+function familyOf(pid: number | undefined): number[] {
+  return pid === undefined ? [] : family(pid);
 }
 
 function rowOf({ name, pid }: Lane, runs: readonly Found[]): Row {
@@ -154,7 +171,7 @@ function rowOf({ name, pid }: Lane, runs: readonly Found[]): Row {
     p50Ms: figure(({ p50 }) => p50 / 1_000),
     p99Ms: figure(({ p99 }) => p99 / 1_000),
     cpuUs: figure(({ cpuMs, requests }) => (cpuMs * 1_000) / requests),
-    peakRssMiB: family(pid).reduce((sum, one) => sum + peakRssMiB(one), 0),
+    peakRssMiB: familyOf(pid).reduce((sum, one) => sum + peakRssMiB(one), 0),
     generator: median(runs.map(({ ownCpuMs, seconds }) => ownCpuMs / 1_000 / seconds)),
   };
 }
@@ -186,8 +203,8 @@ function print(cell: Cell, rows: readonly Row[]): void {
       (reference ? (perSecond.median / reference).toFixed(2) : '').padStart(12),
       p50Ms.median.toFixed(3).padStart(6),
       p99Ms.median.toFixed(2).padStart(6),
-      cpuUs.median.toFixed(1).padStart(14),
-      rss.toFixed(0).padStart(12),
+      (cpuUs.median > 0 ? cpuUs.median.toFixed(1) : '').padStart(14),
+      (rss > 0 ? rss.toFixed(0) : '').padStart(12),
       `${(generator * 100).toFixed(0)} %`.padStart(9),
     ];
     console.log(`| ${columns.join(' | ')} |`);

@@ -112,7 +112,7 @@ export const growth: Benchmark = async (scope) => {
     for (let round = 0; round < ROUNDS; round++) {
       for (const { pid, ports, changes, runs } of lanes) {
         const asked = { ports, clients: 64, size: 64, seconds: SECONDS, rate: 0, ...changes };
-        const { cpuMs, requests, seconds } = await load(asked, pid);
+        const { cpuMs, requests, seconds } = await load(asked, [pid]);
         runs.push({
           cpuUs: (cpuMs * 1_000) / requests,
           perSecond: requests / seconds,

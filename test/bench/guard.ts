@@ -19,7 +19,7 @@ export const guard: Benchmark = async (scope) => {
   for (let round = 0; round < ROUNDS; round++) {
     const perSecond: number[] = [];
     for (const { port, pid } of [ours, theirs]) {
-      const { requests, seconds } = await load({ ...LOAD, ports: [port] }, pid);
+      const { requests, seconds } = await load({ ...LOAD, ports: [port] }, [pid]);
       perSecond.push(requests / seconds);
     }
     const [our = 0, their = 0] = perSecond;

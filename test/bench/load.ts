@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { family } from '../support/process.ts';
 import { Program, type Scope, startServe } from '../support/program.ts';
 import { native } from './native.ts';
 
@@ -23,7 +22,7 @@ export interface Found {
   p99: number;
   p999: number;
   max: number;
-  /** CPU time that the measured process and its children have used. */
+  /** CPU time that the measured processes have used. */
   cpuMs: number;
   /** CPU time of the load generator itself. */
   ownCpuMs: number;
@@ -31,9 +30,12 @@ export interface Found {
 
 const IN_NODE = fileURLToPath(new URL('load-in-node.ts', import.meta.url));
 
-/** Loads a process, and its children. @throws on any reply that is wrong, and where one never comes */
-export async function load({ ports, clients, size, seconds, rate }: Load, pid: number): Promise<Found> {
-  const args = [ports.join(','), clients, size, seconds, rate, ...family(pid)].map(String);
+/** Loads, and reads what these processes spend on it. @throws on any reply that is wrong, and where one never comes */
+export async function load(
+  { ports, clients, size, seconds, rate }: Load,
+  pids: readonly number[],
+): Promise<Found> {
+  const args = [ports.join(','), clients, size, seconds, rate, ...pids].map(String);
   const program = native('load');
   const [command, first] = program === undefined ? [process.execPath, [IN_NODE]] : [program, []];
   const child = spawn(command, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -43,18 +45,18 @@ export async function load({ ports, clients, size, seconds, rate }: Load, pid: n
 }
 
 /** An upstream that echoes and costs little, in C where that is possible. It can be had under many addresses. */
-export async function startEcho(scope: Scope): Promise<{ address: string; port: number; pid: number }> {
+export async function startEcho(scope: Scope): Promise<{ address: string; port: number }> {
   const program = native('echo');
   if (program === undefined) {
     console.warn(
       'Load and upstreams are Node processes: they are the bottleneck, so the figures say little.',
     );
-    const { program: serve, address } = await startServe(scope);
-    return { address, port: portOf(address), pid: serve.pid };
+    const { address } = await startServe(scope);
+    return { address, port: portOf(address) };
   }
   const echo = Program.start(scope, program, []);
   const address = await echo.line((line) => /^serving (\S+)/.exec(line)?.[1]);
-  return { address, port: portOf(address), pid: echo.pid };
+  return { address, port: portOf(address) };
 }
 
 export function portOf(address: string): number {
