@@ -99,7 +99,7 @@ async function memory(scope: Scope, mode: Mode) {
   const idleCpu = cpu().map((ms, index) => (ms - (beforeMs[index] ?? 0)) / IDLE_MS);
   for (const { program, address } of sidecars) {
     const ports = [portOf(address)];
-    await load({ ports, clients: 64, size: 64, seconds: LOAD_S, rate: 0 }, program.pid);
+    await load({ ports, clients: 64, size: 64, seconds: LOAD_S, rate: 0 }, [program.pid]);
   }
   const loadedMb = rssMb();
   for (const { program } of sidecars) program.kill('SIGTERM');
