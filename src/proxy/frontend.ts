@@ -1,17 +1,23 @@
 import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { Router } from 'zeromq';
 import { codeOf, messageOf, StartError } from '../errors.ts';
+import { withRest } from './batch.ts';
 import type { Request } from './clients.ts';
 import { context } from './context.ts';
 import { sizeOf, split } from './envelope.ts';
 import type { CurveServer } from './settings.ts';
 import { type Door, doorkeeper } from './zap.ts';
 
+/** Most requests that are read before one of them is acted upon. */
+const AT_ONCE = 64;
 /** How long replies that are on their way out may take after the frontend is closed. */
 export const LINGER_MS = 1_000;
 
 export interface FrontendOwner {
+  /** Whether so much is under way that more is likely to come at any moment. */
+  readonly isBusy: boolean;
   request(request: Request): void;
   /** A message came that has no delimiter or no body; it is dropped, as REP drops it. */
   malformed(): void;
@@ -58,7 +64,7 @@ export class Frontend {
       tcpKeepalive: 1,
       // The size is checked by the route, which answers; beyond this, libzmq drops the connection to guard memory.
       maxMessageSize: this.maxMessageBytes,
-      receiveHighWaterMark: 64,
+      receiveHighWaterMark: AT_ONCE,
       ...(curve && { curveServer: true, curveSecretKey: curve.secretKey }),
     });
   }
@@ -89,7 +95,17 @@ export class Frontend {
   /** Hands each request to its owner until it is closed. */
   async run(): Promise<void> {
     try {
-      for (;;) this.#take(await this.#socket.receive());
+      for (;;) {
+        const first = await this.#socket.receive();
+        if (!this.#owner.isBusy) {
+          this.#take(first);
+          continue;
+        }
+        const batch = await withRest(this.#socket, first, AT_ONCE);
+        for (const frames of batch) this.#take(frames);
+        // There may be more: whatever else is due has its turn first.
+        if (batch.length === AT_ONCE) await setImmediate();
+      }
     } catch (error) {
       if (this.#isOpen) throw error;
     }

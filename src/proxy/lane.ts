@@ -1,12 +1,15 @@
 import { Dealer } from 'zeromq';
 import type { Attempt, Caller } from './attempt.ts';
 import { Bag } from './bag.ts';
+import { withRest } from './batch.ts';
 import { context } from './context.ts';
 import { sizeOf } from './envelope.ts';
 import type { ResetReason } from './events.ts';
 import type { CurveClient } from './settings.ts';
 
 const DELIMITER = Buffer.alloc(0);
+/** With so many attempts in flight, replies are read in batches. */
+const BUSY = 4;
 
 export type LaneState =
   /** No connection yet; libzmq tries, and tries again. */
@@ -195,12 +198,15 @@ export class Lane {
   async #read(): Promise<void> {
     for (;;) {
       const frames = await this.#socket.receive();
+      const expected = this.#attempts.items.length;
+      const batch = expected < BUSY ? [frames] : await withRest(this.#socket, frames, expected);
+      for (const one of batch) this.#take(one);
       if (this.state.kind === 'closed') return;
-      this.#take(frames);
     }
   }
 
   #take(frames: Buffer[]): void {
+    if (this.state.kind === 'closed') return;
     const head = this.#settings.correlate ? 2 : 1;
     const id = this.#idOf(frames);
     if (id === undefined || frames.length <= head || frames[head - 1]?.length !== 0)

@@ -22,20 +22,23 @@ function failure(code: string): Error {
 class Inbox<T> {
   readonly #items: T[] = [];
   #waiting: { resolve(item: T): void; reject(error: Error): void } | undefined;
-  #isClosed = false;
+  /** 0: does not wait. */
+  timeout = -1;
+  isClosed = false;
 
   receive(): Promise<T> {
-    if (this.#isClosed) throw failure('EBADF');
+    if (this.isClosed) throw failure('EBADF');
     if (this.#waiting !== undefined) throw failure('EBUSY');
     const item = this.#items.shift();
     if (item !== undefined) return Promise.resolve(item);
+    if (this.timeout === 0) return Promise.reject(failure('EAGAIN'));
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
   }
 
   push(item: T): void {
-    if (this.#isClosed) return;
+    if (this.isClosed) return;
     const waiting = this.#waiting;
     this.#waiting = undefined;
     if (waiting === undefined) this.#items.push(item);
@@ -43,7 +46,7 @@ class Inbox<T> {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#waiting?.reject(failure('EAGAIN'));
     this.#waiting = undefined;
   }
@@ -75,6 +78,14 @@ export class Dealer {
     if (this.#connection.state === 'up') this.#connection.toServer([...frames]);
   }
 
+  get closed(): boolean {
+    return this.#inbox.isClosed;
+  }
+
+  set receiveTimeout(ms: number) {
+    this.#inbox.timeout = ms;
+  }
+
   receive(): Promise<Buffer[]> {
     return this.#inbox.receive();
   }
@@ -104,6 +115,14 @@ export class Router {
   async bind(address: string): Promise<void> {
     this.lastEndpoint = address;
     this.#world.listener = { arrived: (frames) => this.#inbox.push(frames) };
+  }
+
+  get closed(): boolean {
+    return this.#inbox.isClosed;
+  }
+
+  set receiveTimeout(ms: number) {
+    this.#inbox.timeout = ms;
   }
 
   receive(): Promise<Buffer[]> {
