@@ -3,10 +3,10 @@ import { connect } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { Router } from 'zeromq';
 import { codeOf, messageOf, StartError } from '../errors.ts';
-import { withRest } from './batch.ts';
 import type { Request } from './clients.ts';
 import { context } from './context.ts';
 import { sizeOf, split } from './envelope.ts';
+import { Inbox } from './inbox.ts';
 import type { CurveServer } from './settings.ts';
 import { type Door, doorkeeper } from './zap.ts';
 
@@ -16,8 +16,6 @@ const AT_ONCE = 64;
 export const LINGER_MS = 1_000;
 
 export interface FrontendOwner {
-  /** Whether so much is under way that more is likely to come at any moment. */
-  readonly isBusy: boolean;
   request(request: Request): void;
   /** A message came that has no delimiter or no body; it is dropped, as REP drops it. */
   malformed(): void;
@@ -94,14 +92,10 @@ export class Frontend {
 
   /** Hands each request to its owner until it is closed. */
   async run(): Promise<void> {
+    const inbox = new Inbox(this.#socket);
     try {
       for (;;) {
-        const first = await this.#socket.receive();
-        if (!this.#owner.isBusy) {
-          this.#take(first);
-          continue;
-        }
-        const batch = await withRest(this.#socket, first, AT_ONCE);
+        const batch = await inbox.receive(AT_ONCE);
         for (const frames of batch) this.#take(frames);
         // There may be more: whatever else is due has its turn first.
         if (batch.length === AT_ONCE) await setImmediate();

@@ -1,15 +1,13 @@
 import { Dealer } from 'zeromq';
 import type { Attempt, Caller } from './attempt.ts';
 import { Bag } from './bag.ts';
-import { withRest } from './batch.ts';
 import { context } from './context.ts';
 import { sizeOf } from './envelope.ts';
 import type { ResetReason } from './events.ts';
+import { Inbox } from './inbox.ts';
 import type { CurveClient } from './settings.ts';
 
 const DELIMITER = Buffer.alloc(0);
-/** With so many attempts in flight, replies are read in batches. */
-const BUSY = 4;
 
 export type LaneState =
   /** No connection yet; libzmq tries, and tries again. */
@@ -196,11 +194,9 @@ export class Lane {
   }
 
   async #read(): Promise<void> {
+    const inbox = new Inbox(this.#socket);
     for (;;) {
-      const frames = await this.#socket.receive();
-      const expected = this.#attempts.items.length;
-      const batch = expected < BUSY ? [frames] : await withRest(this.#socket, frames, expected);
-      for (const one of batch) this.#take(one);
+      for (const frames of await inbox.receive(this.#settings.capacity)) this.#take(frames);
       if (this.state.kind === 'closed') return;
     }
   }

@@ -21,8 +21,6 @@ interface Guest extends Request {
 /** Of a guest that could not enter. */
 const NO_PLACE: Place = { bytes: 0, state: 'left' };
 
-/** With so many requests under way, others are read in batches. */
-const BUSY = 8;
 /** Most that a reload waits for a connection of its new upstream, while the old one serves on. */
 const SWITCH_MS = 3_000;
 
@@ -156,10 +154,6 @@ export class Route implements FrontendOwner {
 
   refused(key: string | undefined, address: string): void {
     this.#emit({ kind: 'refusedClient', route: this.settings.name, key, address });
-  }
-
-  get isBusy(): boolean {
-    return this.#load.queued + this.#load.inFlight >= BUSY;
   }
 
   request(request: Request): void {
