@@ -1,16 +1,16 @@
 /*
  * npm run build: makes dist/main.cjs of src/main.ts and of every package but zeromq, which has an addon; the Kubernetes client,
  * which only some configurations load, is a file beside it. Against the same modules one by one this saves half of the time
- * until it listens and a good third of the memory (npm run bench footprint).
+ * until it listens and a good third of the memory (npm run bench:footprint). Another directory can be given in place of dist.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type OutputChunk, rolldown } from 'rolldown';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-const DIST = join(ROOT, 'dist');
+const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'));
 /** Parts of prom-client that are of no use here, and that load half of Node: tls, cluster, worker threads. */
 const LEFT_OUT = /prom-client\/lib\/(pushgateway|cluster)\.js$/;
 

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { ApiServer, slice } from '../support/api-server.ts';
+import { build } from '../support/built.ts';
 import { buildImage, imageSkip } from '../support/image.ts';
 import { cpuMs, rssMiB } from '../support/process.ts';
 import { type Scope, startSidecar } from '../support/program.ts';
@@ -8,7 +9,7 @@ import type { Benchmark } from './bench.ts';
 import { median, quantile, table } from './figures.ts';
 import { load, portOf, startEcho } from './load.ts';
 import { keep } from './results.ts';
-import { AS_IN_IMAGE, built } from './sidecar.ts';
+import { AS_IN_IMAGE } from './sidecar.ts';
 
 const STARTS = 15;
 const PROCESSES = 5;
@@ -37,7 +38,7 @@ export const footprint: Benchmark = async (scope) => {
   server.put('endpointslices', slice('orders-a', [{ ip: '127.0.0.1', uid: 'a' }], echo.port));
   const upstreams = { static: echo.address, kubernetes: 'service/orders:zmq' };
   const programs = {
-    bundled: { main: built(), env: AS_IN_IMAGE },
+    bundled: { main: build(), env: AS_IN_IMAGE },
     'from source': { main: 'src/main.ts', env: {} },
   };
   const rows: string[][] = [];

@@ -1,21 +1,13 @@
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { build } from '../support/built.ts';
 import { type RunningSidecar, type Scope, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 
-let main: string | undefined;
 let files = 0;
 
 /** What the image sets. */
 export const AS_IN_IMAGE = { MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: join(scratch(), 'compiled') };
-
-/** The program as users get it: bundled, once a run. */
-export function built(): string {
-  if (main === undefined) execFileSync('npm', ['run', '--silent', 'build']);
-  main ??= 'dist/main.cjs';
-  return main;
-}
 
 /** The bundled sidecar with these routes and everything else as it is by default. */
 export function startBuilt(scope: Scope, ...routes: object[]): Promise<RunningSidecar> {
@@ -25,5 +17,5 @@ export function startBuilt(scope: Scope, ...routes: object[]): Promise<RunningSi
     file,
     JSON.stringify({ routes: routes.map((route, index) => ({ name: `r${index}`, listen, ...route })) }),
   );
-  return startSidecar(scope, ['--config', file], { main: built(), env: AS_IN_IMAGE });
+  return startSidecar(scope, ['--config', file], { main: build(), env: AS_IN_IMAGE });
 }

@@ -81,5 +81,5 @@ fault(
     assert.ok(seconds > PATIENCE_MS / 1_000 - 1);
     return `it ends with exit code 1 and one line after ${seconds.toFixed(0)} s`;
   },
-  lacks('prlimit') || (!isFull && 'takes 30 s: npm run test:faults'),
+  lacks('prlimit'),
 );

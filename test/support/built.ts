@@ -5,21 +5,18 @@ import { run } from './tools.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Below the packages that it needs, and out of the way of what others build. */
 const FOLDER = 'node_modules/.cache/lazypirate';
+let isBuilt = false;
 
 /**
- * The sidecar as JavaScript, as the image runs it: from source, Node needs more memory.
+ * The sidecar as the image runs it, built once a process: from source, Node needs more memory.
  *
  * @returns its file, as `Program.lazypirate` takes it
  */
 export function build(): string {
-  const dist = `${ROOT}${FOLDER}/dist`;
-  run(process.execPath, [
-    `${ROOT}node_modules/typescript/bin/tsc`,
-    '-p',
-    `${ROOT}tsconfig.build.json`,
-    '--outDir',
-    dist,
-  ]);
-  copyFileSync(`${ROOT}package.json`, `${ROOT}${FOLDER}/package.json`);
-  return `${FOLDER}/dist/main.js`;
+  if (!isBuilt) {
+    run(process.execPath, [`${ROOT}config/bundle.ts`, `${ROOT}${FOLDER}/dist`]);
+    copyFileSync(`${ROOT}package.json`, `${ROOT}${FOLDER}/package.json`);
+    isBuilt = true;
+  }
+  return `${FOLDER}/dist/main.cjs`;
 }
