@@ -4,7 +4,7 @@ import { cpuMs, descriptors } from '../support/process.ts';
 import { startServe } from '../support/program.ts';
 import { lacks } from '../support/tools.ts';
 import { Books } from './books.ts';
-import { fault, isFull, routeOf, startTrial } from './fault.ts';
+import { fault, routeOf, startTrial } from './fault.ts';
 
 const LIMIT = 60;
 const THROUGH = ['prlimit', `--nofile=${LIMIT}`];
