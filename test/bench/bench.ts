@@ -16,6 +16,7 @@ import { hedge } from './hedge.ts';
 import { isolation } from './isolation.ts';
 import { kills } from './kills.ts';
 import { outage } from './outage.ts';
+import { Part } from './part.ts';
 import { reload } from './reload.ts';
 import { rolling } from './rolling.ts';
 import { subsets } from './subsets.ts';
@@ -56,10 +57,10 @@ for (const name of chosen.includes('all') ? Object.keys(BENCHMARKS) : chosen) {
   if (benchmark === undefined)
     throw new Error(`no benchmark ${name}: there are all, ${Object.keys(BENCHMARKS).join(', ')}`);
   console.log(`\n## ${name}\n`);
-  const ends: (() => unknown)[] = [];
+  const part = new Part();
   try {
-    await benchmark({ after: (end) => ends.push(end) }, extent);
+    await benchmark(part, extent);
   } finally {
-    for (const end of ends.reverse()) await end();
+    await part.end();
   }
 }
