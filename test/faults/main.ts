@@ -1,14 +1,18 @@
 /*
  * npm run test:faults: every fault in its whole length, and a table of what was measured. What was skipped or has failed is in
- * it too. Ends with 1 where anything failed.
+ * it too. Ends with 1 where anything failed. With names of files (npm run test:faults -- network leaving) only those run, and their
+ * rows take the place of those before.
  */
-import { globSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
+const RESULTS = `${HERE}RESULTS.md`;
+const FAILED = '## Failed';
+const SKIPPED = '## Not injected here';
 const MACHINE = [
   `${availableParallelism()} cores (${cpus()[0]?.model.trim()})`,
   `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
@@ -33,7 +37,11 @@ process.env['LAZYPIRATE_FAULTS'] = 'full';
 const ran: Row[] = [];
 const failed: Row[] = [];
 const skipped: Row[] = [];
-const tests = run({ files: globSync(`${HERE}*.test.ts`).sort(), concurrency: 1, timeout: 1_200_000 });
+const names = process.argv.slice(2);
+const files = globSync(`${HERE}*.test.ts`)
+  .filter((file) => names.length === 0 || names.some((name) => file.endsWith(`/${name}.test.ts`)))
+  .sort();
+const tests = run({ files, concurrency: 1, timeout: 1_200_000 });
 tests.on('test:pass', ({ name, skip }) => {
   if (skip === undefined) ran.push({ title: name, came: '' });
   else skipped.push({ title: name, came: String(skip) });
@@ -54,17 +62,33 @@ tests.on('test:diagnostic', ({ message }) => {
 tests.compose(spec).pipe(process.stdout);
 await new Promise((resolve) => tests.once('close', resolve));
 
+if (names.length > 0) keepOthers();
+// A test without figures is none of a fault.
+const faults = ran.filter(({ came }) => came !== '');
 const parts = [
   HEAD,
-  table('fault', 'what came of it', ran),
-  ...(failed.length > 0 ? ['## Failed\n', table('fault', 'why', failed)] : []),
-  ...(skipped.length > 0 ? ['## Not injected here\n', table('fault', 'why not', skipped)] : []),
+  table('fault', 'what came of it', faults),
+  ...(failed.length > 0 ? [`${FAILED}\n`, table('fault', 'why', failed)] : []),
+  ...(skipped.length > 0 ? [`${SKIPPED}\n`, table('fault', 'why not', skipped)] : []),
 ];
-writeFileSync(`${HERE}RESULTS.md`, parts.join('\n'));
+writeFileSync(RESULTS, parts.join('\n'));
 console.log(
-  `${ran.length} faults, ${failed.length} failed, ${skipped.length} skipped: test/faults/RESULTS.md`,
+  `${faults.length} faults, ${failed.length} failed, ${skipped.length} skipped: test/faults/RESULTS.md`,
 );
 process.exitCode = failed.length > 0 ? 1 : 0;
+
+/** What did not run this time stays as it was. */
+function keepOthers(): void {
+  if (!existsSync(RESULTS)) return;
+  const titles = new Set([...ran, ...failed, ...skipped].map(({ title }) => title));
+  let rows = ran;
+  for (const line of readFileSync(RESULTS, 'utf8').split('\n')) {
+    if (line === FAILED) rows = failed;
+    else if (line === SKIPPED) rows = skipped;
+    const [, title = '', came = ''] = /^\| (.*?) \| (.*) \|$/.exec(line) ?? [];
+    if (title !== '' && title !== 'fault' && !titles.has(title)) rows.push({ title, came: came.replaceAll('\\|', '|') });
+  }
+}
 
 function table(what: string, came: string, rows: readonly Row[]): string {
   const lines = rows

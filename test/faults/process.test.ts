@@ -96,7 +96,8 @@ fault('nobody reads standard output for 60 s', async (t) => {
   const written = program.stdout.filter((line) => line.includes('"msg":"answered"')).length;
   assert.ok(Number(dropped) > 0);
   assert.equal(written + Number(dropped), times.length + apps.length, 'each line was written or is counted');
-  assert.ok(laterMiB < earlierMiB + 32, `${earlierMiB} to ${laterMiB} MiB`);
+  // As much as the heap of a busy process goes up and down; the lines of half a minute would be more.
+  assert.ok(laterMiB < earlierMiB + 64, `${earlierMiB} to ${laterMiB} MiB`);
   times.sort((a, b) => a - b);
   const [p99 = 0, slowest = 0] = [times[Math.floor(times.length * 0.99)], times.at(-1)];
   assert.ok(slowest < 1_000, `${slowest} ms`);
