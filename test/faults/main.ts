@@ -86,7 +86,8 @@ function keepOthers(): void {
     if (line === FAILED) rows = failed;
     else if (line === SKIPPED) rows = skipped;
     const [, title = '', came = ''] = /^\| (.*?) \| (.*) \|$/.exec(line) ?? [];
-    if (title !== '' && title !== 'fault' && !titles.has(title)) rows.push({ title, came: came.replaceAll('\\|', '|') });
+    if (title !== '' && title !== 'fault' && !titles.has(title))
+      rows.push({ title, came: came.replaceAll('\\|', '|') });
   }
 }
 
