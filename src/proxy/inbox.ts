@@ -31,7 +31,7 @@ export class Inbox {
    */
   async receive(most: number): Promise<Buffer[][]> {
     const batch = [await this.#socket.receive()];
-    if (this.#pass++ < this.#passes) return batch;
+    if (most === 1 || this.#pass++ < this.#passes) return batch;
     this.#pass = 0;
     this.#socket.receiveTimeout = 0;
     try {
