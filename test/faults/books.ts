@@ -5,7 +5,7 @@ import { type Answer, App } from '../support/ask.ts';
 import type { Exposition } from '../support/exposition.ts';
 import { makePayload } from '../support/payload.ts';
 import type { UpstreamProcess } from '../support/upstream-process.ts';
-import { baseline, type Rest, settled, type Trial } from './fault.ts';
+import { baseline, checkLog, settled, type Trial } from './fault.ts';
 
 /** How much later than its deadline an outcome may come. */
 const GRACE_MS = 100;
@@ -52,7 +52,7 @@ export class Books {
   #bytes = 0;
   /** How late this process, which holds the apps and some upstreams, got its turn. */
   readonly #lag = monitorEventLoopDelay({ resolution: 5 });
-  #rest: Rest = { descriptors: 0, lanes: 0 };
+  #restDescriptors = 0;
 
   private constructor(trial: Trial, policy: Policy) {
     this.#trial = trial;
@@ -67,7 +67,7 @@ export class Books {
     books.#lag.enable();
     const answers = await Promise.all(Array.from({ length: warmUps }, () => books.ask()));
     for (const { failure } of answers) assert.equal(failure, undefined, 'a request before the fault');
-    books.#rest = await baseline(trial);
+    books.#restDescriptors = await baseline(trial);
     return books;
   }
 
@@ -129,7 +129,7 @@ export class Books {
   async balance({ executed, strangers = false, stalledMs = 0 }: Closing = {}): Promise<string> {
     this.#closeApps();
     this.#lag.disable();
-    const descriptors = await settled(this.#trial, this.#rest);
+    const descriptors = await settled(this.#trial, this.#restDescriptors);
     await this.look(strangers);
     assert.equal(this.crossed, 0, '1: no cross-talk');
     const metrics = await this.#trial.metrics();
