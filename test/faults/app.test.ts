@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { App, ask } from '../support/ask.ts';
+import { makePayload } from '../support/payload.ts';
 import { descriptors } from '../support/process.ts';
-import { startServe } from '../support/program.ts';
-import { baseline, fault, isFull, routeOf, settled, startTrial } from './fault.ts';
+import { UpstreamProcess } from '../support/upstream-process.ts';
+import { Books, bodiesOf } from './books.ts';
+import { fault, isFull, routeOf, startTrial } from './fault.ts';
+
+/* What connects to a sidecar, and how much of it. */
 
 /** What libzmq sends as a REQ with one request: greeting, READY, delimiter and body (RFC 23). */
 const GREETING = Buffer.concat([
@@ -47,15 +50,11 @@ function mutated(stream: Buffer): Buffer {
 }
 
 fault('mutated ZMTP streams', async (t) => {
-  const serve = await startServe(t);
-  const trial = await startTrial(t, routeOf([serve.address], { correlate: true }));
-  const good = new App(trial.address);
-  t.after(() => good.close());
-  await good.ask('hello');
-  const before = await baseline(trial);
+  const upstream = await UpstreamProcess.start(t);
+  const trial = await startTrial(t, routeOf([upstream.address], { correlate: true }));
+  const books = await Books.open(t, trial);
   const streams = isFull ? 100_000 : 2_000;
   let sent = 0;
-  let slowestMs = 0;
   const attack = async () => {
     while (sent < streams) {
       sent++;
@@ -67,68 +66,48 @@ fault('mutated ZMTP streams', async (t) => {
     }
   };
   const attacks = Promise.all(Array.from({ length: 32 }, attack));
-  let served = 0;
-  for (; sent < streams; served++) {
-    const { text, ms } = await good.ask(`request ${served}`);
-    assert.equal(text, `request ${served}`);
-    slowestMs = Math.max(slowestMs, ms);
-  }
+  await books.askOn(1, () => sent < streams);
   await attacks;
-  assert.ok(slowestMs < 1_000, `${slowestMs} ms`);
-  return `${streams} streams; a good client had ${served} of ${served} requests answered meanwhile, slowest ${slowestMs.toFixed(0)} ms; ${await settled(trial, before)}`;
+  assert.equal(books.failed, 0);
+  assert.ok(books.slowestMs < 1_000, `${books.slowestMs} ms`);
+  // Some streams still carry a request.
+  const figures = await books.balance({ executed: async () => bodiesOf(upstream), strangers: true });
+  return `${streams} streams; of a good client meanwhile: ${figures}`;
 });
 
 fault('500 silent connections and 500 that speak HTTP', async (t) => {
-  const serve = await startServe(t);
-  const trial = await startTrial(t, routeOf([serve.address]));
-  const good = new App(trial.address);
-  t.after(() => good.close());
-  await good.ask('hello');
-  const before = await baseline(trial);
+  const upstream = await UpstreamProcess.start(t);
+  const trial = await startTrial(t, routeOf([upstream.address]));
+  const books = await Books.open(t, trial);
   const sockets = Array.from({ length: 1_000 }, () => open(trial.address));
   await Promise.all(sockets.map((socket) => once(socket, 'connect')));
   for (const socket of sockets.slice(500)) socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  let slowestMs = 0;
-  for (let i = 0; i < 500; i++) {
-    const { text, ms } = await good.ask(`request ${i}`);
-    assert.equal(text, `request ${i}`);
-    slowestMs = Math.max(slowestMs, ms);
-  }
+  await books.askOn(1, () => books.asked < 500);
   const open500 = descriptors(trial.program.pid);
   for (const socket of sockets) socket.resetAndDestroy();
-  assert.ok(slowestMs < 500, `${slowestMs} ms`);
-  return `500 of 500 requests of a good client answered, slowest ${slowestMs.toFixed(0)} ms, with ${open500} descriptors; ${await settled(trial, before)}`;
+  assert.equal(books.failed, 0);
+  assert.ok(books.slowestMs < 500, `${books.slowestMs} ms`);
+  return `${open500} descriptors; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });
 
 fault('1,000 apps at once', async (t) => {
-  const serve = await startServe(t);
-  const trial = await startTrial(t, routeOf([serve.address], { correlate: true }));
-  await ask(trial.address, 'hello');
-  const before = await baseline(trial);
-  const apps = Array.from({ length: 1_000 }, () => new App(trial.address));
+  const upstream = await UpstreamProcess.start(t);
+  const trial = await startTrial(t, routeOf([upstream.address], { correlate: true }));
+  const books = await Books.open(t, trial);
+  const apps = Array.from({ length: 1_000 }, () => books.app());
   const rounds = isFull ? 20 : 2;
   const sinceMs = performance.now();
-  let slowestMs = 0;
-  for (let round = 0; round < rounds; round++) {
-    const answers = await Promise.all(apps.map((app, index) => app.ask(`${index}.${round}`)));
-    answers.forEach(({ text, ms }, index) => {
-      assert.equal(text, `${index}.${round}`);
-      slowestMs = Math.max(slowestMs, ms);
-    });
-  }
+  for (let round = 0; round < rounds; round++)
+    await Promise.all(apps.map((app, client) => app.ask(makePayload(client, round))));
   const seconds = (performance.now() - sinceMs) / 1_000;
-  for (const app of apps) app.close();
-  return `${rounds * 1_000} of ${rounds * 1_000} answered in ${seconds.toFixed(1)} s, slowest ${slowestMs.toFixed(0)} ms; ${await settled(trial, before)}`;
+  assert.equal(books.failed, 0);
+  return `${rounds} times, in ${seconds.toFixed(1)} s; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });
 
 fault('100 scrapes in parallel', async (t) => {
-  const serve = await startServe(t);
-  const trial = await startTrial(t, routeOf([serve.address]));
-  const app = new App(trial.address);
-  t.after(() => app.close());
-  await app.ask('hello');
-  await (await fetch(`${trial.admin}/metrics`)).text();
-  const before = await baseline(trial);
+  const upstream = await UpstreamProcess.start(t);
+  const trial = await startTrial(t, routeOf([upstream.address]));
+  const books = await Books.open(t, trial);
   const untilMs = performance.now() + (isFull ? 30_000 : 2_000);
   let scrapes = 0;
   const scrape = async () => {
@@ -139,11 +118,9 @@ fault('100 scrapes in parallel', async (t) => {
     }
   };
   const scraping = Promise.all(Array.from({ length: 100 }, scrape));
-  const times: number[] = [];
-  while (performance.now() < untilMs) times.push((await app.ask('hello')).ms);
+  await books.askOn(1, () => performance.now() < untilMs);
   await scraping;
-  times.sort((a, b) => a - b);
-  const p99 = times[Math.floor(times.length * 0.99)] ?? 0;
-  assert.ok((times.at(-1) ?? 0) < 2_500);
-  return `${scrapes} scrapes, ${times.length} of ${times.length} requests answered, p99 ${p99.toFixed(0)} ms; ${await settled(trial, before)}`;
+  assert.equal(books.failed, 0);
+  assert.ok(books.slowestMs < 2_500, `${books.slowestMs} ms`);
+  return `${scrapes} scrapes; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });

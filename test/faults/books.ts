@@ -137,13 +137,36 @@ export class Books {
     const attempts = await this.#checkAttempts(metrics);
     const executions = typeof executed === 'function' ? await executed() : executed;
     if (executions !== undefined) this.#checkExecutions(executions, attempts);
-    const codes = [...this.#failures].map(([code, count]) => `${count} ${code}`).join(', ');
     return [
-      `${this.asked} requests, ${this.own} replied, ${this.failed} failed${codes && ` (${codes})`}, 0 crossed`,
+      `${this.asked} requests, ${this.own} replied, ${this.failed} failed${this.codes && ` (${this.codes})`}, 0 crossed`,
       `${attempts} attempts${executions === undefined ? '' : `, ${count(executions)} executions`}`,
       this.#checkTimes(stalledMs),
       descriptors,
     ].join('; ');
+  }
+
+  /**
+   * Closes the books of a sidecar that was told to end and has ended, by what its apps, its upstreams and its log tell.
+   *
+   * @param cut how many requests it was told to leave without an outcome
+   */
+  balanceOfEnded(executed: Executed, cut = 0): string {
+    this.#closeApps();
+    this.#lag.disable();
+    checkLog(this.#trial.program);
+    assert.equal(this.crossed, 0, '1: no cross-talk');
+    assert.equal(this.own + this.failed + cut, this.asked, '2: one outcome for each request');
+    this.#checkExecutions(executed, this.#policy.retry.attempts * this.asked);
+    return [
+      `${this.asked} requests, ${this.own} replied, ${this.failed} failed, 0 crossed`,
+      `${count(executed)} executions`,
+      this.#checkTimes(0),
+    ].join('; ');
+  }
+
+  /** How many failures of each code there were. */
+  get codes(): string {
+    return [...this.#failures].map(([code, count]) => `${count} ${code}`).join(', ');
   }
 
   /** For the apps: a request goes out. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
-import { type Program, startServe } from '../support/program.ts';
+import { answeredBy, startServe } from '../support/program.ts';
 import { SerialUpstream } from '../support/serial-upstream.ts';
 import { Books } from './books.ts';
 import { fault, isFull, routeOf, startTrial } from './fault.ts';
@@ -38,13 +38,6 @@ for (const correlate of [false, true]) {
   });
 }
 
-/** It counts what it has answered, and tells so when it leaves. */
-async function executionsOf(...programs: Program[]): Promise<number> {
-  for (const program of programs) program.kill('SIGTERM');
-  const counts = programs.map((program) => program.line((line) => /^answered (\d+)/.exec(line)?.[1]));
-  return (await Promise.all(counts)).reduce((sum, count) => sum + Number(count), 0);
-}
-
 for (const correlate of [false, true]) {
   fault(`the only upstream is stopped (SIGSTOP), correlate: ${correlate}`, async (t) => {
     const serve = await startServe(t);
@@ -65,7 +58,7 @@ for (const correlate of [false, true]) {
     }
     assert.ok(books.failed >= 8);
     // It has to be there until the sidecar is at rest, and leaves to tell what it did.
-    const figures = await books.balance({ executed: () => executionsOf(serve.program) });
+    const figures = await books.balance({ executed: () => answeredBy(serve.program) });
     return `${times} times; served ${slowestMs.toFixed(0)} ms after it at most; ${figures}`;
   });
 }
@@ -90,7 +83,7 @@ fault('one of two upstreams is stopped (SIGSTOP)', async (t) => {
   await asking;
   assert.equal(books.failed, 0);
   const figures = await books.balance({
-    executed: () => executionsOf(...serves.map(({ program }) => program)),
+    executed: () => answeredBy(...serves.map(({ program }) => program)),
   });
   return `served ${recoveredMs.toFixed(0)} ms after it; ${figures}`;
 });

@@ -159,3 +159,10 @@ export async function startServe(
   const program = Program.lazypirate(scope, ['serve', address, ...args]);
   return { program, address: await program.line((line) => /^serving (\S+)/.exec(line)?.[1]) };
 }
+
+/** How many requests such upstreams have answered: they tell so when they leave, as they are told to here. */
+export async function answeredBy(...serves: readonly Program[]): Promise<number> {
+  for (const serve of serves) serve.kill('SIGTERM');
+  const counts = serves.map((serve) => serve.line((line) => /^answered (\d+)/.exec(line)?.[1]));
+  return (await Promise.all(counts)).reduce((sum, count) => sum + Number(count), 0);
+}
