@@ -3,7 +3,8 @@ import { App } from '../support/ask.ts';
 import { cpuMs, descriptors } from '../support/process.ts';
 import { startServe } from '../support/program.ts';
 import { lacks } from '../support/tools.ts';
-import { Books } from './books.ts';
+import { UpstreamProcess } from '../support/upstream-process.ts';
+import { Books, bodiesOf } from './books.ts';
 import { fault, routeOf, startTrial } from './fault.ts';
 
 const LIMIT = 60;
@@ -16,7 +17,7 @@ function crowd(address: string, size: number) {
   const apps = Array.from({ length: size }, () => new App(address));
   let answered = 0;
   const asked = apps.map((app) =>
-    app.ask('hello').then(
+    app.ask('let me in').then(
       () => answered++,
       () => undefined,
     ),
@@ -33,13 +34,9 @@ function crowd(address: string, size: number) {
 fault(
   `100 apps where ${LIMIT} descriptors are allowed`,
   async (t) => {
-    const serve = await startServe(t);
-    const trial = await startTrial(
-      t,
-      routeOf([serve.address], { correlate: true }),
-      {},
-      { through: THROUGH },
-    );
+    const upstream = await UpstreamProcess.start(t);
+    const route = routeOf([upstream.address], { correlate: true });
+    const trial = await startTrial(t, route, {}, { through: THROUGH });
     const { program } = trial;
     const books = await Books.open(t, trial);
     const good = books.app();
@@ -58,7 +55,7 @@ fault(
     await leave();
     await program.logged('descriptors are to be had again');
     const backMs = await books.recovered();
-    return `${entered} of 100 were let in, ${open} descriptors; 200 of 200 requests of an app that was there answered, with ${share.toFixed(1)} CPUs in use; served ${backMs.toFixed(0)} ms after the others had left; ${await books.balance({ strangers: true })}`;
+    return `${entered} of 100 were let in, ${open} descriptors; 200 of 200 requests of an app that was there answered, with ${share.toFixed(1)} CPUs in use; served ${backMs.toFixed(0)} ms after the others had left; ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: true })}`;
   },
   lacks('prlimit'),
 );

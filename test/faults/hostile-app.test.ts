@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Dealer } from 'zeromq';
 import { context } from '../../src/proxy/context.ts';
@@ -8,10 +7,12 @@ import { failureOf } from '../support/ask.ts';
 import { build } from '../support/built.ts';
 import { MemoryCap } from '../support/memory-cap.ts';
 import { rssMiB } from '../support/process.ts';
-import { Program, startServe } from '../support/program.ts';
+import { Program } from '../support/program.ts';
 import { python, pythonSkip } from '../support/python.ts';
 import { reply, ScriptedUpstream } from '../support/scripted-upstream.ts';
-import { Books } from './books.ts';
+import { until } from '../support/until.ts';
+import { UpstreamProcess } from '../support/upstream-process.ts';
+import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial, type Trial } from './fault.ts';
 
 /* What the app beside it does to a sidecar. */
@@ -39,7 +40,7 @@ fault(
     for (let round = 0; round < rounds; round++) {
       const executed = () => upstream.seen.filter((body) => body.startsWith('x')).length;
       const app = startApp(t, 'hold.py', trial.address, 50, 1_000);
-      while (executed() < (round + 1) * 50) await setTimeout(1);
+      await until('all are at the upstream', () => executed() === (round + 1) * 50);
       app.kill('SIGKILL');
       await app.ended;
       await books.recovered();
@@ -58,8 +59,8 @@ fault(
 );
 
 fault('an app pipelines without reading', async (t) => {
-  const serve = await startServe(t);
-  const trial = await startTrial(t, routeOf([serve.address], { limits: { queue: 100 } }));
+  const upstream = await UpstreamProcess.start(t);
+  const trial = await startTrial(t, routeOf([upstream.address], { limits: { queue: 100 } }));
   const books = await Books.open(t, trial);
   const rounds = isFull ? 50 : 3;
   const dealer = new Dealer({ context, linger: 0 });
@@ -85,7 +86,7 @@ fault('an app pipelines without reading', async (t) => {
   isOn = false;
   await good;
   assert.equal(books.failed, 0, 'nobody else is refused');
-  return `${rounds} x 1,000 requests, then their replies: ${counts.own} replied and ${counts.refused} refused, all in order; of a good client: ${await books.balance({ strangers: true })}`;
+  return `${rounds} x 1,000 requests, then their replies: ${counts.own} replied and ${counts.refused} refused, all in order; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: true })}`;
 });
 
 /** Floods a sidecar for a while beside a good client, and tells what that got and how the memory went. */
@@ -108,11 +109,12 @@ async function flood(t: TestContext, books: Books, pid: number, args: [string, n
 
 /** How many requests were refused. A refusal waits for those before it, so the first is waited for. */
 async function shedBy({ total }: Trial): Promise<number> {
-  for (;;) {
-    const shed = await total('lazypirate_requests_total', /outcome="(overloaded|client_gone)"/);
-    if (shed > 0) return shed;
-    await setTimeout(20);
-  }
+  let shed = 0;
+  await until('a request is refused', async () => {
+    shed = await total('lazypirate_requests_total', /outcome="(overloaded|client_gone)"/);
+    return shed > 0;
+  });
+  return shed;
 }
 
 const FLOODS: readonly (readonly [string, number, number])[] = [
@@ -123,8 +125,8 @@ for (const [what, sockets, bytes] of FLOODS) {
   fault(
     `an app never reads: ${what}`,
     async (t) => {
-      const serve = await startServe(t);
-      const trial = await startTrial(t, routeOf([serve.address]));
+      const upstream = await UpstreamProcess.start(t);
+      const trial = await startTrial(t, routeOf([upstream.address]));
       const books = await Books.open(t, trial, 8);
       const args = [trial.address, sockets, bytes] as [string, number, number];
       const { requests, beforeMiB, mostMiB } = await flood(t, books, trial.program.pid, args);
@@ -133,7 +135,7 @@ for (const [what, sockets, bytes] of FLOODS) {
       assert.equal(books.failed, 0, 'a good client is served throughout');
       // libzmq keeps up to 1,000 replies for each.
       assert.ok(mostMiB < beforeMiB + 150 + 5 * sockets, `${beforeMiB} to ${mostMiB} MiB`);
-      return `${requests} requests sent, ${shed} shed; memory ${beforeMiB.toFixed(0)} to ${mostMiB.toFixed(0)} MiB; of a good client: ${await books.balance({ strangers: true })}`;
+      return `${requests} requests sent, ${shed} shed; memory ${beforeMiB.toFixed(0)} to ${mostMiB.toFixed(0)} MiB; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: true })}`;
     },
     pythonSkip,
   );
@@ -144,26 +146,28 @@ const SMALL = { limits: { queueBytes: '8MiB', messageBytes: '1MiB' } };
 const capSkip = MemoryCap.isPossible ? pythonSkip : 'this machine lets us make no control group';
 
 /** A sidecar as the image runs it, which the kernel kills where it takes more memory than it may. */
-async function startCapped(t: TestContext): Promise<{ trial: Trial; cap: MemoryCap }> {
+async function startCapped(
+  t: TestContext,
+): Promise<{ trial: Trial; cap: MemoryCap; upstream: UpstreamProcess }> {
   const cap = new MemoryCap(CAP_MIB * MIB);
-  const serve = await startServe(t);
+  const upstream = await UpstreamProcess.start(t);
   const options = { main: build(), through: cap.through };
-  const trial = await startTrial(t, routeOf([serve.address], SMALL), {}, options);
+  const trial = await startTrial(t, routeOf([upstream.address], SMALL), {}, options);
   t.after(() => cap.remove());
-  return { trial, cap };
+  return { trial, cap, upstream };
 }
 
 fault(
   `a flood with memory capped at ${CAP_MIB} MiB`,
   async (t) => {
-    const { trial, cap } = await startCapped(t);
+    const { trial, cap, upstream } = await startCapped(t);
     const books = await Books.open(t, trial, 8);
     const args = [trial.address, 4, 16 * 1024] as [string, number, number];
     const { requests } = await flood(t, books, trial.program.pid, args);
     const shed = await shedBy(trial);
     await books.recovered();
     assert.deepEqual([cap.kills, books.failed], [0, 0]);
-    return `${requests} requests of 16 KiB sent, ${shed} shed, not killed; ${cap.peakMiB.toFixed(0)} MiB at most; of a good client: ${await books.balance({ strangers: true })}`;
+    return `${requests} requests of 16 KiB sent, ${shed} shed, not killed; ${cap.peakMiB.toFixed(0)} MiB at most; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: true })}`;
   },
   capSkip,
 );

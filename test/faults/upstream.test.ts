@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import { ManInTheMiddle } from '../support/man-in-the-middle.ts';
-import { startServe } from '../support/program.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
-import { Books } from './books.ts';
+import { UpstreamProcess } from '../support/upstream-process.ts';
+import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial } from './fault.ts';
 
 const REPLY = 'a reply of forty bytes, to be cut anywhere';
@@ -12,8 +12,8 @@ const REPLY = 'a reply of forty bytes, to be cut anywhere';
 const REPLY_BYTES = 2 + 2 + REPLY.length;
 
 fault('a reply is cut after each of its bytes', async (t) => {
-  const serve = await startServe(t);
-  const relay = await ManInTheMiddle.start(serve.address);
+  const upstream = await UpstreamProcess.start(t);
+  const relay = await ManInTheMiddle.start(upstream.address);
   t.after(() => relay.close());
   const trial = await startTrial(
     t,
@@ -27,13 +27,12 @@ fault('a reply is cut after each of its bytes', async (t) => {
   const lost = await trial.total('lazypirate_attempts_total', /result="lost"/);
   assert.equal(lost, REPLY_BYTES);
   assert.ok(books.slowestMs < 1_000, `${books.slowestMs} ms`);
-  return `after 0 to ${REPLY_BYTES - 1} bytes; ${lost} attempts lost; ${await books.balance()}`;
+  return `after 0 to ${REPLY_BYTES - 1} bytes; ${lost} attempts lost; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });
 
 fault('connections are reset 100 times a second', async (t) => {
-  const relays = await Promise.all(
-    [await startServe(t), await startServe(t)].map(({ address }) => ManInTheMiddle.start(address)),
-  );
+  const upstreams = [await UpstreamProcess.start(t), await UpstreamProcess.start(t)];
+  const relays = await Promise.all(upstreams.map(({ address }) => ManInTheMiddle.start(address)));
   t.after(() => Promise.all(relays.map((relay) => relay.close())));
   const trial = await startTrial(
     t,
@@ -50,12 +49,16 @@ fault('connections are reset 100 times a second', async (t) => {
   clearInterval(storm);
   await load.stop();
   const recoveredMs = await books.recovered();
-  return `${seconds} s; served ${recoveredMs.toFixed(0)} ms after it; ${await books.balance()}`;
+  // Who fails has lost three connections in a row: none does where a reply takes a millisecond, some where, in the short form,
+  // other tests keep the machine busy and a reply takes as long as a connection lasts.
+  const mayFail = books.asked * (isFull ? 0.01 : 0.05);
+  assert.ok(books.failed <= mayFail, `${books.failed} of ${books.asked} failed: ${books.codes}`);
+  return `${seconds} s; served ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: async () => bodiesOf(...upstreams) })}`;
 });
 
 fault('the route to an upstream is gone while its connection stands', async (t) => {
-  const serve = await startServe(t);
-  const relay = await ManInTheMiddle.start(serve.address);
+  const upstream = await UpstreamProcess.start(t);
+  const relay = await ManInTheMiddle.start(upstream.address);
   t.after(() => relay.close());
   const route = routeOf([relay.address], {
     timeout: '300ms',
@@ -69,7 +72,7 @@ fault('the route to an upstream is gone while its connection stands', async (t) 
   assert.equal(failure?.executed, 'maybe');
   relay.resume();
   const recoveredMs = await books.recovered();
-  return `${failure.code} after ${ms.toFixed(0)} ms; served ${recoveredMs.toFixed(0)} ms after the route was back; ${await books.balance()}`;
+  return `${failure.code} after ${ms.toFixed(0)} ms; served ${recoveredMs.toFixed(0)} ms after the route was back; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });
 
 for (const correlate of [false, true]) {
