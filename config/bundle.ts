@@ -11,6 +11,9 @@ import { type OutputChunk, rolldown } from 'rolldown';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'));
+/** What it writes, and takes away before; whatever else is there is not its own. */
+const CHUNKS = ['kubernetes-client.cjs', 'main.cjs'];
+const LICENSES = 'LICENSES.txt';
 /** Parts of prom-client that are of no use here, and that load half of Node: tls, cluster, worker threads. */
 const LEFT_OUT = /prom-client\/lib\/(pushgateway|cluster)\.js$/;
 
@@ -21,7 +24,7 @@ const UNDICI = `
   exports.fetch = require('./lib/web/fetch').fetch;
 `;
 
-rmSync(DIST, { recursive: true, force: true });
+for (const file of [...CHUNKS, LICENSES]) rmSync(join(DIST, file), { force: true });
 const bundle = await rolldown({
   input: join(ROOT, 'src/main.ts'),
   platform: 'node',
@@ -47,9 +50,9 @@ const { output } = await bundle.write({
   chunkFileNames: '[name].cjs',
 });
 const chunks = output.filter((one): one is OutputChunk => one.type === 'chunk');
-assert.deepEqual(chunks.map(({ fileName }) => fileName).sort(), ['kubernetes-client.cjs', 'main.cjs']);
+assert.deepEqual(chunks.map(({ fileName }) => fileName).sort(), CHUNKS);
 for (const { fileName, code } of chunks) writeFileSync(join(DIST, fileName), inAscii(code));
-writeFileSync(join(DIST, 'LICENSES.txt'), licenses(chunks.flatMap(({ moduleIds }) => moduleIds)));
+writeFileSync(join(DIST, LICENSES), licenses(chunks.flatMap(({ moduleIds }) => moduleIds)));
 
 /** A string with one character beyond Latin-1 takes two bytes for each of its characters, and the source is such a string. */
 function inAscii(code: string): string {

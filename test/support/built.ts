@@ -1,22 +1,24 @@
 import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { scratch } from './scratch.ts';
 import { run } from './tools.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Below the packages that it needs, and out of the way of what others build. */
-const FOLDER = 'node_modules/.cache/lazypirate';
-let isBuilt = false;
+const PARENT = `${ROOT}node_modules/.cache`;
+let main: string | undefined;
 
 /**
- * The sidecar as the image runs it, built once a process: from source, Node needs more memory.
+ * The sidecar as the image runs it, built once a process, which may be one of several that do so at the same time.
  *
  * @returns its file, as `Program.lazypirate` takes it
  */
 export function build(): string {
-  if (!isBuilt) {
-    run(process.execPath, [`${ROOT}config/bundle.ts`, `${ROOT}${FOLDER}/dist`]);
-    copyFileSync(`${ROOT}package.json`, `${ROOT}${FOLDER}/package.json`);
-    isBuilt = true;
-  }
-  return `${FOLDER}/dist/main.cjs`;
+  if (main !== undefined) return main;
+  const folder = scratch(PARENT);
+  run(process.execPath, [`${ROOT}config/bundle.ts`, join(folder, 'dist')]);
+  copyFileSync(`${ROOT}package.json`, join(folder, 'package.json'));
+  main = join(folder, 'dist/main.cjs');
+  return main;
 }

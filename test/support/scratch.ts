@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,8 +8,9 @@ process.once('exit', () => {
 });
 
 /** A new and empty directory, which is gone when this process ends. */
-export function scratch(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'lazypirate-'));
+export function scratch(parent = tmpdir()): string {
+  mkdirSync(parent, { recursive: true });
+  const directory = mkdtempSync(join(parent, 'lazypirate-'));
   made.push(directory);
   return directory;
 }
