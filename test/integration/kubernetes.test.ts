@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import { ApiServer } from '../support/api-server.ts';
 import { ask } from '../support/ask.ts';
-import { type Scope, startSidecar } from '../support/program.ts';
+import { build } from '../support/built.ts';
+import { type ProgramOptions, type Scope, startSidecar } from '../support/program.ts';
 import { Deployment, rollingUpdate } from '../support/rolling-update.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
+import { until } from '../support/until.ts';
 
-async function start(t: Scope, pods: number, args: readonly string[] = []) {
+async function start(t: Scope, pods: number, options: ProgramOptions = {}) {
   const server = await ApiServer.start(t);
   const deployment = new Deployment(t, server);
   const all = await Promise.all(Array.from({ length: pods }, () => deployment.start()));
   for (const pod of all) deployment.ready(pod);
   const sidecar = await startSidecar(
     t,
-    ['--listen', 'tcp://127.0.0.1:0', '--upstream', 'service/orders:zmq', ...args],
-    { env: { KUBECONFIG: server.kubeconfig(t), POD_NAME: 'app-1' } },
+    ['--listen', 'tcp://127.0.0.1:0', '--upstream', 'service/orders:zmq'],
+    { ...options, env: { KUBECONFIG: server.kubeconfig(t), POD_NAME: 'app-1' } },
   );
   return { server, deployment, pods: all, sidecar };
 }
@@ -36,17 +37,30 @@ test('a rolling update costs no request', async (t) => {
   }
 });
 
+test('what is bundled finds and follows its endpoints', async (t) => {
+  const { server, deployment, pods, sidecar } = await start(t, 1, { main: build() });
+  assert.equal((await ask(sidecar.address, 'one')).text, 'one');
+  server.cut();
+  await sidecar.program.logged('discovery lost');
+  await sidecar.program.logged('discovery regained');
+  const fresh = await deployment.start();
+  deployment.ready(fresh);
+  for (const pod of pods) deployment.gone(pod);
+  await until('the new pod is asked', async () => {
+    assert.equal((await ask(sidecar.address, 'two')).text, 'two');
+    return fresh.arrivals().length > 0;
+  });
+  assert.deepEqual(sidecar.program.stderr, []);
+});
+
 test('an API server that is lost and found is told of in one line each, while the last set serves', async (t) => {
   const { server, sidecar, pods } = await start(t, 1);
   assert.equal((await ask(sidecar.address, 'one')).text, 'one');
   server.fault = { list: { status: 500 }, watch: 'cut' };
   server.cut();
   await sidecar.program.logged('discovery lost');
-  while (
-    (await sidecar.metric('lazypirate_discovery_errors_total{route="default",reason="unreachable"}')) < 3
-  ) {
-    await setTimeout(50);
-  }
+  const unreachable = 'lazypirate_discovery_errors_total{route="default",reason="unreachable"}';
+  await until('three errors are counted', async () => (await sidecar.metric(unreachable)) >= 3);
   assert.equal((await ask(sidecar.address, 'two')).text, 'two');
   server.fault = {};
   await sidecar.program.logged('discovery regained');
