@@ -42,7 +42,7 @@ export const send: Command = {
     const upstream = new Upstream(settings, load, () => undefined, '');
     const budget = new RetryBudget(settings.budget, performance.now());
     const forwarder = new Forwarder(settings, upstream, budget, load, () => undefined);
-    const place = load.enter(sizeOf(body));
+    const place = load.enter(sizeOf(body), { queued: 0 });
     if (place === undefined)
       throw new ConfigError([`the request is larger than ${settings.limits.queueBytes} bytes`]);
     upstream.found(settings.upstream.endpoints.map((address) => ({ address })));

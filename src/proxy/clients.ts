@@ -1,3 +1,5 @@
+import type { Waiting } from './load.ts';
+
 /** A request of the app, taken apart. */
 export interface Request {
   /** The routing id as text: which of the app's sockets it came from. */
@@ -11,7 +13,13 @@ export interface Request {
   readonly arrivedMs: number;
 }
 
+/** A request that a client may have to wait with. */
+export interface Turn extends Request {
+  readonly place: { readonly waiting: Waiting };
+}
+
 interface Client<T> {
+  readonly waiting: Waiting;
   inFlight: number;
   readonly line: T[];
   /** Refusals owed to it behind those in line; all alike, so that however much it floods, they take no room. */
@@ -34,7 +42,7 @@ export interface Turns<T> {
  * Keeps each client lock-step and in order, as a REP socket does, while clients do not wait for each other. A plain REQ
  * never has two requests under way; a DEALER may pipeline, and counts on its replies coming in order.
  */
-export class Clients<T extends Request> {
+export class Clients<T extends Turn> {
   readonly #clients = new Map<string, Client<T>>();
   /** How many of them have nothing under way. */
   #idle = 0;
@@ -62,19 +70,16 @@ export class Clients<T extends Request> {
     return this.#clients.get(client)?.owed !== undefined;
   }
 
-  /**
-   * Whether requests of this client wait for one another. One that waits alone may be that of an app that has its reply
-   * already, while we are not done with it.
-   */
-  hasLine(client: string): boolean {
-    return (this.#clients.get(client)?.line.length ?? 0) > 0;
+  /** What this client's requests are to enter the load with. */
+  waitingOf(client: string): Waiting {
+    return this.#clients.get(client)?.waiting ?? { queued: 0 };
   }
 
   /** Starts the request, now or when its turn comes. `done` must follow each start. */
   arrive(request: T): void {
     let client = this.#clients.get(request.client);
     if (client === undefined) {
-      client = { inFlight: 0, line: [], owed: undefined };
+      client = { waiting: request.place.waiting, inFlight: 0, line: [], owed: undefined };
       this.#clients.set(request.client, client);
     } else if (client.inFlight === 0) {
       this.#idle--;

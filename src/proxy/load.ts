@@ -1,8 +1,15 @@
 import type { Limits } from './settings.ts';
 
+/** How much of the queue one client takes up. */
+export interface Waiting {
+  queued: number;
+}
+
 /** A place in the route's load: `queued` until the request is sent for the first time, `inFlight` until it is settled. */
 export interface Place {
   readonly bytes: number;
+  /** Of the request's client. */
+  readonly waiting: Waiting;
   state: 'queued' | 'inFlight' | 'left';
 }
 
@@ -32,17 +39,17 @@ export class Load {
   /**
    * Every request begins as a queued one, if only for an instant; `undefined` where the queue is full.
    *
-   * @param isBehind others of its own client wait already: such requests leave a quarter of the queue to other clients
+   * @param waiting of its client: where that has others in the queue already, it leaves a quarter of it to other clients
    */
-  enter(bytes: number, isBehind = false): Place | undefined {
+  enter(bytes: number, waiting: Waiting): Place | undefined {
     const { queue, queueBytes } = this.limits;
-    const share = isBehind ? 1 - KEPT_SHARE : 1;
+    const share = waiting.queued > 0 ? 1 - KEPT_SHARE : 1;
     if (this.queued >= Math.ceil(queue * share)) return undefined;
-    const most = this.queuedBytes === 0 ? queueBytes : queueBytes * share;
-    if (this.queuedBytes + bytes > most) return undefined;
+    if (this.queuedBytes + bytes > queueBytes * share) return undefined;
     this.queued++;
     this.queuedBytes += bytes;
-    return { bytes, state: 'queued' };
+    waiting.queued++;
+    return { bytes, waiting, state: 'queued' };
   }
 
   start(place: Place): void {
@@ -56,6 +63,7 @@ export class Load {
     if (place.state === 'queued') {
       this.queued--;
       this.queuedBytes -= place.bytes;
+      place.waiting.queued--;
     } else if (place.state === 'inFlight') this.inFlight--;
     place.state = 'left';
   }

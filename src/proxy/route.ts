@@ -19,7 +19,7 @@ interface Guest extends Request {
 }
 
 /** Of a guest that could not enter. */
-const NO_PLACE: Place = { bytes: 0, state: 'left' };
+const NO_PLACE: Place = { bytes: 0, waiting: { queued: 0 }, state: 'left' };
 
 /** Most that a reload waits for a connection of its new upstream, while the old one serves on. */
 const SWITCH_MS = 3_000;
@@ -163,7 +163,7 @@ export class Route implements FrontendOwner {
     this.#emit({ kind: 'received', route: this.settings.name, bytes });
     const mayEnter = !this.#clients.isOwedRefusal(client);
     const place = mayEnter
-      ? this.#load.enter(isTooLarge ? 0 : bytes, this.#clients.hasLine(client))
+      ? this.#load.enter(isTooLarge ? 0 : bytes, this.#clients.waitingOf(client))
       : undefined;
     const body = isTooLarge || place === undefined ? [] : request.body;
     const guest: Guest = { client, head, body, bytes, arrivedMs, isTooLarge, place: place ?? NO_PLACE };

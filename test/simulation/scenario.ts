@@ -1,5 +1,6 @@
 import type { RouteSettings } from '../../src/proxy/settings.ts';
 import { settingsOf } from '../support/route.ts';
+import type { AppHabits } from './apps.ts';
 import type { Chance } from './chance.ts';
 import type { Habits } from './world.ts';
 
@@ -7,7 +8,7 @@ export interface Scenario {
   settings: RouteSettings;
   /** Of which some are there from the beginning. */
   servers: Habits[];
-  apps: { pipeline: number; thinkMs: number }[];
+  apps: AppHabits[];
   /** How long faults go on; then all is mended. */
   faultsMs: number;
   faultEveryMs: number;
@@ -26,6 +27,7 @@ export function scenarioOf(chance: Chance): Scenario {
     apps: Array.from({ length: chance.whole(1, 12) }, () => ({
       pipeline: chance.is(0.8) ? 1 : chance.whole(2, 5),
       thinkMs: chance.one([1, 20, 200]),
+      isOrdered: settings.limits.inFlightPerClient === 1,
     })),
     faultsMs: chance.between(300, 2_500),
     faultEveryMs: chance.one([20, 100, 400]),
@@ -58,7 +60,7 @@ function settingsBy(chance: Chance): RouteSettings {
       inFlight: chance.whole(1, 20),
       inFlightPerEndpoint: chance.whole(1, 10),
       adaptive: chance.is(0.7),
-      inFlightPerClient: 1,
+      inFlightPerClient: chance.is(0.7) ? 1 : chance.whole(2, 8),
       queue: chance.whole(1, 30),
       queueBytes: chance.whole(MESSAGE_BYTES, 20_000),
       messageBytes: MESSAGE_BYTES,

@@ -2,7 +2,7 @@ import type { ProxyEvent } from '../../src/proxy/events.ts';
 import { Route } from '../../src/proxy/route.ts';
 import type { RouteSettings } from '../../src/proxy/settings.ts';
 import { DrivenDiscovery } from '../support/driven-discovery.ts';
-import { VirtualApp } from './apps.ts';
+import { type AppHabits, VirtualApp } from './apps.ts';
 import { Chance } from './chance.ts';
 import { habits, LARGE_BYTES, type Scenario, scenarioOf } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -83,8 +83,7 @@ class Simulation {
     const running = this.#route.run().catch(failed);
     for (const address of this.#world.servers.keys()) if (this.#chance.is(0.9)) this.#known.add(address);
     this.#find();
-    for (const [index, { pipeline, thinkMs }] of this.#scenario.apps.entries())
-      this.#addApp(`app${index}`, pipeline, thinkMs);
+    for (const [index, habits] of this.#scenario.apps.entries()) this.#addApp(`app${index}`, habits);
     for (const app of this.#apps) app.start();
 
     const endMs = beginMs + this.#scenario.faultsMs;
@@ -121,7 +120,7 @@ class Simulation {
     await time.run(time.nowMs + GOOD_AGAIN_MS);
     const { settings } = this.#route.status();
     const isFull = this.#policies.length > 1 && this.#isHeldUp();
-    const good = this.#addApp('good', 1, 1);
+    const good = this.#addApp('good', { pipeline: 1, thinkMs: 1, isOrdered: true });
     good.ask();
     good.isStopped = true;
     const longestMs = Math.max(...this.#policies.map(({ retry }) => retry.deadlineMs));
@@ -138,7 +137,8 @@ class Simulation {
    */
   #isHeldUp(): boolean {
     const { inFlight, queued, settings } = this.#route.status();
-    const behind = this.#apps.reduce((sum, { pending }) => sum + Math.max(0, pending.length - 1), 0);
+    const most = settings.limits.inFlightPerClient;
+    const behind = this.#apps.reduce((sum, { pending }) => sum + Math.max(0, pending.length - most), 0);
     return inFlight >= settings.limits.inFlight || (queued >= settings.limits.queue && queued <= behind);
   }
 
@@ -172,7 +172,8 @@ class Simulation {
         this.#find();
       },
       'app leaves': () => chance.one(this.#apps).leave(),
-      'app comes': () => this.#addApp(`app${this.#apps.length}`, 1, 20).start(),
+      'app comes': () =>
+        this.#addApp(`app${this.#apps.length}`, { pipeline: 1, thinkMs: 20, isOrdered: true }).start(),
       babble: () => chance.one(this.#apps).babble(),
       reload: () => this.#reload(),
       'reload of the upstream': () => this.#reload(true),
@@ -191,15 +192,16 @@ class Simulation {
   #reload(isOtherUpstream = false): void {
     const { settings } = scenarioOf(this.#chance);
     const latest = this.#policies.at(-1) ?? settings;
-    const { inFlightPerEndpoint, adaptive } = latest.limits;
+    const { inFlightPerEndpoint, adaptive, inFlightPerClient } = latest.limits;
     const { correlate, ejection, subset } = latest;
+    const other = { ...settings, limits: { ...settings.limits, inFlightPerClient } };
     const same = {
-      ...settings,
+      ...other,
       ...{ ejection, subset },
-      limits: { ...settings.limits, inFlightPerEndpoint, adaptive },
+      limits: { ...other.limits, inFlightPerEndpoint, adaptive },
       retry: { ...settings.retry, timeoutMs: latest.retry.timeoutMs, hedgeMs: undefined },
     };
-    const next = { ...(isOtherUpstream ? settings : same), correlate, budget: latest.budget };
+    const next = { ...(isOtherUpstream ? other : same), correlate, budget: latest.budget };
     this.#policies.push(next);
     this.#tell(`reload: ${JSON.stringify(next)}`);
     if (isOtherUpstream) this.#discovery = new DrivenDiscovery();
@@ -211,8 +213,8 @@ class Simulation {
     void this.#discovery.find(...this.#known);
   }
 
-  #addApp(id: string, pipeline: number, thinkMs: number): VirtualApp {
-    const app = new VirtualApp(id, this.#world, pipeline, thinkMs, LARGE_BYTES);
+  #addApp(id: string, habits: AppHabits): VirtualApp {
+    const app = new VirtualApp(id, this.#world, habits, LARGE_BYTES);
     this.#apps.push(app);
     return app;
   }

@@ -2,19 +2,28 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
-import { Clients, type Request } from '../../../src/proxy/clients.ts';
+import { Clients, type Turn } from '../../../src/proxy/clients.ts';
+import { Load } from '../../../src/proxy/load.ts';
+import { settingsOf } from '../../support/route.ts';
 
-function request(client: string, name: string, hasAddress = false): Request {
+function request(client: string, name: string, hasAddress = false): Turn {
   const id = Buffer.from(client);
   const head = hasAddress ? [id, Buffer.from(name), Buffer.alloc(0)] : [id, Buffer.alloc(0)];
-  return { client, head, body: [Buffer.from(name)], bytes: name.length, arrivedMs: 0 };
+  return {
+    client,
+    head,
+    body: [Buffer.from(name)],
+    bytes: name.length,
+    arrivedMs: 0,
+    place: { waiting: { queued: 0 } },
+  };
 }
 
 /** Clients whose requests are under way until the test says `done`. */
 function clients(limit = 1) {
   const log: string[] = [];
-  const name = (one: Request) => `${one.client}${one.body[0]}`;
-  const all = new Clients<Request>(limit, {
+  const name = (one: Turn) => `${one.client}${one.body[0]}`;
+  const all = new Clients<Turn>(limit, {
     start: (one) => log.push(`start ${name(one)}`),
     refuse: (one) => log.push(`refuse ${name(one)}`),
   });
@@ -66,16 +75,17 @@ test('however many refusals are owed, they go out in small lots, and nothing ove
   assert.equal(log.at(-1), 'start a2');
 });
 
-test('a client has a line while requests wait behind the one under way', () => {
-  const { all } = clients();
-  assert.equal(all.hasLine('a'), false);
-  const first = request('a', '1');
-  all.arrive(first);
-  assert.equal(all.hasLine('a'), false);
-  all.arrive(request('a', '2'));
-  assert.deepEqual([all.hasLine('a'), all.hasLine('b')], [true, false]);
-  all.done(first);
-  assert.equal(all.hasLine('a'), false);
+test('a client that may have more under way than the queue takes leaves room in it to the others', () => {
+  const { all } = clients(1_000);
+  const load = new Load({ ...settingsOf({}).limits, inFlightPerClient: 1_000, queue: 8 });
+  const enter = (client: string) => {
+    const place = load.enter(1, all.waitingOf(client));
+    if (place !== undefined) all.arrive({ ...request(client, 'x'), place });
+    return place !== undefined;
+  };
+  const flood = Array.from({ length: 100 }, () => enter('flood'));
+  assert.equal(flood.filter(Boolean).length, 6);
+  assert.deepEqual([enter('b'), enter('c'), enter('d')], [true, true, false]);
 });
 
 test('a client that has nothing under way is refused at once', () => {
@@ -104,13 +114,13 @@ test('every client gets its outcomes in the order of its requests, and each exac
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const underWay = new Map<string, Request[]>();
+      const underWay = new Map<string, Turn[]>();
       const outcomes = new Map<string, number[]>([
         ['a', []],
         ['b', []],
       ]);
-      const settle = (one: Request) => outcomes.get(one.client)?.push(one.arrivedMs);
-      const all = new Clients<Request>(1, {
+      const settle = (one: Turn) => outcomes.get(one.client)?.push(one.arrivedMs);
+      const all = new Clients<Turn>(1, {
         start: (one) => underWay.set(one.client, [...(underWay.get(one.client) ?? []), one]),
         refuse: settle,
       });

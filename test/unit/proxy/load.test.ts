@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Load } from '../../../src/proxy/load.ts';
+import { Load, type Waiting } from '../../../src/proxy/load.ts';
+
+const client = (): Waiting => ({ queued: 0 });
 
 const limits = {
   inFlight: 1,
@@ -14,36 +16,55 @@ const limits = {
 
 test('the queue is bounded by count', () => {
   const load = new Load(limits);
-  assert.ok(load.enter(1));
-  assert.ok(load.enter(1));
-  assert.equal(load.enter(1), undefined);
+  assert.ok(load.enter(1, client()));
+  assert.ok(load.enter(1, client()));
+  assert.equal(load.enter(1, client()), undefined);
 });
 
 test('the queue is bounded by bytes', () => {
   const load = new Load(limits);
-  assert.ok(load.enter(60));
-  assert.equal(load.enter(50), undefined);
-  assert.ok(load.enter(40));
+  assert.ok(load.enter(60, client()));
+  assert.equal(load.enter(50, client()), undefined);
+  assert.ok(load.enter(40, client()));
 });
 
-test('requests behind others of their own client leave a quarter of the queue to the rest', () => {
+test('a client leaves a quarter of the queue to the others', () => {
+  const flood = client();
+  const load = new Load({ ...limits, inFlightPerClient: 100, queue: 4, queueBytes: 100 });
+  for (let i = 0; i < 3; i++) assert.ok(load.enter(20, flood));
+  assert.equal(load.enter(1, flood), undefined, 'three of four');
+  assert.ok(load.enter(40, client()));
+  assert.equal(load.enter(0, client()), undefined);
+});
+
+test('a client leaves a quarter of the bytes to the others, unless it sends but one', () => {
+  const flood = client();
   const load = new Load({ ...limits, queue: 4, queueBytes: 100 });
-  assert.ok(load.enter(100, true), 'alone it may be as large as any');
-  assert.equal(load.enter(1, true), undefined);
-  const other = new Load({ ...limits, queue: 4, queueBytes: 100 });
-  for (let i = 0; i < 3; i++) assert.ok(other.enter(20, true));
-  assert.equal(other.enter(1, true), undefined, 'three of four');
-  assert.ok(other.enter(40));
-  assert.equal(other.enter(0), undefined);
-  const bytes = new Load({ ...limits, queue: 4, queueBytes: 100 });
-  assert.ok(bytes.enter(60, true));
-  assert.equal(bytes.enter(16, true), undefined, '75 of 100');
-  assert.ok(bytes.enter(16));
+  const largest = load.enter(100, flood);
+  assert.ok(largest);
+  assert.equal(load.enter(1, flood), undefined);
+  load.leave(largest);
+  assert.ok(load.enter(60, flood));
+  assert.equal(load.enter(16, flood), undefined, '75 of 100');
+  assert.ok(load.enter(16, client()));
+});
+
+test('what has been sent, or given up, does not wait any more', () => {
+  const load = new Load({ ...limits, queue: 4 });
+  const app = client();
+  const [first, second] = [load.enter(1, app), load.enter(1, app)];
+  assert.ok(first && second);
+  load.start(first);
+  load.leave(second);
+  load.leave(second);
+  assert.equal(app.queued, 0);
+  load.leave(first);
+  assert.equal(app.queued, 0);
 });
 
 test('a request moves from the queue to in flight, and leaves nothing behind', () => {
   const load = new Load(limits);
-  const place = load.enter(10);
+  const place = load.enter(10, client());
   assert.ok(place);
   assert.deepEqual([load.queued, load.queuedBytes, load.inFlight, load.mayStart], [1, 10, 0, true]);
   load.start(place);
@@ -58,7 +79,7 @@ test('a request moves from the queue to in flight, and leaves nothing behind', (
 
 test('a request that is given up in the queue leaves nothing behind', () => {
   const load = new Load(limits);
-  const place = load.enter(10);
+  const place = load.enter(10, client());
   assert.ok(place);
   load.leave(place);
   assert.deepEqual([load.queued, load.queuedBytes, load.inFlight], [0, 0, 0]);
