@@ -27,6 +27,7 @@ export interface FrontendSettings {
   name: string;
   listen: string;
   messageBytes: number;
+  unreadPerClient: number;
   curve: CurveServer | undefined;
 }
 
@@ -48,7 +49,7 @@ export class Frontend {
     this.#settings = settings;
     this.maxMessageBytes = settings.messageBytes * 2;
     this.#owner = owner;
-    const { curve } = settings;
+    const { curve, unreadPerClient } = settings;
     this.#door = {
       allowed: new Set(curve?.allowedKeys),
       refused: (key, address) => this.#owner.refused(key, address),
@@ -63,6 +64,8 @@ export class Frontend {
       // The size is checked by the route, which answers; beyond this, libzmq drops the connection to guard memory.
       maxMessageSize: this.maxMessageBytes,
       receiveHighWaterMark: AT_ONCE,
+      sendHighWaterMark: unreadPerClient,
+
       ...(curve && { curveServer: true, curveSecretKey: curve.secretKey }),
     });
   }
@@ -122,6 +125,11 @@ export class Frontend {
     const { listen } = this.#settings;
     // libzmq leaves the file behind. An abstract name (`@...`) has none.
     if (listen.startsWith('ipc:///')) rmSync(listen.slice('ipc://'.length), { force: true });
+  }
+
+  /** Replies kept for a client that does not read; further ones are thrown away. */
+  set unreadPerClient(count: number) {
+    this.#socket.sendHighWaterMark = count;
   }
 
   /** Who may connect from now on. */

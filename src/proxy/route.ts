@@ -7,7 +7,7 @@ import type { Result, Settled } from './forwarder.ts';
 import { Frontend, type FrontendOwner } from './frontend.ts';
 import { Generation } from './generation.ts';
 import { Load, type Place } from './load.ts';
-import type { RouteSettings } from './settings.ts';
+import type { Limits, RouteSettings } from './settings.ts';
 import type { RouteStatus } from './status.ts';
 import { Upstream } from './upstream.ts';
 
@@ -53,8 +53,10 @@ export class Route implements FrontendOwner {
     const upstream = new Upstream(settings, this.#load, emit, self);
     this.#current = new Generation(settings, upstream, budget, this.#load, emit);
     const { name, listen, limits, listenCurve: curve } = settings;
-    this.#frontend = new Frontend({ name, listen, messageBytes: limits.messageBytes, curve }, this);
-    this.#clients = new Clients<Guest>(limits.inFlightPerClient, {
+    const { messageBytes, inFlightPerClient } = limits;
+    const unreadPerClient = unreadOf(limits);
+    this.#frontend = new Frontend({ name, listen, messageBytes, unreadPerClient, curve }, this);
+    this.#clients = new Clients<Guest>(inFlightPerClient, {
       start: (guest) => void this.#serve(guest),
       refuse: (guest) => void this.#settle(guest, failure('OVERLOADED', 'too many requests wait already')),
     });
@@ -94,6 +96,7 @@ export class Route implements FrontendOwner {
     this.#frontend.allowedKeys = listenCurve?.allowedKeys ?? [];
     this.#load.limits = limits;
     this.#clients.limit = limits.inFlightPerClient;
+    this.#frontend.unreadPerClient = unreadOf(limits);
     const latest = this.#next ?? this.#current;
     const upstream =
       discovery === undefined ? latest.upstream : new Upstream(settings, this.#load, this.#emit, this.#self);
@@ -259,6 +262,11 @@ export class Route implements FrontendOwner {
     const facts = { code, message, route: this.settings.name, attempts, executed, elapsedMs };
     return failureFrames(facts, this.settings.failureReply);
   }
+}
+
+/** All that one client has asked may be answered at once, by a drain say, and it counts on none of these replies being left out. */
+function unreadOf({ queue, inFlightPerClient }: Limits): number {
+  return queue + inFlightPerClient;
 }
 
 function failure(code: FailureCode, message: string, executed: 'no' | 'maybe' = 'no'): Settled {

@@ -74,6 +74,23 @@ for (const [what, all] of Object.entries(INTRUDERS)) {
   });
 }
 
+test('an app that does not read has few replies kept for it, and a good client beside is served', async (t) => {
+  const upstream = await ScriptedUpstream.start({ do: 'reply', frames: [Buffer.alloc(512 * 1_024)] });
+  t.after(() => upstream.close());
+  const { address, count, event } = await startRoute(t, [upstream.address], { limits: { queue: 32 } });
+  const app = new Dealer({ linger: 0, receiveHighWaterMark: 1 });
+  t.after(() => app.close());
+  app.connect(address);
+  for (let sent = 0; sent < 200; ) {
+    for (const end = sent + 20; sent < end; sent++) await app.send(['', 'x']);
+    await event(() => count('settled') === sent);
+  }
+  // The system's buffers hold up to 10 MiB more on the way.
+  const kept = count('settled', 'ok');
+  assert.ok(kept >= 33 && kept < 80, `${kept} of 200`);
+  assert.equal((await ask(address, 'a good one')).frames[0]?.length, 512 * 1_024);
+});
+
 test('messages without a delimiter or a body are dropped and counted', async (t) => {
   const { address, count, event } = await start(t);
   const dealer = new Dealer({ linger: 0 });
