@@ -1,5 +1,9 @@
+import { sizeOf } from './envelope.ts';
+
 /** Most messages without a look for another one behind them. */
 const PASS_MAX = 64;
+/** What has been read and not acted upon counts for no cap: a batch ends with the message that makes it so large. */
+const BATCH_BYTES = 1024 * 1024;
 
 /** The socket that is read. */
 interface Incoming {
@@ -30,12 +34,18 @@ export class Inbox {
    * @throws {Error} EAGAIN or EBADF where the socket is closed
    */
   async receive(most: number): Promise<Buffer[][]> {
-    const batch = [await this.#socket.receive()];
+    const first = await this.#socket.receive();
+    const batch = [first];
     if (most === 1 || this.#pass++ < this.#passes) return batch;
     this.#pass = 0;
     this.#socket.receiveTimeout = 0;
     try {
-      while (batch.length < most) batch.push(await this.#socket.receive());
+      let bytes = sizeOf(first);
+      while (batch.length < most && bytes < BATCH_BYTES) {
+        const message = await this.#socket.receive();
+        bytes += sizeOf(message);
+        batch.push(message);
+      }
     } catch {
       // EAGAIN, or the socket is closed.
     }

@@ -35,6 +35,13 @@ test('what is there comes at once, in order, up to the limit', async () => {
   assert.equal(messages.receiveTimeout, -1);
 });
 
+test('large messages are not read ahead', async () => {
+  const large = 'x'.repeat(600 * 1_024);
+  const inbox = new Inbox(new Messages(large, large, large, 'a', 'b'));
+  assert.deepEqual((await inbox.receive(64)).length, 2);
+  assert.deepEqual((await inbox.receive(64)).length, 3);
+});
+
 test('after vain looks for more, ever more messages pass before the next look', async () => {
   const messages = new Messages();
   const inbox = new Inbox(messages);
