@@ -73,7 +73,11 @@ export class Forwarder {
       while (!call.isDecided) {
         const attempt = this.#upstream.pick(call) ?? (await this.#stand(call));
         if (attempt === undefined) return await this.#giveUp(call, failure);
-
+        // It may have been cut or handed on since it was given the place.
+        if (call.isDecided) {
+          attempt.lane.release(attempt);
+          break;
+        }
         this.#send(call, attempt, failure);
         failure = await this.#reply(call, attempt);
         if (failure === undefined) return this.#conclude(call);
