@@ -65,8 +65,13 @@ export class Sidecar {
     const sample = () => this.#config.log.sample;
     const logged = logEvents(log, { sample, random: Math.random, now });
     const emit = (event: ProxyEvent) => {
-      this.#metrics.record(event);
-      logged(event);
+      try {
+        this.#metrics.record(event);
+        logged(event);
+      } catch (error) {
+        // A bug in what is told of a request is none of the request's.
+        log.error({ err: error, event: event.kind }, 'internal error');
+      }
       if (event.kind === 'settled') this.#settled(event.outcome === 'ok');
     };
     const self = env['POD_NAME'] || env['HOSTNAME'] || '';

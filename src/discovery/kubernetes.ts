@@ -175,7 +175,7 @@ class KubernetesResource implements ApiResource {
 
   get #path(): string {
     const { api, name } = this.#listing;
-    return `/${api}/namespaces/${this.#namespaceOf(this.#config)}/${name}`;
+    return `/${api}/namespaces/${encodeURIComponent(this.#namespaceOf(this.#config))}/${name}`;
   }
 
   /**
