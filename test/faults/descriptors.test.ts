@@ -51,11 +51,11 @@ fault(
     const share = (cpuMs(program.pid) - usedMs) / (performance.now() - sinceMs);
     const entered = answered();
     assert.ok(entered > 0 && entered < 100, `${entered} were let in`);
-    const open = descriptors(program.pid);
+    const open = descriptors(program.pid, LIMIT);
     await leave();
     await program.logged('descriptors are to be had again');
     const backMs = await books.recovered();
-    return `${entered} of 100 were let in, ${open} descriptors; 200 of 200 requests of an app that was there answered, with ${share.toFixed(1)} CPUs in use; served ${backMs.toFixed(0)} ms after the others had left; ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: true })}`;
+    return `${entered} of 100 were let in, ${open} descriptors of these ${LIMIT} in use; 200 of 200 requests of an app that was there answered, with ${share.toFixed(1)} CPUs in use; served ${backMs.toFixed(0)} ms after the others had left; ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: true })}`;
   },
   lacks('prlimit'),
 );

@@ -11,9 +11,13 @@ export function rssMiB(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
-/** Open descriptors of a process. */
-export function descriptors(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
+/**
+ * Open descriptors of a process.
+ *
+ * @param limit counts those that a limit is about: one that is inherited may have a number beyond it
+ */
+export function descriptors(pid: number, limit = Number.POSITIVE_INFINITY): number {
+  return readdirSync(`/proc/${pid}/fd`).filter((number) => Number(number) < limit).length;
 }
 
 /** A process and all that descend from it. */
