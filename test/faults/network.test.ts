@@ -1,20 +1,23 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import { FarNetwork } from '../support/far-network.ts';
+import { until } from '../support/until.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial } from './fault.ts';
 
-/* Connections that are half open: the other side is gone, and nothing says so. */
+/* Connections that are half open: nothing comes from the other side any more, and nothing says so. What is sent there arrives. */
 
 const APPS = 8;
+/** How many requests an upstream has had before it is lost. */
+const WORK = 50;
 const SECONDS = isFull ? 20 : 1;
 const TIMES = isFull ? 10 : 1;
 const POLICY = { timeout: '300ms', deadline: '1500ms', heartbeat: { interval: '200ms', timeout: '600ms' } };
 const missing = FarNetwork.missing();
 
 fault(
-  'a blackholed route, while connections stand',
+  'a blackholed route, by which nothing comes back, while connections stand',
   async (t) => {
     const far = FarNetwork.open(t);
     const upstream = await far.startUpstream(t);
@@ -36,7 +39,7 @@ fault(
 );
 
 fault(
-  'a blackholed route, before the first connection',
+  'a blackholed route, by which nothing comes back, before the first connection',
   async (t) => {
     const far = FarNetwork.open(t);
     const upstream = await far.startUpstream(t);
@@ -54,7 +57,7 @@ fault(
 );
 
 fault(
-  'a blackholed route to one of two upstreams',
+  'a blackholed route, by which nothing comes back, to one of two upstreams',
   async (t) => {
     const far = FarNetwork.open(t);
     const [lost, near] = [await far.startUpstream(t), await UpstreamProcess.start(t)];
@@ -62,8 +65,9 @@ fault(
     const books = await Books.open(t, trial, APPS);
     let isOver = false;
     const asking = books.askOn(APPS, () => !isOver);
-    await setTimeout(500);
+    await until('both have work', () => [lost, near].every(({ executions }) => executions.length >= WORK));
     far.blackhole();
+    // So long nothing comes back.
     await setTimeout(SECONDS * 1_000);
     far.mend();
     const sinceMs = performance.now();

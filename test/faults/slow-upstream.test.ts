@@ -76,6 +76,7 @@ fault('one of two upstreams is stopped (SIGSTOP)', async (t) => {
   let isOver = false;
   const asking = books.askOn(8, () => !isOver);
   serves[0]?.program.kill('SIGSTOP');
+  // So long it is stopped.
   await setTimeout(isFull ? 30_000 : 1_000);
   serves[0]?.program.kill('SIGCONT');
   const recoveredMs = await books.recovered();

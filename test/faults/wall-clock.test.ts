@@ -20,7 +20,7 @@ const clockSkip =
     'wall-clock.c cannot be compiled on this machine');
 
 fault(
-  'the wall clock jumps by an hour, forwards and backwards',
+  'the wall clock jumps by an hour, forwards and backwards, as libc tells it',
   async (t) => {
     const DEADLINE_MS = 1_000;
     const upstream = await ScriptedUpstream.start((body) => (body === 'no answer' ? drop : reply));

@@ -55,7 +55,7 @@ export class FarNetwork {
     return UpstreamProcess.start(scope, `tcp://${this.#there}:${PORT}`, within);
   }
 
-  /** From now on nothing that is sent there arrives here, and nobody is told so: no RST, no ICMP. */
+  /** From now on nothing that is sent there arrives here, and nobody is told so: no RST, no ICMP. The other way goes on. */
   blackhole(): void {
     ip('-n', this.#name, 'route', 'add', 'blackhole', `${this.#here}/32`);
   }
