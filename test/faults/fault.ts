@@ -14,6 +14,9 @@ const mode = process.env['LAZYPIRATE_FAULTS'];
 const isListing = mode === 'list';
 /** The whole length of each fault, or a short form of it. */
 export const isFull = mode === 'full' || isListing;
+/** A reply that is to be cut, and the bytes of its frames: delimiter and body, each behind flags and length (RFC 23). */
+export const REPLY = 'a reply of forty bytes, to be cut anywhere';
+export const REPLY_BYTES = 2 + 2 + REPLY.length;
 const SETTLE_MS = 5_000;
 /** How many descriptors more or less it may hold after a fault than before. */
 const SPARE_DESCRIPTORS = 2;

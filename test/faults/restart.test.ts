@@ -1,63 +1,68 @@
 import assert from 'node:assert/strict';
-import { setTimeout } from 'node:timers/promises';
+import type { TestContext } from 'node:test';
 import { ManInTheMiddle } from '../support/man-in-the-middle.ts';
+import { until } from '../support/until.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
-import { fault, isFull, routeOf, startTrial } from './fault.ts';
+import { fault, isFull, REPLY, REPLY_BYTES, routeOf, startTrial } from './fault.ts';
 
 /* Upstream processes that are killed (SIGKILL), and come again. */
 
 const APPS = 8;
+/** How many requests an upstream has had before it is killed. */
+const WORK = 100;
 /** Long enough for a process to start on a busy machine. */
 const PATIENT = { deadline: '30s' };
 
+/** Kills the only upstream again and again while apps ask, once each has done some work, and starts another. */
+async function killAgain(
+  t: TestContext,
+  books: Books,
+  first: UpstreamProcess,
+  restart: (old: UpstreamProcess) => Promise<UpstreamProcess>,
+): Promise<string> {
+  const upstreams = [first];
+  let isOver = false;
+  const asking = books.askOn(APPS, () => !isOver);
+  t.after(() => {
+    isOver = true;
+  });
+  const times = isFull ? 20 : 2;
+  let [last, slowestMs] = [first, 0];
+  for (let time = 0; time < times; time++) {
+    await until('it has work', () => last.executions.length >= WORK);
+    await last.kill();
+    last = await restart(last);
+    upstreams.push(last);
+    slowestMs = Math.max(slowestMs, await books.recovered());
+  }
+  isOver = true;
+  await asking;
+  assert.equal(books.failed, 0);
+  return `${times} times; served ${slowestMs.toFixed(0)} ms after it was back at most; ${await books.balance({ executed: async () => bodiesOf(...upstreams) })}`;
+}
+
 for (const correlate of [false, true]) {
   fault(`the only upstream is killed and restarted, correlate: ${correlate}`, async (t) => {
-    const upstreams = [await UpstreamProcess.start(t)];
-    const [{ address }] = upstreams as [UpstreamProcess];
-    const trial = await startTrial(t, routeOf([address], { ...PATIENT, correlate }));
+    const upstream = await UpstreamProcess.start(t);
+    const trial = await startTrial(t, routeOf([upstream.address], { ...PATIENT, correlate }));
     const books = await Books.open(t, trial, APPS);
-    let isOver = false;
-    const asking = books.askOn(APPS, () => !isOver);
-    const times = isFull ? 20 : 2;
-    let slowestMs = 0;
-    for (let time = 0; time < times; time++) {
-      await setTimeout(200);
-      await upstreams.at(-1)?.kill();
-      const fresh = await UpstreamProcess.start(t, address);
-      upstreams.push(fresh);
-      slowestMs = Math.max(slowestMs, await books.recovered());
-    }
-    isOver = true;
-    await asking;
-    assert.equal(books.failed, 0);
-    return `${times} times; served ${slowestMs.toFixed(0)} ms after it was back at most; ${await books.balance({ executed: bodiesOf(...upstreams) })}`;
+    return killAgain(t, books, upstream, (old) => old.restart(t));
   });
 }
 
 fault(
   'the only upstream is killed and comes again on another address, as the configuration then says',
   async (t) => {
-    const upstreams = [await UpstreamProcess.start(t)];
-    const route = (address = '') => routeOf([address], PATIENT);
-    const trial = await startTrial(t, route(upstreams[0]?.address));
+    const upstream = await UpstreamProcess.start(t);
+    const route = ({ address }: UpstreamProcess) => routeOf([address], PATIENT);
+    const trial = await startTrial(t, route(upstream));
     const books = await Books.open(t, trial, APPS);
-    let isOver = false;
-    const asking = books.askOn(APPS, () => !isOver);
-    const times = isFull ? 20 : 2;
-    let slowestMs = 0;
-    for (let time = 0; time < times; time++) {
-      await setTimeout(200);
-      await upstreams.at(-1)?.kill();
+    return killAgain(t, books, upstream, async () => {
       const fresh = await UpstreamProcess.start(t);
-      upstreams.push(fresh);
-      trial.rewrite(route(fresh.address));
-      slowestMs = Math.max(slowestMs, await books.recovered());
-    }
-    isOver = true;
-    await asking;
-    assert.equal(books.failed, 0);
-    return `${times} times; served ${slowestMs.toFixed(0)} ms after the change at most; ${await books.balance({ executed: bodiesOf(...upstreams) })}`;
+      trial.rewrite(route(fresh));
+      return fresh;
+    });
   },
 );
 
@@ -74,24 +79,18 @@ fault('all three upstreams are gone and back', async (t) => {
     await books.askOn(APPS, () => performance.now() < untilMs);
     upstreams.push(...(await Promise.all(addresses.map((address) => UpstreamProcess.start(t, address)))));
     slowestMs = Math.max(slowestMs, await books.recovered());
-    await books.askOn(APPS, () => performance.now() < untilMs + 500);
+    const back = upstreams.slice(-3);
+    await books.askOn(APPS, () => back.some(({ executions }) => executions.length < WORK));
   }
   assert.ok(books.failed > APPS);
   return `${times} times; served ${slowestMs.toFixed(0)} ms after they were back at most; ${await books.balance({ executed: bodiesOf(...upstreams) })}`;
 });
 
-const REPLY = 'a reply of forty bytes, to be cut anywhere';
-/** Delimiter and body, each behind flags and length (RFC 23). */
-const REPLY_BYTES = 2 + 2 + REPLY.length;
 /** More than the buffers of both kernels hold, so that the upstream is still writing when it is killed. */
 const LARGE = Buffer.alloc(12 * 2 ** 20, 'x');
 
 /** Kills the upstream each time so many bytes of its reply have come through, and starts it again. */
-async function killAfter(
-  t: Parameters<typeof startTrial>[0],
-  reply: string | Buffer,
-  counts: readonly number[],
-) {
+async function killAfter(t: TestContext, reply: string | Buffer, counts: readonly number[]) {
   const upstreams = [await UpstreamProcess.start(t)];
   const [{ address }] = upstreams as [UpstreamProcess];
   const relay = await ManInTheMiddle.start(address);

@@ -5,11 +5,7 @@ import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
-import { fault, isFull, routeOf, startTrial } from './fault.ts';
-
-const REPLY = 'a reply of forty bytes, to be cut anywhere';
-/** The frames of a reply to a lane: delimiter and body, each behind flags and length (RFC 23). */
-const REPLY_BYTES = 2 + 2 + REPLY.length;
+import { fault, isFull, REPLY, REPLY_BYTES, routeOf, startTrial } from './fault.ts';
 
 fault('a reply is cut after each of its bytes', async (t) => {
   const upstream = await UpstreamProcess.start(t);
