@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import { type Answer, App } from '../support/ask.ts';
 import type { Exposition } from '../support/exposition.ts';
 import { makePayload } from '../support/payload.ts';
+import { until } from '../support/until.ts';
 import type { UpstreamProcess } from '../support/upstream-process.ts';
 import { baseline, checkLog, settled, type Trial } from './fault.ts';
 
@@ -98,6 +99,16 @@ export class Books {
       app.close();
     };
     await Promise.all(Array.from({ length: apps }, run));
+  }
+
+  /** So many apps ask until it is so, which is waited for as long as `until` does. */
+  async askUntil(apps: number, what: string, isSo: () => boolean): Promise<void> {
+    let isOver = false;
+    const asking = this.askOn(apps, () => !isOver);
+    await until(what, isSo).finally(() => {
+      isOver = true;
+    });
+    await asking;
   }
 
   /** Promise 8, once the fault is over: how long a good client had to wait. */

@@ -80,7 +80,8 @@ fault('all three upstreams are gone and back', async (t) => {
     upstreams.push(...(await Promise.all(addresses.map((address) => UpstreamProcess.start(t, address)))));
     slowestMs = Math.max(slowestMs, await books.recovered());
     const back = upstreams.slice(-3);
-    await books.askOn(APPS, () => back.some(({ executions }) => executions.length < WORK));
+    const haveWork = () => back.every(({ executions }) => executions.length >= WORK);
+    await books.askUntil(APPS, 'all three have work', haveWork);
   }
   assert.ok(books.failed > APPS);
   return `${times} times; served ${slowestMs.toFixed(0)} ms after they were back at most; ${await books.balance({ executed: bodiesOf(...upstreams) })}`;

@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { JunkPeer, type Mischief } from '../support/junk-peer.ts';
 import { garbage, reply, ScriptedUpstream, type Step } from '../support/scripted-upstream.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
+import { greeting, ready } from '../support/zmtp.ts';
 import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial, type Trial } from './fault.ts';
 
@@ -53,13 +54,14 @@ for (const correlate of [false, true]) {
         const before = bad.seen.length;
         bad.script = () => step;
         const untilMs = performance.now() + EACH_MS;
-        await books.askOn(APPS, () => performance.now() < untilMs || bad.seen.length === before);
+        const isDone = () => performance.now() > untilMs && bad.seen.length > before;
+        await books.askUntil(APPS, `it does this: ${name}`, isDone);
         counts.push(`${name} ${bad.seen.length - before} times`);
       }
       bad.script = () => reply;
       const upMs = await untilAllUp(trial);
       const before = bad.seen.length;
-      await books.askOn(APPS, () => bad.seen.length < before + 10);
+      await books.askUntil(APPS, 'it is used again', () => bad.seen.length >= before + 10);
       assert.ok(books.failed <= books.asked * 0.01, `${books.failed} failed`);
       const executed = async () => [...bad.seen, ...bodiesOf(good)];
       return `${counts.join(', ')}; up again ${upMs.toFixed(0)} ms after it; ${await books.balance({ executed })}`;
@@ -67,23 +69,11 @@ for (const correlate of [false, true]) {
   );
 }
 
-/** A ROUTER's greeting and READY (RFC 23). */
-const HANDSHAKE = Buffer.concat([
-  Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0]),
-  Buffer.from('NULL'),
-  Buffer.alloc(48),
-  Buffer.from([4, 28, 5]),
-  Buffer.from('READY'),
-  Buffer.from([11]),
-  Buffer.from('Socket-Type'),
-  Buffer.from([0, 0, 0, 6]),
-  Buffer.from('ROUTER'),
-]);
-
-/** Sends the handshake, and this when a request has come. */
+/** Shakes hands as a ROUTER, and sends this when a request has come. */
 function afterHandshake(junk: () => Buffer): Mischief {
   return (near, done) => {
-    near.write(HANDSHAKE);
+    near.write(greeting());
+    near.write(ready('ROUTER'));
     let bytes = 0;
     near.on('data', (chunk) => {
       bytes += chunk.length;
@@ -102,11 +92,10 @@ function atOnce(act: (near: Socket) => unknown): Mischief {
   };
 }
 
-const UNKNOWN = Buffer.concat([HANDSHAKE.subarray(0, 12), Buffer.from('WHAT'), Buffer.alloc(48)]);
 const MISCHIEF: Record<string, Mischief> = {
   'a greeting of noise': atOnce((near) => near.write(randomBytes(1_000))),
   'an HTTP response': atOnce((near) => near.write('HTTP/1.1 400 Bad Request\r\n\r\n')),
-  'a greeting with an unknown mechanism': atOnce((near) => near.write(UNKNOWN)),
+  'a greeting with an unknown mechanism': atOnce((near) => near.write(greeting('WHAT'))),
   'the close of each connection': atOnce((near) => near.destroy()),
   silence: atOnce((near) => near.resume()),
   'noise after the handshake': afterHandshake(() => randomBytes(1_000)),
@@ -121,17 +110,18 @@ fault('one of two upstreams is none: noise, HTTP, silence, broken frames', async
   const trial = await startTrial(t, routeOf([bad.address, good.address], KEPT));
   const books = await Books.open(t, trial, APPS);
   let slowestMs = 0;
-  for (const mischief of Object.values(MISCHIEF)) {
+  for (const [name, mischief] of Object.entries(MISCHIEF)) {
     const before = bad.spoilt;
     bad.mischief = mischief;
     const untilMs = performance.now() + EACH_MS;
-    await books.askOn(APPS, () => performance.now() < untilMs || bad.spoilt === before);
+    const isDone = () => performance.now() > untilMs && bad.spoilt > before;
+    await books.askUntil(APPS, `it does this: ${name}`, isDone);
     bad.mischief = undefined;
     slowestMs = Math.max(slowestMs, await untilAllUp(trial));
   }
   assert.equal(books.failed, 0);
   const before = behind.executions.length;
-  await books.askOn(APPS, () => behind.executions.length < before + 10);
+  await books.askUntil(APPS, 'it is used again', () => behind.executions.length >= before + 10);
   const names = Object.keys(MISCHIEF).join(', ');
   return `${names}, ${bad.spoilt} times; up again ${slowestMs.toFixed(0)} ms after it at most; ${await books.balance({ executed: async () => bodiesOf(behind, good) })}`;
 });

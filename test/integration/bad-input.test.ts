@@ -7,13 +7,7 @@ import { Dealer, Request } from 'zeromq';
 import { App, ask } from '../support/ask.ts';
 import { type RunningRoute, startRoute } from '../support/route.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
-
-/** RFC 23: signature, version 3.0, mechanism NULL, no server. */
-const GREETING = Buffer.concat([
-  Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0]),
-  Buffer.from('NULL'.padEnd(20, '\0')),
-  Buffer.alloc(32),
-]);
+import { greeting } from '../support/zmtp.ts';
 
 async function start(t: TestContext, options = {}): Promise<RunningRoute> {
   const upstream = await ScriptedUpstream.start();
@@ -57,9 +51,9 @@ const INTRUDERS: Record<string, readonly (Buffer | undefined)[]> = {
   ],
   'random bytes on the listener': Array.from({ length: 50 }, () => randomBytes(1_000)),
   'connections that never speak': Array.from({ length: 100 }, () => undefined),
-  'handshakes that stop half way': [GREETING.subarray(0, 5), GREETING.subarray(0, 12), GREETING],
+  'handshakes that stop half way': [greeting().subarray(0, 5), greeting().subarray(0, 12), greeting()],
   'a handshake that goes on with junk': Array.from({ length: 20 }, () =>
-    Buffer.concat([GREETING, randomBytes(500)]),
+    Buffer.concat([greeting(), randomBytes(500)]),
   ),
 };
 
@@ -160,7 +154,7 @@ test('an endpoint that is no ZMTP peer gets no work, and the others do it all', 
   t.after(() => upstream.close());
   const impostors = [
     await impostor(t, (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')),
-    await impostor(t, (socket) => socket.write(Buffer.concat([GREETING, randomBytes(200)]))),
+    await impostor(t, (socket) => socket.write(Buffer.concat([greeting(), randomBytes(200)]))),
     await impostor(t, (socket) => socket.end()),
     await impostor(t, () => undefined),
   ];
