@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import { ApiServer, type Fault, slice } from '../support/api-server.ts';
 import { discover } from '../support/cluster.ts';
 import { rulesFor } from '../support/roles.ts';
+import { until } from '../support/until.ts';
 
 const SERVICE = { kind: 'service', name: 'orders' } as const;
 const ONE = 'tcp://10.1.0.1:7000';
@@ -79,7 +79,7 @@ for (const [name, text] of [
 ] as const) {
   test(`${name} in a watch: a new list mends it`, async (t) => {
     const { server, told } = await start(t);
-    while (server.watches === 0) await setTimeout(5);
+    await until('a watch stands', () => server.watches > 0);
     server.sendRaw(text);
     await told.until(({ failures }) => failures.length === 1);
     server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
@@ -102,7 +102,7 @@ test('a slice that makes no sense changes nothing', async (t) => {
 
 test('junk between the events of a watch does no harm', async (t) => {
   const { server, told } = await start(t);
-  while (server.watches === 0) await setTimeout(5);
+  await until('a watch stands', () => server.watches > 0);
   server.sendRaw('<html>\n\n{"type":\n');
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
   await told.untilSet(TWO);
@@ -110,7 +110,7 @@ test('junk between the events of a watch does no harm', async (t) => {
 
 test('a watch that the server ends is resumed without a list, and is no failure', async (t) => {
   const { server, told } = await start(t);
-  while (server.watches === 0) await setTimeout(5);
+  await until('a watch stands', () => server.watches > 0);
   server.endWatches();
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
   await told.untilSet(TWO);
@@ -120,7 +120,7 @@ test('a watch that the server ends is resumed without a list, and is no failure'
 
 test('a bookmark confirms the set', async (t) => {
   const { server, told } = await start(t);
-  while (server.watches === 0) await setTimeout(5);
+  await until('a watch stands', () => server.watches > 0);
   server.bookmark();
   await told.until(({ confirmations }) => confirmations === 1);
 });
@@ -232,7 +232,7 @@ test('stopping in the middle of anything ends it at once', async (t) => {
     const server = await ApiServer.start(t);
     server.fault = fault;
     const { stop } = discover(t, server.kubeconfig(t), SERVICE);
-    while (server.requests.length < ('list' in fault ? 1 : 2)) await setTimeout(5);
+    await until('it has asked', () => server.requests.length >= ('list' in fault ? 1 : 2));
     const sinceMs = performance.now();
     await stop();
     assert.ok(performance.now() - sinceMs < 500);
@@ -248,13 +248,13 @@ test('reconnecting takes no descriptors', {
   const round = async () => {
     const { told, stop } = discover(t, kubeconfig, SERVICE);
     await told.until(({ sets }) => sets.length > 0);
-    while (server.watches === 0) await setTimeout(1);
+    await until('a watch stands', () => server.watches > 0);
     server.cut();
     await stop();
   };
   for (let number = 0; number < 10; number++) await round();
   const before = descriptors();
   for (let number = 0; number < 1_000; number++) await round();
-  while (server.connections > 0) await setTimeout(5);
+  await until('no connection stands', () => server.connections === 0);
   assert.ok(descriptors() <= before + 2, `${before} before, ${descriptors()} after`);
 });

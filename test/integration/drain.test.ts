@@ -5,6 +5,9 @@ import { test } from 'node:test';
 import { App, ask } from '../support/ask.ts';
 import { type RunningSidecar, type Scope, startServe, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
+import { until } from '../support/until.ts';
+
+const IN_FLIGHT = 'lazypirate_in_flight_requests{route="orders"}';
 
 async function startWith(scope: Scope, upstream: string, drain: object): Promise<RunningSidecar> {
   const file = join(scratch(), 'config.yaml');
@@ -27,7 +30,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       ...Array.from({ length: 50 }, (_, i) => ask(address, `q${i}`, Buffer.alloc(16_384))),
       ask(address, large),
     ];
-    while ((await metric('lazypirate_in_flight_requests{route="orders"}')) === 0);
+    await until('something is in flight', async () => (await metric(IN_FLIGHT)) > 0);
     program.kill(signal);
     await program.logged('draining');
     const answers = await Promise.all(asked);
@@ -60,7 +63,7 @@ test('when the time is up what is left gets a DRAINING failure reply, and it lea
   const serve = await startServe(t, ['--drop', '1']);
   const { program, address, metric } = await startWith(t, serve.address, { timeout: '200ms', quiet: '50ms' });
   const asked = ask(address, 'never answered');
-  while ((await metric('lazypirate_in_flight_requests{route="orders"}')) === 0);
+  await until('something is in flight', async () => (await metric(IN_FLIGHT)) > 0);
   program.kill('SIGTERM');
   const { failure } = await asked;
   assert.equal(failure?.code, 'DRAINING');
@@ -80,7 +83,7 @@ for (const [signal, code] of [
     const app = new App(address);
     t.after(() => app.close());
     app.ask('never answered').catch(() => undefined);
-    while ((await metric('lazypirate_in_flight_requests{route="orders"}')) === 0);
+    await until('something is in flight', async () => (await metric(IN_FLIGHT)) > 0);
     program.kill(signal);
     await program.logged('draining');
     program.kill(signal);

@@ -72,6 +72,7 @@ test('with correlation, a reply that comes after its request was given up is cou
   const retry = { timeoutMs: 300, attempts: 1 };
   const { address, event } = await startRoute(t, [upstream.address], { correlate: true, retry });
   const given = ask(address, 'first');
+  // So much longer than the first it may take.
   await setTimeout(150);
   // It is on the same connection, and keeps it open when the first is given up.
   const kept = ask(address, 'second');

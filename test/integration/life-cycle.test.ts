@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
 import { App, ask } from '../support/ask.ts';
 import { DrivenDiscovery } from '../support/driven-discovery.ts';
 import { startRoute } from '../support/route.ts';
 import { delay, drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { until } from '../support/until.ts';
 
 const isUp = (endpoint: string) => (event: object) =>
   'to' in event && event.to === 'up' && 'endpoint' in event && event.endpoint === endpoint;
@@ -29,7 +30,7 @@ for (const correlate of [false, true]) {
     const { address, route, events, event } = await startRoute(t, discovery, { correlate });
     await discovery.find(old.address);
     const first = ask(address, 'first');
-    while (old.seen.length === 0) await setTimeout(1);
+    await until('it is at the old one', () => old.seen.length > 0);
 
     await discovery.find(fresh.address);
     await event(isUp(fresh.address));
@@ -111,7 +112,10 @@ test('an endpoint that fails again and again is left out, probed with one reques
   await Promise.all(upstreams.map((one) => event(isUp(one.address))));
   const app = new App(address);
   t.after(() => app.close());
-  while (count('endpoint', 'ejected') === 0) await app.ask('x');
+  await until('one is left out', async () => {
+    await app.ask('x');
+    return count('endpoint', 'ejected') > 0;
+  });
   const ejected = await event((one) => 'to' in one && one.to === 'ejected');
   assert.ok(ejected.kind === 'endpoint' && ejected.why === '3 failures in a row: no reply in time');
   const [bad, good] = upstreams[0]?.address === ejected.endpoint ? upstreams : upstreams.toReversed();
@@ -121,17 +125,20 @@ test('an endpoint that fails again and again is left out, probed with one reques
   assert.equal(shown()?.state, 'ejected');
 
   const before = bad.seen.length;
-  let isOver = false;
-  while (!isOver) {
+  await until('it is probed', async () => {
     const isDue = shown()?.nextProbeMs === 0;
     assert.equal((await app.ask('y')).failure, undefined);
-    isOver = bad.seen.length > before;
-    assert.ok(!isOver || isDue || shown()?.nextProbeMs !== undefined, 'nothing while it is out');
-  }
+    const isProbed = bad.seen.length > before;
+    assert.ok(!isProbed || isDue || shown()?.nextProbeMs !== undefined, 'nothing while it is out');
+    return isProbed;
+  });
   assert.equal(bad.seen.length, before + 1, 'one probe');
-  while (count('endpoint', 'ejected') === 1) await setTimeout(1);
+  await until('the probe has failed', () => count('endpoint', 'ejected') > 1);
   bad.script = () => ({ do: 'reply' });
-  while (route.status().endpoints.some((one) => one.state === 'ejected')) await app.ask('z');
+  await until('none is left out', async () => {
+    await app.ask('z');
+    return route.status().endpoints.every((one) => one.state !== 'ejected');
+  });
   assert.ok(bad.seen.length > before + 1);
 });
 
@@ -143,7 +150,10 @@ test('where every other endpoint is gone, one that is left out must do', async (
     retry: { timeoutMs: 40, salvage: false },
   });
   await Promise.all([event(isUp(bad.address)), event(isUp(other.address))]);
-  while (count('endpoint', 'ejected') === 0) await ask(address, 'x');
+  await until('one is left out', async () => {
+    await ask(address, 'x');
+    return count('endpoint', 'ejected') > 0;
+  });
   bad.script = () => ({ do: 'reply' });
   other.close();
   await event((one) => 'to' in one && one.to === 'down');
@@ -171,7 +181,7 @@ test('of many endpoints only the subset is connected to, and one that stands by 
   const upstreams = await Promise.all(Array.from({ length: 6 }, () => start(t)));
   const { route, count } = await startRoute(t, discovery, { subset: 2 });
   await discovery.find(...upstreams.map(({ address }) => address));
-  while (count('endpoint', 'up') < 2) await setTimeout(1);
+  await until('two are up', () => count('endpoint', 'up') >= 2);
   const { endpoints, standby } = route.status();
   assert.equal(endpoints.length, 2);
   assert.equal(standby, 4);

@@ -4,7 +4,9 @@ import { setTimeout } from 'node:timers/promises';
 import { ask } from '../support/ask.ts';
 import { Program, type Scope, startServe } from '../support/program.ts';
 import { configsFor, MountedConfig } from '../support/reloads.ts';
+import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
+import { until } from '../support/until.ts';
 
 async function start(t: Scope, config: object) {
   const mounted = new MountedConfig(t, config);
@@ -21,7 +23,7 @@ const count = (program: Program, message: string) =>
   program.stdout.filter((line) => line.includes(`"msg":"${message}"`)).length;
 
 async function untilCount(program: Program, message: string, wanted: number): Promise<void> {
-  while (count(program, message) < wanted) await setTimeout(5);
+  await until(`${wanted} times ${message}`, () => count(program, message) >= wanted);
 }
 
 test('every kind of change is applied or refused under load without costing a request', async (t) => {
@@ -37,7 +39,8 @@ test('every kind of change is applied or refused under load without costing a re
     else applied++;
     await untilCount(program, 'reload applied', applied);
     await untilCount(program, 'reload refused', refused);
-    await setTimeout(50);
+    const before = load.samples.length;
+    await until('requests are answered under it', () => load.samples.length >= before + 10);
   }
   await load.stop();
   assert.deepEqual(load.failures, []);
@@ -102,8 +105,10 @@ test('SIGHUP reads the file anew', async (t) => {
 });
 
 test('an app of a route that is removed is served until it is quiet', async (t) => {
-  const { address: endpoint } = await startServe(t, ['--delay', '300ms']);
-  const configs = configsFor([endpoint]);
+  const release = Promise.withResolvers<void>();
+  const upstream = await ScriptedUpstream.start({ do: 'hold', until: release.promise });
+  t.after(() => upstream.close());
+  const configs = configsFor([upstream.address]);
   const { mounted, program } = await start(t, configs[7] ?? {});
   await untilCount(program, 'listening', 2);
   const prices = await program.line((line) => {
@@ -111,10 +116,11 @@ test('an app of a route that is removed is served until it is quiet', async (t) 
     return entry.msg === 'listening' && entry.route === 'prices' ? entry.address : undefined;
   });
   const asking = ask(prices, 'last');
-  await setTimeout(100);
+  await until('it is at the upstream', () => upstream.seen.length > 0);
   mounted.write(JSON.stringify(configs[0]));
   const { removed } = await program.logged('reload applied');
   assert.deepEqual(removed, ['prices']);
+  release.resolve();
   assert.equal((await asking).text, 'last');
 });
 
