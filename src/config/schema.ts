@@ -56,7 +56,7 @@ const limits = z
       10_000,
     ).prefault(1),
     queue: whole(
-      'Requests that wait to be sent; one more is refused with `OVERLOADED`. The last quarter, of the bytes too, is kept for clients that have none waiting. About so many replies are kept for an app that does not read.',
+      'Requests that wait to be sent; one more is refused with `OVERLOADED`. The last quarter, of the bytes too, is kept for clients that have none waiting.',
       1_000_000,
     ).prefault(1024),
     queueBytes: size('Bytes of the requests that wait.', 1, 1024 * 1024 * MiB).prefault('64MiB'),

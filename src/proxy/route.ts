@@ -264,9 +264,15 @@ export class Route implements FrontendOwner {
   }
 }
 
-/** All that one client has asked may be answered at once, by a drain say, and it counts on none of these replies being left out. */
+/** What libzmq keeps by itself. */
+const UNREAD_LEAST = 1_000;
+
+/**
+ * All that one client has asked may be answered at once, by a drain say, and it counts on none of these replies being left out;
+ * nor on any refusal, of which there may be more.
+ */
 function unreadOf({ queue, inFlightPerClient }: Limits): number {
-  return queue + inFlightPerClient;
+  return Math.max(UNREAD_LEAST, queue + inFlightPerClient);
 }
 
 function failure(code: FailureCode, message: string, executed: 'no' | 'maybe' = 'no'): Settled {

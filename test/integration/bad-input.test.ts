@@ -68,21 +68,33 @@ for (const [what, all] of Object.entries(INTRUDERS)) {
   });
 }
 
-test('an app that does not read has few replies kept for it, and a good client beside is served', async (t) => {
-  const upstream = await ScriptedUpstream.start({ do: 'reply', frames: [Buffer.alloc(512 * 1_024)] });
+/** An app that sends, lot by lot, and does not read; each reply is of 16 KiB, and the system keeps up to 10 MiB of them on the way. */
+async function unread(t: TestContext, queue: number, lot: number, sent: number) {
+  const upstream = await ScriptedUpstream.start({ do: 'reply', frames: [Buffer.alloc(16 * 1_024)] });
   t.after(() => upstream.close());
-  const { address, count, event } = await startRoute(t, [upstream.address], { limits: { queue: 32 } });
+  const running = await startRoute(t, [upstream.address], { limits: { queue } });
   const app = new Dealer({ linger: 0, receiveHighWaterMark: 1 });
   t.after(() => app.close());
-  app.connect(address);
-  for (let sent = 0; sent < 200; ) {
-    for (const end = sent + 20; sent < end; sent++) await app.send(['', 'x']);
-    await event(() => count('settled') === sent);
+  app.connect(running.address);
+  for (let count = 0; count < sent; ) {
+    for (const end = count + lot; count < end; count++) await app.send(['', 'x']);
+    await running.event(() => running.count('settled') === count);
   }
-  // The system's buffers hold up to 10 MiB more on the way.
+  return { ...running, app };
+}
+
+test('an app that does not read has so many replies kept for it, and a good client beside is served', async (t) => {
+  const { address, count } = await unread(t, 100, 75, 1_500);
   const kept = count('settled', 'ok');
-  assert.ok(kept >= 33 && kept < 80, `${kept} of 200`);
-  assert.equal((await ask(address, 'a good one')).frames[0]?.length, 512 * 1_024);
+  assert.ok(kept >= 1_000 && kept < 1_500, `${kept} of 1500`);
+  assert.equal((await ask(address, 'a good one')).frames[0]?.length, 16 * 1_024);
+});
+
+test('an app that has all its requests answered before it reads finds every reply', async (t) => {
+  const { app, count } = await unread(t, 3_000, 2_000, 2_000);
+  assert.equal(count('settled', 'ok'), 2_000);
+  for (let number = 0; number < 2_000; number++)
+    assert.equal((await app.receive()).at(-1)?.length, 16 * 1_024);
 });
 
 test('messages without a delimiter or a body are dropped and counted', async (t) => {
