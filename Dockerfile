@@ -46,9 +46,11 @@ LABEL org.opencontainers.image.title="lazypirate" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.base.name="gcr.io/distroless/nodejs26-debian13:nonroot"
-# One arena for all threads: those for each thread lie idle mostly.
+# One arena for all threads: those for each thread lie idle mostly. And a collection that comes often is a short one: what V8 sets
+# itself lets so many message bodies gather that giving them back stops the sidecar for 20 ms and more.
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/lazypirate/compiled \
+    NODE_OPTIONS=--max-semi-space-size=2 \
     MALLOC_ARENA_MAX=1
 WORKDIR /lazypirate
 COPY package.json LICENSE ./

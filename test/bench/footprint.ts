@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { ApiServer, slice } from '../support/api-server.ts';
-import { build } from '../support/built.ts';
+import { AS_IN_IMAGE, build } from '../support/built.ts';
 import { buildImage, imageSkip } from '../support/image.ts';
 import { cpuMs, rssMiB } from '../support/process.ts';
 import { type Scope, startSidecar } from '../support/program.ts';
@@ -9,7 +9,6 @@ import type { Benchmark } from './bench.ts';
 import { median, quantile, table } from './figures.ts';
 import { load, portOf, startEcho } from './load.ts';
 import { keep } from './results.ts';
-import { AS_IN_IMAGE } from './sidecar.ts';
 
 const STARTS = 15;
 const PROCESSES = 5;

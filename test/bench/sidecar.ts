@@ -1,13 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from '../support/built.ts';
+import { AS_IN_IMAGE, build } from '../support/built.ts';
 import { type RunningSidecar, type Scope, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 
 let files = 0;
-
-/** What the image sets. */
-export const AS_IN_IMAGE = { MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: join(scratch(), 'compiled') };
 
 /** The bundled sidecar with these routes and everything else as it is by default. */
 export function startBuilt(scope: Scope, ...routes: object[]): Promise<RunningSidecar> {

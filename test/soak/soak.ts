@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { AS_IN_IMAGE, build } from '../support/built.ts';
 import { Exposition } from '../support/exposition.ts';
 import { descriptors, rssMiB } from '../support/process.ts';
 import { Program, type RunningSidecar, type Scope, startServe, startSidecar } from '../support/program.ts';
@@ -112,7 +113,7 @@ async function startRoutes(scope: Scope, endpoints: readonly string[]) {
     ...{ correlate, timeout: TIMEOUT_MS, attempts, deadline, budget },
   }));
   writeFileSync(file, JSON.stringify({ routes }));
-  const sidecar = await startSidecar(scope, ['--config', file]);
+  const sidecar = await startSidecar(scope, ['--config', file], { main: build(), env: AS_IN_IMAGE });
   const listening = (route: string) =>
     sidecar.program.line((line) => {
       const entry = line.startsWith('{') ? JSON.parse(line) : {};

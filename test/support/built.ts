@@ -7,6 +7,12 @@ import { run } from './tools.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Below the packages that it needs, and out of the way of what others build. */
 const PARENT = `${ROOT}node_modules/.cache`;
+/** What the image sets. */
+export const AS_IN_IMAGE = {
+  MALLOC_ARENA_MAX: '1',
+  NODE_COMPILE_CACHE: join(scratch(), 'compiled'),
+  NODE_OPTIONS: '--max-semi-space-size=2',
+};
 let main: string | undefined;
 
 /**
