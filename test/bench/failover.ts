@@ -69,17 +69,16 @@ class Upstream {
   }
 }
 
+/** It ends when every request that it hit has ended: an upstream that starts takes the cores that a failover needs. */
 interface Fault {
   times: number;
   isRelayed?: boolean;
   begin(upstream: Upstream): void;
   end(upstream: Upstream): Promise<void> | void;
-  /** Ends when every request that it hit has ended; otherwise at once. */
-  isLong?: boolean;
 }
 
 const FAULTS: Record<string, Fault> = {
-  'killed and restarted': {
+  killed: {
     times: 30,
     begin: ({ program }) => program.kill('SIGKILL'),
     end: (upstream) => upstream.restart(),
@@ -88,14 +87,12 @@ const FAULTS: Record<string, Fault> = {
     times: 10,
     begin: ({ program }) => program.kill('SIGSTOP'),
     end: (upstream) => upstream.restart(),
-    isLong: true,
   },
   'cut off': {
     times: 10,
     isRelayed: true,
     begin: (upstream) => upstream.cutOff(),
     end: (upstream) => upstream.joinAgain(),
-    isLong: true,
   },
 };
 
@@ -144,9 +141,8 @@ async function suffer(upstreams: Upstream[], fault: Fault, newAsker: () => Asker
     const { stdout } = upstream.program;
     fault.begin(upstream);
     const asked = [...inFlight];
-    const ending = fault.isLong ? undefined : fault.end(upstream);
     const ends = await Promise.all(asked.map(([, asking]) => asking));
-    await (fault.isLong ? fault.end(upstream) : ending);
+    await fault.end(upstream);
     const had = new Set(stdout.splice(0));
     ended.push(...ends.filter((_, index) => had.has(`got ${asked[index]?.[0]}`)));
   }
