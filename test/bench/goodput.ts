@@ -2,6 +2,7 @@ import { App } from '../support/ask.ts';
 import { SerialUpstream } from '../support/serial-upstream.ts';
 import type { Benchmark } from './bench.ts';
 import { quantile, table } from './figures.ts';
+import { Page } from './results.ts';
 import { startBuilt } from './sidecar.ts';
 
 const TIMEOUT_MS = 100;
@@ -22,7 +23,8 @@ const LIMITS = {
 
 /** A server that works on one request after the other gets more than it can answer in time: what of its work is of use to anybody. */
 export const goodput: Benchmark = async (scope) => {
-  console.log(
+  const page = new Page(
+    'goodput',
     `One server that takes one request at a time, ${APPS} apps without a pause, timeout ${TIMEOUT_MS} ms.\n` +
       `Goodput in the first ${HALF_MS / 1_000} s and the ${HALF_MS / 1_000} s after that; all else of both.\n`,
   );
@@ -61,7 +63,7 @@ export const goodput: Benchmark = async (scope) => {
         ]);
       }
     }
-    console.log(`correlate: ${correlate}\n`);
+    page.add(`correlate: ${correlate}\n`);
     const head = [
       'service',
       'limit',
@@ -70,8 +72,9 @@ export const goodput: Benchmark = async (scope) => {
       'success',
       'executions per success',
     ];
-    console.log(table([...head, 'p50', 'p99'], rows));
+    page.add(table([...head, 'p50', 'p99'], rows));
   }
+  page.keep();
 };
 
 interface Load {

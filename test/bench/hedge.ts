@@ -5,6 +5,7 @@ import { Program, type RunningSidecar } from '../support/program.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 import type { Benchmark } from './bench.ts';
 import { median, quantile, table } from './figures.ts';
+import { Page } from './results.ts';
 import { startBuilt } from './sidecar.ts';
 
 const UPSTREAM = fileURLToPath(new URL('./slow-upstream.ts', import.meta.url));
@@ -44,7 +45,8 @@ export const hedge: Benchmark = async (scope) => {
     await start('20 ms', { hedge: '20ms' }),
     await start('50 ms', { hedge: '50ms' }),
   ];
-  console.log(
+  const page = new Page(
+    'hedge',
     `3 upstreams that take ${SERVICE_MS} ms; one of them takes ${SLOW_MS} ms for ${100 * SLOW_SHARE} % of its replies.\n` +
       `${PER_SECOND} requests a second, latency from when each was due; ${ROUNDS} rounds of ${ROUND_MS / 1_000} s in turns, medians (least to most)\n`,
   );
@@ -58,7 +60,8 @@ export const hedge: Benchmark = async (scope) => {
     ...[requests, failed, crossed].map(String),
   ]);
   const head = ['hedge', 'p50', 'p99', 'p99.9', 'extra load', 'requests', 'failed', 'crossed'];
-  console.log(table(head, rows));
+  page.add(table(head, rows));
+  page.keep();
 };
 
 async function round(way: Way, ms: number, isCounted: boolean): Promise<void> {

@@ -1,15 +1,37 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { commit } from '../support/commit.ts';
 
 const FOLDER = new URL('results/', import.meta.url);
 
 /** What a benchmark has found, for the goals and for whoever compares; replaces what an earlier run has found. */
 export function keep(name: string, found: object): void {
-  keepText(`${name}.json`, `${JSON.stringify(found, rounded, 1)}\n`);
+  keepText(`${name}.json`, `${JSON.stringify({ commit: commit(), ...found }, rounded, 1)}\n`);
 }
 
 export function keepText(file: string, text: string): void {
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(new URL(file, FOLDER), text);
+}
+
+/** What a benchmark prints and nobody computes with, kept as it is. */
+export class Page {
+  readonly #name: string;
+  readonly #parts: string[] = [];
+
+  constructor(name: string, head: string) {
+    this.#name = name;
+    this.add(head);
+  }
+
+  add(part: string): void {
+    console.log(part);
+    this.#parts.push(part);
+  }
+
+  keep(): void {
+    const head = `# ${this.#name}\n\nWritten by \`npm run bench ${this.#name}\` at ${commit()}.\n`;
+    keepText(`${this.#name}.md`, [head, ...this.#parts].join('\n'));
+  }
 }
 
 /** What the last run of a benchmark has found, if there was one. */

@@ -9,6 +9,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { commit } from '../support/commit.ts';
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
 const RESULTS = `${HERE}RESULTS.md`;
@@ -26,7 +27,7 @@ const HEAD = `# Faults
 What \`npm run test:faults\` injected into a sidecar process, and what it measured. Every line is a test that fails if a promise is
 broken; a short form of each runs in \`npm test\`. This page is written by that command.
 
-Apps, sidecar and upstreams shared one machine: ${MACHINE}.
+Apps, sidecar and upstreams shared one machine: ${MACHINE}. Last run at ${commit()}.
 `;
 
 interface Row {

@@ -1,5 +1,6 @@
 /* npm run simulate -- [--seeds N] [--from SEED] | --seed SEED: one seed is traced. Ends with 1 if a promise was broken. */
 import { parseArgs } from 'node:util';
+import { commit } from '../support/commit.ts';
 import { prepare, replayLine } from './simulate.ts';
 
 const text = { type: 'string' } as const;
@@ -24,6 +25,6 @@ for (let seed = from; seed < from + seeds; seed++) {
 const seconds = Number(process.hrtime.bigint() / 1_000_000n) / 1_000 - sinceMs / 1_000;
 const { requests, replied, faults, broken } = totals;
 console.log(
-  `${seeds} seeds in ${seconds.toFixed(0)} s: ${requests} requests, ${replied} replied, ${faults} faults, ${broken} seeds broken`,
+  `${commit()}: ${seeds} seeds in ${seconds.toFixed(0)} s: ${requests} requests, ${replied} replied, ${faults} faults, ${broken} seeds broken`,
 );
 process.exitCode = broken > 0 ? 1 : 0;

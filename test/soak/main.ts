@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { commit } from '../support/commit.ts';
 import { APPS, DROPPED, POLICY, type Soaked, soak, UPSTREAMS } from './soak.ts';
 import type { Tally } from './tally.ts';
 import { type Finding, judge, type Sample, WARM_UP } from './verdict.ts';
@@ -39,7 +40,7 @@ function page(course: Soaked, findings: readonly Finding[]): string {
   );
   return `# Soak
 
-Written by \`npm run soak\`: a sidecar process with a plain and a correlated route, ${POLICY.routes} times ${APPS} apps in processes of their own,
+Written by \`npm run soak\` at ${commit()}: a sidecar process, bundled and started as in the image, with a plain and a correlated route, ${POLICY.routes} times ${APPS} apps in processes of their own,
 ${UPSTREAMS} \`serve\` processes, and between them a network that resets and delays. Bodies of 64 B to 1 MiB, nine in ten of up to 1 KiB.
 All of it shared ${availableParallelism()} cores. What grew is judged without the first ${100 * WARM_UP.share} % of the requests, ${WARM_UP.least} at least.
 
