@@ -70,9 +70,9 @@ export class Clients<T extends Turn> {
     return this.#clients.get(client)?.owed !== undefined;
   }
 
-  /** What this client's requests are to enter the load with. */
-  waitingOf(client: string): Waiting {
-    return this.#clients.get(client)?.waiting ?? { queued: 0 };
+  /** What this client's requests are to enter the load with; `undefined` where none of it is known. */
+  waitingOf(client: string): Waiting | undefined {
+    return this.#clients.get(client)?.waiting;
   }
 
   /** Starts the request, now or when its turn comes. `done` must follow each start. */

@@ -40,6 +40,7 @@ export class Frontend {
   readonly #owner: FrontendOwner;
   readonly #socket: Router;
   #isOpen = true;
+  #unreadPerClient: number;
   readonly #door: Door;
   #domain: string | undefined;
   /** Of a message over this, libzmq drops the connection. */
@@ -49,6 +50,7 @@ export class Frontend {
     this.#settings = settings;
     this.maxMessageBytes = settings.messageBytes * 2;
     this.#owner = owner;
+    this.#unreadPerClient = settings.unreadPerClient;
     const { curve, unreadPerClient } = settings;
     this.#door = {
       allowed: new Set(curve?.allowedKeys),
@@ -65,7 +67,6 @@ export class Frontend {
       maxMessageSize: this.maxMessageBytes,
       receiveHighWaterMark: AT_ONCE,
       sendHighWaterMark: unreadPerClient,
-
       ...(curve && { curveServer: true, curveSecretKey: curve.secretKey }),
     });
   }
@@ -129,7 +130,14 @@ export class Frontend {
 
   /** Replies kept for a client that does not read; further ones are thrown away. */
   set unreadPerClient(count: number) {
+    this.#unreadPerClient = count;
     this.#socket.sendHighWaterMark = count;
+  }
+
+  /** A client is new: libzmq has given its connection the limit that stood when the listener was bound. */
+  welcome(): void {
+    if (this.#unreadPerClient !== this.#settings.unreadPerClient)
+      this.#socket.sendHighWaterMark = this.#unreadPerClient;
   }
 
   /** Who may connect from now on. */

@@ -6,7 +6,7 @@ import { type FailureCode, failureFrames } from './failure.ts';
 import type { Result, Settled } from './forwarder.ts';
 import { Frontend, type FrontendOwner } from './frontend.ts';
 import { Generation } from './generation.ts';
-import { Load, type Place } from './load.ts';
+import { Load, type Place, type Waiting } from './load.ts';
 import type { Limits, RouteSettings } from './settings.ts';
 import type { RouteStatus } from './status.ts';
 import { Upstream } from './upstream.ts';
@@ -165,9 +165,8 @@ export class Route implements FrontendOwner {
     this.#lastArrivalMs = arrivedMs;
     this.#emit({ kind: 'received', route: this.settings.name, bytes });
     const mayEnter = !this.#clients.isOwedRefusal(client);
-    const place = mayEnter
-      ? this.#load.enter(isTooLarge ? 0 : bytes, this.#clients.waitingOf(client))
-      : undefined;
+    const waiting = this.#clients.waitingOf(client) ?? this.#welcome();
+    const place = mayEnter ? this.#load.enter(isTooLarge ? 0 : bytes, waiting) : undefined;
     const body = isTooLarge || place === undefined ? [] : request.body;
     const guest: Guest = { client, head, body, bytes, arrivedMs, isTooLarge, place: place ?? NO_PLACE };
     if (place === undefined) this.#clients.refuse(guest);
@@ -193,6 +192,11 @@ export class Route implements FrontendOwner {
       this.#clients.done(guest);
       if (this.#earlier.size > 0) this.#left();
     }
+  }
+
+  #welcome(): Waiting {
+    this.#frontend.welcome();
+    return { queued: 0 };
   }
 
   /** Why it is not forwarded at all. */

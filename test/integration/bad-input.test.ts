@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Dealer, Request } from 'zeromq';
 import { App, ask } from '../support/ask.ts';
-import { type RunningRoute, startRoute } from '../support/route.ts';
+import { type RunningRoute, settingsOf, startRoute } from '../support/route.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { greeting } from '../support/zmtp.ts';
 
@@ -69,10 +69,11 @@ for (const [what, all] of Object.entries(INTRUDERS)) {
 }
 
 /** An app that sends, lot by lot, and does not read; each reply is of 16 KiB, and the system keeps up to 10 MiB of them on the way. */
-async function unread(t: TestContext, queue: number, lot: number, sent: number) {
+async function unread(t: TestContext, queue: number, lot: number, sent: number, reloaded = queue) {
   const upstream = await ScriptedUpstream.start({ do: 'reply', frames: [Buffer.alloc(16 * 1_024)] });
   t.after(() => upstream.close());
   const running = await startRoute(t, [upstream.address], { limits: { queue } });
+  if (reloaded !== queue) running.route.apply(settingsOf({ limits: { queue: reloaded } }), undefined);
   const app = new Dealer({ linger: 0, receiveHighWaterMark: 1 });
   t.after(() => app.close());
   app.connect(running.address);
@@ -90,12 +91,14 @@ test('an app that does not read has so many replies kept for it, and a good clie
   assert.equal((await ask(address, 'a good one')).frames[0]?.length, 16 * 1_024);
 });
 
-test('an app that has all its requests answered before it reads finds every reply', async (t) => {
-  const { app, count } = await unread(t, 3_000, 2_000, 2_000);
-  assert.equal(count('settled', 'ok'), 2_000);
-  for (let number = 0; number < 2_000; number++)
-    assert.equal((await app.receive()).at(-1)?.length, 16 * 1_024);
-});
+for (const began of [3_000, 100]) {
+  test(`an app that has all its requests answered before it reads finds every reply, begun with ${began}`, async (t) => {
+    const { app, count } = await unread(t, began, 2_000, 2_000, 3_000);
+    assert.equal(count('settled', 'ok'), 2_000);
+    for (let number = 0; number < 2_000; number++)
+      assert.equal((await app.receive()).at(-1)?.length, 16 * 1_024);
+  });
+}
 
 test('messages without a delimiter or a body are dropped and counted', async (t) => {
   const { address, count, event } = await start(t);

@@ -79,7 +79,7 @@ test('a client that may have more under way than the queue takes leaves room in 
   const { all } = clients(1_000);
   const load = new Load({ ...settingsOf({}).limits, inFlightPerClient: 1_000, queue: 8 });
   const enter = (client: string) => {
-    const place = load.enter(1, all.waitingOf(client));
+    const place = load.enter(1, all.waitingOf(client) ?? { queued: 0 });
     if (place !== undefined) all.arrive({ ...request(client, 'x'), place });
     return place !== undefined;
   };
