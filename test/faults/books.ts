@@ -231,7 +231,10 @@ export class Books {
 
   /** Promise 3, by what the upstreams say. */
   #checkExecutions(executed: Executed, attempts: number): void {
-    assert.ok(count(executed) <= attempts, `3: ${count(executed)} executions of ${attempts} attempts`);
+    const executions = count(executed);
+    assert.ok(executions <= attempts, `3: ${executions} executions of ${attempts} attempts`);
+    // Or whoever says so does not know.
+    assert.ok(executions >= this.own, `${executions} executions, and ${this.own} replies`);
     if (typeof executed === 'number') return;
     for (const [body, times] of tally(executed)) {
       const mayRun = this.#policy.retry.attempts * (this.#bodies.get(body) ?? Number.POSITIVE_INFINITY);

@@ -148,7 +148,7 @@ for (const [what, sockets, bytes] of FLOODS) {
       const shed = await shedBy(trial);
       await books.recovered();
       assert.equal(books.failed, 0, 'a good client is served throughout');
-      // libzmq keeps up to 1,000 replies for each.
+      // So many replies are kept for each (route.ts, unreadOf).
       assert.ok(mostMiB < beforeMiB + 150 + 5 * sockets, `${beforeMiB} to ${mostMiB} MiB`);
       return `${requests} requests sent, ${shed} shed; memory ${beforeMiB.toFixed(0)} to ${mostMiB.toFixed(0)} MiB; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: true })}`;
     },

@@ -27,7 +27,7 @@ const HEAD = `# Faults
 What \`npm run test:faults\` injected into a sidecar process, and what it measured. Every line is a test that fails if a promise is
 broken; a short form of each runs in \`npm test\`. This page is written by that command.
 
-Apps, sidecar and upstreams shared one machine: ${MACHINE}. Last run at ${commit()}.
+Apps, sidecar and upstreams shared one machine: ${MACHINE}.
 `;
 
 interface Row {
@@ -74,6 +74,7 @@ if (others.size > 0) keepOthers();
 const faults = ran.filter(({ came }) => came !== '');
 const parts = [
   HEAD,
+  `${names.length === 0 ? 'All ran' : `Of the files, ${names.join(', ')} ran last,`} at ${commit()}.\n`,
   table('fault', 'what came of it', faults),
   ...(failed.length > 0 ? [`${FAILED}\n`, table('fault', 'why', failed)] : []),
   ...(skipped.length > 0 ? [`${SKIPPED}\n`, table('fault', 'why not', skipped)] : []),

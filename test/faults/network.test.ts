@@ -33,7 +33,7 @@ fault(
     }
     assert.ok(books.failed >= APPS);
     const slowestMs = Math.max(...recoveries).toFixed(0);
-    return `${TIMES} times; served ${slowestMs} ms after it at most; ${await books.balance({ executed: bodiesOf(upstream) })}`;
+    return `${TIMES} times; served ${slowestMs} ms after it at most; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
   },
   missing,
 );
@@ -51,7 +51,7 @@ fault(
     assert.deepEqual([books.own, upstream.executions], [0, []]);
     far.mend();
     const recoveredMs = await books.recovered();
-    return `served ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: bodiesOf(upstream) })}`;
+    return `served ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
   },
   missing,
 );
@@ -78,7 +78,7 @@ fault(
     await asking;
     assert.equal(books.failed, 0);
     assert.ok(backMs < 2_000, `${backMs} ms`);
-    return `it was used again ${backMs.toFixed(0)} ms after it; ${await books.balance({ executed: bodiesOf(lost, near) })}`;
+    return `it was used again ${backMs.toFixed(0)} ms after it; ${await books.balance({ executed: async () => bodiesOf(lost, near) })}`;
   },
   missing,
 );

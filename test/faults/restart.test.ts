@@ -84,7 +84,7 @@ fault('all three upstreams are gone and back', async (t) => {
     await books.askUntil(APPS, 'all three have work', haveWork);
   }
   assert.ok(books.failed > APPS);
-  return `${times} times; served ${slowestMs.toFixed(0)} ms after they were back at most; ${await books.balance({ executed: bodiesOf(...upstreams) })}`;
+  return `${times} times; served ${slowestMs.toFixed(0)} ms after they were back at most; ${await books.balance({ executed: async () => bodiesOf(...upstreams) })}`;
 });
 
 /** More than the buffers of both kernels hold, so that the upstream is still writing when it is killed. */
@@ -110,7 +110,7 @@ async function killAfter(t: TestContext, reply: string | Buffer, counts: readonl
   }
   const lost = await trial.total('lazypirate_attempts_total', /result="lost"/);
   assert.equal(lost, counts.length);
-  return `${lost} attempts lost; ${await books.balance({ executed: bodiesOf(...upstreams) })}`;
+  return `${lost} attempts lost; ${await books.balance({ executed: async () => bodiesOf(...upstreams) })}`;
 }
 
 fault('the upstream is killed after each byte of its reply', async (t) => {

@@ -83,8 +83,10 @@ fault('one of two upstreams is stopped (SIGSTOP)', async (t) => {
   isOver = true;
   await asking;
   assert.equal(books.failed, 0);
+  const overdue = await trial.total('lazypirate_attempts_total', /result="timeout"/);
+  assert.ok(overdue > 0, 'it had nothing to do when it was stopped');
   const figures = await books.balance({
     executed: () => answeredBy(...serves.map(({ program }) => program)),
   });
-  return `served ${recoveredMs.toFixed(0)} ms after it; ${figures}`;
+  return `${overdue} attempts timed out; served ${recoveredMs.toFixed(0)} ms after it; ${figures}`;
 });

@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Which code was measured: the commit, and whether anything of the product was changed since. */
+/** Which code was measured: the commit, and whether anything that is not a result was changed since. */
 export function commit(): string {
   const git = (...args: string[]) => spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' });
   const head = git('rev-parse', '--short=7', 'HEAD');
   if (head.status !== 0) return 'an unknown commit';
-  const isChanged = git('diff', '--quiet', 'HEAD', '--', 'src', 'config', 'package.json').status !== 0;
+  const isChanged = git('diff', '--quiet', 'HEAD', '--', '.', ':!*.md', ':!test/bench/results').status !== 0;
   return `${head.stdout.trim()}${isChanged ? ' and changes' : ''}`;
 }

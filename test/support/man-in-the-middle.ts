@@ -33,9 +33,11 @@ export class ManInTheMiddle {
     return this.#pairs.size;
   }
 
-  /** Resets every connection (RST). */
-  reset(): void {
+  /** Resets every connection (RST), and tells how many there were. */
+  reset(): number {
+    const { size } = this.#pairs;
     for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+    return size;
   }
 
   /** Each connection that stands lets so many bytes more of the upstream through, and ends. */
