@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { App, ask } from '../support/ask.ts';
+import { AS_IN_IMAGE } from '../support/built.ts';
 import { BASE, buildImage, imageSkip, RESTRICTED } from '../support/image.ts';
 import { Program, type Scope, startServe } from '../support/program.ts';
 import { run } from '../support/tools.ts';
@@ -57,6 +58,9 @@ describe('the image', { skip: imageSkip() }, () => {
     assert.equal(config.User, '65532:65532');
     assert.deepEqual(config.Entrypoint, ['/nodejs/bin/node', '/lazypirate/dist/main.cjs']);
     assert.deepEqual(config.Cmd, ['run']);
+    // Tests and benchmarks that run the bundle set these by themselves.
+    for (const name of ['NODE_OPTIONS', 'MALLOC_ARENA_MAX'] as const)
+      assert.ok(config.Env.includes(`${name}=${AS_IN_IMAGE[name]}`), name);
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     assert.equal(run('podman', ['run', ...RESTRICTED, IMAGE, '--version']), `lazypirate ${version}\n`);
     const label = (name: string) => config.Labels[`org.opencontainers.image.${name}`];
