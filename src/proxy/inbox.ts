@@ -37,10 +37,11 @@ export class Inbox {
     const first = await this.#socket.receive();
     const batch = [first];
     if (most === 1 || this.#pass++ < this.#passes) return batch;
+    let bytes = sizeOf(first);
+    if (bytes >= BATCH_BYTES) return batch;
     this.#pass = 0;
     this.#socket.receiveTimeout = 0;
     try {
-      let bytes = sizeOf(first);
       while (batch.length < most && bytes < BATCH_BYTES) {
         const message = await this.#socket.receive();
         bytes += sizeOf(message);

@@ -42,6 +42,12 @@ test('large messages are not read ahead', async () => {
   assert.deepEqual((await inbox.receive(64)).length, 3);
 });
 
+test('one that ends its batch by itself was no vain look', async () => {
+  const inbox = new Inbox(new Messages('x'.repeat(1_024 * 1_024), 'a', 'b'));
+  assert.deepEqual((await inbox.receive(64)).length, 1);
+  assert.deepEqual(texts(await inbox.receive(64)), ['a', 'b']);
+});
+
 test('after vain looks for more, ever more messages pass before the next look', async () => {
   const messages = new Messages();
   const inbox = new Inbox(messages);
