@@ -6,7 +6,7 @@ import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial } from './fault.ts';
 
-/* Connections that are half open: nothing comes from the other side any more, and nothing says so. What is sent there arrives. */
+/* Connections whose other side has vanished: nothing gets there or back any more, and nothing says so. */
 
 const APPS = 8;
 /** How many requests an upstream has had before it is lost. */
@@ -17,7 +17,7 @@ const POLICY = { timeout: '300ms', deadline: '1500ms', heartbeat: { interval: '2
 const missing = FarNetwork.missing();
 
 fault(
-  'a blackholed route, by which nothing comes back, while connections stand',
+  'a blackholed route, while connections stand',
   async (t) => {
     const far = FarNetwork.open(t);
     const upstream = await far.startUpstream(t);
@@ -39,7 +39,7 @@ fault(
 );
 
 fault(
-  'a blackholed route, by which nothing comes back, before the first connection',
+  'a blackholed route, before the first connection',
   async (t) => {
     const far = FarNetwork.open(t);
     const upstream = await far.startUpstream(t);
@@ -57,7 +57,7 @@ fault(
 );
 
 fault(
-  'a blackholed route, by which nothing comes back, to one of two upstreams',
+  'a blackholed route, to one of two upstreams',
   async (t) => {
     const far = FarNetwork.open(t);
     const [lost, near] = [await far.startUpstream(t), await UpstreamProcess.start(t)];
@@ -67,7 +67,7 @@ fault(
     const asking = books.askOn(APPS, () => !isOver);
     await until('both have work', () => [lost, near].every(({ executions }) => executions.length >= WORK));
     far.blackhole();
-    // So long nothing comes back.
+    // So long it is not there.
     await setTimeout(SECONDS * 1_000);
     far.mend();
     const sinceMs = performance.now();

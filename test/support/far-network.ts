@@ -46,6 +46,8 @@ export class FarNetwork {
     ip('link', 'set', name, 'up');
     ip('-n', name, 'address', 'add', `${network.#there}/30`, 'dev', 'cable');
     ip('-n', name, 'link', 'set', 'cable', 'up');
+    // With strict reverse path filtering nothing arrives from where no route leads back to (RFC 3704).
+    ip('netns', 'exec', name, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/cable/rp_filter');
     return network;
   }
 
@@ -55,7 +57,7 @@ export class FarNetwork {
     return UpstreamProcess.start(scope, `tcp://${this.#there}:${PORT}`, within);
   }
 
-  /** From now on nothing that is sent there arrives here, and nobody is told so: no RST, no ICMP. The other way goes on. */
+  /** From now on nothing arrives that is sent there or here, and nobody is told so: no RST, no ICMP. */
   blackhole(): void {
     ip('-n', this.#name, 'route', 'add', 'blackhole', `${this.#here}/32`);
   }
