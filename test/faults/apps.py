@@ -1,8 +1,10 @@
 """Apps on so many sockets, that do not behave: apps.py hold|flood ADDRESS SOCKETS BYTES.
 
 hold: each REQ asks once, with so many bytes, and waits for its reply. flood: each DEALER sends requests of so many bytes as fast
-as it can, never reads, and goes on until it is killed; each line tells how many there were so far."""
+as it can and never reads, until SIGTERM; each line tells how many there were so far."""
 
+import os
+import signal
 import sys
 import time
 
@@ -31,7 +33,9 @@ def hold():
 def flood():
     sent = 0
     told = time.monotonic()
-    while True:
+    ends = []
+    signal.signal(signal.SIGTERM, lambda *_: ends.append(True))
+    while not ends:
         idle = True
         for socket in sockets:
             try:
@@ -45,6 +49,9 @@ def flood():
         if time.monotonic() - told > 0.1:
             told = time.monotonic()
             print(f"sent {sent}", flush=True)
+    print(f"sent {sent}", flush=True)
+    # As little tidied up as when it is killed.
+    os._exit(0)
 
 
 hold() if what == "hold" else flood()
