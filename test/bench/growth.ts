@@ -2,10 +2,10 @@ import { setTimeout } from 'node:timers/promises';
 import { rssMiB } from '../support/process.ts';
 import type { Scope } from '../support/program.ts';
 import type { Benchmark } from './bench.ts';
-import { median, quantile } from './figures.ts';
+import { median, quantile, table } from './figures.ts';
 import { type Load, load, portOf, startEcho } from './load.ts';
 import { Part } from './part.ts';
-import { keep } from './results.ts';
+import { keep, Page } from './results.ts';
 import { startBuilt } from './sidecar.ts';
 
 interface Point {
@@ -95,6 +95,10 @@ const ROUNDS = 5;
 export const growth: Benchmark = async (scope) => {
   const echo = await startEcho(scope);
   const found: Growth = {};
+  const page = new Page(
+    'growth',
+    `64 clients with 64 B on one route with one endpoint, but for what grows. Medians (least to most) of ${ROUNDS} rounds of ${SECONDS} s.\n`,
+  );
   for (const [name, { values, why, at }] of Object.entries(DIMENSIONS)) {
     const part = new Part(scope);
     const lanes = [];
@@ -121,11 +125,13 @@ export const growth: Benchmark = async (scope) => {
       }
     }
     found[name] = lanes.map(({ x, runs }) => pointOf(x, runs));
-    print(name, found[name]);
-    console.log(`\n${why}`);
+    page.add(`## ${name}\n`);
+    page.add(tableOf(name, found[name]));
+    page.add(`${why}\n`);
     await part.end();
   }
   keep('growth', found);
+  page.keep();
 };
 
 type Run = Pick<Point, 'cpuUs' | 'perSecond' | 'rssMiB'>;
@@ -157,14 +163,14 @@ function pointOf(x: number, runs: readonly Run[]): Point {
   };
 }
 
-function print(name: string, points: readonly Point[]): void {
-  console.log(`\n| ${name.padEnd(20)} | CPU µs/request | (min..max) | of the first | RSS MiB | requests/s |`);
-  console.log('|---|--:|--:|--:|--:|--:|');
-  for (const { x, cpuUs, min, max, rssMiB: rss, perSecond } of points) {
-    const spread = `${min.toFixed(1)}..${max.toFixed(1)}`;
-    const growth = (cpuUs / (points[0]?.cpuUs ?? cpuUs)).toFixed(2);
-    console.log(
-      `| ${x.toLocaleString('en').padStart(20)} | ${cpuUs.toFixed(1)} | ${spread} | ${growth} | ${rss.toFixed(0)} | ${perSecond.toFixed(0)} |`,
-    );
-  }
+function tableOf(name: string, points: readonly Point[]): string {
+  const first = points[0]?.cpuUs ?? 1;
+  const rows = points.map(({ x, cpuUs, min, max, rssMiB: rss, perSecond }) => [
+    x.toLocaleString('en'),
+    `${cpuUs.toFixed(1)} (${min.toFixed(1)} to ${max.toFixed(1)})`,
+    (cpuUs / first).toFixed(2),
+    rss.toFixed(0),
+    perSecond.toFixed(0),
+  ]);
+  return table([name, 'CPU µs a request', 'of the first', 'RSS, MiB', 'requests/s'], rows);
 }
