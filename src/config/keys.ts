@@ -1,9 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
 import type { CurveClient, CurveServer } from '../proxy/settings.ts';
+import { isKey } from '../proxy/z85.ts';
+import { readText } from './read.ts';
 
-/** A CURVE key in Z85 (RFC 32). */
-const KEY = /^[0-9a-zA-Z.\-:+=^!/*?&<>()[\]{}@%$#]{40}$/;
 const READABLE_BY_ALL = 0o004;
 
 export interface ClientFiles {
@@ -18,7 +17,7 @@ export interface ServerFiles {
 }
 
 /**
- * Reads key files: one key of 40 characters in Z85 each, or a certificate as CZMQ writes it. What is wrong with one is noted,
+ * Reads key files: one CURVE key of 40 characters in Z85 (RFC 32) each, or a certificate as CZMQ writes it. What is wrong with one is noted,
  * under the name of the configuration's key; no key ever is.
  */
 export class KeyFiles {
@@ -38,40 +37,39 @@ export class KeyFiles {
   }
 
   #key<N extends string>(files: Record<N, string>, name: N, kind: 'public' | 'secret'): string {
-    const text = this.#text(files[name], name);
-    if (text === undefined) return '';
-    if (kind === 'secret') this.#checkMode(files[name]);
-    const certificate = new RegExp(`^\\s*${kind}-key\\s*=\\s*"(.*)"\\s*$`, 'm').exec(text);
+    const { text, mode } = this.#read(files[name], name) ?? {};
+    if (text === undefined || mode === undefined) return '';
+    if (kind === 'secret') this.#checkMode(files[name], mode);
+    const certificate = new RegExp(`^[ \\t]*${kind}-key[ \\t]*=[ \\t]*"([^"\\n]*)"`, 'm').exec(text);
     const key = certificate?.[1] ?? text.trim();
-    if (!KEY.test(key)) this.#problem(name, `${files[name]} holds no ${kind} key: 40 characters in Z85`);
+    if (!isKey(key)) this.#problem(name, `${files[name]} holds no ${kind} key: 40 characters in Z85`);
     return key;
   }
 
   /** One public key a line; what follows a `#` and a space, or begins a line with `#` and a space, is a comment. */
   #allowed({ allowedKeysFile: file }: ServerFiles): string[] {
-    const lines = (this.#text(file, 'allowedKeysFile') ?? '').split('\n');
+    const lines = (this.#read(file, 'allowedKeysFile')?.text ?? '').split('\n');
     return lines.flatMap((line, index) => {
       const key = line.replace(/(^|\s)#(\s.*|$)/, '').trim();
       if (key === '') return [];
-      if (KEY.test(key)) return [key];
+      if (isKey(key)) return [key];
       this.#problem('allowedKeysFile', `${file}:${index + 1} is no public key: 40 characters in Z85`);
       return [];
     });
   }
 
-  #text(file: string, name: string): string | undefined {
+  #read(file: string, name: string): { text: string; mode: number } | undefined {
     try {
-      return readFileSync(file, 'utf8');
+      return readText(file);
     } catch (error) {
       this.#problem(name, `${file} cannot be read: ${messageOf(error)}`);
       return undefined;
     }
   }
 
-  #checkMode(file: string): void {
-    const { mode } = statSync(file);
+  #checkMode(file: string, mode: number): void {
     if ((mode & READABLE_BY_ALL) === 0) return;
-    this.warnings.push(`${file}: a secret key that everybody can read (mode ${(mode & 0o777).toString(8)})`);
+    this.warnings.push(`${file}: a secret key that everybody can read (mode ${mode.toString(8)})`);
   }
 
   #problem(name: string, words: string): void {

@@ -1,15 +1,14 @@
-import { readFileSync, statSync } from 'node:fs';
-import { ConfigError, codeOf, messageOf } from '../errors.ts';
+import { ConfigError, messageOf } from '../errors.ts';
 import type { FailureFormat } from '../proxy/failure.ts';
 import type { Config, RouteConfig, UpstreamConfig } from './config.ts';
 import { type ConfigFlags, OVERRIDES } from './flags.ts';
 import { KeyFiles } from './keys.ts';
 import { line, problemsOf } from './problems.ts';
+import { readText } from './read.ts';
 import { type Parsed, schema } from './schema.ts';
 import { type Source, sourceOf } from './source.ts';
 
-/** A ConfigMap has at most as much. */
-const FILE_BYTES_MOST = 1024 * 1024;
+const ROUTES_MOST = 1_000;
 
 export interface ConfigSources {
   env: Readonly<Record<string, string | undefined>>;
@@ -25,6 +24,7 @@ export interface ConfigSources {
  */
 export function loadConfig(sources: ConfigSources): Config {
   const source = readSource(sources);
+  refuseMany(source);
   const problems = override(source, sources);
   const result = schema.safeParse(source.value);
   if (!result.success) problems.push(...problemsOf(result.error.issues, source));
@@ -48,19 +48,23 @@ function readSource(sources: ConfigSources): Source {
       place: () => undefined,
     };
   }
-  return sourceOf(readText(file), file);
+  return sourceOf(textOf(file), file);
 }
 
-/** The file's text, or a refusal of what is none: whatever it is, that takes no time and no memory to speak of. */
-function readText(file: string): string {
+function textOf(file: string): string {
   try {
-    const { size } = statSync(file);
-    if (size > FILE_BYTES_MOST) throw new Error(`it has ${size} bytes, and ${FILE_BYTES_MOST} are allowed`);
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+    return readText(file).text;
   } catch (error) {
-    const why = codeOf(error) === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : messageOf(error);
-    throw new ConfigError([`${file}: cannot be read: ${why}`], { cause: error });
+    throw new ConfigError([`${file}: cannot be read: ${messageOf(error)}`], { cause: error });
   }
+}
+
+/** Each would be looked at, and compared with each other. */
+function refuseMany(source: Source): void {
+  const routes = isObject(source.value) ? source.value['routes'] : undefined;
+  if (!Array.isArray(routes) || routes.length <= ROUTES_MOST) return;
+  const words = `has ${routes.length} routes, and ${ROUTES_MOST} are allowed`;
+  throw new ConfigError([line(source, ['routes'], words)]);
 }
 
 /** Puts flags and variables over the file's values, and lets the source tell that they came from there. */

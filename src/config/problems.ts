@@ -4,21 +4,37 @@ import type { Path, Source } from './source.ts';
 
 type Issue = z.core.$ZodIssue;
 
+/** Nobody reads more, and to look up where they are takes time. */
+const MOST = 100;
+const LONGEST = 300;
+
 /** What zod has found, one line each: where, which key, what is wrong. */
 export function problemsOf(issues: readonly Issue[], source: Source): string[] {
-  const lines = issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys') return [line(source, issue.path, wordsOf(issue, source.value))];
-    return issue.keys.map((key) => line(source, [...issue.path, key], unknownKey(issue.path, key)));
+  const known = jsonSchema() as SchemaNode;
+  const found = issues.flatMap((issue): { path: Path; words: () => string }[] => {
+    const { path } = issue;
+    if (issue.code !== 'unrecognized_keys') return [{ path, words: () => wordsOf(issue, source.value) }];
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      words: () => unknownKey(keysAt(known, path), key),
+    }));
   });
+  const lines = found.slice(0, MOST).map(({ path, words }) => line(source, path, words()));
   // In the order of the file.
-  return lines.sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
+  lines.sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
+  return found.length > MOST ? [...lines, line(source, [], `${found.length - MOST} more problems`)] : lines;
 }
 
 /** `FILE:LINE:COLUMN: PATH: words`, on one line whatever they hold. */
 export function line(source: Source, path: Path, words: string): string {
   const place = source.place(path);
-  const parts = [...(place ? [place] : []), ...(path.length > 0 ? [pathText(path)] : []), words];
+  const parts = [...(place ? [place] : []), ...(path.length > 0 ? [cut(pathText(path))] : []), cut(words)];
   return parts.join(': ').replace(/\p{Cc}/gu, escaped);
+}
+
+/** Keys and values may be of any length. */
+function cut(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
 }
 
 /** Keys and values are quoted as they were given: without this a line break in one would make a second line of it. */
@@ -48,12 +64,15 @@ function valueAt(value: unknown, path: Path): unknown {
   );
 }
 
-function unknownKey(path: Path, key: string): string {
-  const near = keysAt(path).find((known) => distance(known.toLowerCase(), key.toLowerCase()) <= 2);
+function unknownKey(known: readonly string[], key: string): string {
+  const near = known.find((one) => isNear(one.toLowerCase(), key.toLowerCase()));
   return near === undefined
     ? 'is no key that is known here'
     : `is no key that is known here; did you mean ${near}?`;
 }
+
+/** Letters that are wrong, or missing, or too many. */
+const TYPOS = 2;
 
 interface SchemaNode {
   properties?: Record<string, SchemaNode>;
@@ -62,10 +81,15 @@ interface SchemaNode {
 }
 
 /** The keys that the schema knows at a path. */
-function keysAt(path: Path): string[] {
-  let node: SchemaNode | undefined = jsonSchema() as SchemaNode;
+function keysAt(schema: SchemaNode, path: Path): string[] {
+  let node: SchemaNode | undefined = schema;
   for (const part of path) node = typeof part === 'number' ? node?.items : node?.properties?.[String(part)];
   return [node ?? {}, ...(node?.oneOf ?? [])].flatMap(({ properties }) => Object.keys(properties ?? {}));
+}
+
+/** Whether one may have been meant for the other. */
+function isNear(one: string, other: string): boolean {
+  return Math.abs(one.length - other.length) <= TYPOS && distance(one, other) <= TYPOS;
 }
 
 /** Levenshtein's: the least number of letters to insert, drop or change. */

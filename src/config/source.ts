@@ -1,4 +1,4 @@
-import { isMap, isNode, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
+import { isMap, isNode, isScalar, LineCounter, type Node, type ParsedNode, parseDocument, visit } from 'yaml';
 import { ConfigError } from '../errors.ts';
 
 export type Path = readonly PropertyKey[];
@@ -18,13 +18,21 @@ export interface Source {
  */
 export function sourceOf(text: string, name: string): Source {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  const faults = [...document.errors, ...document.warnings];
-  if (faults.length > 0) throw new ConfigError(faults.map(({ pos, message }) => `${at(pos[0])}: ${message}`));
+  const faults = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
+    offset: pos[0],
+    message,
+  }));
+  if (faults.length === 0) faults.push(...keysTwice(document.contents));
+  if (faults.length > 0) {
+    throw new ConfigError(
+      faults.slice(0, FAULTS_MOST).map(({ offset, message }) => `${at(offset)}: ${message}`),
+    );
+  }
   return {
     value: plainValue(document, name),
     place: (path) => {
@@ -32,6 +40,26 @@ export function sourceOf(text: string, name: string): Source {
       return node?.range ? at(node.range[0]) : `${name}:1:1`;
     },
   };
+}
+
+/** Those behind are mostly of the first one's making. */
+const FAULTS_MOST = 20;
+
+/** Keys that a map has already. The parser compares each with each, which takes seconds where there are thousands. */
+function keysTwice(root: ParsedNode | null): { offset: number; message: string }[] {
+  const faults: { offset: number; message: string }[] = [];
+  visit(root, {
+    Map(_, { items }) {
+      const keys = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        if (keys.has(name)) faults.push({ offset: key.range?.[0] ?? 0, message: 'Map keys must be unique' });
+        keys.add(name);
+      }
+    },
+  });
+  return faults;
 }
 
 /** Aliases are counted, so that a small file cannot become a huge value. */

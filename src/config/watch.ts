@@ -1,8 +1,9 @@
-import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { type ConfigSources, fileOf, loadConfig } from './load.ts';
+import { readText } from './read.ts';
 
 /** Changes come in several steps: a mounted ConfigMap makes a directory, a link to it, and renames that. */
 const SETTLE_MS = 50;
@@ -53,7 +54,7 @@ export class ConfigWatch {
 
 function textOf(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return readText(file).text;
   } catch {
     return undefined;
   }

@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { Router } from 'zeromq';
+import { Router, type SocketOptions } from 'zeromq';
 import { codeOf, messageOf, StartError } from '../errors.ts';
+import { bind } from './bind.ts';
 import type { Request } from './clients.ts';
 import { context } from './context.ts';
 import { sizeOf, split } from './envelope.ts';
@@ -40,12 +41,14 @@ export class Frontend {
   readonly #owner: FrontendOwner;
   readonly #socket: Router;
   #isOpen = true;
+  #isBound = false;
   #unreadPerClient: number;
   readonly #door: Door;
   #domain: string | undefined;
   /** Of a message over this, libzmq drops the connection. */
   readonly maxMessageBytes: number;
 
+  /** @throws {StartError} where no descriptor is left for a socket */
   constructor(settings: FrontendSettings, owner: FrontendOwner) {
     this.#settings = settings;
     this.maxMessageBytes = settings.messageBytes * 2;
@@ -56,18 +59,13 @@ export class Frontend {
       allowed: new Set(curve?.allowedKeys),
       refused: (key, address) => this.#owner.refused(key, address),
     };
-    this.#socket = new Router({
-      context,
-      mandatory: true,
-      sendTimeout: 0,
-      linger: LINGER_MS,
+    this.#socket = openRouter(settings.name, {
       ipv6: settings.listen.startsWith('tcp://['),
-      tcpKeepalive: 1,
       // The size is checked by the route, which answers; beyond this, libzmq drops the connection to guard memory.
       maxMessageSize: this.maxMessageBytes,
-      receiveHighWaterMark: AT_ONCE,
       sendHighWaterMark: unreadPerClient,
-      ...(curve && { curveServer: true, curveSecretKey: curve.secretKey }),
+      // Without its domain being enforced, libzmq lets everybody in while nobody answers for it.
+      ...(curve && { curveServer: true, curveSecretKey: curve.secretKey, zapEnforceDomain: true }),
     });
   }
 
@@ -86,7 +84,8 @@ export class Frontend {
         this.#socket.zapDomain = this.#domain;
         this.#watch().catch(() => undefined);
       }
-      await this.#socket.bind(listen);
+      await bind(this.#socket, listen);
+      this.#isBound = true;
     } catch (error) {
       this.#shut();
       throw new StartError(`route ${name}: cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error });
@@ -124,8 +123,8 @@ export class Frontend {
     this.#isOpen = false;
     this.#shut();
     const { listen } = this.#settings;
-    // libzmq leaves the file behind. An abstract name (`@...`) has none.
-    if (listen.startsWith('ipc:///')) rmSync(listen.slice('ipc://'.length), { force: true });
+    // libzmq leaves the file behind. An abstract name (`@...`) has none, and one that is not ours is another process's.
+    if (this.#isBound && listen.startsWith('ipc:///')) rmSync(listen.slice('ipc://'.length), { force: true });
   }
 
   /** Replies kept for a client that does not read; further ones are thrown away. */
@@ -175,6 +174,22 @@ export class Frontend {
       bytes: sizeOf(frames, bodyAt),
       arrivedMs: performance.now(),
     });
+  }
+}
+
+function openRouter(name: string, options: SocketOptions<Router>): Router {
+  try {
+    return new Router({
+      context,
+      mandatory: true,
+      sendTimeout: 0,
+      linger: LINGER_MS,
+      tcpKeepalive: 1,
+      receiveHighWaterMark: AT_ONCE,
+      ...options,
+    });
+  } catch (error) {
+    throw new StartError(`route ${name}: no socket to listen with: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -1,5 +1,7 @@
 import { Reply } from 'zeromq';
+import { bind } from './bind.ts';
 import { context } from './context.ts';
+import { z85 } from './z85.ts';
 
 /** Where libzmq asks, for each client that wants to connect to a listener with CURVE, whether it may (RFC 27). */
 const ADDRESS = 'inproc://zeromq.zap.01';
@@ -16,23 +18,27 @@ export interface Door {
 
 /**
  * Answers libzmq for all listeners of the process. It fails closed: a listener that it does not know, another mechanism, a
- * request that is none are all denied; and while it does not answer at all, libzmq lets nobody in.
- * It alone creates, reads, writes and closes its socket.
+ * request that is none are all denied; and while it does not answer at all, libzmq lets nobody in, as the listeners enforce
+ * their domain (ZMQ_ZAP_ENFORCE_DOMAIN). It alone creates, reads, writes and closes its socket.
  */
 class Doorkeeper {
   readonly #doors = new Map<string, Door>();
-  #socket: Reply | undefined;
+  #answering: { socket: Reply; bound: Promise<void> } | undefined;
   #next = 0;
 
-  /** @returns the ZAP domain under which the listener is known from now on */
+  /**
+   * @returns the ZAP domain under which the listener is known from now on
+   * @throws {Error} EMFILE where no descriptor is left
+   */
   async open(door: Door): Promise<string> {
     const domain = String(this.#next++);
     this.#doors.set(domain, door);
-    if (this.#socket === undefined) {
-      const socket = new Reply({ context, linger: 0 });
-      this.#socket = socket;
-      await socket.bind(ADDRESS);
-      this.#answer(socket).catch(() => socket.close());
+    try {
+      this.#answering ??= this.#start();
+      await this.#answering.bound;
+    } catch (error) {
+      this.close(domain);
+      throw error;
     }
     return domain;
   }
@@ -40,8 +46,24 @@ class Doorkeeper {
   close(domain: string): void {
     this.#doors.delete(domain);
     if (this.#doors.size > 0) return;
-    this.#socket?.close();
-    this.#socket = undefined;
+    this.#answering?.socket.close();
+    this.#answering = undefined;
+  }
+
+  #start() {
+    const socket = new Reply({ context, linger: 0 });
+    const drop = () => {
+      socket.close();
+      if (this.#answering?.socket === socket) this.#answering = undefined;
+    };
+    const bound = bind(socket, ADDRESS).then(
+      () => void this.#answer(socket).catch(drop),
+      (error: unknown) => {
+        drop();
+        throw error;
+      },
+    );
+    return { socket, bound };
   }
 
   async #answer(socket: Reply): Promise<void> {
@@ -66,16 +88,4 @@ export function decide(request: readonly Buffer[], doors: ReadonlyMap<string, Do
   if (key !== undefined && door.allowed.has(key)) return answer('200', 'OK');
   door.refused(key, String(address));
   return answer('400', 'No');
-}
-
-const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
-
-/** Bytes, a multiple of four, as text (RFC 32). */
-export function z85(bytes: Buffer): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += 4) {
-    const value = bytes.readUInt32BE(at);
-    for (let power = 85 ** 4; power >= 1; power /= 85) text += DIGITS[Math.floor(value / power) % 85];
-  }
-  return text;
 }

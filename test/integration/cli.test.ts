@@ -176,6 +176,7 @@ test('an ipc path of a living process is refused, one left by a dead process is 
     second.stderr.join('\n'),
     /^lazypirate: route default: cannot listen on .*another process listens there$/,
   );
+  assert.match((await ask(first.address, 'x')).text, /NO_ENDPOINTS/, 'the first one is still there');
   first.program.kill('SIGKILL');
   await first.program.ended;
   const third = await startSidecar(t, args);

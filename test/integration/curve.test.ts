@@ -5,6 +5,8 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { curveKeyPair, Request } from 'zeromq';
 import { context } from '../../src/proxy/context.ts';
+import { Frontend } from '../../src/proxy/frontend.ts';
+import { doorkeeper } from '../../src/proxy/zap.ts';
 import { App } from '../support/ask.ts';
 import { Program, startServe, startSidecar } from '../support/program.ts';
 import { python, pythonSkip } from '../support/python.ts';
@@ -208,4 +210,43 @@ test('a secret key that everybody can read is warned of, one that is missing is 
   const check = Program.lazypirate(t, ['check', '--config', none]);
   assert.equal((await check.ended).code, 2);
   assert.equal(check.stderr.filter((line) => /File: \/nowhere\/.* cannot be read/.test(line)).length, 3);
+});
+
+test('a listener for which nobody answers lets nobody in', async (t) => {
+  const arrived = Promise.withResolvers<'a request'>();
+  const owner = {
+    request: () => arrived.resolve('a request'),
+    malformed: () => undefined,
+    refused: () => undefined,
+  };
+  const curve = { secretKey: sidecar.secretKey, allowedKeys: [app.publicKey] };
+  const settings = { name: 'orders', listen: 'tcp://127.0.0.1:0', messageBytes: 1_024, unreadPerClient: 10 };
+  const frontend = new Frontend({ ...settings, curve }, owner);
+  t.after(() => frontend.close());
+  const address = await frontend.bind();
+  frontend.run();
+  // All doors there may be: with the last one the doorkeeper goes.
+  for (let domain = 0; domain < 1_000; domain++) doorkeeper.close(String(domain));
+  const socket = new Request({
+    ...{ context, linger: 0, curveServerKey: sidecar.publicKey },
+    ...{ curvePublicKey: app.publicKey, curveSecretKey: app.secretKey },
+  });
+  t.after(() => socket.close());
+  const turnedAway = new Promise((resolve) => {
+    socket.events.on('disconnect', resolve);
+    socket.events.on('handshake:error:auth', resolve);
+    socket.events.on('handshake:error:protocol', resolve);
+    socket.events.on('handshake:error:other', resolve);
+  });
+  socket.connect(address);
+  await socket.send('let me in');
+  assert.equal(await Promise.race([turnedAway.then(() => 'turned away'), arrived.promise]), 'turned away');
+});
+
+test('the doorkeeper can leave and come again at once, whoever asks for it meanwhile', async () => {
+  const door = { allowed: new Set<string>(), refused: () => undefined };
+  for (let times = 0; times < 300; times++) {
+    const domains = await Promise.all([doorkeeper.open(door), doorkeeper.open(door)]);
+    for (const domain of domains) doorkeeper.close(domain);
+  }
 });

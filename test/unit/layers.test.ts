@@ -10,7 +10,15 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'proxy/': ['errors.ts', 'discovery/discovery.ts', 'zeromq'],
   'discovery/': ['errors.ts'],
   'lifecycle/': ['errors.ts'],
-  'config/': ['errors.ts', 'discovery/settings.ts', 'proxy/settings.ts', 'proxy/failure.ts', 'yaml', 'zod'],
+  'config/': [
+    'errors.ts',
+    'discovery/settings.ts',
+    'proxy/settings.ts',
+    'proxy/failure.ts',
+    'proxy/z85.ts',
+    'yaml',
+    'zod',
+  ],
   'ops/': [
     'errors.ts',
     'config/config.ts',

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decide, z85 } from '../../../src/proxy/zap.ts';
+import { isKey, z85 } from '../../../src/proxy/z85.ts';
+import { decide } from '../../../src/proxy/zap.ts';
 
 /** The example of RFC 32. */
 const BYTES = Buffer.from('864fd26fb559f75b', 'hex');
@@ -19,6 +20,16 @@ function ask(frames: readonly (string | Buffer)[]) {
 
 test('bytes as RFC 32 writes them', () => {
   assert.equal(z85(BYTES), 'HelloWorld');
+});
+
+test('a key is what 32 bytes become, and nothing else', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => isKey(z85(Buffer.from(bytes)))),
+  );
+  const largest = z85(Buffer.alloc(32, 0xff));
+  assert.equal(isKey(largest), true);
+  for (const text of ['', largest.slice(1), `${largest}0`, '#'.repeat(40), `"${largest.slice(1)}`])
+    assert.equal(isKey(text), false, text);
 });
 
 test('a key that is allowed is let in, another is not, and is told of', () => {
