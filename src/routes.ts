@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Config, RouteConfig } from './config/config.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { StartError } from './errors.ts';
@@ -18,6 +18,9 @@ interface Serving {
   route: Route;
 }
 
+/** How long failure replies to whatever is left may take at the end. */
+const LEAVE_MS = 1_000;
+
 /** What a change of the configuration has done, by the names of the routes. */
 export interface RouteChanges {
   added: string[];
@@ -31,6 +34,8 @@ export class Routes {
   #serving: Serving[] = [];
   /** Not in the configuration any more, and still with requests, or apps that may send some; aborted where one is wanted again. */
   readonly #leaving = new Map<Serving, AbortController>();
+  /** Those that have been waited for, and only hand over what is left: there is no way back. */
+  readonly #closing = new Map<Serving, Promise<void>>();
   readonly #ended = Promise.withResolvers<void>();
   #isClosed = false;
 
@@ -40,7 +45,7 @@ export class Routes {
 
   /** In the order of the configuration, those that leave at the end. */
   get all(): Route[] {
-    return [...this.#serving, ...this.#leaving.keys()].map(({ route }) => route);
+    return [...this.#serving, ...this.#leaving.keys(), ...this.#closing.keys()].map(({ route }) => route);
   }
 
   /** @throws {StartError} where one of them cannot listen */
@@ -62,13 +67,23 @@ export class Routes {
    * @throws {StartError}
    */
   async prepare({ routes, drain }: Config): Promise<{ commit(): RouteChanges; abandon(): void }> {
+    while (this.#closing.size > 0) await Promise.all(this.#closing.values());
     for (const config of routes) this.#checkListener(config);
-    const fresh = routes.filter((one) => this.#listeningAt(one) === undefined).map((one) => this.#make(one));
+    // Those that are wanted again must not go while listeners are bound.
+    const held = [...this.#leaving].filter(([one]) => routes.some((of) => isSameListener(one.config, of)));
+    for (const [, retiring] of held) retiring.abort();
+    const fresh: Serving[] = [];
     const abandon = () => {
       for (const { route } of fresh) route.close();
+      for (const [one] of held) void this.#retire(one, drain);
     };
     try {
-      for (const { route } of fresh) await route.bind();
+      for (const config of routes) {
+        if (this.#listeningAt(config) !== undefined) continue;
+        const made = this.#make(config);
+        fresh.push(made);
+        await made.route.bind();
+      }
     } catch (error) {
       abandon();
       throw error;
@@ -92,7 +107,7 @@ export class Routes {
         changes.added.push(config.name);
         return fresh.find((one) => one.config === config) ?? this.#make(config);
       }
-      const wasLeaving = this.#stay(known);
+      const wasLeaving = this.#leaving.delete(known);
       const isSame = JSON.stringify(known.config) === JSON.stringify(config);
       if (wasLeaving) changes.added.push(config.name);
       else if (!isSame) changes.changed.push(config.name);
@@ -114,21 +129,16 @@ export class Routes {
   /** Serves on until its apps are quiet, as in a drain, unless it is wanted again. */
   async #retire(serving: Serving, { quietMs, timeoutMs }: Config['drain']): Promise<void> {
     const { route } = serving;
-    const staying = new AbortController();
-    this.#leaving.set(serving, staying);
+    const retiring = new AbortController();
+    this.#leaving.set(serving, retiring);
     await quiet([route], quietMs, timeoutMs);
-    if (staying.signal.aborted) return;
-    route.leave();
-    // One turn of the event loop, in which failure replies are handed over.
-    await setTimeout(0);
-    route.close();
+    if (retiring.signal.aborted) return;
     this.#leaving.delete(serving);
-  }
-
-  /** @returns whether it was about to leave */
-  #stay(serving: Serving): boolean {
-    this.#leaving.get(serving)?.abort();
-    return this.#leaving.delete(serving);
+    const closing = leave([route]).then(() => {
+      route.close();
+      this.#closing.delete(serving);
+    });
+    this.#closing.set(serving, closing);
   }
 
   #make(config: RouteConfig): Serving {
@@ -170,6 +180,14 @@ export async function quiet(routes: readonly Route[], quietMs: number, timeoutMs
     if (quietForMs >= quietMs || leftMs <= 0) return;
     await setTimeout(Math.max(1, Math.min(quietMs - quietForMs, leftMs)));
   }
+}
+
+/** Whatever is left gets its failure reply, which takes some turns of the event loop where much is. */
+export async function leave(routes: readonly Route[]): Promise<void> {
+  const untilMs = performance.now() + LEAVE_MS;
+  for (const route of routes) route.leave();
+  do await setImmediate();
+  while (performance.now() < untilMs && routes.some(({ isSettled }) => !isSettled));
 }
 
 /** Port 0 is another port each time. */

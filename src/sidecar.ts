@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import type { Config, UpstreamConfig } from './config/config.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { DnsDiscovery } from './discovery/dns.ts';
@@ -14,7 +14,7 @@ import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { renderStatus } from './ops/status.ts';
 import type { ProxyEvent } from './proxy/events.ts';
 import { LINGER_MS } from './proxy/frontend.ts';
-import { quiet, Routes } from './routes.ts';
+import { leave, quiet, Routes } from './routes.ts';
 
 /** A reply that is older than this is out, or its app does not read. */
 const RECENT_MS = 10_000;
@@ -212,9 +212,7 @@ export class Sidecar {
     this.#log.info({ why, inFlight: this.#unsettled() }, 'draining');
     await quiet(this.#routes.all, quietMs, timeoutMs);
     const cut = this.#unsettled();
-    for (const route of this.#routes.all) route.leave();
-    // One turn of the event loop, in which the failure replies of those that were cut are handed over.
-    await setImmediate();
+    await leave(this.#routes.all);
     const counts = { answered: this.#answered - answered, failed: this.#failed - failed, cut };
     this.#log.info({ ...counts, elapsedMs: Math.round(performance.now() - sinceMs) }, 'drained');
   }

@@ -115,9 +115,14 @@ export class Route implements FrontendOwner {
     });
   }
 
+  /** Whether every request that came has its outcome. */
+  get isSettled(): boolean {
+    return this.#load.isEmpty && !this.#clients.isOwing;
+  }
+
   /** How long it has had nothing to do: 0 while any request has no outcome. */
   quietMs(nowMs: number): number {
-    return this.#load.isEmpty ? nowMs - this.#lastArrivalMs : 0;
+    return this.isSettled ? nowMs - this.#lastArrivalMs : 0;
   }
 
   /** From now on every request gets a `DRAINING` failure, those under way included. */

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { Dealer } from 'zeromq';
+import { context } from '../../src/proxy/context.ts';
+import { failureOf } from '../support/ask.ts';
 import { drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 import { Books } from './books.ts';
-import { fault, isFull, routeOf, startTrial } from './fault.ts';
+import { checkLog, fault, isFull, routeOf, startTrial } from './fault.ts';
 
 /* A sidecar is told to end while it has work. */
 
@@ -72,4 +75,32 @@ fault('SIGTERM and SIGINT twice', async (t) => {
     times.push(`${code} after ${tookMs.toFixed(0)} ms (${signal}; ${figures})`);
   }
   return `with a request in flight it ends at once: ${times.join(', ')}`;
+});
+
+fault('SIGTERM with requests in the queue and refusals owed', async (t) => {
+  const upstream = await ScriptedUpstream.start(drop);
+  t.after(() => upstream.close());
+  const route = routeOf([upstream.address], { timeout: '30s', limits: { queue: 100 } });
+  const { program, address, total } = await startTrial(t, route, {
+    drain: { timeout: '500ms', quiet: '50ms' },
+  });
+  // As many as are kept for an app that does not read them in time.
+  const requests = 1_000;
+  const dealer = new Dealer({ context, linger: 0, receiveTimeout: 5_000 });
+  t.after(() => dealer.close());
+  dealer.connect(address);
+  for (let number = 0; number < requests; number++) await dealer.send(['', String(number)]);
+  await until('all have come', async () => (await total('lazypirate_request_bytes_total')) >= 2_890);
+  program.kill('SIGTERM');
+  const codes: Record<string, number> = {};
+  for (let number = 0; number < requests; number++) {
+    const { code = 'none' } = failureOf((await dealer.receive()).slice(1)) ?? {};
+    codes[code] = (codes[code] ?? 0) + 1;
+  }
+  assert.deepEqual(await program.ended, { code: 0, signal: null });
+  checkLog(program);
+  const { failed, cut } = await program.logged('drained');
+  assert.deepEqual([failed, cut], [requests, codes['DRAINING']]);
+  assert.equal(codes['OVERLOADED'], requests - Number(cut));
+  return `each of ${requests} has its outcome: ${Object.entries(codes).map(([code, count]) => `${count} ${code}`)}; exit code 0`;
 });

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { loadConfig } from '../../src/config/load.ts';
+import { StaticDiscovery } from '../../src/discovery/static.ts';
+import { Routes } from '../../src/routes.ts';
 import { ask } from '../support/ask.ts';
 import { Program, type Scope, startServe } from '../support/program.ts';
 import { configsFor, MountedConfig } from '../support/reloads.ts';
@@ -140,4 +143,41 @@ test('a route that is removed and wanted again keeps its listener', async (t) =>
   // Longer than it would have taken to leave.
   await setTimeout(800);
   assert.equal((await ask(address, 'after')).text, 'after');
+});
+
+test('a route that is wanted again cannot leave while the change is prepared', async (t) => {
+  const upstream = await ScriptedUpstream.start();
+  t.after(() => upstream.close());
+  const configOf = (...names: string[]) => {
+    const route = { listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [upstream.address] } };
+    const routes = names.map((name) => ({ name, ...route }));
+    return loadConfig({ env: {}, flags: {}, text: JSON.stringify({ drain: { quiet: '20ms' }, routes }) });
+  };
+  const routes = new Routes({
+    emit: () => undefined,
+    self: '',
+    discoveryOf: () => new StaticDiscovery([upstream.address]),
+  });
+  await routes.bind(configOf('orders', 'prices').routes);
+  const running = routes.run();
+  t.after(async () => {
+    routes.close();
+    await running;
+  });
+  const addressOf = (name: string) =>
+    routes.all.find(({ settings }) => settings.name === name)?.status().listening ?? '';
+  const address = addressOf('prices');
+  (await routes.prepare(configOf('orders'))).commit();
+
+  // Far longer than it would stay.
+  const prepared = await routes.prepare(configOf('orders', 'prices'));
+  await setTimeout(100);
+  assert.equal(addressOf('prices'), address);
+  prepared.abandon();
+  await until('it has left after all', () => addressOf('prices') === '');
+
+  const again = await routes.prepare(configOf('orders', 'prices'));
+  await setTimeout(100);
+  assert.deepEqual(again.commit().added, ['prices']);
+  assert.equal((await ask(addressOf('prices'), 'hello')).text, 'hello');
 });
