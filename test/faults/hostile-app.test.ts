@@ -169,7 +169,7 @@ async function startCapped(
 }
 
 fault(
-  `a flood with memory capped at ${CAP_MIB} MiB`,
+  `a flood with memory capped at ${CAP_MIB} MiB, queue at 8 MiB, messages at 1 MiB`,
   async (t) => {
     const { trial, cap, upstream } = await startCapped(t);
     const books = await Books.open(t, trial);

@@ -27,6 +27,9 @@ const HEAD = `# Faults
 What \`npm run test:faults\` injected into a sidecar process, and what it measured. Every line is a test that fails if a promise is
 broken; a short form of each runs in \`npm test\`. This page is written by that command.
 
+Descriptors are compared once the sidecar is at rest and has closed the connections that it does not need any more, which it is told to do
+at once here; by itself it does so after a minute.
+
 Apps, sidecar and upstreams shared one machine: ${MACHINE}.
 `;
 

@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import { answeredBy, startServe } from '../support/program.ts';
 import { SerialUpstream } from '../support/serial-upstream.ts';
-import { Books } from './books.ts';
+import { UpstreamProcess } from '../support/upstream-process.ts';
+import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial } from './fault.ts';
 
 /* Upstreams that are there, and do not answer in time. */
 
 const TIMEOUT_MS = 100;
 const SERVICE_MS = 120;
+/** Of one endpoint, by default. */
+const IN_FLIGHT = 8;
 
 for (const correlate of [false, true]) {
   fault(`a serial upstream takes 1.2 times the timeout, correlate: ${correlate}`, async (t) => {
@@ -64,29 +67,27 @@ for (const correlate of [false, true]) {
 }
 
 fault('one of two upstreams is stopped (SIGSTOP)', async (t) => {
-  const serves = [await startServe(t), await startServe(t)];
-  const trial = await startTrial(
-    t,
-    routeOf(
-      serves.map(({ address }) => address),
-      { timeout: '300ms', deadline: '1500ms' },
-    ),
-  );
+  const [stopped, other] = [await UpstreamProcess.start(t), await UpstreamProcess.start(t)];
+  const endpoints = [stopped.address, other.address];
+  const trial = await startTrial(t, routeOf(endpoints, { timeout: '300ms', deadline: '1500ms' }));
   const books = await Books.open(t, trial, 8);
   let isOver = false;
   const asking = books.askOn(8, () => !isOver);
-  serves[0]?.program.kill('SIGSTOP');
+  stopped.program.kill('SIGSTOP');
   // So long it is stopped.
   await setTimeout(isFull ? 30_000 : 1_000);
-  serves[0]?.program.kill('SIGCONT');
-  const recoveredMs = await books.recovered();
+  const before = stopped.executions.length;
+  stopped.program.kill('SIGCONT');
+  const sinceMs = performance.now();
+  // What it had in flight when it was stopped is late by now.
+  await stopped.program.line(() => stopped.executions.length > before + IN_FLIGHT || undefined);
+  const backMs = performance.now() - sinceMs;
   isOver = true;
   await asking;
   assert.equal(books.failed, 0);
   const overdue = await trial.total('lazypirate_attempts_total', /result="timeout"/);
   assert.ok(overdue > 0, 'it had nothing to do when it was stopped');
-  const figures = await books.balance({
-    executed: () => answeredBy(...serves.map(({ program }) => program)),
-  });
-  return `${overdue} attempts timed out; served ${recoveredMs.toFixed(0)} ms after it; ${figures}`;
+  assert.ok(backMs < 2_000, `${backMs} ms`);
+  const figures = await books.balance({ executed: async () => bodiesOf(stopped, other) });
+  return `${overdue} attempts timed out; it was used again ${backMs.toFixed(0)} ms after it; ${figures}`;
 });
