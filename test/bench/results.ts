@@ -2,10 +2,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { commit } from '../support/commit.ts';
 
 const FOLDER = new URL('results/', import.meta.url);
+/** When the run begins: what is changed meanwhile is not what it measures. */
+const COMMIT = commit();
 
 /** What a benchmark has found, for the goals and for whoever compares; replaces what an earlier run has found. */
 export function keep(name: string, found: object): void {
-  keepText(`${name}.json`, `${JSON.stringify({ commit: commit(), ...found }, rounded, 1)}\n`);
+  keepText(`${name}.json`, `${JSON.stringify({ commit: COMMIT, ...found }, rounded, 1)}\n`);
 }
 
 export function keepText(file: string, text: string): void {
@@ -29,7 +31,7 @@ export class Page {
   }
 
   keep(): void {
-    const head = `# ${this.#name}\n\nWritten by \`npm run bench ${this.#name}\` at ${commit()}.\n`;
+    const head = `# ${this.#name}\n\nWritten by \`npm run bench ${this.#name}\` at ${COMMIT}.\n`;
     keepText(`${this.#name}.md`, [head, ...this.#parts].join('\n'));
   }
 }
