@@ -66,13 +66,17 @@ for (const correlate of [false, true]) {
   });
 }
 
+/** One that has failed is tried again each second. */
+const POLICY = { timeout: '300ms', deadline: '1500ms', ejection: { max: '1s' } };
+
 fault('one of two upstreams is stopped (SIGSTOP)', async (t) => {
   const [stopped, other] = [await UpstreamProcess.start(t), await UpstreamProcess.start(t)];
   const endpoints = [stopped.address, other.address];
-  const trial = await startTrial(t, routeOf(endpoints, { timeout: '300ms', deadline: '1500ms' }));
+  const trial = await startTrial(t, routeOf(endpoints, POLICY));
   const books = await Books.open(t, trial, 8);
   let isOver = false;
-  const asking = books.askOn(8, () => !isOver);
+  // More than the other one gets at once.
+  const asking = books.askOn(3 * IN_FLIGHT, () => !isOver);
   stopped.program.kill('SIGSTOP');
   // So long it is stopped.
   await setTimeout(isFull ? 30_000 : 1_000);
