@@ -21,6 +21,12 @@ interface Serving {
 /** How long failure replies to whatever is left may take at the end. */
 const LEAVE_MS = 1_000;
 
+interface Retiring {
+  /** Aborted where it is wanted again. */
+  readonly stop: AbortController;
+  readonly drain: Config['drain'];
+}
+
 /** What a change of the configuration has done, by the names of the routes. */
 export interface RouteChanges {
   added: string[];
@@ -32,8 +38,8 @@ export interface RouteChanges {
 export class Routes {
   readonly #context: RoutesContext;
   #serving: Serving[] = [];
-  /** Not in the configuration any more, and still with requests, or apps that may send some; aborted where one is wanted again. */
-  readonly #leaving = new Map<Serving, AbortController>();
+  /** Not in the configuration any more, and still with requests, or apps that may send some. */
+  readonly #leaving = new Map<Serving, Retiring>();
   /** Those that have been waited for, and only hand over what is left: there is no way back. */
   readonly #closing = new Map<Serving, Promise<void>>();
   readonly #ended = Promise.withResolvers<void>();
@@ -71,11 +77,11 @@ export class Routes {
     for (const config of routes) this.#checkListener(config);
     // Those that are wanted again must not go while listeners are bound.
     const held = [...this.#leaving].filter(([one]) => routes.some((of) => isSameListener(one.config, of)));
-    for (const [, retiring] of held) retiring.abort();
+    for (const [, { stop }] of held) stop.abort();
     const fresh: Serving[] = [];
     const abandon = () => {
       for (const { route } of fresh) route.close();
-      for (const [one] of held) void this.#retire(one, drain);
+      for (const [one, retiring] of held) void this.#retire(one, retiring.drain);
     };
     try {
       for (const config of routes) {
@@ -127,12 +133,12 @@ export class Routes {
   }
 
   /** Serves on until its apps are quiet, as in a drain, unless it is wanted again. */
-  async #retire(serving: Serving, { quietMs, timeoutMs }: Config['drain']): Promise<void> {
+  async #retire(serving: Serving, drain: Config['drain']): Promise<void> {
     const { route } = serving;
-    const retiring = new AbortController();
-    this.#leaving.set(serving, retiring);
-    await quiet([route], quietMs, timeoutMs);
-    if (retiring.signal.aborted) return;
+    const stop = new AbortController();
+    this.#leaving.set(serving, { stop, drain });
+    await quiet([route], drain.quietMs, drain.timeoutMs);
+    if (stop.signal.aborted) return;
     this.#leaving.delete(serving);
     const closing = leave([route]).then(() => {
       route.close();
@@ -182,7 +188,10 @@ export async function quiet(routes: readonly Route[], quietMs: number, timeoutMs
   }
 }
 
-/** Whatever is left gets its failure reply, which takes some turns of the event loop where much is. */
+/**
+ * Whatever is left gets its failure reply, which takes some turns of the event loop where much is. What a flood is owed after a
+ * second it would not read either.
+ */
 export async function leave(routes: readonly Route[]): Promise<void> {
   const untilMs = performance.now() + LEAVE_MS;
   for (const route of routes) route.leave();

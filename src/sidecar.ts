@@ -164,13 +164,23 @@ export class Sidecar {
   /** Puts another configuration in force, or leaves everything as it is. */
   async #reload(load: () => Config): Promise<void> {
     if (this.#isDraining) return;
+    let config: Config;
     try {
-      const config = load();
+      config = load();
+    } catch (error) {
+      return this.#refuse(error);
+    }
+    try {
       const before = this.#config;
       const routes = await this.#routes.prepare(config);
       const { host, port } = config.admin;
       const hasAdminMoved = host !== before.admin.host || port !== before.admin.port;
       const admin = hasAdminMoved ? await this.#startAdmin(config.admin).catch(abandon(routes)) : this.#admin;
+      if (this.#isDraining) {
+        routes.abandon();
+        if (hasAdminMoved) await admin?.close();
+        return;
+      }
       this.#config = config;
       this.#log.level = config.log.level;
       const changes = routes.commit();
@@ -181,9 +191,15 @@ export class Sidecar {
       this.#warn();
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      this.#metrics.reload('failure');
-      this.#log.error({ problems: error.lines }, 'reload refused');
+      this.#refuse(error);
     }
+  }
+
+  /** Nothing has changed. A file that is more than we can read is none of what is served meanwhile. */
+  #refuse(error: unknown): void {
+    this.#metrics.reload('failure');
+    if (error instanceof UserError) this.#log.error({ problems: error.lines }, 'reload refused');
+    else this.#log.error({ err: error }, 'internal error');
   }
 
   /** Waits until the sidecar is told to stop, then until the app is quiet or the time is up. */

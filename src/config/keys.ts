@@ -4,6 +4,8 @@ import { isKey } from '../proxy/z85.ts';
 import { readText } from './read.ts';
 
 const READABLE_BY_ALL = 0o004;
+/** Of one file. */
+const WRONG_LINES_MOST = 20;
 
 export interface ClientFiles {
   serverKeyFile: string;
@@ -16,63 +18,90 @@ export interface ServerFiles {
   allowedKeysFile: string;
 }
 
-/**
- * Reads key files: one CURVE key of 40 characters in Z85 (RFC 32) each, or a certificate as CZMQ writes it. What is wrong with one is noted,
- * under the name of the configuration's key; no key ever is.
- */
-export class KeyFiles {
-  readonly problems: { name: string; words: string }[] = [];
-  readonly warnings: string[] = [];
+/** @param name of the configuration's key that names the file; no key of a file is ever told */
+export type NoteProblem = (name: string, words: string) => void;
 
-  client(files: ClientFiles): CurveClient {
+interface Read {
+  text: string;
+  mode: number;
+}
+
+interface AllowedKeys {
+  keys: string[];
+  problems: string[];
+}
+
+/** Reads key files, each once: one CURVE key of 40 characters in Z85 (RFC 32), or a certificate as CZMQ writes it. */
+export class KeyFiles {
+  readonly warnings = new Set<string>();
+  readonly #read = new Map<string, Read | { why: string }>();
+  readonly #allowed = new Map<string, AllowedKeys>();
+
+  client(files: ClientFiles, problem: NoteProblem): CurveClient {
     return {
-      serverKey: this.#key(files, 'serverKeyFile', 'public'),
-      publicKey: this.#key(files, 'publicKeyFile', 'public'),
-      secretKey: this.#key(files, 'secretKeyFile', 'secret'),
+      serverKey: this.#keyOf(files, 'serverKeyFile', 'public', problem),
+      publicKey: this.#keyOf(files, 'publicKeyFile', 'public', problem),
+      secretKey: this.#keyOf(files, 'secretKeyFile', 'secret', problem),
     };
   }
 
-  server(files: ServerFiles): CurveServer {
-    return { secretKey: this.#key(files, 'secretKeyFile', 'secret'), allowedKeys: this.#allowed(files) };
+  server(files: ServerFiles, problem: NoteProblem): CurveServer {
+    const secretKey = this.#keyOf(files, 'secretKeyFile', 'secret', problem);
+    const { keys, problems } = this.#allowedOf(files.allowedKeysFile);
+    for (const words of problems) problem('allowedKeysFile', words);
+    return { secretKey, allowedKeys: keys };
   }
 
-  #key<N extends string>(files: Record<N, string>, name: N, kind: 'public' | 'secret'): string {
-    const { text, mode } = this.#read(files[name], name) ?? {};
-    if (text === undefined || mode === undefined) return '';
-    if (kind === 'secret') this.#checkMode(files[name], mode);
-    const certificate = new RegExp(`^[ \\t]*${kind}-key[ \\t]*=[ \\t]*"([^"\\n]*)"`, 'm').exec(text);
-    const key = certificate?.[1] ?? text.trim();
-    if (!isKey(key)) this.#problem(name, `${files[name]} holds no ${kind} key: 40 characters in Z85`);
+  #keyOf<N extends string>(
+    files: Record<N, string>,
+    name: N,
+    kind: 'public' | 'secret',
+    problem: NoteProblem,
+  ): string {
+    const file = files[name];
+    const read = this.#contentOf(file);
+    if ('why' in read) {
+      problem(name, read.why);
+      return '';
+    }
+    if (kind === 'secret' && (read.mode & READABLE_BY_ALL) !== 0)
+      this.warnings.add(`${file}: a secret key that everybody can read (mode ${read.mode.toString(8)})`);
+    const certificate = new RegExp(`^[ \\t]*${kind}-key[ \\t]*=[ \\t]*"([^"\\n]*)"`, 'm').exec(read.text);
+    const key = certificate?.[1] ?? read.text.trim();
+    if (!isKey(key)) problem(name, `${file} holds no ${kind} key: 40 characters in Z85`);
     return key;
   }
 
   /** One public key a line; what follows a `#` and a space, or begins a line with `#` and a space, is a comment. */
-  #allowed({ allowedKeysFile: file }: ServerFiles): string[] {
-    const lines = (this.#read(file, 'allowedKeysFile')?.text ?? '').split('\n');
-    return lines.flatMap((line, index) => {
-      const key = line.replace(/(^|\s)#(\s.*|$)/, '').trim();
-      if (key === '') return [];
-      if (isKey(key)) return [key];
-      this.#problem('allowedKeysFile', `${file}:${index + 1} is no public key: 40 characters in Z85`);
-      return [];
-    });
-  }
-
-  #read(file: string, name: string): { text: string; mode: number } | undefined {
-    try {
-      return readText(file);
-    } catch (error) {
-      this.#problem(name, `${file} cannot be read: ${messageOf(error)}`);
-      return undefined;
+  #allowedOf(file: string): AllowedKeys {
+    const known = this.#allowed.get(file);
+    if (known !== undefined) return known;
+    const found: AllowedKeys = { keys: [], problems: [] };
+    this.#allowed.set(file, found);
+    const read = this.#contentOf(file);
+    if ('why' in read) {
+      found.problems.push(read.why);
+      return found;
     }
+    for (const [index, line] of read.text.split('\n').entries()) {
+      const key = line.replace(/(^|\s)#(\s.*|$)/, '').trim();
+      if (isKey(key)) found.keys.push(key);
+      else if (key !== '') found.problems.push(`${file}:${index + 1} is no public key: 40 characters in Z85`);
+      if (found.problems.length === WRONG_LINES_MOST) break;
+    }
+    return found;
   }
 
-  #checkMode(file: string, mode: number): void {
-    if ((mode & READABLE_BY_ALL) === 0) return;
-    this.warnings.push(`${file}: a secret key that everybody can read (mode ${mode.toString(8)})`);
-  }
-
-  #problem(name: string, words: string): void {
-    this.problems.push({ name, words });
+  #contentOf(file: string): Read | { why: string } {
+    let read = this.#read.get(file);
+    if (read === undefined) {
+      try {
+        read = readText(file);
+      } catch (error) {
+        read = { why: `${file} cannot be read: ${messageOf(error)}` };
+      }
+      this.#read.set(file, read);
+    }
+    return read;
   }
 }

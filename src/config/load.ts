@@ -2,8 +2,8 @@ import { ConfigError, messageOf } from '../errors.ts';
 import type { FailureFormat } from '../proxy/failure.ts';
 import type { Config, RouteConfig, UpstreamConfig } from './config.ts';
 import { type ConfigFlags, OVERRIDES } from './flags.ts';
-import { KeyFiles } from './keys.ts';
-import { line, problemsOf } from './problems.ts';
+import { KeyFiles, type NoteProblem } from './keys.ts';
+import { firstOf, line, problemsOf } from './problems.ts';
 import { readText } from './read.ts';
 import { type Parsed, schema } from './schema.ts';
 import { type Source, sourceOf } from './source.ts';
@@ -124,36 +124,30 @@ function isObject(value: unknown): value is Record<string | number, unknown> {
 /** @throws {ConfigError} where a key file is no good */
 function complete({ admin, log, drain, routes }: Parsed, source: Source): Config {
   const problems: string[] = [];
-  const warnings: string[] = [];
+  const keyFiles = new KeyFiles();
   const completed = routes.map((route, index) => {
-    const curve = keysOf(route, index, 'curve', (files, keys) => keys.client(files));
-    const listenCurve = keysOf(route, index, 'listenCurve', (files, keys) => keys.server(files));
+    const curve = keysOf(route, index, 'curve', (files, note) => keyFiles.client(files, note));
+    const listenCurve = keysOf(route, index, 'listenCurve', (files, note) => keyFiles.server(files, note));
     return { ...completeRoute(route), curve, listenCurve };
   });
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(firstOf(problems, source));
   return {
     admin: { ...admin.listen, readiness: admin.readiness },
     log,
     drain: { timeoutMs: drain.timeout, quietMs: drain.quiet },
     routes: completed,
-    warnings,
+    warnings: [...keyFiles.warnings],
   };
 
   function keysOf<K extends 'curve' | 'listenCurve', T>(
     route: Parsed['routes'][number],
     index: number,
     key: K,
-    read: (files: NonNullable<Parsed['routes'][number][K]>, keys: KeyFiles) => T,
+    read: (files: NonNullable<Parsed['routes'][number][K]>, problem: NoteProblem) => T,
   ): T | undefined {
     const files = route[key];
     if (files === undefined) return undefined;
-    const keys = new KeyFiles();
-    const found = read(files, keys);
-    problems.push(
-      ...keys.problems.map(({ name, words }) => line(source, ['routes', index, key, name], words)),
-    );
-    warnings.push(...keys.warnings);
-    return found;
+    return read(files, (name, words) => problems.push(line(source, ['routes', index, key, name], words)));
   }
 }
 

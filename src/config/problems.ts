@@ -22,7 +22,17 @@ export function problemsOf(issues: readonly Issue[], source: Source): string[] {
   const lines = found.slice(0, MOST).map(({ path, words }) => line(source, path, words()));
   // In the order of the file.
   lines.sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
-  return found.length > MOST ? [...lines, line(source, [], `${found.length - MOST} more problems`)] : lines;
+  return found.length > MOST ? [...lines, andMore(source, found.length - MOST)] : lines;
+}
+
+/** The first hundred, and how many more there are. */
+export function firstOf(problems: readonly string[], source: Source): string[] {
+  if (problems.length <= MOST) return [...problems];
+  return [...problems.slice(0, MOST), andMore(source, problems.length - MOST)];
+}
+
+function andMore(source: Source, count: number): string {
+  return line(source, [], `and ${count} more problems`);
 }
 
 /** `FILE:LINE:COLUMN: PATH: words`, on one line whatever they hold. */

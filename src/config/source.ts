@@ -27,10 +27,10 @@ export function sourceOf(text: string, name: string): Source {
     offset: pos[0],
     message,
   }));
-  if (faults.length === 0) faults.push(...keysTwice(document.contents));
-  if (faults.length > 0) {
+  const all = faults.length > 0 ? faults : unwanted(document.contents);
+  if (all.length > 0) {
     throw new ConfigError(
-      faults.slice(0, FAULTS_MOST).map(({ offset, message }) => `${at(offset)}: ${message}`),
+      all.slice(0, FAULTS_MOST).map(({ offset, message }) => `${at(offset)}: ${message}`),
     );
   }
   return {
@@ -44,31 +44,62 @@ export function sourceOf(text: string, name: string): Source {
 
 /** Those behind are mostly of the first one's making. */
 const FAULTS_MOST = 20;
+const ALIASES_MOST = 100;
+/** Each is looked at by the schema. */
+const VALUES_MOST = 20_000;
 
-/** Keys that a map has already. The parser compares each with each, which takes seconds where there are thousands. */
-function keysTwice(root: ParsedNode | null): { offset: number; message: string }[] {
+/**
+ * What is YAML, and no configuration: keys that a map has already or that are no words, and more aliases than anybody writes. The
+ * parser would find the first by comparing each with each, and takes seconds over some thousands of any of these.
+ */
+function unwanted(root: ParsedNode | null): { offset: number; message: string }[] {
   const faults: { offset: number; message: string }[] = [];
+  let aliases = 0;
+  const add = (node: unknown, message: string) => {
+    faults.push({ offset: (isNode(node) ? node.range?.[0] : undefined) ?? 0, message });
+  };
   visit(root, {
+    Alias(_, node) {
+      if (++aliases <= ALIASES_MOST) return undefined;
+      add(node, `Aliases must be ${ALIASES_MOST} at most`);
+      return visit.BREAK;
+    },
     Map(_, { items }) {
       const keys = new Set<string>();
       for (const { key } of items) {
-        if (!isScalar(key)) continue;
-        const name = String(key.value);
-        if (keys.has(name)) faults.push({ offset: key.range?.[0] ?? 0, message: 'Map keys must be unique' });
-        keys.add(name);
+        if (faults.length === FAULTS_MOST) return visit.BREAK;
+        if (!isScalar(key)) add(key, 'Map keys must be words');
+        else if (keys.has(String(key.value))) add(key, 'Map keys must be unique');
+        else keys.add(String(key.value));
       }
+      return undefined;
     },
   });
   return faults;
 }
 
-/** Aliases are counted, so that a small file cannot become a huge value. */
+/** What aliases stand for is counted each time, so that a small file cannot become a huge value. */
 function plainValue(document: ReturnType<typeof parseDocument>, name: string): unknown {
+  let value: unknown;
   try {
-    return document.toJS({ maxAliasCount: 100 });
+    value = document.toJS({ maxAliasCount: ALIASES_MOST });
   } catch (error) {
     throw new ConfigError([`${name}: ${error instanceof Error ? error.message : error}`], { cause: error });
   }
+  if (countOf(value, VALUES_MOST) > VALUES_MOST)
+    throw new ConfigError([`${name}: has more than ${VALUES_MOST} values`]);
+  return value;
+}
+
+/** Values in it, itself included, up to one more than so many. */
+function countOf(value: unknown, most: number): number {
+  let count = 1;
+  if (typeof value !== 'object' || value === null) return count;
+  for (const one of Object.values(value)) {
+    if (count > most) return count;
+    count += countOf(one, most - count);
+  }
+  return count;
 }
 
 /** The node of a path, or of the part of it that is there. For a key that a map has it is the key, which people look for. */

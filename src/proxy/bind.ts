@@ -5,11 +5,11 @@ const PATIENCE_MS = 500;
 const PAUSE_MS = 2;
 
 /** Binds. Where a socket of ours was closed a moment ago, libzmq's own thread still has to let go of the address: that is waited for. */
-export async function bind(socket: { bind(address: string): Promise<void> }, address: string): Promise<void> {
+export async function patiently(bind: () => Promise<void>): Promise<void> {
   const untilMs = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
-      return await socket.bind(address);
+      return await bind();
     } catch (error) {
       if (codeOf(error) !== 'EADDRINUSE' || performance.now() > untilMs) throw error;
       await setTimeout(PAUSE_MS);

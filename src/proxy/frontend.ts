@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { Router, type SocketOptions } from 'zeromq';
 import { codeOf, messageOf, StartError } from '../errors.ts';
-import { bind } from './bind.ts';
+import { patiently } from './bind.ts';
 import type { Request } from './clients.ts';
 import { context } from './context.ts';
 import { sizeOf, split } from './envelope.ts';
@@ -78,13 +78,12 @@ export class Frontend {
   async bind(): Promise<string> {
     const { name, listen, curve } = this.#settings;
     try {
-      if (listen.startsWith('ipc://')) await refuseLivingPath(listen.slice('ipc://'.length));
       if (curve !== undefined) {
         this.#domain = await doorkeeper.open(this.#door);
         this.#socket.zapDomain = this.#domain;
         this.#watch().catch(() => undefined);
       }
-      await bind(this.#socket, listen);
+      await patiently(() => this.#listen());
       this.#isBound = true;
     } catch (error) {
       this.#shut();
@@ -124,7 +123,7 @@ export class Frontend {
     this.#shut();
     const { listen } = this.#settings;
     // libzmq leaves the file behind. An abstract name (`@...`) has none, and one that is not ours is another process's.
-    if (this.#isBound && listen.startsWith('ipc:///')) rmSync(listen.slice('ipc://'.length), { force: true });
+    if (this.#isBound && listen.startsWith('ipc:///')) removeIfPossible(listen.slice('ipc://'.length));
   }
 
   /** Replies kept for a client that does not read; further ones are thrown away. */
@@ -157,6 +156,12 @@ export class Frontend {
       if (type === 'handshake:error:protocol' || type === 'handshake:error:other')
         this.#owner.refused(undefined, event.address);
     }
+  }
+
+  async #listen(): Promise<void> {
+    const { listen } = this.#settings;
+    if (listen.startsWith('ipc://')) await refuseLivingPath(listen.slice('ipc://'.length));
+    await this.#socket.bind(listen);
   }
 
   #shut(): void {
@@ -196,18 +201,30 @@ function openRouter(name: string, options: SocketOptions<Router>): Router {
 const isTaken = () => true;
 const isNotTaken = () => false;
 
-/** libzmq takes an ipc path over from a living process without a word: ask first whether anybody answers there. */
+/**
+ * libzmq takes an ipc path over from a living process without a word: ask first whether anybody answers there.
+ *
+ * @throws {Error} EADDRINUSE
+ */
 async function refuseLivingPath(path: string): Promise<void> {
   const name = path.startsWith('@') ? `\0${path.slice(1)}` : path;
   const isAlive = await new Promise<boolean>((resolve) => {
     const probe = connect(name);
-    probe.once('error', () => resolve(false));
+    // Too busy for another connection, or not for us.
+    probe.once('error', (error) => resolve(['EAGAIN', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')));
     probe.once('connect', () => {
       probe.destroy();
       resolve(true);
     });
   });
-  if (isAlive) throw new Error('another process listens there');
+  if (isAlive) throw Object.assign(new Error('address in use'), { code: 'EADDRINUSE' });
+}
+
+/** It may be anything by now; the next one to listen there asks who answers. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {}
 }
 
 function reasonOf(error: unknown): string {

@@ -1,5 +1,5 @@
 import { Reply } from 'zeromq';
-import { bind } from './bind.ts';
+import { patiently } from './bind.ts';
 import { context } from './context.ts';
 import { z85 } from './z85.ts';
 
@@ -56,7 +56,7 @@ class Doorkeeper {
       socket.close();
       if (this.#answering?.socket === socket) this.#answering = undefined;
     };
-    const bound = bind(socket, ADDRESS).then(
+    const bound = patiently(() => socket.bind(ADDRESS)).then(
       () => void this.#answer(socket).catch(drop),
       (error: unknown) => {
         drop();

@@ -69,6 +69,17 @@ test('the examples are valid', async (t) => {
   }
 });
 
+test('check reads what it is given on standard input', async (t) => {
+  const yaml = 'routes: [{ name: orders, listen: "tcp://127.0.0.1:5555" }]';
+  const through = ['sh', '-c', 'echo "$0" | "$@"', yaml];
+  const program = Program.lazypirate(t, ['check', '--config', '/dev/stdin'], { through });
+  assert.equal((await program.ended).code, 2);
+  assert.match(
+    program.stderr.join('\n'),
+    /^lazypirate: \/dev\/stdin:1:10: routes\[0\].upstream: is missing$/m,
+  );
+});
+
 test('the schema is JSON', async (t) => {
   const { code, stdout } = await lazypirate(t, 'schema');
   assert.equal(code, 0);
@@ -174,7 +185,7 @@ test('an ipc path of a living process is refused, one left by a dead process is 
   assert.equal(second.code, 1);
   assert.match(
     second.stderr.join('\n'),
-    /^lazypirate: route default: cannot listen on .*another process listens there$/,
+    /^lazypirate: route default: cannot listen on .*another process listens there \(address in use\)$/,
   );
   assert.match((await ask(first.address, 'x')).text, /NO_ENDPOINTS/, 'the first one is still there');
   first.program.kill('SIGKILL');

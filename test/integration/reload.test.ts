@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { loadConfig } from '../../src/config/load.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
+import { Frontend } from '../../src/proxy/frontend.ts';
 import { Routes } from '../../src/routes.ts';
 import { ask } from '../support/ask.ts';
 import { Program, type Scope, startServe } from '../support/program.ts';
 import { configsFor, MountedConfig } from '../support/reloads.ts';
+import { scratch } from '../support/scratch.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 import { until } from '../support/until.ts';
@@ -181,3 +184,18 @@ test('a route that is wanted again cannot leave while the change is prepared', a
   assert.deepEqual(again.commit().added, ['prices']);
   assert.equal((await ask(addressOf('prices'), 'hello')).text, 'hello');
 });
+
+for (const kind of ['a port', 'a path', 'an abstract name']) {
+  test(`${kind} can be listened at again as soon as it was closed`, async () => {
+    const owner = { request: () => undefined, malformed: () => undefined, refused: () => undefined };
+    const settings = { name: 'orders', messageBytes: 1_024, unreadPerClient: 10, curve: undefined };
+    const path = join(scratch(), 'app.sock');
+    let listen = { 'a port': 'tcp://127.0.0.1:0', 'a path': `ipc://${path}` }[kind] ?? `ipc://@${path}`;
+    for (let times = 0; times < 50; times++) {
+      const frontend = new Frontend({ ...settings, listen }, owner);
+      // The port that the system chose the first time.
+      listen = await frontend.bind();
+      frontend.close();
+    }
+  });
+}

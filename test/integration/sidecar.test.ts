@@ -1,21 +1,35 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { createLog } from '../../src/ops/log.ts';
+import { createLog, type Log } from '../../src/ops/log.ts';
 import { Sidecar } from '../../src/sidecar.ts';
 import { ask } from '../support/ask.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
-test('what goes wrong in telling of a request is told, and costs the request nothing', async (t) => {
-  const upstream = await ScriptedUpstream.start();
-  t.after(() => upstream.close());
-  const route = { name: 'orders', listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [upstream.address] } };
-  const settings = { log: { sample: 1 }, admin: { listen: '127.0.0.1:0' }, drain: { quiet: 0 } };
-  const text = JSON.stringify({ routes: [route], ...settings });
-  const config = loadConfig({ env: {}, flags: {}, text });
+interface Running {
+  lines: Record<string, unknown>[];
+  logged(message: string): Record<string, unknown> | undefined;
+  stop: AbortController;
+  /** As a change of the file does. */
+  reload(load: () => Config): Promise<void>;
+}
 
+function configOf(upstream: ScriptedUpstream, ...names: string[]): Config {
+  const route = { listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [upstream.address] } };
+  const routes = names.map((name) => ({ name, ...route }));
+  const settings = { log: { sample: 1 }, admin: { listen: '127.0.0.1:0' }, drain: { quiet: 0 } };
+  return loadConfig({ env: {}, flags: {}, text: JSON.stringify({ routes, ...settings }) });
+}
+
+/** A sidecar in this process that listens. */
+async function start(
+  t: TestContext,
+  config: Config,
+  prepare: (log: Log) => void = () => undefined,
+): Promise<Running> {
   const lines: Record<string, unknown>[] = [];
   const destination = new Writable({
     decodeStrings: false,
@@ -25,23 +39,63 @@ test('what goes wrong in telling of a request is told, and costs the request not
     },
   });
   const log = createLog({ level: 'info', version: '1.2.3', env: {}, destination });
-  const { info } = log;
-  log.info = ((what: object, message: string) => {
-    if (message === 'answered') throw new Error('a bug');
-    info.call(log, what, message);
-  }) as typeof info;
+  prepare(log);
   const stop = new AbortController();
+  const reloading = Promise.withResolvers<Running['reload']>();
+  const changes = {
+    run: (reload: Running['reload'], signal: AbortSignal) => {
+      reloading.resolve(reload);
+      return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    },
+  };
   const versions = { lazypirate: '1.2.3', node: process.version, zeromq: 'any' };
-  const running = new Sidecar(config, log, versions, {}).run(stop.signal);
+  const running = new Sidecar(config, log, versions, {}).run(stop.signal, changes);
   t.after(async () => {
     stop.abort('SIGTERM');
     await running;
   });
   const logged = (message: string) => lines.find(({ msg }) => msg === message);
   await until('it listens', () => logged('listening') !== undefined);
+  return { lines, logged, stop, reload: await reloading.promise };
+}
 
+test('what goes wrong in telling of a request is told, and costs the request nothing', async (t) => {
+  const upstream = await ScriptedUpstream.start();
+  t.after(() => upstream.close());
+  const { logged } = await start(t, configOf(upstream, 'orders'), (log) => {
+    const { info } = log;
+    log.info = ((what: object, message: string) => {
+      if (message === 'answered') throw new Error('a bug');
+      info.call(log, what, message);
+    }) as typeof info;
+  });
   const answer = await ask(String(logged('listening')?.['address']), 'hello');
   assert.equal(answer.text, 'hello');
   const { level, event, err } = logged('internal error') ?? {};
   assert.deepEqual([level, event, (err as Error | undefined)?.message], ['error', 'settled', 'a bug']);
+});
+
+test('a configuration at which reading it fails in a way that nobody thought of is refused', async (t) => {
+  const upstream = await ScriptedUpstream.start();
+  t.after(() => upstream.close());
+  const { logged, reload } = await start(t, configOf(upstream, 'orders'));
+  await reload(() => {
+    throw new RangeError('too deep');
+  });
+  assert.equal((logged('internal error')?.['err'] as Error | undefined)?.message, 'too deep');
+  assert.equal((await ask(String(logged('listening')?.['address']), 'hello')).text, 'hello');
+});
+
+test('a change that is still prepared when it is told to stop is given up', async (t) => {
+  const upstream = await ScriptedUpstream.start();
+  t.after(() => upstream.close());
+  const { lines, logged, stop, reload } = await start(t, configOf(upstream, 'orders'));
+  const changed = configOf(upstream, 'orders', 'prices');
+  await reload(() => {
+    stop.abort('SIGTERM');
+    return changed;
+  });
+  await until('it has drained', () => logged('drained') !== undefined);
+  assert.equal(logged('reload applied'), undefined);
+  assert.equal(lines.filter(({ msg, route }) => msg === 'listening' && route === 'orders').length, 1);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '../../../src/config/load.ts';
@@ -11,6 +11,15 @@ const folder = scratch();
 const ROUTE = 'name: orders, listen: tcp://127.0.0.1:5555, upstream: { endpoints: [tcp://10.1.2.3:7000] }';
 const VALID = `routes: [{ ${ROUTE} }]\n`;
 const BOMB = `a: &a [x]\nb: &b [${'*a,'.repeat(9)}*a]\n${[...'cdefghij'].map((name, index) => `${name}: &${name} [${`*${'bcdefghi'[index]},`.repeat(9)}x]`).join('\n')}\n`;
+
+/** CPU time of this process, which is what a refusal costs: on a busy machine others take the rest. */
+function stopwatch(): () => number {
+  const before = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1_000;
+  };
+}
 
 function keys(count: number, between: string): string {
   return Array.from({ length: count }, (_, number) => `k${number}: 1`).join(between);
@@ -25,22 +34,36 @@ const HOSTILE: Record<string, [content: string | Buffer, words: RegExp]> = {
   'an alias bomb': [BOMB + VALID, /[Aa]lias/],
   'a key twice': [`routes: [{ ${ROUTE}, name: other }]`, /unique/],
   'a key twice at the top': [`${VALID}${VALID}`, /unique/],
-  '10 MB': [`# ${'x'.repeat(10_000_000)}\n${VALID}`, /bytes, and 262144 are allowed/],
+  '10 MB': [`# ${'x'.repeat(10_000_000)}\n${VALID}`, /more than 262144 bytes/],
   'what is not UTF-8': [Buffer.concat([Buffer.from(VALID), Buffer.from([0x23, 0xff, 0xfe])]), /is not UTF-8/],
   'zero bytes': [Buffer.alloc(100_000), /./],
   'deep nesting': ['['.repeat(100_000), /./],
   'many routes': [`routes: [${`{ ${ROUTE} },`.repeat(1_000)}]`, /two routes of the same name/],
-  'too many routes': [`routes: [${'{},'.repeat(80_000)}]`, /has 80000 routes, and 1000 are allowed/],
+  'too many routes': [`routes: [${'{},'.repeat(15_000)}]`, /has 15000 routes, and 1000 are allowed/],
   'routes that are none': [`routes: [${'{},'.repeat(1_000)}]`, /2900 more problems/],
-  'many keys that nobody knows': [VALID + keys(20_000, '\n'), /19900 more problems/],
+  'many keys that nobody knows': [VALID + keys(15_000, '\n'), /14900 more problems/],
   'many keys of a route that nobody knows': [
-    `routes: [{ ${ROUTE}, ${keys(20_000, ', ')} }]`,
+    `routes: [{ ${ROUTE}, ${keys(15_000, ', ')} }]`,
     /more problems/,
   ],
   'a long key': [`${VALID}? ${'k'.repeat(200_000)}\n: 1\n`, /no key that is known/],
+  'keys that are no words': [`${VALID}? {a: 1}\n: 2\n`, /Map keys must be words/],
+  'many keys twice': [`${VALID}x: {${'a,'.repeat(125_000)}}`, /Map keys must be unique/],
+  'many aliases': [
+    Array.from({ length: 100 }, (_, i) => `k${i}: &k${i} [1]\nl${i}: [${`*k${i},`.repeat(98)}]\n`).join(''),
+    /Aliases must be 100 at most/,
+  ],
+  'aliases of something large': [
+    `a: &a { upstream: { endpoints: [${'x,'.repeat(10_000)}] } }\nroutes: [${'*a,'.repeat(99)}]`,
+    /more than 20000 values/,
+  ],
   'many endpoints that are none': [
-    `routes: [{ ${ROUTE.replace('tcp://10.1.2.3:7000', 'x,'.repeat(60_000))} }]`,
-    /59900 more problems/,
+    `routes: [{ ${ROUTE.replace('tcp://10.1.2.3:7000', 'x,'.repeat(19_000))} }]`,
+    /18900 more problems/,
+  ],
+  'too many endpoints': [
+    `routes: [{ ${ROUTE.replace('tcp://10.1.2.3:7000', 'x,'.repeat(120_000))} }]`,
+    /more than 20000 values/,
   ],
   'many errors of syntax': [`${VALID}@${'@: %\n'.repeat(40_000)}`, /reserved character/],
   'two documents': [`${VALID}---\n${VALID}`, /document/],
@@ -50,7 +73,7 @@ for (const [title, [content, words]] of Object.entries(HOSTILE)) {
   test(`${title}: refused in under a second, with words`, () => {
     const file = join(folder, 'hostile.yaml');
     writeFileSync(file, content);
-    const sinceMs = performance.now();
+    const usedMs = stopwatch();
     assert.throws(
       () => loadConfig({ env: {}, flags: { config: file } }),
       (error) => {
@@ -62,8 +85,7 @@ for (const [title, [content, words]] of Object.entries(HOSTILE)) {
         return true;
       },
     );
-    const tookMs = performance.now() - sinceMs;
-    assert.ok(tookMs < 1_000, `it took ${tookMs} ms`);
+    assert.ok(usedMs() < 1_000, `it took ${usedMs()} ms`);
     assert.equal(({} as { isAdmin?: boolean; attempts?: number }).attempts, undefined);
   });
 }
@@ -74,10 +96,15 @@ const GOOD_KEY = 'Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID';
 const HOSTILE_KEYS: Record<string, [make: (file: string) => void, words: RegExp]> = {
   'of characters that are too much for 32 bytes': [write('#'.repeat(40)), /holds no public key/],
   'of line breaks': [write('\n'.repeat(200_000)), /holds no public key/],
-  'of 10 MB': [write('x'.repeat(10_000_000)), /bytes, and 262144 are allowed/],
+  'of 10 MB': [write('x'.repeat(10_000_000)), /more than 262144 bytes/],
   'that is not UTF-8': [write(Buffer.from([0xff])), /is not UTF-8/],
-  'that is a directory': [(file) => mkdirSync(file), /it is no file/],
-  'that is a pipe': [(file) => execFileSync('mkfifo', [file]), /it is no file/],
+  'that is a directory': [(file) => mkdirSync(file), /it is a directory/],
+  'that is a pipe': [(file) => execFileSync('mkfifo', [file]), /it is no regular file/],
+  'that the kernel makes up as it is read': [
+    (file) => symlinkSync('/proc/self/pagemap', file),
+    /cannot be read/,
+  ],
+  'of lines that are no keys': [write('x\n'.repeat(131_072)), /:20 is no public key/],
 };
 
 function write(content: string | Buffer): (file: string) => void {
@@ -94,23 +121,22 @@ for (const [title, [make, words]] of Object.entries(HOSTILE_KEYS)) {
     const listenCurve = { secretKeyFile: good, allowedKeysFile: file };
     const upstream = { endpoints: ['tcp://10.1.2.3:7000'] };
     const route = { name: 'orders', listen: 'tcp://127.0.0.1:5555', upstream, curve, listenCurve };
-    const sinceMs = performance.now();
+    const usedMs = stopwatch();
     assert.throws(
       () => loadConfig({ env: {}, flags: {}, text: JSON.stringify({ routes: [route] }) }),
       (error) => error instanceof ConfigError && words.test(error.message),
     );
-    const tookMs = performance.now() - sinceMs;
-    assert.ok(tookMs < 1_000, `it took ${tookMs} ms`);
+    assert.ok(usedMs() < 1_000, `it took ${usedMs()} ms`);
   });
 }
 
-for (const [title, make] of [
-  ['a pipe', (file: string) => execFileSync('mkfifo', [file])],
-  ['a directory', (file: string) => mkdirSync(file)],
+for (const [title, make, words] of [
+  ['a pipe', (file: string) => execFileSync('mkfifo', [file]), /cannot be read: it is no regular file/],
+  ['a directory', (file: string) => mkdirSync(file), /cannot be read: it is a directory/],
 ] as const) {
   test(`a configuration that is ${title} is refused, not waited for`, () => {
     const file = join(scratch(), 'hostile.yaml');
     make(file);
-    assert.throws(() => loadConfig({ env: {}, flags: { config: file } }), /cannot be read: it is no file/);
+    assert.throws(() => loadConfig({ env: {}, flags: { config: file } }), words);
   });
 }
