@@ -10,6 +10,8 @@ const BACKOFF_MAX_MS = 30_000;
 const FORBIDDEN_MS = 5_000;
 /** A watch that stood so long was a good one: the next failure is the first again. */
 const HEALTHY_MS = 120_000;
+/** Far more than a namespace holds. */
+const PAGES_MOST = 200;
 /** A watch can miss things; now and then the list is read anew. */
 const RELIST_MS = 300_000;
 /** Changes that come together (a rollout, a node that goes) are told together, */
@@ -103,7 +105,10 @@ export class Watcher<T> {
   async #list(signal: AbortSignal): Promise<void> {
     const objects = new Map<string, T>();
     let page: ApiPage | undefined;
+    let pages = 0;
     do {
+      if (++pages > PAGES_MOST)
+        throw new ApiFailure('invalid', `its list has no end after ${PAGES_MOST} pages`);
       page = await this.#resource.list(page?.next, signal);
       for (const item of page.items) objects.set(nameOf(item), this.#keep(item as object));
     } while (page.next !== undefined);

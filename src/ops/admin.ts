@@ -61,6 +61,8 @@ export async function startAdmin({ host, port, ...sources }: AdminSettings): Pro
     void answer(sources, request, response);
   });
   server.maxConnections = MAX_CONNECTIONS;
+  // Or a page would be made for each that somebody sends at once, and kept for whoever does not read.
+  server.maxRequestsPerSocket = 1;
   server.timeout = SILENCE_MS;
   try {
     server.listen(port, host);

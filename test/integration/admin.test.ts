@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { StartError } from '../../src/errors.ts';
 import { type AdminSettings, startAdmin } from '../../src/ops/admin.ts';
+import { until } from '../support/until.ts';
 
 const OK = { isOk: true, reason: 'all is well' };
 
@@ -124,6 +125,24 @@ test('a page that cannot be made answers 500, and the next one is served', async
   });
   assert.equal((await get(`${url}/metrics`)).body, 'internal error: no metrics today\n');
   assert.equal((await get(`${url}/livez`)).status, 200);
+});
+
+test('of many requests that are sent at once on one connection one is answered', async (t) => {
+  let made = 0;
+  const status = () => `${made++}`;
+  const { admin } = await started(t, { status });
+  const socket = dial(admin.address);
+  t.after(() => socket.destroy());
+  let answers = '';
+  socket.on('data', (data) => {
+    answers += data;
+  });
+  socket.write('GET /status HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000));
+  await until('the others are refused', () => answers.split('HTTP/1.1 503').length === 1_000);
+  assert.equal(made, 1);
+  assert.match(answers, /^HTTP\/1.1 200 OK/);
+  assert.match(answers, /connection: close/i);
+  assert.equal((await get(`http://${admin.address}/livez`)).status, 200);
 });
 
 test('junk in place of HTTP is refused, and the next one is served', async (t) => {

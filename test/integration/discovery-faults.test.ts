@@ -149,6 +149,18 @@ test('a long list comes in pages', async (t) => {
   assert.equal(server.count('list endpointslices'), 4);
 });
 
+test('a list without an end is given up', async (t) => {
+  const server = await ApiServer.start(t);
+  server.pageItems = 0;
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
+  const { told } = discover(t, server.kubeconfig(t), SERVICE);
+  await told.until(({ failures }) => failures.length > 0);
+  assert.equal(told.failures[0]?.reason, 'invalid');
+  assert.match(told.failures[0]?.message ?? '', /no end after 200 pages/);
+  server.pageItems = 500;
+  await told.untilSet(ONE);
+});
+
 test('a Role that lacks the permission is told with what is missing, and recovery needs no restart', async (t) => {
   const server = await ApiServer.start(t);
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
