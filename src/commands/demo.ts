@@ -14,6 +14,7 @@ const APPS = 8;
 const UPSTREAMS = 3;
 const KILL_EVERY_MS = 1_500;
 const DOWN_FOR_MS = 700;
+const LONGEST_MS = 24 * 3_600_000;
 /** Work that an upstream does for each request, so that a kill finds some in flight. */
 const SERVICE_TIME = '5ms';
 
@@ -38,7 +39,10 @@ export const demo: Command = {
       const upstreams = await Promise.all(Array.from({ length: UPSTREAMS }, () => startUpstream(children)));
       const { listen, admin } = await startSidecar(children, upstreams);
       const table = new DemoTable(terminal.stdout, durationMs, { listen, admin, upstreams, apps: APPS });
-      const end = AbortSignal.any([AbortSignal.timeout(durationMs), terminal.interrupted]);
+      const unread = new AbortController();
+      // Whoever read is gone, as `demo | head` goes.
+      terminal.stdout.on('error', () => unread.abort());
+      const end = AbortSignal.any([AbortSignal.timeout(durationMs), terminal.interrupted, unread.signal]);
       const apps = Array.from({ length: APPS }, (_, number) => runApp(number, listen, table, end));
       await Promise.all([...apps, killUpstreams(children, upstreams, table, end), watch(admin, table, end)]);
       return table.close() ? 0 : 1;
@@ -51,7 +55,9 @@ export const demo: Command = {
 function durationOf(args: string[]): number {
   try {
     const { values } = parseArgs({ args, options: { for: { type: 'string', default: '20s' } } });
-    return parseDuration(values.for);
+    const durationMs = parseDuration(values.for);
+    if (durationMs > LONGEST_MS) throw new Error('--for: at most 24h');
+    return durationMs;
   } catch (error) {
     throw new ConfigError([messageOf(error)], { cause: error });
   }

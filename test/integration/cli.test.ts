@@ -194,6 +194,15 @@ test('an ipc path of a living process is refused, one left by a dead process is 
   assert.match((await ask(third.address, 'x')).text, /NO_ENDPOINTS/);
 });
 
+test('the demo ends with its reader, and leaves no process behind', async (t) => {
+  const through = ['sh', '-c', '"$0" "$@" | head -n 1'];
+  const demo = Program.lazypirate(t, ['demo', '--for', '24h'], { through });
+  // What it has started has its standard error.
+  await demo.ended;
+  assert.equal(demo.stdout.length, 1);
+  assert.deepEqual(demo.stderr, []);
+});
+
 test('the demo ends by itself with nothing lost and nothing crossed', async (t) => {
   const { code, stdout, stderr } = await lazypirate(t, 'demo', '--for', '4s');
   assert.equal(code, 0, [...stdout, ...stderr].join('\n'));
