@@ -4,5 +4,5 @@ export {
   IsomorphicFetchHttpLibrary,
   KubeConfig,
   RequestContext,
-  Watch,
+  ResponseContext,
 } from '@kubernetes/client-node';

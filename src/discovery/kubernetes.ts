@@ -16,6 +16,8 @@ const LIST_TIMEOUT_MS = 15_000;
 const WATCH_S = 300;
 /** A watch that has told nothing for so long, no bookmark either, is taken up anew. */
 const WATCH_SILENCE_MS = 90_000;
+/** Characters of one event; what the API server keeps of an object is at most 1.5 MiB. */
+const LINE_MOST = 8 * 1_024 * 1_024;
 
 /**
  * Asks the API server of the cluster: in a pod with its service account, elsewhere with the current kubeconfig. The client is
@@ -116,7 +118,7 @@ class KubernetesResource implements ApiResource {
       if (!Array.isArray(items) || typeof version !== 'string') throw new Error('it sent no list');
       return { items, version, next: metadata?.continue || undefined };
     } catch (error) {
-      throw this.#failureOf(error, ending);
+      throw this.#failureOf(error, ending, LIST_TIMEOUT_MS);
     }
   }
 
@@ -125,29 +127,31 @@ class KubernetesResource implements ApiResource {
     event: (type: string, object: unknown) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const watch = new this.#client.Watch(this.#config);
-    // Not declared, but all there is: 30 s otherwise, and bookmarks come once a minute.
-    Object.assign(watch, { requestTimeoutMs: WATCH_SILENCE_MS });
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(), WATCH_SILENCE_MS).unref();
+    const ending = AbortSignal.any([signal, silence.signal]);
     const query = {
-      labelSelector: this.#listing.labelSelector,
+      watch: 'true',
       resourceVersion: version,
-      allowWatchBookmarks: true,
+      allowWatchBookmarks: 'true',
       timeoutSeconds: WATCH_S,
     };
-    const { promise: ended, resolve: end } = Promise.withResolvers<unknown>();
-    // It answers when the server has, and cannot be aborted before: by then nobody may want it any more.
-    const request = watch.watch(this.#path, query, event, end);
-    const abort = () => {
-      request.then((controller) => controller.abort()).catch(() => undefined);
-      end(null);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
     let isOpen = false;
-    request.then(() => (isOpen = true), end);
-    const error = await ended;
-    signal.removeEventListener('abort', abort);
-    if (error && !signal.aborted && !(isOpen && isSilence(error))) throw this.#failureOf(error, signal);
+    try {
+      const response = await this.#send(query, ending);
+      if (response.httpStatusCode !== 200) throw await refusalOf(response);
+      isOpen = true;
+      for await (const line of linesOf(response.body.stream() ?? [], () => timer.refresh())) {
+        const told = parsed(line) as { type?: unknown; object?: unknown } | null | undefined;
+        if (typeof told?.type === 'string') event(told.type, told.object);
+      }
+    } catch (error) {
+      // A quiet watch is no failure.
+      if (signal.aborted || (isOpen && silence.signal.aborted)) return;
+      throw this.#failureOf(error, silence.signal, WATCH_SILENCE_MS);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** @throws {ApiFailure} */
@@ -178,12 +182,15 @@ class KubernetesResource implements ApiResource {
     return `/${api}/namespaces/${encodeURIComponent(this.#namespaceOf(this.#config))}/${name}`;
   }
 
-  /**
-   * What the server sends: the client's typed calls would load the type of every object there is.
-   *
-   * @throws {ApiFailure} where its status says that it would not
-   */
-  async #get(query: Record<string, string | number>, signal: AbortSignal): Promise<unknown> {
+  /** @throws {ApiFailure} where its status says that it would not */
+  async #get(query: Query, signal: AbortSignal): Promise<unknown> {
+    const response = await this.#send(query, signal);
+    if (response.httpStatusCode !== 200) throw await refusalOf(response);
+    return JSON.parse(await response.body.text());
+  }
+
+  /** What the server sends: the client's typed calls would load the type of every object there is. */
+  async #send(query: Query, signal: AbortSignal): Promise<Response> {
     const { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext } = this.#client;
     const url = `${this.#config.getCurrentCluster()?.server}${this.#path}`;
     const request = new RequestContext(url, HttpMethod.GET);
@@ -191,23 +198,15 @@ class KubernetesResource implements ApiResource {
     for (const [key, value] of Object.entries(query)) request.setQueryParam(key, String(value));
     request.setSignal(signal);
     await this.#config.applySecurityAuthentication(request);
-    const { httpStatusCode, headers, body } = await new IsomorphicFetchHttpLibrary()
-      .send(request)
-      .toPromise();
-    const text = await body.text();
-    if (httpStatusCode === 200) return JSON.parse(text);
-    const status = { code: httpStatusCode, message: reasonIn(text) ?? text.trim() };
-    throw statusFailure(status, Number(headers['retry-after']) * 1_000 || 0);
+    return new IsomorphicFetchHttpLibrary().send(request).toPromise();
   }
 
-  #failureOf(error: unknown, signal: AbortSignal): ApiFailure {
+  /** @param late aborted where it has taken so long */
+  #failureOf(error: unknown, late: AbortSignal, timeoutMs: number): ApiFailure {
     if (error instanceof ApiFailure) return error;
     const server = this.#config.getCurrentCluster()?.server;
-    const { code, statusCode, cause } = error as Partial<Record<string, unknown>>;
-    // Of a watch, which tells no more than its status.
-    if (typeof statusCode === 'number') return statusFailure({ code: statusCode, message: messageOf(error) });
-    if (signal.aborted)
-      return new ApiFailure('unreachable', `${server}: no answer within ${LIST_TIMEOUT_MS} ms`);
+    const { code, cause } = error as Partial<Record<string, unknown>>;
+    if (late.aborted) return new ApiFailure('unreachable', `${server}: no answer within ${timeoutMs} ms`);
     if (cause !== undefined || typeof code === 'string') {
       return new ApiFailure('unreachable', `${server}: ${messageOf(cause ?? error) || messageOf(error)}`);
     }
@@ -215,17 +214,37 @@ class KubernetesResource implements ApiResource {
   }
 }
 
-/** A quiet watch is no failure. */
-function isSilence(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError';
+type Query = Record<string, string | number>;
+type Response = InstanceType<Client['ResponseContext']>;
+
+/** Why it would not: a `Status`, as a rule, which names the permission that is missing. */
+async function refusalOf({ httpStatusCode: code, headers, body }: Response): Promise<ApiFailure> {
+  const text = await body.text();
+  const status = parsed(text) as { message?: unknown } | null | undefined;
+  const message = typeof status?.message === 'string' ? status.message : text.trim();
+  return statusFailure({ code, message }, Number(headers['retry-after']) * 1_000 || 0);
 }
 
-/** The message of a `Status` that came with an error, which names the permission that is missing. */
-function reasonIn(body: string): string | undefined {
+/** @throws {ApiFailure} where a line is longer than any object can be */
+async function* linesOf(
+  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  heard: () => void,
+): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of stream) {
+    heard();
+    const lines = decoder.decode(chunk, { stream: true }).split('\n');
+    lines[0] = rest + lines[0];
+    rest = lines.pop() ?? '';
+    yield* lines;
+    if (rest.length > LINE_MOST) throw new ApiFailure('invalid', 'it sent an event that does not end');
+  }
+}
+
+function parsed(json: string): unknown {
   try {
-    const status: unknown = JSON.parse(body);
-    const message = (status as { message?: unknown } | null | undefined)?.message;
-    return typeof message === 'string' ? message : undefined;
+    return JSON.parse(json);
   } catch {
     return undefined;
   }

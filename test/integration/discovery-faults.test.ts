@@ -108,6 +108,18 @@ test('junk between the events of a watch does no harm', async (t) => {
   await told.untilSet(TWO);
 });
 
+test('an event that does not end is not waited for', async (t) => {
+  const { server, told } = await start(t);
+  await until('a watch stands', () => server.watches > 0);
+  const part = 'x'.repeat(1_024 * 1_024);
+  for (let times = 0; times < 10; times++) server.sendRaw(part);
+  await told.until(({ failures }) => failures.length > 0);
+  assert.equal(told.failures[0]?.reason, 'invalid');
+  assert.match(told.failures[0]?.message ?? '', /an event that does not end/);
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
+  await told.untilSet(TWO);
+});
+
 test('a watch that the server ends is resumed without a list, and is no failure', async (t) => {
   const { server, told } = await start(t);
   await until('a watch stands', () => server.watches > 0);
