@@ -86,20 +86,22 @@ function plainValue(document: ReturnType<typeof parseDocument>, name: string): u
   } catch (error) {
     throw new ConfigError([`${name}: ${error instanceof Error ? error.message : error}`], { cause: error });
   }
-  if (countOf(value, VALUES_MOST) > VALUES_MOST)
-    throw new ConfigError([`${name}: has more than ${VALUES_MOST} values`]);
+  if (!hasAtMost(value, VALUES_MOST)) throw new ConfigError([`${name}: has more than ${VALUES_MOST} values`]);
   return value;
 }
 
-/** Values in it, itself included, up to one more than so many. */
-function countOf(value: unknown, most: number): number {
-  let count = 1;
-  if (typeof value !== 'object' || value === null) return count;
-  for (const one of Object.values(value)) {
-    if (count > most) return count;
-    count += countOf(one, most - count);
+/** An alias may stand for what it is in itself: there is no end to that, and no call stack for it. */
+function hasAtMost(value: unknown, most: number): boolean {
+  const left = [value];
+  let count = 0;
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    if (typeof next !== 'object' || next === null) continue;
+    for (const one of Object.values(next)) {
+      if (++count > most) return false;
+      if (typeof one === 'object' && one !== null) left.push(one);
+    }
   }
-  return count;
+  return true;
 }
 
 /** The node of a path, or of the part of it that is there. For a key that a map has it is the key, which people look for. */

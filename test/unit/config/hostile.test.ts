@@ -53,6 +53,7 @@ const HOSTILE: Record<string, [content: string | Buffer, words: RegExp]> = {
     Array.from({ length: 100 }, (_, i) => `k${i}: &k${i} [1]\nl${i}: [${`*k${i},`.repeat(98)}]\n`).join(''),
     /Aliases must be 100 at most/,
   ],
+  'an alias in what it stands for': [`routes: &a [*a]\n`, /more than 20000 values/],
   'aliases of something large': [
     `a: &a { upstream: { endpoints: [${'x,'.repeat(10_000)}] } }\nroutes: [${'*a,'.repeat(99)}]`,
     /more than 20000 values/,
