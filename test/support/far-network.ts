@@ -3,6 +3,8 @@ import type { Scope } from './program.ts';
 import { UpstreamProcess } from './upstream-process.ts';
 
 const PORT = 7000;
+/** Hardware addresses of the two ends of every cable, administered locally. */
+const [HERE, THERE] = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
 let opened = 0;
 
 /** A network namespace, which one cable (veth) connects with this one. What is in it can vanish, as a node of a cluster can. */
@@ -39,15 +41,19 @@ export class FarNetwork {
   static open(scope: Scope): FarNetwork {
     const network = new FarNetwork(opened++);
     const name = network.#name;
-    ip('netns', 'add', name);
-    scope.after(() => ip('netns', 'del', name));
-    ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'cable', 'netns', name);
-    ip('address', 'add', `${network.#here}/30`, 'dev', name);
-    ip('link', 'set', name, 'up');
-    ip('-n', name, 'address', 'add', `${network.#there}/30`, 'dev', 'cable');
-    ip('-n', name, 'link', 'set', 'cable', 'up');
+    ip(`netns add ${name}`);
+    scope.after(() => ip(`netns del ${name}`));
+    ip(`link add ${name} address ${HERE} type veth peer name cable address ${THERE} netns ${name}`);
+    ip(`address add ${network.#here}/30 dev ${name}`);
+    ip(`link set ${name} up`);
+    ip(`-n ${name} address add ${network.#there}/30 dev cable`);
+    ip(`-n ${name} link set cable up`);
+    // The ends know each other: who asks for a neighbour that is behind a blackholed route asks but once a second (ARP),
+    // and that second is no part of the fault.
+    ip(`neighbour add ${network.#there} lladdr ${THERE} dev ${name} nud permanent`);
+    ip(`-n ${name} neighbour add ${network.#here} lladdr ${HERE} dev cable nud permanent`);
     // With strict reverse path filtering nothing arrives from where no route leads back to (RFC 3704).
-    ip('netns', 'exec', name, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/cable/rp_filter');
+    ip(`netns exec ${name} sh -c`, 'echo 1 > /proc/sys/net/ipv4/conf/cable/rp_filter');
     return network;
   }
 
@@ -59,14 +65,14 @@ export class FarNetwork {
 
   /** From now on nothing arrives that is sent there or here, and nobody is told so: no RST, no ICMP. */
   blackhole(): void {
-    ip('-n', this.#name, 'route', 'add', 'blackhole', `${this.#here}/32`);
+    ip(`-n ${this.#name} route add blackhole ${this.#here}/32`);
   }
 
   mend(): void {
-    ip('-n', this.#name, 'route', 'del', 'blackhole', `${this.#here}/32`);
+    ip(`-n ${this.#name} route del blackhole ${this.#here}/32`);
   }
 }
 
-function ip(...args: string[]): void {
-  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+function ip(command: string, ...args: string[]): void {
+  execFileSync('ip', [...command.split(' '), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
 }
