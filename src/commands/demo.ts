@@ -23,7 +23,7 @@ const help = `Usage: lazypirate demo [--for D]
 Starts ${UPSTREAMS} upstreams, a sidecar and an app with ${APPS} plain REQ sockets, all on this machine, and kills an upstream with
 SIGKILL every ${KILL_EVERY_MS / 1000} s. Shows what comes of it, and ends by itself.
 
-  --for D   how long it goes on (20s)
+  --for D   how long it goes on, 24h at most (20s)
 
 Exit code 0 only if every request got its own reply.
 `;

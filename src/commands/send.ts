@@ -1,7 +1,8 @@
+import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config/load.ts';
-import { ConfigError, messageOf } from '../errors.ts';
+import { ConfigError, messageOf, UserError } from '../errors.ts';
 import { RetryBudget } from '../proxy/budget.ts';
 import { sizeOf } from '../proxy/envelope.ts';
 import { Forwarder, type Settled } from '../proxy/forwarder.ts';
@@ -60,15 +61,19 @@ export const send: Command = {
   },
 };
 
-async function argumentsOf(args: string[], { stdin }: Terminal) {
+async function argumentsOf(args: string[], { stdin, interrupted }: Terminal) {
   const options = { timeout: { type: 'string' }, attempts: { type: 'string' } } as const;
   try {
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
     const [endpoint, ...frames] = positionals;
     if (endpoint === undefined) throw new Error('send needs an endpoint, such as tcp://127.0.0.1:5555');
-    const body = frames.length > 0 ? frames.map((frame) => Buffer.from(frame)) : [await buffer(stdin)];
+    const body =
+      frames.length > 0
+        ? frames.map((frame) => Buffer.from(frame))
+        : [await buffer(addAbortSignal(interrupted, stdin))];
     return { endpoint, body, ...values };
   } catch (error) {
+    if (interrupted.aborted) throw new UserError(['interrupted; nothing was sent'], 1, { cause: error });
     throw new ConfigError([messageOf(error)], { cause: error });
   }
 }

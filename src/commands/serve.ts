@@ -36,6 +36,7 @@ export const serve: Command = {
     const behaviour = behaviourOf(args);
     const socket = await listen(behaviour.endpoint);
     const stop = () => socket.close();
+    if (interrupted.aborted) stop();
     interrupted.addEventListener('abort', stop);
     stdout.write(`serving ${socket.lastEndpoint}\n`);
     const answered = await answerAll(socket, behaviour);

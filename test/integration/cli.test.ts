@@ -116,6 +116,15 @@ test('send fails with 1 and one line where there is no reply', async (t) => {
   assert.match(nobody.stderr.join('\n'), /^NO_ENDPOINTS: .* 0 attempts\)$/);
 });
 
+test('send that is interrupted while it waits for its input ends with 1 and one line', async (t) => {
+  const program = Program.lazypirate(t, ['send', 'tcp://127.0.0.1:1']);
+  // More than a pipe holds, so that what is written is being read.
+  await new Promise((resolve) => program.child.stdin?.write(Buffer.alloc(2 ** 20), resolve));
+  program.kill('SIGINT');
+  const { code } = await program.ended;
+  assert.deepEqual([code, program.stderr], [1, ['lazypirate: interrupted; nothing was sent']]);
+});
+
 test("send fails with 1 where a sidecar's failure reply is all there is", async (t) => {
   const sidecar = await startSidecar(t, [
     '--listen',
