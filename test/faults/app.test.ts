@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { Chance } from '../simulation/chance.ts';
 import { makePayload } from '../support/payload.ts';
 import { descriptors } from '../support/process.ts';
+import { reset } from '../support/reset.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 import { greeting, ready } from '../support/zmtp.ts';
 import { Books, bodiesOf } from './books.ts';
@@ -52,7 +53,7 @@ fault('mutated ZMTP streams', async (t) => {
       sent++;
       const socket = open(trial.address);
       socket.end(mutated(STREAM, chance));
-      const late = globalThis.setTimeout(() => socket.resetAndDestroy(), 20);
+      const late = globalThis.setTimeout(() => reset(socket), 20);
       await new Promise((resolve) => socket.on('close', resolve));
       clearTimeout(late);
     }
@@ -76,7 +77,7 @@ fault('500 silent connections and 500 that speak HTTP', async (t) => {
   for (const socket of sockets.slice(500)) socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await books.askOn(1, () => books.asked < 500);
   const open500 = descriptors(trial.program.pid);
-  for (const socket of sockets) socket.resetAndDestroy();
+  for (const socket of sockets) reset(socket);
   assert.equal(books.failed, 0);
   assert.ok(books.slowestMs < (isFull ? 500 : 2_500), `${books.slowestMs} ms`);
   return `${open500} descriptors; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;

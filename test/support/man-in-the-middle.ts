@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { reset } from './reset.ts';
 
 /** A TCP relay in front of an upstream, which does to its connections what networks do. */
 export class ManInTheMiddle {
@@ -36,7 +37,7 @@ export class ManInTheMiddle {
   /** Resets every connection (RST), and tells how many there were. */
   reset(): number {
     const { size } = this.#pairs;
-    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+    for (const pair of this.#pairs) pair.forEach(reset);
     return size;
   }
 
@@ -86,7 +87,7 @@ export class ManInTheMiddle {
     far.on('data', (bytes: Buffer) => {
       const harm = this.whim?.() ?? 0;
       if (harm === 'reset') {
-        for (const socket of pair) socket.resetAndDestroy();
+        pair.forEach(reset);
         return;
       }
       if (harm > 0) return standStill(near, far, bytes, harm);
