@@ -18,6 +18,8 @@ interface Serving {
   route: Route;
 }
 
+/** How often it is looked whether what is under way has ended. */
+const LOOK_MS = 10;
 /** How long failure replies to whatever is left may take at the end. */
 const LEAVE_MS = 1_000;
 
@@ -176,15 +178,16 @@ export class Routes {
   }
 }
 
-/** Waits until nothing is in flight and nothing has come for `quietMs`, at most `timeoutMs`. */
+/** Waits until every request has its outcome, and for `quietMs` none has come or got one; at most `timeoutMs`. */
 export async function quiet(routes: readonly Route[], quietMs: number, timeoutMs: number): Promise<void> {
-  const sinceMs = performance.now();
+  const untilMs = performance.now() + timeoutMs;
   for (;;) {
     const nowMs = performance.now();
-    const quietForMs = Math.min(...routes.map((route) => route.quietMs(nowMs)));
-    const leftMs = sinceMs + timeoutMs - nowMs;
-    if (quietForMs >= quietMs || leftMs <= 0) return;
-    await setTimeout(Math.max(1, Math.min(quietMs - quietForMs, leftMs)));
+    const leftMs = untilMs - nowMs;
+    const isSettled = routes.every((route) => route.isSettled);
+    const missingMs = quietMs - Math.min(...routes.map((route) => route.idleMs(nowMs)));
+    if (leftMs <= 0 || (isSettled && missingMs <= 0)) return;
+    await setTimeout(Math.min(leftMs, Math.max(isSettled ? missingMs : LOOK_MS, 1)));
   }
 }
 

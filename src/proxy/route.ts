@@ -41,7 +41,8 @@ export class Route implements FrontendOwner {
   /** Earlier ones, with requests that began in them. */
   readonly #earlier = new Set<Generation>();
   #listening: string | undefined;
-  #lastArrivalMs = performance.now();
+  /** When a request has come or got its outcome for the last time. */
+  #lastWorkMs = performance.now();
   #isLeaving = false;
 
   /** @param self what tells this sidecar from others, for the subset of endpoints that it connects to */
@@ -120,9 +121,9 @@ export class Route implements FrontendOwner {
     return this.#load.isEmpty && !this.#clients.isOwing;
   }
 
-  /** How long it has had nothing to do: 0 while any request has no outcome. */
-  quietMs(nowMs: number): number {
-    return this.isSettled ? nowMs - this.#lastArrivalMs : 0;
+  /** How long it has had nothing to do, where it `isSettled`. */
+  idleMs(nowMs: number): number {
+    return nowMs - this.#lastWorkMs;
   }
 
   /** From now on every request gets a `DRAINING` failure, those under way included. */
@@ -167,7 +168,7 @@ export class Route implements FrontendOwner {
   request(request: Request): void {
     const { client, head, bytes, arrivedMs } = request;
     const isTooLarge = bytes > this.settings.limits.messageBytes;
-    this.#lastArrivalMs = arrivedMs;
+    this.#lastWorkMs = arrivedMs;
     this.#emit({ kind: 'received', route: this.settings.name, bytes });
     const mayEnter = !this.#clients.isOwedRefusal(client);
     const waiting = this.#clients.waitingOf(client) ?? this.#welcome();
@@ -194,6 +195,7 @@ export class Route implements FrontendOwner {
       await this.#settle(guest, failure('INTERNAL', message, 'maybe'));
     } finally {
       this.#load.leave(guest.place);
+      this.#lastWorkMs = performance.now();
       this.#clients.done(guest);
       if (this.#earlier.size > 0) this.#left();
     }

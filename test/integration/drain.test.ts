@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { App, ask } from '../support/ask.ts';
 import { type RunningSidecar, type Scope, startServe, startSidecar } from '../support/program.ts';
+import { startRoute } from '../support/route.ts';
 import { scratch } from '../support/scratch.ts';
+import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
 const IN_FLIGHT = 'lazypirate_in_flight_requests{route="orders"}';
@@ -57,6 +59,32 @@ test('while draining it goes on serving, and says that it is not ready', async (
   for (let i = 0; i < 20; i++) assert.equal((await app.ask(`q${i}`)).text, `q${i}`);
   assert.deepEqual(await program.ended, { code: 0, signal: null });
   assert.equal((await program.logged('drained'))['answered'], 20);
+});
+
+test('with no quiet time at all, what is in flight is answered all the same', async (t) => {
+  const serve = await startServe(t, ['--delay', '300ms']);
+  const { program, address, metric } = await startWith(t, serve.address, { timeout: '10s', quiet: 0 });
+  const asked = ask(address, 'in time');
+  await until('it is in flight', async () => (await metric(IN_FLIGHT)) > 0);
+  program.kill('SIGTERM');
+  assert.equal((await asked).text, 'in time');
+  assert.deepEqual(await program.ended, { code: 0, signal: null });
+});
+
+test('the time that a route has been idle begins with its last outcome', async (t) => {
+  const held = Promise.withResolvers<void>();
+  const upstream = await ScriptedUpstream.start({ do: 'hold', until: held.promise });
+  t.after(() => upstream.close());
+  const { route, address, event } = await startRoute(t, [upstream.address]);
+  const asked = ask(address, 'long');
+  await until('it is in flight', () => upstream.seen.length === 1);
+  assert.equal(route.isSettled, false);
+  const beforeMs = performance.now();
+  held.resolve();
+  await asked;
+  await event(({ kind }) => kind === 'settled');
+  const nowMs = performance.now();
+  assert.ok(route.idleMs(nowMs) <= nowMs - beforeMs);
 });
 
 test('when the time is up what is left gets a DRAINING failure reply, and it leaves with 0', async (t) => {
