@@ -1,4 +1,4 @@
-import { sizeOf } from './envelope.ts';
+import { weightOf } from './envelope.ts';
 
 /** Most messages without a look for another one behind them. */
 const PASS_MAX = 64;
@@ -37,14 +37,14 @@ export class Inbox {
     const first = await this.#socket.receive();
     const batch = [first];
     if (most === 1 || this.#pass++ < this.#passes) return batch;
-    let bytes = sizeOf(first);
+    let bytes = weightOf([], first);
     if (bytes >= BATCH_BYTES) return batch;
     this.#pass = 0;
     this.#socket.receiveTimeout = 0;
     try {
       while (batch.length < most && bytes < BATCH_BYTES) {
         const message = await this.#socket.receive();
-        bytes += sizeOf(message);
+        bytes += weightOf([], message);
         batch.push(message);
       }
     } catch {

@@ -1,6 +1,7 @@
 import type { Discovery } from '../discovery/discovery.ts';
 import { RetryBudget } from './budget.ts';
 import { Clients, type Request } from './clients.ts';
+import { weightOf } from './envelope.ts';
 import type { Emit, Outcome } from './events.ts';
 import { type FailureCode, failureFrames } from './failure.ts';
 import type { Result, Settled } from './forwarder.ts';
@@ -172,8 +173,9 @@ export class Route implements FrontendOwner {
     this.#emit({ kind: 'received', route: this.settings.name, bytes });
     const mayEnter = !this.#clients.isOwedRefusal(client);
     const waiting = this.#clients.waitingOf(client) ?? this.#welcome();
-    const place = mayEnter ? this.#load.enter(isTooLarge ? 0 : bytes, waiting) : undefined;
-    const body = isTooLarge || place === undefined ? [] : request.body;
+    const kept = isTooLarge ? [] : request.body;
+    const place = mayEnter ? this.#load.enter(weightOf(head, kept), waiting) : undefined;
+    const body = place === undefined ? [] : kept;
     const guest: Guest = { client, head, body, bytes, arrivedMs, isTooLarge, place: place ?? NO_PLACE };
     if (place === undefined) this.#clients.refuse(guest);
     else this.#clients.arrive(guest);

@@ -14,6 +14,7 @@ import {
   ScriptedUpstream,
   type Step,
 } from '../support/scripted-upstream.ts';
+import { until } from '../support/until.ts';
 
 /** Upstreams that end with the test. */
 async function upstreams(
@@ -339,6 +340,29 @@ test('a full queue refuses at once, by count and by bytes', async (t) => {
     assert.ok(route.status().queuedBytes <= 2_000);
     for (const pending of [first, ...others]) pending?.catch(() => undefined);
   }
+});
+
+test('what an app sends beside bodies fills the queue as well', async (t) => {
+  const { all, addresses } = await upstreams(t, drop);
+  const { address, route } = await startRoute(t, addresses, {
+    limits: { inFlight: 1, queueBytes: 100_000 },
+    retry: { timeoutMs: 60_000, deadlineMs: 60_000 },
+  });
+  const app = new App(address);
+  t.after(() => app.close());
+  app.ask('in flight').catch(() => undefined);
+  await until('it is in flight', () => all[0]?.seen.length === 1);
+  const envelope = new Dealer({ linger: 0 });
+  t.after(() => envelope.close());
+  envelope.connect(address);
+  for (const [head, body] of [
+    [[Buffer.alloc(110_000)], ['under a large envelope']],
+    [[], Array<string>(300).fill('')],
+  ] as const) {
+    await envelope.send([...head, '', ...body]);
+    assert.match(String((await envelope.receive()).at(-1)), /"code":"OVERLOADED"/);
+  }
+  assert.deepEqual([route.status().queued, route.status().queuedBytes], [0, 0]);
 });
 
 test('a request over the cap gets TOO_LARGE, one of exactly the cap passes', async (t) => {

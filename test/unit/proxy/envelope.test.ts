@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { sizeOf, split } from '../../../src/proxy/envelope.ts';
+import { sizeOf, split, weightOf } from '../../../src/proxy/envelope.ts';
 
 const empty = Buffer.alloc(0);
 const filled = fc.uint8Array({ minLength: 1, maxLength: 8 }).map((bytes) => Buffer.from(bytes));
@@ -35,4 +35,12 @@ test('an empty routing id in front of the search is no delimiter', () => {
 test('the size counts the frames from an index on', () => {
   assert.equal(sizeOf([Buffer.alloc(3), empty, Buffer.alloc(5), Buffer.alloc(7)], 2), 12);
   assert.equal(sizeOf([]), 0);
+});
+
+test('a plain request weighs what its body does; an envelope and many frames weigh more', () => {
+  const id = Buffer.alloc(5);
+  assert.equal(weightOf([id, empty], [Buffer.alloc(7)]), 7);
+  assert.equal(weightOf([id, Buffer.alloc(1_000), empty], [Buffer.alloc(7)]), 1_007 + 384);
+  assert.equal(weightOf([id, empty], Array(1_001).fill(empty)), 1_000 * 384);
+  assert.equal(weightOf([], Array(1_003).fill(empty)), 1_000 * 384);
 });
