@@ -40,9 +40,17 @@ export function isSame(endpoint: string, listen: string): boolean {
   return one?.port === other?.port && WILDCARDS.includes(other?.host ?? '') && isLocal(endpoint);
 }
 
-/** Whether two routes could not both listen. Of addresses that were parsed. */
+/** Whether one could not listen while the other does. Of addresses that were parsed. */
 export function isTaken(listen: string, by: string): boolean {
-  return listen === by && hostAndPort(listen)?.port !== 0;
+  const [one, other] = [hostAndPort(listen), hostAndPort(by)];
+  if (one === undefined || other === undefined) return listen === by;
+  if (one.port !== other.port || one.port === 0) return false;
+  return one.host === other.host || takesIn(one.host, other.host) || takesIn(other.host, one.host);
+}
+
+/** `[::]` is every address of either family, the other wildcards those of IPv4. */
+function takesIn(wildcard: string, host: string): boolean {
+  return wildcard === '[::]' || (WILDCARDS.includes(wildcard) && !host.startsWith('['));
 }
 
 /**

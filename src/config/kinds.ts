@@ -137,10 +137,10 @@ export function file(description: string) {
 }
 
 /** Rules between keys are checked also where single keys are wrong, so that every problem is told at once. */
+export const despiteOthers = {
+  when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null,
+};
+
 export function rule(error: string, ...path: string[]) {
-  return {
-    error,
-    path,
-    when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null,
-  };
+  return { error, path, ...despiteOthers };
 }

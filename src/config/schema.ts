@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { isLocal, isSame, isTaken, parseHostPort, parseListen } from './address.ts';
+import { isLocal, isSame, parseHostPort, parseListen } from './address.ts';
+import { refuseClashes } from './clashes.ts';
 import {
   DAY,
+  despiteOthers,
   duration,
   durationOr,
   file,
@@ -264,24 +266,10 @@ const drain = z
   .prefault({})
   .meta({ title: 'object', description: 'How it leaves.' });
 
-/** What is no route at all, which other words tell, is passed over. */
-function hasPair<T>(all: readonly T[], isPair: (one: T, other: T) => boolean): boolean {
-  const routes = Array.isArray(all) ? all.filter((one) => typeof one === 'object' && one !== null) : [];
-  return routes.some((one, index) => routes.slice(0, index).some((other) => isPair(one, other)));
-}
-
 const routes = z
   .array(route, { error: 'must be a list of routes' })
   .min(1, { error: 'must have at least one route' })
-  .refine(
-    (all) => !hasPair(all, (one, other) => typeof one.name === 'string' && one.name === other.name),
-    rule('has two routes of the same name'),
-  )
-  .refine(
-    (all) =>
-      !hasPair(all, (one, other) => typeof one.listen === 'string' && isTaken(one.listen, other.listen)),
-    rule('has two routes that listen at the same address'),
-  )
+  .superRefine(refuseClashes, despiteOthers)
   .meta({ title: 'list of objects', description: 'What is forwarded where.' });
 
 export const schema = z

@@ -67,6 +67,19 @@ test('an upstream that is the listener itself is found, behind a wildcard too', 
 test('two listeners may share port 0 and nothing else', () => {
   assert.ok(isTaken('tcp://127.0.0.1:5555', 'tcp://127.0.0.1:5555'));
   assert.ok(!isTaken('tcp://127.0.0.1:0', 'tcp://127.0.0.1:0'));
+  assert.ok(isTaken('ipc:///run/a', 'ipc:///run/a'));
+});
+
+test('a listener on every address leaves none for another', () => {
+  const hosts = ['*', '0.0.0.0', '127.0.0.1', '127.0.0.2', '[::]', '[::1]'];
+  const free = hosts.flatMap((one) =>
+    hosts.filter((by) => !isTaken(`tcp://${one}:5`, `tcp://${by}:5`)).map((by) => `${one} ${by}`),
+  );
+  // What Linux does with libzmq and node:http: only [::1] is no address of IPv4.
+  assert.deepEqual(free, [
+    ...['* [::1]', '0.0.0.0 [::1]', '127.0.0.1 127.0.0.2', '127.0.0.1 [::1]', '127.0.0.2 127.0.0.1'],
+    ...['127.0.0.2 [::1]', '[::1] *', '[::1] 0.0.0.0', '[::1] 127.0.0.1', '[::1] 127.0.0.2'],
+  ]);
 });
 
 test('the admin address is a host and a port', () => {

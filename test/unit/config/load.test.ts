@@ -226,8 +226,16 @@ test('values that contradict each other are refused', () => {
     assert.match(found[0] ?? '', words);
   }
   assert.match(problems({ text: `drain: { timeout: 1s, quiet: 2s }\n${ORDERS}` })[0] ?? '', /drain\.quiet/);
-  assert.match(problems({ text: TWO.replace('name: b', 'name: a') })[0] ?? '', /same name/);
-  assert.match(problems({ text: TWO.replace('0.1:2', '0.1:1') })[0] ?? '', /same address/);
+});
+
+test('what two routes cannot both have is refused at the second one, which names the first', () => {
+  assert.deepEqual(problems({ text: TWO.replace('name: b', 'name: a').replace('0.1:2', '0.1:1') }), [
+    'config:7:5: routes[1].name: a is the name of routes[0] as well',
+    'config:8:5: routes[1].listen: tcp://127.0.0.1:1 is taken: routes[0] listens at tcp://127.0.0.1:1',
+  ]);
+  assert.deepEqual(problems({ text: TWO.replaceAll('127.0.0.1:1', '*:2\n    allowNonLoopback: true') }), [
+    'config:9:5: routes[1].listen: tcp://127.0.0.1:2 is taken: routes[0] listens at tcp://*:2',
+  ]);
 });
 
 test('a small file cannot become a huge value, and tags of its own are refused', () => {
@@ -241,7 +249,7 @@ test('a small file cannot become a huge value, and tags of its own are refused',
 
 test('routes whose name or listener is missing are not taken for two of the same', () => {
   const text = stringify({ routes: [{}, {}] });
-  assert.doesNotMatch(problems({ text }).join('\n'), /two routes/);
+  assert.doesNotMatch(problems({ text }).join('\n'), /as well|taken/);
   assert.equal(problems({ text }).length, 6);
 });
 

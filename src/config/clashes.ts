@@ -1,0 +1,29 @@
+import type { z } from 'zod';
+import { isTaken } from './address.ts';
+
+/** What there is of a route; what is wrong with it is told elsewhere. */
+type Given = { name?: unknown; listen?: unknown } | null | undefined;
+
+/** Refuses what two routes cannot both have, at the second of them. */
+export function refuseClashes(routes: readonly Given[], context: z.RefinementCtx): void {
+  if (!Array.isArray(routes)) return;
+  for (const [index, route] of routes.entries()) {
+    const { name, listen } = route ?? {};
+    const refuse = (key: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [index, key], message });
+    const namesake = typeof name === 'string' ? routes.findIndex((one) => one?.name === name) : index;
+    if (namesake < index) refuse('name', `${name} is the name of routes[${namesake}] as well`);
+    const first = listenerAt(listen, routes);
+    if (first >= 0 && first < index) refuse('listen', taken(listen, routes, first));
+  }
+}
+
+function taken(address: unknown, routes: readonly Given[], by: number): string {
+  return `${address} is taken: routes[${by}] listens at ${routes[by]?.listen}`;
+}
+
+/** The first route that would keep others from listening there, or -1. */
+function listenerAt(address: unknown, routes: readonly Given[]): number {
+  if (typeof address !== 'string') return -1;
+  return routes.findIndex((one) => typeof one?.listen === 'string' && isTaken(address, one.listen));
+}
