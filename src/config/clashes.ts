@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import { isTaken } from './address.ts';
 
+/* What cannot be at the same time, of several routes or beside them. */
+
 /** What there is of a route; what is wrong with it is told elsewhere. */
 type Given = { name?: unknown; listen?: unknown } | null | undefined;
 
@@ -16,6 +18,23 @@ export function refuseClashes(routes: readonly Given[], context: z.RefinementCtx
     const first = listenerAt(listen, routes);
     if (first >= 0 && first < index) refuse('listen', taken(listen, routes, first));
   }
+}
+
+/** Refuses an admin port where a route listens. */
+export function refuseAdminClash(
+  { admin, routes }: { admin: { listen: { host: unknown; port: unknown } }; routes: readonly Given[] },
+  context: z.RefinementCtx,
+): void {
+  const { host, port } = admin?.listen ?? {};
+  if (typeof host !== 'string' || !Array.isArray(routes)) return;
+  const address = `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const by = listenerAt(address, routes);
+  if (by < 0) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['admin', 'listen'],
+    message: taken(address.slice(6), routes, by),
+  });
 }
 
 function taken(address: unknown, routes: readonly Given[], by: number): string {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isLocal, isSame, parseHostPort, parseListen } from './address.ts';
-import { refuseClashes } from './clashes.ts';
+import { refuseAdminClash, refuseClashes } from './clashes.ts';
 import {
   DAY,
   despiteOthers,
@@ -274,6 +274,7 @@ const routes = z
 
 export const schema = z
   .strictObject({ admin, log, drain, routes })
+  .superRefine(refuseAdminClash, despiteOthers)
   .meta({ title: 'lazypirate', description: 'Configuration of lazypirate.' });
 
 export type Parsed = z.output<typeof schema>;

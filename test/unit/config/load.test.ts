@@ -238,6 +238,22 @@ test('what two routes cannot both have is refused at the second one, which names
   ]);
 });
 
+test('an admin port where a route listens is refused, its default too', () => {
+  const at = (listen: string, more = '') =>
+    problems({
+      text: `${more}routes: [{ name: a, listen: "${listen}", upstream: { endpoints: [tcp://10.0.0.1:70] } }]`,
+    });
+  assert.deepEqual(at('tcp://127.0.0.1:5555', 'admin: { listen: 127.0.0.1:5555 }\n'), [
+    'config:1:10: admin.listen: 127.0.0.1:5555 is taken: routes[0] listens at tcp://127.0.0.1:5555',
+  ]);
+  assert.match(at('tcp://127.0.0.1:9555')[0] ?? '', /admin\.listen: 0\.0\.0\.0:9555 is taken: routes\[0\]/);
+  assert.match(at('tcp://[::1]:5', 'admin: { listen: "[::]:5" }\n')[0] ?? '', /\[::\]:5 is taken/);
+  assert.deepEqual(at('tcp://127.0.0.1:5', 'admin: { listen: 127.0.0.2:5 }\n'), []);
+  assert.deepEqual(at('tcp://127.0.0.1:0', 'admin: { listen: 127.0.0.1:0 }\n'), []);
+  assert.equal(at('tcp://127.0.0.1:5', 'admin: { listen: x }\n').length, 1);
+  assert.equal(at('tcp://127.0.0.1:5', 'admin: { listen: { host: 5 } }\n').length, 1);
+});
+
 test('a small file cannot become a huge value, and tags of its own are refused', () => {
   const bomb = `a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: [*c, *c, *c, *c, *c, *c, *c, *c, *c]`;
   assert.match(problems({ text: bomb })[0] ?? '', /Excessive alias count/);
