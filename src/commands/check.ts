@@ -1,4 +1,4 @@
-import type { UpstreamConfig } from '../config/config.ts';
+import type { RouteConfig, UpstreamConfig } from '../config/config.ts';
 import { CONFIG_FLAGS_HELP, parseConfigFlags } from '../config/flags.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Command } from './command.ts';
@@ -18,13 +18,17 @@ export const check: Command = {
   async run(args, { env, stdout }) {
     const { routes, warnings } = loadConfig({ env, flags: parseConfigFlags(args) });
     stdout.write(`valid: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}\n`);
-    for (const { name, listen, upstream } of routes) {
-      stdout.write(`  ${name}: ${listen} -> ${sourceOf(upstream)}\n`);
+    for (const { name, listen, upstream, retry } of routes) {
+      stdout.write(`  ${name}: ${listen} -> ${sourceOf(upstream)} (${effortOf(retry)})\n`);
     }
     for (const warning of warnings) stdout.write(`warning: ${warning}\n`);
     return 0;
   },
 };
+
+function effortOf({ attempts, timeoutMs, deadlineMs }: RouteConfig['retry']): string {
+  return `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} of ${timeoutMs} ms within ${deadlineMs} ms`;
+}
 
 function sourceOf(upstream: UpstreamConfig): string {
   switch (upstream.kind) {

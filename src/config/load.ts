@@ -136,7 +136,10 @@ function complete({ admin, log, drain, routes }: Parsed, source: Source): Config
     log,
     drain: { timeoutMs: drain.timeout, quietMs: drain.quiet },
     routes: completed,
-    warnings: [...keyFiles.warnings],
+    warnings: [
+      ...keyFiles.warnings,
+      ...routes.flatMap((route, index) => shortDeadline(route, index, source)),
+    ],
   };
 
   function keysOf<K extends 'curve' | 'listenCurve', T>(
@@ -149,6 +152,15 @@ function complete({ admin, log, drain, routes }: Parsed, source: Source): Config
     if (files === undefined) return undefined;
     return read(files, (name, words) => problems.push(line(source, ['routes', index, key, name], words)));
   }
+}
+
+/** Of a deadline that somebody has written, and that leaves no time for what else is written. */
+function shortDeadline(route: Parsed['routes'][number], index: number, source: Source): string[] {
+  const { deadline, timeout, attempts, hedge, retryOn } = route;
+  const retries = attempts > 1 && hedge === 'off' && retryOn.includes('timeout');
+  if (deadline === undefined || deadline >= timeout || !retries) return [];
+  const words = `the deadline of ${deadline} ms ends before the timeout of ${timeout} ms: no request that goes unanswered is ever tried again`;
+  return [line(source, ['routes', index, 'deadline'], words)];
 }
 
 function completeRoute(route: Parsed['routes'][number]): Omit<RouteConfig, 'curve' | 'listenCurve'> {

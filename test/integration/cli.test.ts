@@ -62,6 +62,29 @@ test('check and run tell the same problems, each with line and path, and exit wi
   ]);
 });
 
+test('check tells what is in force for each route, and warns', async (t) => {
+  const file = join(scratch(), 'warned.yaml');
+  const upstream = 'upstream: { endpoints: [tcp://10.0.0.1:7000] }';
+  const routes = [
+    `{ name: orders, listen: tcp://127.0.0.1:5555, ${upstream} }`,
+    `{ name: quick, listen: tcp://127.0.0.1:5556, ${upstream}, deadline: "10", attempts: 1 }`,
+    `{ name: short, listen: tcp://127.0.0.1:5557, ${upstream}, deadline: "10" }`,
+  ];
+  writeFileSync(file, `routes: [${routes.join(', ')}]`);
+  const { code, stdout } = await lazypirate(t, 'check', '--config', file);
+  assert.equal(code, 0);
+  assert.deepEqual(stdout.slice(0, 4), [
+    'valid: 3 routes',
+    '  orders: tcp://127.0.0.1:5555 -> tcp://10.0.0.1:7000 (3 attempts of 2500 ms within 7575 ms)',
+    '  quick: tcp://127.0.0.1:5556 -> tcp://10.0.0.1:7000 (1 attempt of 2500 ms within 10 ms)',
+    '  short: tcp://127.0.0.1:5557 -> tcp://10.0.0.1:7000 (3 attempts of 2500 ms within 10 ms)',
+  ]);
+  assert.match(
+    stdout.slice(4).join('\n'),
+    /^warning: .*routes\[2\]\.deadline: the deadline of 10 ms ends before/,
+  );
+});
+
 test('the examples are valid', async (t) => {
   for (const name of ['minimal', 'full']) {
     const { code, stderr } = await lazypirate(t, 'check', '--config', `config/${name}.yaml`);

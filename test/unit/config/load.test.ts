@@ -172,6 +172,19 @@ test('a hedge is a time, and refused where it never happens or sends again what 
   assert.match(refused({ hedge: '200ms', attempts: 1 }), /hedge: .*attempts more than 1/);
 });
 
+test('a deadline before the timeout is warned of, where somebody has written it and retries were meant', () => {
+  const warningsOf = (keys: object) => load({ text: withKeys(keys) }).warnings;
+  assert.deepEqual(warningsOf({ timeout: '10s', deadline: '1s' }), [
+    'config:8:5: routes[0].deadline: the deadline of 1000 ms ends before the timeout of 10000 ms: no request that goes unanswered is ever tried again',
+  ]);
+  assert.deepEqual(warningsOf({ timeout: '10s' }), []);
+  assert.deepEqual(warningsOf({ timeout: '1s', deadline: '1s' }), []);
+  const meant = { timeout: '10s', deadline: '1s' };
+  assert.deepEqual(warningsOf({ ...meant, attempts: 1 }), []);
+  assert.deepEqual(warningsOf({ ...meant, retryOn: ['unsent'] }), []);
+  assert.deepEqual(warningsOf({ ...meant, hedge: '100ms' }), []);
+});
+
 test('an upstream may be found by service, by pods, or by DNS', () => {
   const found = (upstream: object) => load({ text: withKeys({ upstream }) }).routes[0]?.upstream;
   const service = { kind: 'kubernetes', select: { kind: 'service', name: 'orders' }, port: 'zmq' };
