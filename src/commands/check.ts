@@ -5,7 +5,8 @@ import type { Command } from './command.ts';
 
 const help = `Usage: lazypirate check [OPTIONS]
 
-Checks the configuration that \`run\` with the same options would have, and tells every problem at once.
+Checks the configuration that \`run\` with the same options would have, and tells every problem at once;
+those of key files once the rest is right.
 
 ${CONFIG_FLAGS_HELP}
 Exit code 0 if it is valid, 2 if not.
