@@ -1,6 +1,7 @@
+import { createRequire } from 'node:module';
 import { messageOf } from '../errors.ts';
 import type { CurveClient, CurveServer } from '../proxy/settings.ts';
-import { isKey } from '../proxy/z85.ts';
+import { isKey, z85 } from '../proxy/z85.ts';
 import { readText } from './read.ts';
 
 const READABLE_BY_ALL = 0o004;
@@ -38,11 +39,12 @@ export class KeyFiles {
   readonly #allowed = new Map<string, AllowedKeys>();
 
   client(files: ClientFiles, problem: NoteProblem): CurveClient {
-    return {
-      serverKey: this.#keyOf(files, 'serverKeyFile', 'public', problem),
-      publicKey: this.#keyOf(files, 'publicKeyFile', 'public', problem),
-      secretKey: this.#keyOf(files, 'secretKeyFile', 'secret', problem),
-    };
+    const serverKey = this.#keyOf(files, 'serverKeyFile', 'public', problem);
+    const publicKey = this.#keyOf(files, 'publicKeyFile', 'public', problem);
+    const secretKey = this.#keyOf(files, 'secretKeyFile', 'secret', problem);
+    if (isKey(publicKey) && isKey(secretKey) && publicKeyOf(secretKey) !== publicKey)
+      problem('publicKeyFile', `${files.publicKeyFile} is not the public key of ${files.secretKeyFile}`);
+    return { serverKey, publicKey, secretKey };
   }
 
   server(files: ServerFiles, problem: NoteProblem): CurveServer {
@@ -104,4 +106,29 @@ export class KeyFiles {
     }
     return read;
   }
+}
+
+const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
+/** What stands before the 32 bytes of an X25519 key in PKCS #8 (RFC 8410). */
+const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
+
+/** @param secretKey that is a key */
+function publicKeyOf(secretKey: string): string {
+  // Only here, as it takes a tenth of the time until the sidecar listens.
+  const crypto = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto');
+  const key = Buffer.concat([PKCS8, bytesOf(secretKey)]);
+  const secret = crypto.createPrivateKey({ key, format: 'der', type: 'pkcs8' });
+  return z85(crypto.createPublicKey(secret).export({ format: 'der', type: 'spki' }).subarray(-32));
+}
+
+function bytesOf(key: string): Buffer {
+  const bytes = Buffer.alloc(32);
+  for (let word = 0; word < 8; word++) {
+    const digits = [...key.slice(5 * word, 5 * word + 5)];
+    bytes.writeUInt32BE(
+      digits.reduce((value, digit) => value * 85 + DIGITS.indexOf(digit), 0),
+      4 * word,
+    );
+  }
+  return bytes;
 }

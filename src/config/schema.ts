@@ -189,7 +189,8 @@ const route = z
       .optional()
       .meta({
         title: 'object',
-        description: 'CURVE towards the upstream (RFC 26); plain servers get nothing then.',
+        description:
+          'CURVE towards the upstream (RFC 26); plain servers get nothing then. Names of files start at the working directory.',
       }),
     listenCurve: z
       .strictObject({
@@ -199,7 +200,8 @@ const route = z
       .optional()
       .meta({
         title: 'object',
-        description: 'CURVE on the listener (RFC 26); plain clients get nothing then.',
+        description:
+          'CURVE on the listener (RFC 26); plain clients get nothing then. Names of files start at the working directory.',
       }),
   })
   .refine(
