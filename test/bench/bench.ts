@@ -4,6 +4,7 @@
  * comparison shorter or complete.
  */
 import { parseArgs } from 'node:util';
+import { end } from '../support/arguments.ts';
 import { contest } from './contest.ts';
 import { endpoints } from './endpoints.ts';
 import { failover } from './failover.ts';
@@ -46,16 +47,25 @@ const BENCHMARKS: Record<string, Benchmark> = {
   goals: async () => printGoals(),
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { full: { type: 'boolean' }, quick: { type: 'boolean' } },
-});
+const USAGE = `usage: npm run bench -- [--quick | --full] [NAME...]: all, ${Object.keys(BENCHMARKS).join(', ')}`;
+
+function parse() {
+  const flag = { type: 'boolean' } as const;
+  try {
+    return parseArgs({ allowPositionals: true, options: { full: flag, quick: flag, help: flag } });
+  } catch (error) {
+    return end(`${error instanceof Error ? error.message : error}\n${USAGE}`, 2);
+  }
+}
+
+const { values, positionals } = parse();
+if (values.help) end(USAGE, 0);
 const extent = values.full ? 'full' : values.quick ? 'quick' : 'usual';
 const chosen = positionals.length > 0 ? positionals : ['contest', 'goals'];
-for (const name of chosen.includes('all') ? Object.keys(BENCHMARKS) : chosen) {
-  const benchmark = BENCHMARKS[name];
-  if (benchmark === undefined)
-    throw new Error(`no benchmark ${name}: there are all, ${Object.keys(BENCHMARKS).join(', ')}`);
+const parts = (chosen.includes('all') ? Object.keys(BENCHMARKS) : chosen).map(
+  (name) => [name, BENCHMARKS[name] ?? end(`no benchmark ${name}\n${USAGE}`, 2)] as const,
+);
+for (const [name, benchmark] of parts) {
   console.log(`\n## ${name}\n`);
   const part = new Part();
   try {

@@ -47,6 +47,23 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
   }
 });
 
+test('simulate, soak and bench refuse wrong arguments, with what would be right', async (t) => {
+  const rows: [string, ...string[]][] = [
+    ['simulation/main.ts', '--seeds', 'abc'],
+    ['simulation/main.ts', '--seeds', '0'],
+    ['soak/main.ts', '--minutes', '1.5'],
+    ['soak/main.ts', 'stray'],
+    ['bench/bench.ts', 'nope'],
+    ['bench/bench.ts', '--nope'],
+  ];
+  for (const [file, ...args] of rows) {
+    const program = Program.start(t, process.execPath, [`test/${file}`, ...args]);
+    assert.deepEqual(await program.ended, { code: 2, signal: null }, `${file} ${args}`);
+    assert.deepEqual(program.stdout, []);
+    assert.match(program.stderr.join('\n'), /usage: npm run/);
+  }
+});
+
 test('check and run tell the same problems, each with line and path, and exit with 2', async (t) => {
   const file = join(scratch(), 'bad.yaml');
   writeFileSync(file, 'log: { level: loud }\nroutes:\n  - name: a\n    atempts: 3\n');

@@ -1,14 +1,15 @@
 /* npm run simulate -- [--seeds N] [--from SEED] | --seed SEED: one seed is traced. Ends with 1 if a promise was broken. */
-import { parseArgs } from 'node:util';
+
+import { wholeNumbers } from '../support/arguments.ts';
 import { commit } from '../support/commit.ts';
 import { prepare, replayLine } from './simulate.ts';
 
-const text = { type: 'string' } as const;
-const { values } = parseArgs({ options: { seeds: text, from: text, seed: text } });
+const usage = 'npm run simulate -- [--seeds N] [--from SEED] | --seed SEED';
+const values = wholeNumbers(usage, ['seeds', 'from', 'seed']);
 const sinceMs = Number(process.hrtime.bigint() / 1_000_000n);
 const run = await prepare();
-const from = Number(values.seed ?? values.from ?? 1);
-const seeds = values.seed === undefined ? Number(values.seeds ?? 100_000) : 1;
+const from = values.seed ?? values.from ?? 1;
+const seeds = values.seed === undefined ? (values.seeds ?? 100_000) : 1;
 const trace = values.seed === undefined ? undefined : (line: string) => console.log(line);
 const totals = { requests: 0, replied: 0, faults: 0, broken: 0 };
 for (let seed = from; seed < from + seeds; seed++) {

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { wholeNumbers } from '../support/arguments.ts';
 import { commit } from '../support/commit.ts';
 import { APPS, DROPPED, POLICY, type Soaked, soak, UPSTREAMS } from './soak.ts';
 import type { Tally } from './tally.ts';
@@ -13,10 +13,9 @@ import { type Finding, judge, type Sample, WARM_UP } from './verdict.ts';
 const REST_MS = 90_000;
 const PRINT_EVERY_S = 5;
 
-const text = { type: 'string' } as const;
-const { values } = parseArgs({ options: { minutes: text, requests: text } });
-const minutes = Number(values.minutes ?? (values.requests === undefined ? 10 : Number.POSITIVE_INFINITY));
-const requests = Number(values.requests ?? Number.POSITIVE_INFINITY);
+const values = wholeNumbers('npm run soak -- [--minutes N] [--requests M]', ['minutes', 'requests']);
+const minutes = values.minutes ?? (values.requests === undefined ? 10 : Number.POSITIVE_INFINITY);
+const requests = values.requests ?? Number.POSITIVE_INFINITY;
 const ends: (() => unknown)[] = [];
 let printed = 0;
 
