@@ -14,12 +14,19 @@ import { version } from './version.ts';
 /** The command line: argv in, exit code out. Nothing else touches `process`. */
 const COMMANDS: readonly Command[] = [run, check, schema, send, serve, demo];
 
+/** As `engines` in package.json has it. */
+const NODE_LEAST = 24;
+
 async function main(argv: readonly string[]): Promise<number> {
+  const { node } = process.versions;
+  if (Number.parseInt(node, 10) < NODE_LEAST) {
+    process.stderr.write(`lazypirate: needs Node ${NODE_LEAST} or newer, and this is ${node}\n`);
+    return 1;
+  }
   const signals = drainSignals(process, (code) => process.exit(code));
   const interrupt = new AbortController();
   signals.first.then((signal) => signal !== undefined && interrupt.abort(signal));
   const { env, stdin, stdout, stderr } = process;
-  const { node } = process.versions;
   const self = [process.execPath, ...process.execArgv, process.argv[1] ?? ''] as const;
   try {
     const [name, ...args] = argv;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ask } from '../support/ask.ts';
@@ -45,6 +45,20 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
     assert.equal(stderr.length, 1, stderr.join('\n'));
     assert.match(stderr[0] ?? '', words);
   }
+});
+
+test('a Node that is too old is told in one line', async (t) => {
+  const { engines } = JSON.parse(readFileSync('package.json', 'utf8'));
+  assert.equal(engines.node, '>=24');
+  const old = join(scratch(), 'old.cjs');
+  writeFileSync(
+    old,
+    `delete Promise.withResolvers;
+     Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '23.11.1' } });`,
+  );
+  const program = Program.lazypirate(t, ['--help'], { env: { NODE_OPTIONS: `--require=${old}` } });
+  assert.deepEqual(await program.ended, { code: 1, signal: null });
+  assert.deepEqual(program.stderr, ['lazypirate: needs Node 24 or newer, and this is 23.11.1']);
 });
 
 test('simulate, soak and bench refuse wrong arguments, with what would be right', async (t) => {
