@@ -3,7 +3,7 @@ import type { FailureFormat } from '../proxy/failure.ts';
 import type { Config, RouteConfig, UpstreamConfig } from './config.ts';
 import { type ConfigFlags, OVERRIDES } from './flags.ts';
 import { KeyFiles, type NoteProblem } from './keys.ts';
-import { firstOf, line, problemsOf } from './problems.ts';
+import { firstOf, isNear, line, problemsOf } from './problems.ts';
 import { readText } from './read.ts';
 import { type Parsed, schema } from './schema.ts';
 import { type Source, sourceOf } from './source.ts';
@@ -30,7 +30,8 @@ export function loadConfig(sources: ConfigSources): Config {
   if (!result.success) problems.push(...problemsOf(result.error.issues, source));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
   if (result.data === undefined) throw new ConfigError(['no configuration']);
-  return complete(result.data, source);
+  const config = complete(result.data, source);
+  return { ...config, warnings: [...misspelt(sources.env), ...config.warnings] };
 }
 
 /** The file that is read, if there is one. */
@@ -89,9 +90,20 @@ function override(source: Source, sources: ConfigSources): string[] {
     throw new ConfigError([
       ...problems,
       'no upstream: name a file with --config or LAZYPIRATE_CONFIG, or addresses with --upstream or LAZYPIRATE_UPSTREAM',
+      ...misspelt(env),
     ]);
   }
   return problems;
+}
+
+const VARIABLES = ['LAZYPIRATE_CONFIG', 'LAZYPIRATE_ZONE', ...OVERRIDES.map(({ variable }) => variable)];
+
+/** Others are no mistake: Kubernetes has LAZYPIRATE_PORT and more where a Service is named lazypirate. */
+function misspelt(env: ConfigSources['env']): string[] {
+  return Object.keys(env).flatMap((name) => {
+    const meant = VARIABLES.includes(name) ? undefined : VARIABLES.find((known) => isNear(known, name));
+    return meant === undefined ? [] : [`${name} is no variable that is known here; did you mean ${meant}?`];
+  });
 }
 
 function overrideValue(key: keyof ConfigFlags, given: string): unknown {

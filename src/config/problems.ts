@@ -98,7 +98,7 @@ function keysAt(schema: SchemaNode, path: Path): string[] {
 }
 
 /** Whether one may have been meant for the other. */
-function isNear(one: string, other: string): boolean {
+export function isNear(one: string, other: string): boolean {
   return Math.abs(one.length - other.length) <= TYPOS && distance(one, other) <= TYPOS;
 }
 

@@ -114,10 +114,27 @@ test('a flag goes before its variable, a variable before the file', () => {
 test('what the platform sets by itself is no configuration', () => {
   const env = {
     LAZYPIRATE_SERVICE_HOST: '10.0.0.9',
+    LAZYPIRATE_SERVICE_PORT: '9555',
     LAZYPIRATE_PORT: 'tcp://10.0.0.9:9555',
+    LAZYPIRATE_PORT_9555_TCP: 'tcp://10.0.0.9:9555',
+    LAZYPIRATE_PORT_9555_TCP_ADDR: '10.0.0.9',
     LAZYPIRATE_ZONE: 'a',
   };
   assert.deepEqual(load({ text: ORDERS, env }), load({ text: ORDERS }));
+});
+
+test('a variable that is nearly one of ours is warned of, and told where nothing else is there', () => {
+  const env = {
+    LAZYPIRATE_UPSTREM: 'tcp://10.0.0.1:70',
+    LAZYPIRATE_TIMOUT: '1s',
+    LAZYPIRATE_UPSTREAMS_ALL: 'x',
+  };
+  const words = [
+    'LAZYPIRATE_UPSTREM is no variable that is known here; did you mean LAZYPIRATE_UPSTREAM?',
+    'LAZYPIRATE_TIMOUT is no variable that is known here; did you mean LAZYPIRATE_TIMEOUT?',
+  ];
+  assert.deepEqual(load({ text: ORDERS, env }).warnings, words);
+  assert.deepEqual(problems({ env }).slice(1), words);
 });
 
 test('a setting of the only route is refused where there are several', () => {
