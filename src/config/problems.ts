@@ -16,7 +16,7 @@ export function problemsOf(issues: readonly Issue[], source: Source): string[] {
     if (issue.code !== 'unrecognized_keys') return [{ path, words: () => wordsOf(issue, source.value) }];
     return issue.keys.map((key) => ({
       path: [...path, key],
-      words: () => unknownKey(keysAt(known, path), key),
+      words: () => unknownKey(nodeAt(known, path), key),
     }));
   });
   const lines = found.slice(0, MOST).map(({ path, words }) => line(source, path, words()));
@@ -74,7 +74,15 @@ function valueAt(value: unknown, path: Path): unknown {
   );
 }
 
-function unknownKey(known: readonly string[], key: string): string {
+function unknownKey(node: SchemaNode, key: string): string {
+  const form = node.oneOf?.find(({ properties }) => Object.hasOwn(properties ?? {}, key));
+  if (form !== undefined) return `goes with format: ${form.properties?.['format']?.const} only`;
+  const homes = Object.entries(node.properties ?? {}).flatMap(([name, { properties, items }]) => {
+    if (Object.hasOwn(properties ?? {}, key)) return [name];
+    return Object.hasOwn(items?.properties ?? {}, key) ? [`${name}[]`] : [];
+  });
+  if (homes.length > 0) return `is no key that is known here; it belongs in ${homes.join(' or ')}`;
+  const known = [node, ...(node.oneOf ?? [])].flatMap(({ properties }) => Object.keys(properties ?? {}));
   const near = known.find((one) => isNear(one.toLowerCase(), key.toLowerCase()));
   return near === undefined
     ? 'is no key that is known here'
@@ -88,13 +96,14 @@ interface SchemaNode {
   properties?: Record<string, SchemaNode>;
   items?: SchemaNode;
   oneOf?: SchemaNode[];
+  const?: unknown;
 }
 
-/** The keys that the schema knows at a path. */
-function keysAt(schema: SchemaNode, path: Path): string[] {
+/** What the schema says of a path. */
+function nodeAt(schema: SchemaNode, path: Path): SchemaNode {
   let node: SchemaNode | undefined = schema;
   for (const part of path) node = typeof part === 'number' ? node?.items : node?.properties?.[String(part)];
-  return [node ?? {}, ...(node?.oneOf ?? [])].flatMap(({ properties }) => Object.keys(properties ?? {}));
+  return node ?? {};
 }
 
 /** Whether one may have been meant for the other. */

@@ -172,6 +172,24 @@ routes:
   ]);
 });
 
+test('a key in the wrong place is told where it belongs', () => {
+  const rows: [text: string, words: RegExp][] = [
+    [`timeout: 1s\n${ORDERS}`, /1:1: timeout: is no key .* here; it belongs in drain or routes\[\]$/],
+    [`name: a\n${ORDERS}`, /1:1: name: .* it belongs in routes\[\]$/],
+    [`level: warn\n${ORDERS}`, /1:1: level: .* it belongs in log$/],
+    [withKeys({ endpoints: ['tcp://10.0.0.1:70'] }), /routes\[0\]\.endpoints: .* it belongs in upstream$/],
+    [
+      withKeys({ failureReply: { format: 'json', text: 'x' } }),
+      /Reply\.text: goes with format: static only$/,
+    ],
+  ];
+  for (const [text, words] of rows) {
+    const found = problems({ text });
+    assert.equal(found.length, 1, found.join('\n'));
+    assert.match(found[0] ?? '', words);
+  }
+});
+
 test('a hedge is a time, and refused where it never happens or sends again what must not be', () => {
   const hedgeOf = (keys: object) => load({ text: withKeys(keys) }).routes[0]?.retry.hedgeMs;
   assert.equal(hedgeOf({ hedge: '200ms' }), 200);
