@@ -24,6 +24,8 @@ export interface ConfigSources {
  */
 export function loadConfig(sources: ConfigSources): Config {
   const source = readSource(sources);
+  if (source.value === null || source.value === undefined)
+    throw new ConfigError([line(source, [], 'the file is empty')]);
   refuseMany(source);
   const problems = override(source, sources);
   const result = schema.safeParse(source.value);
@@ -118,7 +120,6 @@ function overrideValue(key: keyof ConfigFlags, given: string): unknown {
 
 /** Sets a value, making the objects above it where there are none. What is of another kind is left for the schema to refuse. */
 function set(source: Source, path: readonly (string | number)[], value: unknown): void {
-  if (source.value === null || source.value === undefined) source.value = {};
   let at = source.value;
   path.slice(0, -1).forEach((part, index) => {
     if (!isObject(at)) return;

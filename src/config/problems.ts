@@ -38,18 +38,15 @@ function andMore(source: Source, count: number): string {
 /** `FILE:LINE:COLUMN: PATH: words`, on one line whatever they hold. */
 export function line(source: Source, path: Path, words: string): string {
   const place = source.place(path);
-  const parts = [...(place ? [place] : []), ...(path.length > 0 ? [cut(pathText(path))] : []), cut(words)];
-  return parts.join(': ').replace(/\p{Cc}/gu, escaped);
+  return [...(place ? [place] : []), ...(path.length > 0 ? [pathText(path)] : []), words]
+    .map(shown)
+    .join(': ');
 }
 
-/** Keys and values may be of any length. */
-function cut(text: string): string {
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
-}
-
-/** Keys and values are quoted as they were given: without this a line break in one would make a second line of it. */
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+/** Keys and values may be of any length, and a line break in one would make a second line of it. */
+export function shown(text: string): string {
+  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+  return cut.replace(/\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** `routes[0].limits.queue` */
@@ -63,7 +60,10 @@ function pathText(path: Path): string {
 function wordsOf(issue: Issue, value: unknown): string {
   if (valueAt(value, issue.path) === undefined && issue.code !== 'custom') return 'is missing';
   if (issue.code !== 'invalid_type') return issue.message;
-  return issue.expected === 'object' ? 'must be an object with keys of its own' : issue.message;
+  if (issue.expected !== 'object') return issue.message;
+  const found = valueAt(value, issue.path);
+  const isGlued = typeof found === 'string' && /^\w+:\S/.test(found);
+  return `must be an object with keys of its own${isGlued ? '; a key needs a space behind its colon' : ''}`;
 }
 
 function valueAt(value: unknown, path: Path): unknown {

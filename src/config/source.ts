@@ -1,5 +1,16 @@
-import { isMap, isNode, isScalar, LineCounter, type Node, type ParsedNode, parseDocument, visit } from 'yaml';
+import {
+  type ErrorCode,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  parseDocument,
+  visit,
+} from 'yaml';
 import { ConfigError } from '../errors.ts';
+import { shown } from './problems.ts';
 
 export type Path = readonly PropertyKey[];
 
@@ -23,14 +34,14 @@ export function sourceOf(text: string, name: string): Source {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  const faults = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
+  const faults = [...document.errors, ...document.warnings].map(({ pos, code, message }) => ({
     offset: pos[0],
-    message,
+    message: PLAINER[code] ?? message,
   }));
   const all = faults.length > 0 ? faults : unwanted(document.contents);
   if (all.length > 0) {
     throw new ConfigError(
-      all.slice(0, FAULTS_MOST).map(({ offset, message }) => `${at(offset)}: ${message}`),
+      all.slice(0, FAULTS_MOST).map(({ offset, message }) => `${at(offset)}: ${shown(message)}`),
     );
   }
   return {
@@ -41,6 +52,12 @@ export function sourceOf(text: string, name: string): Source {
     },
   };
 }
+
+/** Where the parser's words are for programmers, or leave out the likely cause. */
+const PLAINER: Partial<Record<ErrorCode, string>> = {
+  MULTIPLE_DOCS: 'A second document begins here, and only one is read: take the --- away',
+  MULTILINE_IMPLICIT_KEY: 'A key needs a colon and a space behind it, on the same line',
+};
 
 /** Those behind are mostly of the first one's making. */
 const FAULTS_MOST = 20;
@@ -54,22 +71,27 @@ const VALUES_MOST = 20_000;
  */
 function unwanted(root: ParsedNode | null): { offset: number; message: string }[] {
   const faults: { offset: number; message: string }[] = [];
+  const anchors = new Set<string>();
   let aliases = 0;
   const add = (node: unknown, message: string) => {
     faults.push({ offset: (isNode(node) ? node.range?.[0] : undefined) ?? 0, message });
   };
   visit(root, {
     Alias(_, node) {
+      if (!anchors.has(node.source)) add(node, `No anchor &${node.source} stands before this alias`);
       if (++aliases <= ALIASES_MOST) return undefined;
       add(node, `Aliases must be ${ALIASES_MOST} at most`);
       return visit.BREAK;
     },
-    Map(_, { items }) {
+    Scalar: (_, { anchor }) => void anchors.add(anchor ?? ''),
+    Seq: (_, { anchor }) => void anchors.add(anchor ?? ''),
+    Map(_, { anchor, items }) {
+      anchors.add(anchor ?? '');
       const keys = new Set<string>();
       for (const { key } of items) {
         if (faults.length === FAULTS_MOST) return visit.BREAK;
         if (!isScalar(key)) add(key, 'Map keys must be words');
-        else if (keys.has(String(key.value))) add(key, 'Map keys must be unique');
+        else if (keys.has(String(key.value))) add(key, `Map keys must be unique: ${key.value}`);
         else keys.add(String(key.value));
       }
       return undefined;

@@ -357,6 +357,34 @@ test('errors of syntax have their line, and a file that is not there is named', 
   }
 });
 
+test('the usual slips with YAML are told in plain words, with their line', () => {
+  const rows: [text: string, words: string][] = [
+    ['', '1:1: the file is empty'],
+    ['# nothing yet\n', '1:1: the file is empty'],
+    ['null', '1:1: the file is empty'],
+    [
+      `${ORDERS}\n---\n${ORDERS}`,
+      '2:1: A second document begins here, and only one is read: take the --- away',
+    ],
+    [
+      'routes:\n  - name: a\n    listen:tcp://127.0.0.1:5\n    attempts: 3',
+      '3:5: A key needs a colon and a space behind it, on the same line',
+    ],
+    ['log:level', '1:1: must be an object with keys of its own; a key needs a space behind its colon'],
+    ['log:\n  level: info\n  level: warn', '3:3: Map keys must be unique: level'],
+    [`log: { x: &a 1, y: *a }\nadmin: *c`, '2:8: No anchor &c stands before this alias'],
+    ['"a\\nb": 1\n"a\\nb": 2', '2:1: Map keys must be unique: a\\u000ab'],
+  ];
+  for (const [text, words] of rows) assert.deepEqual(problems({ text }), [`config:${words}`]);
+  const flags = { upstream: 'tcp://10.0.0.1:70', listen: 'tcp://127.0.0.1:1' };
+  assert.deepEqual(problems({ text: '', flags }), ['config:1:1: the file is empty']);
+});
+
+test('aliases of each kind of value are resolved', () => {
+  const text = `x: &text orders\n${ORDERS.replace('orders', '*text')}`;
+  assert.deepEqual(problems({ text }), ['config:1:1: x: is no key that is known here']);
+});
+
 test('unknown flags and values that are missing are named', () => {
   assert.throws(() => parseConfigFlags(['--nope']), /Unknown option '--nope'; try --help/);
   assert.throws(() => parseConfigFlags(['--timeout']), /--timeout/);
