@@ -61,6 +61,7 @@ function takesIn(wildcard: string, host: string): boolean {
  * @throws {Error} that says what would be right
  */
 export function parseHostPort(text: string): { host: string; port: number } {
+  refuseVariable(text);
   const found = hostAndPort(`tcp://${text}`);
   if (found === undefined)
     throw new Error(`${JSON.stringify(text)} is no address: write 0.0.0.0:9555 or [::]:9555`);
@@ -70,6 +71,7 @@ export function parseHostPort(text: string): { host: string; port: number } {
 }
 
 function parse(text: string, check: (host: string, port: number) => void): string {
+  refuseVariable(text);
   if (text.startsWith('ipc://')) return checkIpc(text);
   if (!text.startsWith('tcp://')) {
     throw new Error(
@@ -82,6 +84,12 @@ function parse(text: string, check: (host: string, port: number) => void): strin
   const host = checkHost(text, found.host);
   check(host, found.port);
   return `tcp://${host}:${found.port}`;
+}
+
+/** `${PORT}` or `$(PORT)`, which a shell or Kubernetes would replace elsewhere. */
+function refuseVariable(text: string): void {
+  const variable = /\$(\w+|\{[^}]*\}|\([^)]*\))/.exec(text)?.[0];
+  if (variable !== undefined) throw new Error(`${text}: variables such as ${variable} are not expanded here`);
 }
 
 function checkIpc(text: string): string {

@@ -37,6 +37,16 @@ test('what libzmq would take and never connect to is refused', () => {
   for (const [text, words] of rows) assert.throws(() => parseEndpoint(text), words, text);
 });
 
+test('a variable is not taken for a part of the address', () => {
+  for (const variable of ['$' + '{PORT}', '$(PORT)', '$PORT']) {
+    const isTold = ({ message }: Error) => message.includes(`variables such as ${variable} are not expanded`);
+    assert.throws(() => parseListen(`tcp://127.0.0.1:${variable}`), isTold);
+    assert.throws(() => parseEndpoint(`ipc:///run/${variable}/a.sock`), isTold);
+    assert.throws(() => parseHostPort(`0.0.0.0:${variable}`), isTold);
+  }
+  assert.equal(parseListen('ipc:///run/a$'), 'ipc:///run/a$');
+});
+
 test('a listener may have port 0 and any address of the machine', () => {
   assert.equal(parseListen('tcp://127.0.0.1:0'), 'tcp://127.0.0.1:0');
   assert.equal(parseListen('tcp://*:5555'), 'tcp://*:5555');
