@@ -1,6 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
+import { parseEndpoint } from '../config/address.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, messageOf, UserError } from '../errors.ts';
 import { RetryBudget } from '../proxy/budget.ts';
@@ -67,6 +68,7 @@ async function argumentsOf(args: string[], { stdin, interrupted }: Terminal) {
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
     const [endpoint, ...frames] = positionals;
     if (endpoint === undefined) throw new Error('send needs an endpoint, such as tcp://127.0.0.1:5555');
+    checkEndpoint(endpoint);
     const body =
       frames.length > 0
         ? frames.map((frame) => Buffer.from(frame))
@@ -75,6 +77,15 @@ async function argumentsOf(args: string[], { stdin, interrupted }: Terminal) {
   } catch (error) {
     if (interrupted.aborted) throw new UserError(['interrupted; nothing was sent'], 1, { cause: error });
     throw new ConfigError([messageOf(error)], { cause: error });
+  }
+}
+
+/** The configuration that is made of it would blame a key that nobody has typed. */
+function checkEndpoint(endpoint: string): void {
+  try {
+    parseEndpoint(endpoint);
+  } catch (error) {
+    throw new Error(`ENDPOINT: ${messageOf(error)}`, { cause: error });
   }
 }
 

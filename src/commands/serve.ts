@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Router } from 'zeromq';
+import { parseListen } from '../config/address.ts';
 import { parseDuration } from '../config/units.ts';
 import { ConfigError, messageOf, StartError } from '../errors.ts';
 import { context } from '../proxy/context.ts';
@@ -57,7 +58,8 @@ function behaviourOf(args: string[]): Behaviour {
     if (endpoint === undefined) throw new Error('serve needs an endpoint, such as tcp://127.0.0.1:7000');
     if (others.length > 0) throw new Error(`serve takes one endpoint, and ${others[0]} is another`);
     return {
-      endpoint,
+      // libzmq's own way to have any port is known as well.
+      endpoint: parseListen(endpoint.replace(/:\*$/, ':0')),
       delayMs: parseDuration(values.delay ?? 0),
       drop: numberOf(
         '--drop',

@@ -55,6 +55,7 @@ export function parseConfigFlags(args: string[]): ConfigFlags {
         'log-level': text,
       },
     });
+    if (values.config === '') throw new Error('--config is empty, and must name a file');
     const { 'admin-listen': adminListen, 'log-level': logLevel, ...rest } = values;
     return {
       ...rest,

@@ -35,7 +35,11 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
     [['serve', 'tcp://127.0.0.1:*', '--drop', '2'], /--drop must be a number from 0 to 1/],
     [['serve', 'tcp://127.0.0.1:*', '--delay', 'soon'], /"soon" is no duration/],
     [['send'], /send needs an endpoint/],
-    [['send', 'tcp://nowhere', 'x'], /write tcp:\/\/IP:PORT/],
+    [['serve', '7002'], /"7002" is no address: write tcp:/],
+    [['send', 'tcp://nowhere', 'x'], /ENDPOINT: .*write tcp:\/\/IP:PORT/],
+    [['send', '127.0.0.1:7000', 'x'], /^lazypirate: ENDPOINT: "127\.0\.0\.1:7000" is no address/],
+    [['send', 'service/orders:zmq', 'x'], /ENDPOINT: .* is no address/],
+    [['check', '--config='], /--config is empty, and must name a file/],
     [['demo', '--for', 'ever'], /"ever" is no duration/],
     [[], /no upstream/],
   ];
