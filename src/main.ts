@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { parseArgs } from 'node:util';
 import { check } from './commands/check.ts';
 import type { Command } from './commands/command.ts';
 import { demo } from './commands/demo.ts';
@@ -37,6 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (command === undefined) throw new ConfigError([`no command ${name}; try lazypirate --help`]);
     const rest = isCommand ? args : argv;
     if (asksForHelp(rest)) return print(command.help);
+    refuseTwice(rest);
     const interrupted = interrupt.signal;
     const onHangup = (listener: () => void) => void process.on('SIGHUP', listener);
     return await command.run([...rest], { env, stdin, stdout, stderr, interrupted, onHangup, node, self });
@@ -53,6 +55,15 @@ async function main(argv: readonly string[]): Promise<number> {
 function asksForHelp(args: readonly string[]): boolean {
   const end = args.indexOf('--');
   return args.slice(0, end < 0 ? undefined : end).some((arg) => arg === '--help' || arg === '-h');
+}
+
+/** The first one would have no effect, and nobody would be told. */
+function refuseTwice(args: readonly string[]): void {
+  const options = { config: { type: 'string', short: 'c' } } as const;
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
+  const flags = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []));
+  const twice = flags.find((flag, index) => flags.indexOf(flag) < index);
+  if (twice !== undefined) throw new ConfigError([`--${twice} is given twice`]);
 }
 
 function overview(): string {

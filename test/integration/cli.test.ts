@@ -40,6 +40,9 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
     [['send', '127.0.0.1:7000', 'x'], /^lazypirate: ENDPOINT: "127\.0\.0\.1:7000" is no address/],
     [['send', 'service/orders:zmq', 'x'], /ENDPOINT: .* is no address/],
     [['check', '--config='], /--config is empty, and must name a file/],
+    [['check', '--upstream', 'tcp://10.0.0.1:7', '--upstream=tcp://10.0.0.2:7'], /--upstream is given twice/],
+    [['run', '-c', 'a.yaml', '--config', 'b.yaml'], /--config is given twice/],
+    [['send', 'tcp://127.0.0.1:1', '--attempts', '1', '--attempts', '1'], /--attempts is given twice/],
     [['demo', '--for', 'ever'], /"ever" is no duration/],
     [[], /no upstream/],
   ];
