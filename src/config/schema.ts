@@ -62,7 +62,11 @@ const limits = z
       1_000_000,
     ).prefault(1024),
     queueBytes: size('Bytes of the requests that wait.', 1, 1024 * 1024 * MiB).prefault('64MiB'),
-    messageBytes: size('Bytes of the body frames of one request or reply.', 1, 1024 * MiB).prefault('16MiB'),
+    messageBytes: size(
+      'Bytes of the body frames of one request or reply. A larger request is refused with `TOO_LARGE`; at a frame of over twice as much libzmq drops the connection of the app, which gets no reply: set it large enough, and `RCVTIMEO` in the app.',
+      1,
+      1024 * MiB,
+    ).prefault('16MiB'),
   })
   .refine(
     ({ queueBytes, messageBytes }) => !(queueBytes < messageBytes),
