@@ -106,15 +106,18 @@ export class Clients<T extends Turn> {
     } else client.owed.count++;
   }
 
-  /** The request has its outcome: the next one's turn. */
+  /** The request has its outcome: the turn of those in line. */
   done(request: T): void {
     const client = this.#clients.get(request.client);
     if (client === undefined) return;
     client.inFlight--;
-    const next = client.line.shift();
-    if (next !== undefined) return this.#start(client, next);
-    if (client.inFlight > 0) return;
-    this.#payRefusals(client);
+    // Several where the limit has been raised, none where it has been lowered.
+    while (client.inFlight < this.#limit) {
+      const next = client.line.shift();
+      if (next === undefined) break;
+      this.#start(client, next);
+    }
+    if (client.inFlight === 0) this.#payRefusals(client);
   }
 
   /** Until all are paid, the client is owed refusals, so that nothing of it overtakes them. */

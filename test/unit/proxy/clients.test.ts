@@ -40,6 +40,22 @@ test('the requests of one client go one after the other, those of others beside 
   assert.deepEqual(log, ['start a1', 'start b1', 'start a2']);
 });
 
+test('a limit that is lowered or raised holds from the next outcome on', () => {
+  const { all, log } = clients(3);
+  const asked = Array.from({ length: 8 }, (_, index) => request('a', String(index)));
+  const begun = () => log.map((line) => line.replace('start a', ''));
+  for (const one of asked) all.arrive(one);
+  assert.deepEqual(begun(), ['0', '1', '2']);
+  all.limit = 1;
+  for (const one of asked.slice(0, 2)) all.done(one);
+  assert.deepEqual(begun(), ['0', '1', '2']);
+  all.done(asked[2] ?? request('a', '2'));
+  assert.deepEqual(begun(), ['0', '1', '2', '3']);
+  all.limit = 3;
+  all.done(asked[3] ?? request('a', '3'));
+  assert.deepEqual(begun(), ['0', '1', '2', '3', '4', '5', '6']);
+});
+
 test('a refusal does not overtake the requests before it, and nothing overtakes the refusal', () => {
   const { all, log } = clients();
   const [a1, a2, a3, a4] = [request('a', '1'), request('a', '2'), request('a', '3'), request('a', '4')];
