@@ -58,12 +58,14 @@ export class Ejection {
   /**
    * An attempt has failed.
    *
+   * @param sentMs when it was sent: what was sent before the endpoint's return, or before the probe, tells nothing new
    * @param mayEject whether another endpoint may be left out; asked only where it matters
    * @returns whether the endpoint is ejected by it, for the first time or again
    */
   failed(sentMs: number, nowMs: number, mayEject: () => boolean): boolean {
     const { state } = this;
-    if (state.kind === 'out' || (state.kind === 'probing' && sentMs < state.sinceMs)) return false;
+    if (state.kind === 'out' || sentMs < (state.kind === 'in' ? this.#returnedMs : state.sinceMs))
+      return false;
     if (state.kind === 'in') {
       state.failures++;
       if (state.failures < this.#settings.failures || !mayEject()) return false;

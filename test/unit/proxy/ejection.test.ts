@@ -69,6 +69,15 @@ test('what was sent before neither brings it back nor keeps it out', () => {
   assert.equal(ejection.state.kind, 'probing');
 });
 
+test('what was sent before its return and fails after it does not count', () => {
+  const ejection = out(500);
+  ejection.probe(1_500, 100);
+  assert.equal(ejection.succeeded(1_500, 1_510), true);
+  for (let count = 0; count < 10; count++) assert.equal(ejection.failed(1_400, 1_520, always), false);
+  for (let count = 0; count < 2; count++) assert.equal(ejection.failed(1_511, 1_520, always), false);
+  assert.equal(ejection.failed(1_511, 1_520, always), true);
+});
+
 test('the time is a quarter more or less', () => {
   const until = (random: number) => {
     const { state } = out(0, random);
