@@ -6,7 +6,7 @@ const MEMORY_MS = 10_000;
 /**
  * The retry budget: bounds how much load retries may add, so that retries cannot bury an upstream that is merely slow.
  * Each request earns `ratio` retries, which fade over about ten seconds; beside that `minPerSecond` retries are
- * always allowed, saved up for one second at most. So over any time t:
+ * always allowed, saved up for one second at most, or for one retry where that takes longer. So within a time t from the start:
  *
  *     retries <= requests x ratio + minPerSecond x (t + 1 s)
  *
@@ -48,6 +48,8 @@ export class RetryBudget {
     const { minPerSecond } = this.#settings;
     this.#atMs = nowMs;
     this.#earned *= Math.exp(-elapsedMs / MEMORY_MS);
-    this.#floor = Math.min(minPerSecond, this.#floor + (minPerSecond * elapsedMs) / 1000);
+    // Less than one a second saves up for one.
+    const most = minPerSecond > 0 ? Math.max(1, minPerSecond) : 0;
+    this.#floor = Math.min(most, this.#floor + (minPerSecond * elapsedMs) / 1000);
   }
 }

@@ -26,6 +26,12 @@ test('what was earned long ago is forgotten', () => {
   assert.equal(budget.withdraw(60_000), false);
 });
 
+test('a floor of less than one a second allows one when it has come together', () => {
+  const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.5 }, 0);
+  const allowed = [1_900, 2_000, 3_900, 60_000, 60_000].map((nowMs) => budget.withdraw(nowMs));
+  assert.deepEqual(allowed, [true, false, true, true, false]);
+});
+
 test('nothing earned and no floor allows nothing', () => {
   assert.equal(new RetryBudget({ ratio: 0, minPerSecond: 0 }, 0).withdraw(10_000), false);
 });
@@ -34,7 +40,7 @@ test('retries never exceed requests x ratio + the floor, in any order of events'
   const event = fc.record({ isRequest: fc.boolean(), afterMs: fc.integer({ min: 0, max: 3_000 }) });
   const settings = fc.record({
     ratio: fc.double({ min: 0, max: 2, noNaN: true }),
-    minPerSecond: fc.integer({ min: 0, max: 50 }),
+    minPerSecond: fc.oneof(fc.integer({ min: 0, max: 50 }), fc.double({ min: 0, max: 2, noNaN: true })),
   });
   fc.assert(
     fc.property(settings, fc.array(event, { maxLength: 300 }), ({ ratio, minPerSecond }, events) => {
