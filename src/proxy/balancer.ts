@@ -39,9 +39,9 @@ export class Latency {
     if (this.#averageMs === undefined || elapsedMs > this.#averageMs) this.observe(elapsedMs, nowMs);
   }
 
-  /** A reply was no longer waited for after that time, which tells something only where the average is less. */
+  /** A reply was no longer waited for after that time, which tells something where little is known, or the average is less. */
   atLeast(elapsedMs: number, nowMs: number): void {
-    if (this.#averageMs !== undefined && elapsedMs > this.#averageMs) this.observe(elapsedMs, nowMs);
+    if (this.#count < FIRST_REPLIES || elapsedMs > (this.#averageMs ?? 0)) this.observe(elapsedMs, nowMs);
   }
 
   /** `undefined` before the first reply. */

@@ -46,6 +46,12 @@ test('one that did not reply in time is avoided from then on, until that is forg
   assert.equal(choose([hung, good], any, drawing(0, 0), 10_001), hung);
 });
 
+test('one that others are faster than each time is avoided, although it has never replied', () => {
+  const [hung, good] = [endpoint(0), taking(1, 1)];
+  for (let count = 0; count < 5; count++) hung.latency.atLeast(50 - count, 0);
+  assert.equal(choose([hung, good], any, drawing(0, 0), 0), good);
+});
+
 test('one that does not fit is never chosen while another one fits, whatever chance says', () => {
   const all = [endpoint(0, 1), endpoint(0, 1), endpoint(9, 100)];
   const fits = (one: Choice) => one === all[2];
