@@ -17,7 +17,7 @@ export function startupHealth(routes: readonly RouteStatus[]): Health {
 
 /**
  * Whether the app may be given work. Never while starting or draining; with the readiness `upstream` only while every route
- * has an endpoint that is up.
+ * has an endpoint that could be used: an ejected one may be the last that is there, and only a request brings it back.
  */
 export function readyHealth(
   readiness: Config['admin']['readiness'],
@@ -27,9 +27,9 @@ export function readyHealth(
   if (isDraining) return { isOk: false, reason: 'draining' };
   const startup = startupHealth(routes);
   if (!startup.isOk || readiness === 'listening') return startup;
-  const cutOff = namesOf(routes.filter(({ endpoints }) => !endpoints.some(({ state }) => state === 'up')));
-  if (cutOff !== '') return { isOk: false, reason: `no endpoint is up: ${cutOff}` };
-  return { isOk: true, reason: 'every route has an endpoint that is up' };
+  const cutOff = namesOf(routes.filter(({ isUsable }) => !isUsable));
+  if (cutOff !== '') return { isOk: false, reason: `no endpoint is connected: ${cutOff}` };
+  return { isOk: true, reason: 'every route has an endpoint that is connected' };
 }
 
 function namesOf(routes: readonly RouteStatus[]): string {

@@ -12,6 +12,8 @@ export interface RouteStatus extends UpstreamStatus {
 }
 
 export interface UpstreamStatus {
+  /** Whether a request could be sent at all: an endpoint is connected, were it an ejected one. */
+  isUsable: boolean;
   endpoints: EndpointStatus[];
   /** Endpoints that are in the set but not connected to, because the subset is full. */
   standby: number;

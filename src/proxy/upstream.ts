@@ -195,6 +195,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   status(nowMs: number): UpstreamStatus {
     return {
+      isUsable: this.isUsable,
       endpoints: [...this.#endpoints, ...this.#leaving].map((endpoint) => endpoint.status(nowMs)),
       standby: this.#standby,
       discovery: {

@@ -8,7 +8,8 @@ const LISTENING = 'tcp://127.0.0.1:5555';
 
 function bound(name: string, ...states: EndpointStateKind[]) {
   const endpoints = states.map((state) => endpointStatus({ state }));
-  return routeStatus(name, { listening: LISTENING, endpoints });
+  const isUsable = states.some((state) => state === 'up' || state === 'ejected');
+  return routeStatus(name, { listening: LISTENING, endpoints, isUsable });
 }
 
 test('startup is over once every route is listening', () => {
@@ -31,16 +32,16 @@ test('with the readiness listening an upstream without endpoints does not matter
   assert.equal(readyHealth('listening', false, [bound('orders', 'down'), bound('users')]).isOk, true);
 });
 
-test('with the readiness upstream every route needs an endpoint that is up', () => {
+test('with the readiness upstream every route needs an endpoint that could be used', () => {
   const users = bound('users', 'down', 'up', 'connecting');
-  assert.deepEqual(readyHealth('upstream', false, [bound('orders', 'up'), users]), {
+  assert.deepEqual(readyHealth('upstream', false, [bound('orders', 'ejected', 'down'), users]), {
     isOk: true,
-    reason: 'every route has an endpoint that is up',
+    reason: 'every route has an endpoint that is connected',
   });
   const cutOff = [users, bound('orders', 'down', 'connecting'), bound('stock')];
   assert.deepEqual(readyHealth('upstream', false, cutOff), {
     isOk: false,
-    reason: 'no endpoint is up: orders, stock',
+    reason: 'no endpoint is connected: orders, stock',
   });
 });
 

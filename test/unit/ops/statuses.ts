@@ -9,6 +9,7 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
     queued: 0,
     queuedBytes: 0,
     inFlight: 0,
+    isUsable: false,
     endpoints: [],
     standby: 0,
     discovery: { state: 'live', syncedMs: 0, why: undefined },
