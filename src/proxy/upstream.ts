@@ -31,6 +31,8 @@ const TRIM_EVERY_MS = 10_000;
 /** A request that has stood in line until it has less than so many usual reply times left is not sent any more. */
 const HOPE = 1.25;
 
+const isAny = () => true;
+
 /** The endpoints that can answer a route's requests, and the requests that wait for one of them. */
 export class Upstream implements EndpointOwner, DiscoveryListener {
   readonly #settings: RouteSettings;
@@ -251,12 +253,17 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   }
 
   /** Two random choices among those that are free, first among those that this request has not tried. */
-  #choose(waiter: Waiter, nowMs: number): Endpoint | undefined {
+  #choose(
+    waiter: Waiter,
+    nowMs: number,
+    fits: (endpoint: Endpoint) => boolean = isAny,
+  ): Endpoint | undefined {
+    const isFitting = (one: Endpoint) => one.isFree && fits(one);
     const probed =
-      this.#ejected > 0 ? this.#endpoints.find((one) => one.isFree && one.isProbeDue(nowMs)) : undefined;
+      this.#ejected > 0 ? this.#endpoints.find((one) => isFitting(one) && one.isProbeDue(nowMs)) : undefined;
     if (probed !== undefined) return probed;
     const isWanted = this.#wanted();
-    const isFree = (one: Endpoint) => one.isFree && isWanted(one);
+    const isFree = (one: Endpoint) => isFitting(one) && isWanted(one);
     const isUntried = (one: Endpoint) => isFree(one) && !waiter.tried.includes(one.address);
     const fresh = choose(this.#endpoints, waiter.tried.length > 0 ? isUntried : isFree, this.#random, nowMs);
     if (fresh !== undefined || waiter.tried.length === 0) return fresh;
@@ -272,12 +279,12 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   /** @returns whether the waiter stands in line no more */
   #grant(waiter: Waiter): boolean {
     const nowMs = performance.now();
-    const endpoint = this.#choose(waiter, nowMs);
-    if (endpoint === undefined) return false;
-    const expectedMs = HOPE * (endpoint.latency.fadedMs(nowMs) ?? 0);
-    const isHopeless = waiter.tried.length === 0 && waiter.deadlineMs - nowMs < expectedMs;
-    const attempt = isHopeless ? undefined : endpoint.pick(waiter, nowMs);
-    if (!isHopeless && attempt === undefined) return false;
+    const hopeMs = (waiter.deadlineMs - nowMs) / HOPE;
+    const isInTime = (one: Endpoint) => (one.latency.fadedMs(nowMs) ?? 0) <= hopeMs;
+    const isFirst = waiter.tried.length === 0;
+    const attempt = this.#choose(waiter, nowMs, isFirst ? isInTime : isAny)?.pick(waiter, nowMs);
+    const isHopeless = attempt === undefined && isFirst && this.#isHopeless(isInTime);
+    if (attempt === undefined && !isHopeless) return false;
     this.leave(waiter);
     if (attempt === undefined) waiter.hopeless();
     else {
@@ -285,6 +292,12 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
       waiter.granted(attempt);
     }
     return true;
+  }
+
+  /** Whether there is room, and no endpoint that could reply in time, had it room or not. */
+  #isHopeless(isInTime: (endpoint: Endpoint) => boolean): boolean {
+    const wanted = this.#endpoints.filter(this.#wanted());
+    return wanted.some((one) => one.isFree) && !wanted.some(isInTime);
   }
 
   /** Those in line want more lanes: one is opened at a time, and when it is there and they are still in line, the next. */

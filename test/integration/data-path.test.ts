@@ -342,6 +342,22 @@ test('a full queue refuses at once, by count and by bytes', async (t) => {
   }
 });
 
+test('no request is given up for a slow endpoint while a quick one is about to have room', async (t) => {
+  const { all, addresses } = await upstreams(t, delay(2), delay(300));
+  const { address, count } = await startRoute(t, addresses, {
+    retry: { timeoutMs: 350, deadlineMs: 350, attempts: 1 },
+  });
+  // Twice as many as it takes to know how slow it is.
+  const isKnown = () => (all[1]?.seen.length ?? 0) >= 20;
+  const run = async () => {
+    const app = new App(address);
+    while (!isKnown() && count('settled', 'overloaded') === 0) await app.ask('x');
+    app.close();
+  };
+  await Promise.all(Array.from({ length: 24 }, run));
+  assert.equal(count('settled', 'overloaded'), 0);
+});
+
 test('what an app sends beside bodies fills the queue as well', async (t) => {
   const { all, addresses } = await upstreams(t, drop);
   const { address, route } = await startRoute(t, addresses, {
