@@ -200,19 +200,23 @@ function routeGauges(registry: Registry): (routes: readonly RouteStatus[]) => vo
     new Gauge({ name: `lazypirate_${name}`, help, labelNames: ['route', ...labels], registers: [registry] });
   const inFlight = gauge('in_flight_requests', 'Requests sent at least once and not settled.');
   const queued = gauge('queued_requests', 'Requests that wait to be sent.');
-  const queuedBytes = gauge('queued_bytes', 'Body bytes of requests that wait to be sent.');
+  const queuedBytes = gauge(
+    'queued_bytes',
+    'Bytes of requests that wait to be sent, as `queueBytes` counts them.',
+  );
   const endpoints = gauge('endpoints', 'Endpoints of the upstream, by state.', 'state');
   return (routes) => {
     for (const one of [inFlight, queued, queuedBytes, endpoints]) one.reset();
     for (const route of routes) {
       const { name } = route.settings;
-      inFlight.set({ route: name }, route.inFlight);
-      queued.set({ route: name }, route.queued);
-      queuedBytes.set({ route: name }, route.queuedBytes);
+      // For a while there may be two of a name: one that leaves, and one that listens elsewhere.
+      inFlight.inc({ route: name }, route.inFlight);
+      queued.inc({ route: name }, route.queued);
+      queuedBytes.inc({ route: name }, route.queuedBytes);
       const counts = byValue(ENDPOINT_STATES, () => 0);
       for (const { state } of route.endpoints) if (state !== 'gone') counts[state]++;
       counts.standby = route.standby;
-      for (const state of ENDPOINT_STATES) endpoints.set({ route: name, state }, counts[state]);
+      for (const state of ENDPOINT_STATES) endpoints.inc({ route: name, state }, counts[state]);
     }
   };
 }

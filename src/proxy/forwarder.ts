@@ -9,6 +9,9 @@ import { afterFailure, mayHedge, type Verdict } from './retry.ts';
 import type { RouteSettings } from './settings.ts';
 import type { Upstream } from './upstream.ts';
 
+/** Where there was nowhere to hedge to, it is not looked again before so long. */
+const HEDGE_AGAIN_MS = 10;
+
 /** What came of a request. */
 export type Result = { attempts: number; endpoint: string | undefined } & (
   | { kind: 'reply'; body: Buffer[] }
@@ -158,8 +161,9 @@ export class Forwarder {
       if (newest.phase === 'late') return 'timeout';
       if (!call.pending.includes(newest)) return call.failure;
       if ((await call.change(Math.min(hedgeAtMs, call.deadlineMs))) === 'event') continue;
-      newest = this.#hedge(call) ?? newest;
-      hedgeAtMs = performance.now() + hedgeMs;
+      const hedge = this.#hedge(call);
+      newest = hedge ?? newest;
+      hedgeAtMs = performance.now() + (hedge === undefined ? Math.max(hedgeMs, HEDGE_AGAIN_MS) : hedgeMs);
     }
     return undefined;
   }
@@ -174,8 +178,8 @@ export class Forwarder {
       this.#send(call, attempt, 'hedge');
       return attempt;
     }
+    // No failed attempt that is not retried: the one before it is still awaited.
     attempt.lane.release(attempt);
-    this.#emit({ kind: 'retryDenied', route: this.#settings.name, reason: 'budget' });
     return undefined;
   }
 

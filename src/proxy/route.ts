@@ -1,7 +1,7 @@
 import type { Discovery } from '../discovery/discovery.ts';
 import { RetryBudget } from './budget.ts';
 import { Clients, type Request } from './clients.ts';
-import { weightOf } from './envelope.ts';
+import { sizeOf, weightOf } from './envelope.ts';
 import type { Emit, Outcome } from './events.ts';
 import { type FailureCode, failureFrames } from './failure.ts';
 import type { Result, Settled } from './forwarder.ts';
@@ -253,7 +253,8 @@ export class Route implements FrontendOwner {
   async #settle(guest: Guest, result: Settled): Promise<void> {
     const elapsedMs = performance.now() - guest.arrivedMs;
     const { attempts, endpoint } = result;
-    const body = result.kind === 'reply' ? result.body : this.#failureBody(result, elapsedMs);
+    const isReply = result.kind === 'reply';
+    const body = isReply ? result.body : this.#failureBody(result, elapsedMs);
     const isTaken = body === undefined || (await this.#frontend.reply(guest, body));
     this.#emit({
       kind: 'settled',
@@ -263,9 +264,9 @@ export class Route implements FrontendOwner {
         attempts,
         endpoint,
         elapsedMs,
-        executed: result.kind === 'reply' ? 'yes' : result.executed,
+        executed: isReply ? 'yes' : result.executed,
         requestBytes: guest.bytes,
-        replyBytes: result.kind === 'reply' ? result.body.reduce((sum, frame) => sum + frame.length, 0) : 0,
+        replyBytes: isReply && isTaken ? sizeOf(result.body) : 0,
       },
     });
   }

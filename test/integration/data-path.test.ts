@@ -424,9 +424,35 @@ test('an app that leaves before its reply is counted, and nothing is left behind
   await event((e) => e.kind === 'received');
   app.close();
   await answer;
-  await event((e) => e.kind === 'settled' && e.outcome === 'client_gone');
+  const settled = await event((e) => e.kind === 'settled' && e.outcome === 'client_gone');
+  assert.equal(settled.kind === 'settled' && settled.request.replyBytes, 0, 'it was given none');
   const { queued, inFlight } = route.status();
   assert.deepEqual([queued, inFlight], [0, 0]);
+});
+
+test('as many as the limit says are under way on one lane, although the other side stands still', async (t) => {
+  const count = 1_500;
+  const upstream = new Router({ context, linger: 0, receiveHighWaterMark: 1, sendHighWaterMark: 0 });
+  t.after(() => upstream.close());
+  await upstream.bind('tcp://127.0.0.1:*');
+  const most = 2 * count;
+  const {
+    address,
+    route,
+    count: counted,
+  } = await startRoute(t, [upstream.lastEndpoint ?? ''], {
+    correlate: true,
+    limits: { inFlight: most, inFlightPerEndpoint: most, inFlightPerClient: most, queue: most },
+  });
+  const app = new Dealer({ linger: 0, sendHighWaterMark: 0, receiveHighWaterMark: 0 });
+  t.after(() => app.close());
+  app.connect(address);
+  const body = Buffer.alloc(16 * 1024);
+  for (let i = 0; i < count; i++) await app.send(['', body]);
+  await until('all are in flight', () => route.status().inFlight === count);
+  for (let i = 0; i < count; i++) await upstream.send(await upstream.receive());
+  for (let i = 0; i < count; i++) assert.equal((await app.receive()).at(-1)?.length, body.length);
+  assert.deepEqual([counted('settled', 'ok'), counted('reset')], [count, 0]);
 });
 
 test('a lane that is retired by an oversize reply is replaced, although another attempt is still on it', async (t) => {

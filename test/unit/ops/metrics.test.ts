@@ -163,6 +163,15 @@ test('the gauges show what the routes are doing at the moment of the scrape', as
   assert.equal(next.has('lazypirate_in_flight_requests{route="orders"}'), false);
 });
 
+test('while two routes of a name are there, one of which leaves, the gauges show both together', async () => {
+  const endpoints = [endpointStatus({ state: 'up' })];
+  const both = [routeStatus('orders', { inFlight: 3, endpoints }), routeStatus('orders', { queued: 2 })];
+  const seen = await samples(metricsOf(() => both));
+  assert.equal(seen.get('lazypirate_in_flight_requests{route="orders"}'), 3);
+  assert.equal(seen.get('lazypirate_queued_requests{route="orders"}'), 2);
+  assert.equal(seen.get('lazypirate_endpoints{route="orders",state="up"}'), 1);
+});
+
 test('a route that comes by an event has its series from then on', async () => {
   const metrics = metricsOf(() => []);
   metrics.record({ kind: 'received', route: 'late', bytes: 1 });
