@@ -284,8 +284,10 @@ const SOCKET_OPTIONS = {
   tcpKeepalive: 1,
 } as const;
 
-function optionsOf({ address, messageBytes, heartbeat, curve }: LaneSettings) {
+function optionsOf({ address, capacity, messageBytes, heartbeat, curve }: LaneSettings) {
   return {
+    // Whatever may be under way has room, should the other side stand still.
+    sendHighWaterMark: Math.max(capacity, 1_000),
     ...(curve && {
       curveServerKey: curve.serverKey,
       curvePublicKey: curve.publicKey,

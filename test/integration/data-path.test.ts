@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Dealer } from 'zeromq';
+import { Dealer, Router } from 'zeromq';
+import { context } from '../../src/proxy/context.ts';
 import { App, ask } from '../support/ask.ts';
 import { startRoute } from '../support/route.ts';
 import { scratch } from '../support/scratch.ts';
