@@ -8,7 +8,10 @@ const BACKOFF_BASE_MS = 800;
 const BACKOFF_MAX_MS = 30_000;
 /** Where it is refused (401, 403), asking again soon helps nobody. */
 const FORBIDDEN_MS = 5_000;
-/** A watch that stood so long was a good one: the next failure is the first again. */
+/**
+ * After so long without a failure the next one is the first again. Between two failures in a row it is far less: a pause, a list
+ * and the opening of a watch.
+ */
 const HEALTHY_MS = 120_000;
 /** Far more than a namespace holds. */
 const PAGES_MOST = 200;
@@ -70,6 +73,7 @@ export class Watcher<T> {
   #telling: NodeJS.Timeout | undefined;
   #togetherMs = TOGETHER_MS;
   #failures = 0;
+  #failedMs = Number.NEGATIVE_INFINITY;
 
   /**
    * @param keep what is kept of an object
@@ -122,13 +126,8 @@ export class Watcher<T> {
   async #watchOn(signal: AbortSignal): Promise<void> {
     const relistMs = performance.now() + RELIST_MS * (1 + Math.random());
     while (!signal.aborted && performance.now() < relistMs) {
-      const sinceMs = performance.now();
       const paced = pause(PACE_MS, signal);
-      try {
-        await this.#watch(signal);
-      } finally {
-        if (performance.now() - sinceMs >= HEALTHY_MS) this.#failures = 0;
-      }
+      await this.#watch(signal);
       await paced;
     }
   }
@@ -194,7 +193,9 @@ export class Watcher<T> {
   /** @returns how long to wait before the next try */
   #failed(error: unknown): number {
     const failure = error instanceof ApiFailure ? error : new ApiFailure('invalid', messageOf(error));
-    this.#failures++;
+    const nowMs = performance.now();
+    this.#failures = nowMs - this.#failedMs >= HEALTHY_MS ? 1 : this.#failures + 1;
+    this.#failedMs = nowMs;
     if (failure.reason !== 'expired') this.#listener.failed(failure.reason, failure.message);
     const most = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** (this.#failures - 1));
     const least = failure.reason === 'forbidden' ? FORBIDDEN_MS : failure.retryAfterMs;
