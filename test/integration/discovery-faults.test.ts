@@ -27,7 +27,7 @@ test('a server that is down at the start is found when it is up', async (t) => {
   const { told } = discover(t, server.kubeconfig(t), SERVICE);
   await told.until(({ failures }) => failures.length > 0);
   assert.equal(told.failures[0]?.reason, 'unreachable');
-  assert.match(told.failures[0]?.message ?? '', /^http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/);
+  assert.match(told.failures[0]?.message ?? '', /^https:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/);
   await server.listen();
   await told.untilSet(ONE);
 });
@@ -187,7 +187,7 @@ test('a Role that lacks the permission is told with what is missing, and recover
 });
 
 test('over TLS, with a token that is exchanged while it runs', async (t) => {
-  const server = await ApiServer.start(t, { isTls: true });
+  const server = await ApiServer.start(t);
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
   server.token = 'first';
   const kubeconfig = server.kubeconfig(t);
@@ -204,9 +204,9 @@ test('over TLS, with a token that is exchanged while it runs', async (t) => {
 });
 
 test('an unknown certificate is refused', async (t) => {
-  const server = await ApiServer.start(t, { isTls: true });
+  const server = await ApiServer.start(t);
   const kubeconfig = server.kubeconfig(t);
-  const other = await ApiServer.start(t, { isTls: true });
+  const other = await ApiServer.start(t);
   const ca = JSON.parse(readFileSync(other.kubeconfig(t), 'utf8')).clusters[0].cluster;
   const config = JSON.parse(readFileSync(kubeconfig, 'utf8'));
   config.clusters[0].cluster['certificate-authority-data'] = ca['certificate-authority-data'];

@@ -1,10 +1,7 @@
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer as createPlain, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createTls } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type Http2ServerRequest, constants as http2 } from 'node:http2';
 import { join } from 'node:path';
-import { selfSigned } from './certificate.ts';
+import { ApiListener, type ApiResponse, type Protocol } from './api-listener.ts';
 import type { Scope } from './program.ts';
 import { type Rule, rulesFor } from './roles.ts';
 import { scratch } from './scratch.ts';
@@ -22,7 +19,7 @@ export interface ApiObject {
 interface Watching {
   resource: string;
   selector: string;
-  response: ServerResponse;
+  response: ApiResponse;
 }
 
 /** What the server does in place of an answer. */
@@ -31,7 +28,9 @@ export type Fault =
   /** Takes the request and cuts the connection. */
   | 'cut'
   /** Takes the request and never answers. */
-  | 'hang';
+  | 'hang'
+  /** Resets the stream of the request (RST_STREAM), and lets the connection stand. */
+  | 'reset';
 
 /**
  * An API server for tests: lists in pages and watches endpointslices and pods of one namespace, with resource versions,
@@ -39,8 +38,9 @@ export type Fault =
  */
 export class ApiServer {
   readonly namespace = 'shop';
+  readonly listener: ApiListener;
   /** One entry for each request it took: `list endpointslices`, `watch pods`. */
-  readonly requests: { what: string; atMs: number }[] = [];
+  readonly requests: { what: string; atMs: number; httpVersion: string }[] = [];
   /** What is to happen to a verb until it is taken away. */
   fault: { list?: Fault; watch?: Fault } = {};
   /** How many items a page has at most. */
@@ -53,33 +53,21 @@ export class ApiServer {
   readonly #objects = { endpointslices: new Map<string, ApiObject>(), pods: new Map<string, ApiObject>() };
   readonly #history: { resource: string; type: string; object: ApiObject; version: number }[] = [];
   readonly #watching = new Set<Watching>();
-  readonly #sockets = new Set<Socket>();
-  readonly #server;
-  readonly #certificate: string | undefined;
   #version = 100;
-  #port = 0;
 
-  private constructor({ isTls }: { isTls: boolean }) {
-    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
-    const { key, certificate } = isTls ? selfSigned() : { key: '', certificate: undefined };
-    this.#certificate = certificate;
-    this.#server =
-      certificate === undefined ? createPlain(answer) : createTls({ key, cert: certificate }, answer);
-    this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.on('close', () => this.#sockets.delete(socket));
-    });
+  private constructor(protocol: Protocol) {
+    this.listener = new ApiListener(protocol, (request, response) => this.#answer(request, response));
   }
 
-  static async start(scope: Scope, options = { isTls: false }): Promise<ApiServer> {
-    const server = new ApiServer(options);
+  static async start(scope: Scope, { protocol = 'h2' }: { protocol?: Protocol } = {}): Promise<ApiServer> {
+    const server = new ApiServer(protocol);
     await server.listen();
     scope.after(() => server.close());
     return server;
   }
 
   get connections(): number {
-    return this.#sockets.size;
+    return this.listener.connections;
   }
 
   get watches(): number {
@@ -92,28 +80,28 @@ export class ApiServer {
 
   /** Again where it did before. */
   async listen(): Promise<void> {
-    this.#server.listen(this.#port, '127.0.0.1');
-    await once(this.#server, 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
+    await this.listener.listen();
   }
 
   async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    this.cut();
-    await closed;
+    await this.listener.close();
   }
 
   /** Cuts every connection. */
   cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    this.listener.cut();
     this.#watching.clear();
   }
 
   /** Ends every watch as a server does when its time is up. */
   endWatches(): void {
     for (const { response } of this.#watching) response.end();
+    this.#watching.clear();
+  }
+
+  /** Resets the stream of every watch (RST_STREAM). */
+  resetWatches(code: number): void {
+    for (const { response } of this.#watching) response.stream.close(code);
     this.#watching.clear();
   }
 
@@ -128,13 +116,12 @@ export class ApiServer {
     const file = join(directory, 'config');
     const tokenFile = join(directory, 'token');
     writeFileSync(tokenFile, this.token ?? '');
-    const cluster =
-      this.#certificate === undefined
-        ? { server: `http://127.0.0.1:${this.#port}`, 'insecure-skip-tls-verify': true }
-        : {
-            server: `https://127.0.0.1:${this.#port}`,
-            'certificate-authority-data': Buffer.from(this.#certificate).toString('base64'),
-          };
+    const { url, certificate } = this.listener;
+    const trust =
+      certificate === undefined
+        ? { 'insecure-skip-tls-verify': true }
+        : { 'certificate-authority-data': Buffer.from(certificate).toString('base64') };
+    const cluster = { server: url, ...trust };
     const config = {
       apiVersion: 'v1',
       kind: 'Config',
@@ -188,15 +175,17 @@ export class ApiServer {
     }
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  #answer(request: Http2ServerRequest, response: ApiResponse): void {
     const url = new URL(request.url ?? '/', 'http://server');
     const [, group = '', namespace = '', resource = ''] =
       /^\/(api\/v1|apis\/discovery\.k8s\.io\/v1)\/namespaces\/([^/]+)\/([a-z]+)$/.exec(url.pathname) ?? [];
     const verb = url.searchParams.get('watch') === 'true' ? 'watch' : 'list';
-    this.requests.push({ what: `${verb} ${resource}`, atMs: performance.now() });
+    const { httpVersion } = request;
+    this.requests.push({ what: `${verb} ${resource}`, atMs: performance.now(), httpVersion });
     const fault = this.fault[verb];
-    if (fault === 'cut') return void request.socket.destroy();
+    if (fault === 'cut') return this.listener.cut(request);
     if (fault === 'hang') return;
+    if (fault === 'reset') return response.stream.close(http2.NGHTTP2_INTERNAL_ERROR);
     if (fault !== undefined) {
       response.writeHead(fault.status, fault.headers).end(fault.body ?? statusBody(fault.status, 'injected'));
       return;
@@ -222,7 +211,7 @@ export class ApiServer {
     else this.#list(resource, url.searchParams, response);
   }
 
-  #list(resource: 'endpointslices' | 'pods', query: URLSearchParams, response: ServerResponse): void {
+  #list(resource: 'endpointslices' | 'pods', query: URLSearchParams, response: ApiResponse): void {
     const selector = query.get('labelSelector') ?? '';
     const all = [...this.#objects[resource].values()].filter((object) => matches(object, selector));
     const from = Number(query.get('continue') ?? 0);
@@ -237,10 +226,10 @@ export class ApiServer {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   }
 
-  #watch(resource: string, query: URLSearchParams, response: ServerResponse): void {
+  #watch(resource: string, query: URLSearchParams, response: ApiResponse): void {
     const since = Number(query.get('resourceVersion'));
     const selector = query.get('labelSelector') ?? '';
-    response.writeHead(200, { 'content-type': 'application/json', 'transfer-encoding': 'chunked' });
+    response.writeHead(200, { 'content-type': 'application/json' });
     response.flushHeaders();
     if (since < this.oldest) {
       const object = { kind: 'Status', code: 410, message: 'too old resource version' };
@@ -257,7 +246,7 @@ export class ApiServer {
   }
 }
 
-function refuse(response: ServerResponse, code: number, message: string): void {
+function refuse(response: ApiResponse, code: number, message: string): void {
   response.writeHead(code, { 'content-type': 'application/json' }).end(statusBody(code, message));
 }
 
