@@ -7,7 +7,7 @@ import { type EndpointSlice, endpointsOf } from './slices.ts';
 import { ApiFailure, type ApiPage, type ApiResource, statusFailure, Watcher } from './watch.ts';
 
 type Client = typeof import('./kubernetes-client.ts');
-type KubeConfig = InstanceType<Client['KubeConfig']>;
+type ApiConfig = InstanceType<Client['ApiConfig']>;
 
 const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 const PAGE_ITEMS = 500;
@@ -96,13 +96,13 @@ class KubernetesResource implements ApiResource {
   readonly #namespace: string | undefined;
   readonly #listing: Listing;
   /** Read anew with each list: addresses and credentials may have changed. */
-  #config: KubeConfig;
+  #config: ApiConfig;
 
   constructor(client: Client, namespace: string | undefined, listing: Listing) {
     this.#client = client;
     this.#namespace = namespace;
     this.#listing = listing;
-    this.#config = new client.KubeConfig();
+    this.#config = new client.ApiConfig();
   }
 
   async list(next: string | undefined, signal: AbortSignal): Promise<ApiPage> {
@@ -155,8 +155,8 @@ class KubernetesResource implements ApiResource {
   }
 
   /** @throws {ApiFailure} */
-  #readConfig(): KubeConfig {
-    const config = new this.#client.KubeConfig();
+  #readConfig(): ApiConfig {
+    const config = new this.#client.ApiConfig();
     try {
       if (existsSync(TOKEN)) config.loadFromCluster();
       else config.loadFromDefault();
@@ -172,7 +172,7 @@ class KubernetesResource implements ApiResource {
     }
   }
 
-  #namespaceOf(config: KubeConfig): string {
+  #namespaceOf(config: ApiConfig): string {
     const own = config.getContextObject(config.getCurrentContext())?.namespace?.trim();
     return this.#namespace ?? (own || 'default');
   }
