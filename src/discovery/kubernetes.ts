@@ -11,7 +11,8 @@ type ApiConfig = InstanceType<Client['ApiConfig']>;
 
 const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 const PAGE_ITEMS = 500;
-const LIST_TIMEOUT_MS = 15_000;
+/** What an answer may take: a page of a list, or that a watch is open. */
+const ANSWER_TIMEOUT_MS = 15_000;
 /** How long the server is asked to keep a watch open. */
 const WATCH_S = 300;
 /** A watch that has told nothing for so long, no bookmark either, is taken up anew. */
@@ -107,7 +108,7 @@ class KubernetesResource implements ApiResource {
 
   async list(next: string | undefined, signal: AbortSignal): Promise<ApiPage> {
     if (next === undefined) this.#config = this.#readConfig();
-    const ending = AbortSignal.any([signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]);
+    const ending = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
     try {
       const list = await this.#get(
         { limit: PAGE_ITEMS, ...(next !== undefined && { continue: next }) },
@@ -118,7 +119,7 @@ class KubernetesResource implements ApiResource {
       if (!Array.isArray(items) || typeof version !== 'string') throw new Error('it sent no list');
       return { items, version, next: metadata?.continue || undefined };
     } catch (error) {
-      throw this.#failureOf(error, ending, LIST_TIMEOUT_MS);
+      throw this.#failureOf(error, ending, ANSWER_TIMEOUT_MS);
     }
   }
 
@@ -128,7 +129,11 @@ class KubernetesResource implements ApiResource {
     signal: AbortSignal,
   ): Promise<void> {
     const silence = new AbortController();
-    const timer = setTimeout(() => silence.abort(), WATCH_SILENCE_MS).unref();
+    let timer: NodeJS.Timeout | undefined;
+    const hearWithin = (ms: number) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => silence.abort(), ms).unref();
+    };
     const ending = AbortSignal.any([signal, silence.signal]);
     const query = {
       watch: 'true',
@@ -137,18 +142,21 @@ class KubernetesResource implements ApiResource {
       timeoutSeconds: WATCH_S,
     };
     let isOpen = false;
+    hearWithin(ANSWER_TIMEOUT_MS);
     try {
       const response = await this.#send(query, ending);
       if (response.httpStatusCode !== 200) throw await refusalOf(response);
       isOpen = true;
-      for await (const line of linesOf(response.body.stream() ?? [], () => timer.refresh())) {
+      hearWithin(WATCH_SILENCE_MS);
+      const heard = () => hearWithin(WATCH_SILENCE_MS);
+      for await (const line of linesOf(response.body.stream() ?? [], heard)) {
         const told = parsed(line) as { type?: unknown; object?: unknown } | null | undefined;
         if (typeof told?.type === 'string') event(told.type, told.object);
       }
     } catch (error) {
       // A quiet watch is no failure.
       if (signal.aborted || (isOpen && silence.signal.aborted)) return;
-      throw this.#failureOf(error, silence.signal, WATCH_SILENCE_MS);
+      throw this.#failureOf(error, silence.signal, ANSWER_TIMEOUT_MS);
     } finally {
       clearTimeout(timer);
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { mock, type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { ApiServer, slice } from '../support/api-server.ts';
 import { discover } from '../support/cluster.ts';
@@ -13,6 +14,7 @@ import { until } from '../support/until.ts';
 const SERVICE = { kind: 'service', name: 'orders' } as const;
 const ONE = 'tcp://10.1.0.1:7000';
 const TWO = 'tcp://10.1.0.2:7000';
+const WATCH = 'watch endpointslices';
 
 // For the whole file: what one test leaves behind clears its timers during the next, and may take only its own.
 mock.timers.enable({ apis: ['setTimeout'] });
@@ -78,3 +80,34 @@ for (const isPublic of [false, true]) {
     assert.ok(server.requests.every(({ httpVersion }) => httpVersion === '2.0'));
   });
 }
+
+test('a watch that is not answered within 15 s has failed', async (t) => {
+  const server = await start(t);
+  server.fault = { watch: 'hang' };
+  const { told } = discover(t, server.kubeconfig(t), SERVICE);
+  await until('a watch is asked for', () => server.count(WATCH) > 0);
+  mock.timers.tick(14_999);
+  await setImmediate();
+  assert.equal(told.failures.length, 0);
+  mock.timers.tick(1);
+  await until('it is told', () => told.failures.length > 0);
+  assert.equal(told.failures[0]?.reason, 'unreachable');
+  assert.match(told.failures[0]?.message ?? '', /no answer within 15000 ms/);
+  server.fault = {};
+  await until('a watch stands', () => server.watches > 0);
+});
+
+test('a watch that tells nothing for 90 s is taken up anew, without a list, and is no failure', async (t) => {
+  const server = await start(t);
+  const { told } = discover(t, server.kubeconfig(t), SERVICE);
+  await watching(server, told);
+  mock.timers.tick(89_999);
+  await bookmark(server, told);
+  mock.timers.tick(89_999);
+  await setImmediate();
+  assert.equal(server.watches, 1);
+  mock.timers.tick(1);
+  await until('another watch is asked for', () => server.count(WATCH) === 2);
+  assert.equal(server.count('list endpointslices'), 1);
+  assert.deepEqual(told.failures, []);
+});
