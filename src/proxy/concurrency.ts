@@ -1,12 +1,14 @@
 import type { Limits } from './settings.ts';
 
-/** How much of the timeout a reply may take for its endpoint to be given more. */
+/** A reply came easily if it took no more of the timeout than this. */
 const EASY_SHARE = 0.5;
+/** What a reply that came in time, and not easily, counts beside one that did: some endpoints always take so long. */
+const HARD_WEIGHT = 0.1;
 
 /**
  * How many attempts an endpoint may have in flight. It follows what the endpoint can bear: half of what it had in flight
  * when an attempt has timed out (once for all that were sent before that), and one more for each round of replies that came
- * easily while the limit was in use. So a server that works on one request at a time gets about as much as it can answer in
+ * easily while the limit was in use, or for each ten rounds that came in time. So a server that works on one request at a time gets about as much as it can answer in
  * time, and the rest waits in our queue, where a request can still go elsewhere. (AIMD, as in TCP; RFC 5681, section 3.1.)
  *
  * It begins at the most, so an endpoint that never lets an attempt time out is never held back. Pure: the clock is an argument.
@@ -35,7 +37,8 @@ export class ConcurrencyLimit {
   /** @param inFlight when the reply came, its attempt included */
   answered(elapsedMs: number, inFlight: number): void {
     if (this.isAtMost || inFlight < this.value) return;
-    if (elapsedMs <= this.#timeoutMs * EASY_SHARE) this.#set(this.#exact + 1 / this.#exact);
+    const weight = elapsedMs <= this.#timeoutMs * EASY_SHARE ? 1 : HARD_WEIGHT;
+    this.#set(this.#exact + weight / this.#exact);
   }
 
   /** @param inFlight the attempt that has timed out included */

@@ -35,8 +35,15 @@ test('it grows by one with each round of easy replies, while it is in use', () =
   }
   for (let replies = 0; replies < 100; replies++) limit.answered(TIMEOUT_MS / 2, limit.value - 1);
   assert.equal(limit.value, 5, 'not in use');
-  for (let replies = 0; replies < 100; replies++) limit.answered(TIMEOUT_MS / 2 + 1, limit.value);
-  assert.equal(limit.value, 5, 'not easy');
+});
+
+test('replies that come in time, but not easily, count a tenth', () => {
+  const limit = limitOf(8);
+  limit.overdue(0, 100, 4);
+  for (let replies = 0; replies < 19; replies++) limit.answered(TIMEOUT_MS / 2 + 1, limit.value);
+  assert.equal(limit.value, 2);
+  for (let replies = 0; replies < 7; replies++) limit.answered(TIMEOUT_MS / 2 + 1, limit.value);
+  assert.equal(limit.value, 3);
 });
 
 test('it is whole and stays from one to the most, whatever happens', () => {
