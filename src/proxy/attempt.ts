@@ -16,4 +16,6 @@ export interface Attempt {
 export interface Caller {
   replied(attempt: Attempt, body: Buffer[]): void;
   failed(attempt: Attempt, failure: 'unsent' | 'lost' | 'protocol'): void;
+  /** It is late, and its place is needed for another one. */
+  forgotten(attempt: Attempt): void;
 }

@@ -125,6 +125,12 @@ export class Call implements Waiter {
     this.#wake('event');
   }
 
+  forgotten(attempt: Attempt): void {
+    this.#endAttempt(attempt);
+    attempt.lane.release(attempt);
+    this.#wake('event');
+  }
+
   #wake(why: 'event' | 'time'): void {
     const resume = this.#resume;
     if (resume === undefined) return;

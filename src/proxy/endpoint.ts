@@ -1,5 +1,4 @@
 import type { Discovered } from '../discovery/discovery.ts';
-import { messageOf } from '../errors.ts';
 import type { Attempt, Caller } from './attempt.ts';
 import { Latency } from './balancer.ts';
 import { ConcurrencyLimit } from './concurrency.ts';
@@ -7,16 +6,12 @@ import { Ejection } from './ejection.ts';
 import { EndpointState } from './endpoint-state.ts';
 import type { Emit, ResetReason } from './events.ts';
 import { Lane, type LaneOwner } from './lane.ts';
+import { Lanes } from './lanes.ts';
+import { Patience } from './patience.ts';
 import type { RouteSettings } from './settings.ts';
 import type { EndpointStatus } from './status.ts';
 
-/** A connection that stood this long was a good one: the next is tried at once. */
-const HEALTHY_MS = 1_000;
-const REOPEN_BASE_MS = 25;
-const REOPEN_MAX_MS = 500;
 const HANDSHAKE_FAILED = 'the handshake failed';
-/** A late reply is expected for so many times as long as the last reply took. */
-const PATIENCE = 1.5;
 
 /** Who has endpoints and gives them work. */
 export interface EndpointOwner {
@@ -42,19 +37,19 @@ export class Endpoint implements LaneOwner {
   connection: 'connecting' | 'up' | 'down' = 'connecting';
   /** Attempts that it has not answered yet, those that nobody waits for in time any more included. */
   inFlight = 0;
+  /** Those of them whose timeout is over. */
+  #late = 0;
+  /** For an attempt that is about to take the place. */
+  #isMakingRoom = false;
   readonly #settings: RouteSettings;
   readonly #owner: EndpointOwner;
   readonly #emit: Emit;
   readonly #ejection: Ejection;
   readonly #limit: ConcurrencyLimit;
-  readonly #lanes = new Set<Lane>();
+  readonly #patience: Patience;
+  readonly #lanes: Lanes;
   readonly #state: EndpointState;
-  #reopening: NodeJS.Timeout | undefined;
-  /** Lanes in a row that ended before they were any good. */
-  #failures = 0;
   #lastEvent = 'none';
-  /** How long the last reply took, late or not; 0 before the first. */
-  #lastReplyMs = 0;
   #isLeaving = false;
 
   constructor(
@@ -71,8 +66,13 @@ export class Endpoint implements LaneOwner {
     this.#emit = emit;
     this.#ejection = new Ejection(settings.ejection, random);
     this.#limit = new ConcurrencyLimit(settings.limits, settings.retry.timeoutMs);
+    this.#patience = new Patience(settings.retry.timeoutMs);
     this.#state = new EndpointState(settings.name, address, emit);
-    this.#open();
+    this.#lanes = new Lanes(
+      () => this.#makeLane(),
+      (event) => this.told(event),
+    );
+    this.#lanes.open();
   }
 
   get isUp(): boolean {
@@ -89,52 +89,53 @@ export class Endpoint implements LaneOwner {
 
   /** Whether an attempt could be sent right now. */
   get isFree(): boolean {
-    return !this.isFull && this.#freeLane() !== undefined;
+    return !this.isFull && this.#lanes.free !== undefined;
   }
 
   get isFull(): boolean {
-    return this.inFlight >= this.#settings.limits.inFlightPerEndpoint || this.#pressure >= this.#limit.value;
+    if (this.#pressure >= this.#limit.value) return true;
+    return this.#isCrowded && this.#toForget(performance.now()) === undefined;
   }
 
   /** Whether another lane would help: connected, below the cap, and none on its way already. */
   get canGrow(): boolean {
     if (!this.isUp || this.isFull || this.#settings.correlate) return false;
-    if (this.#reopening !== undefined || this.#lanes.size >= 2 * this.#settings.limits.inFlightPerEndpoint)
+    if (this.#lanes.isReopening || this.#lanes.size >= 2 * this.#settings.limits.inFlightPerEndpoint)
       return false;
-    return this.#pressure + this.#countOf('connecting') < this.#limit.value;
+    return this.#pressure + this.#lanes.countOf('connecting') < this.#limit.value;
   }
 
   /** Opens another lane. Only where it `canGrow`. */
   grow(): void {
-    this.#open();
+    this.#lanes.open();
   }
 
   /** Reserves a place for an attempt, which is the probe where one is due. Only where it `isFree`. */
   pick(caller: Caller, nowMs: number): Attempt | undefined {
     if (this.isProbeDue(nowMs)) this.#ejection.probe(nowMs, this.#settings.retry.timeoutMs);
-    return this.#freeLane()?.pick(caller);
+    if (this.#isCrowded) this.#makeRoom(nowMs);
+    return this.#lanes.free?.pick(caller);
   }
 
   /** Closes lanes that have had nothing to do for so long, all but the first. */
   trim(idleMs: number, nowMs: number): void {
-    for (const lane of [...this.#lanes].slice(1)) if (lane.idleMs(nowMs) >= idleMs) lane.close();
+    this.#lanes.trim(idleMs, nowMs);
   }
 
   /** It is not in the set any more: it takes nothing new, and is `gone` when what is in flight has ended. */
   terminate(why: string): void {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
-    clearTimeout(this.#reopening);
     if (this.inFlight > 0) this.#state.become('terminating', why);
     else this.#state.why = why;
-    for (const lane of this.#lanes) lane.finish();
+    this.#lanes.finish();
     this.#goneIfDone();
   }
 
   /** Closes every lane; attempts under way fail as lost. */
   close(): void {
     this.terminate('leaving');
-    for (const lane of this.#lanes) lane.close();
+    this.#lanes.close();
   }
 
   status(nowMs: number): EndpointStatus {
@@ -158,21 +159,26 @@ export class Endpoint implements LaneOwner {
     // Another process may be there now.
     if (this.connection === 'down') {
       this.latency = new Latency();
-      this.#lastReplyMs = 0;
+      this.#patience.renew();
     }
     if (this.connection !== 'up') this.#turn('up', 'connected');
     this.#owner.freed(this);
   }
 
-  loaded(_lane: Lane, count: number): void {
-    this.inFlight += count;
-    if (count < 0) this.#owner.freed(this);
+  joined(): void {
+    this.inFlight++;
+  }
+
+  left({ phase }: Attempt): void {
+    this.inFlight--;
+    if (phase === 'late') this.#late--;
+    if (!this.#isMakingRoom) this.#owner.freed(this);
   }
 
   answered({ phase, sentMs }: Attempt, nowMs: number): void {
-    this.#failures = 0;
+    this.#lanes.wasGood();
     this.latency.observe(nowMs - sentMs, nowMs);
-    this.#lastReplyMs = nowMs - sentMs;
+    this.#patience.answered(sentMs, nowMs);
     if (phase === 'awaited') this.#limit.answered(nowMs - sentMs, this.inFlight);
     // A late reply tells that it lives, and that it is too slow: it neither ejects nor brings back.
     if (this.#isLeaving || phase !== 'awaited' || !this.#ejection.succeeded(sentMs, nowMs)) return;
@@ -182,10 +188,12 @@ export class Endpoint implements LaneOwner {
   }
 
   overdue({ sentMs }: Attempt, nowMs: number): void {
+    this.#late++;
     this.latency.overdue(nowMs - sentMs, nowMs);
     this.#limit.overdue(sentMs, nowMs, this.inFlight);
-    const patienceMs = PATIENCE * this.#lastReplyMs - (nowMs - sentMs);
-    if (patienceMs > 0) setTimeout(() => this.#owner.freed(this), patienceMs + 1).unref();
+    const ageMs = nowMs - sentMs;
+    for (const limitMs of this.#patience.limitsMs)
+      if (limitMs > ageMs) setTimeout(() => this.#owner.freed(this), limitMs - ageMs + 1).unref();
     this.#judge(sentMs, nowMs, 'no reply in time');
   }
 
@@ -199,7 +207,7 @@ export class Endpoint implements LaneOwner {
 
   retired({ state }: Lane, reason: ResetReason): void {
     this.#emit({ kind: 'reset', route: this.#settings.name, endpoint: this.address, reason });
-    if (reason !== 'lost' && state.kind === 'retired') this.#keepOne();
+    if (reason !== 'lost' && state.kind === 'retired') this.#lanes.keepOne();
   }
 
   refused(): void {
@@ -207,14 +215,13 @@ export class Endpoint implements LaneOwner {
   }
 
   closed(lane: Lane, reason: 'lost' | 'protocol' | undefined, wasReadyMs: number): void {
-    this.#lanes.delete(lane);
+    this.#lanes.closed(lane, reason !== undefined, wasReadyMs);
     if (this.#isLeaving) return this.#goneIfDone();
     if (reason !== undefined) {
-      this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
       const dropped = wasReadyMs > 0 ? 'the connection dropped' : HANDSHAKE_FAILED;
       this.#failed(reason === 'lost' ? dropped : 'it sent what is no reply');
     }
-    this.#keepOne();
+    this.#lanes.keepOne();
   }
 
   discarded(): void {
@@ -233,7 +240,7 @@ export class Endpoint implements LaneOwner {
       // Somebody is there who does not let us in: that is worth telling, once.
       if (why === HANDSHAKE_FAILED && this.#state.why !== why) this.#state.become(this.connection, why);
       this.#state.why = why;
-    } else if (this.#countOf('ready') + this.#countOf('retired') === 0) this.#turn('down', why);
+    } else if (this.#lanes.countOf('ready', 'retired') === 0) this.#turn('down', why);
   }
 
   #turn(kind: 'up' | 'down', why: string): void {
@@ -263,48 +270,32 @@ export class Endpoint implements LaneOwner {
 
   /** What it has to work on, as far as we know: what it has had for so long that no reply is expected any more is lost. */
   get #pressure(): number {
-    if (this.#limit.isAtMost) return this.inFlight;
-    const sinceMs = performance.now() - PATIENCE * this.#lastReplyMs;
-    let count = 0;
-    for (const lane of this.#lanes) count += lane.countExpected(sinceMs);
-    return count;
+    if (this.#late === 0) return this.inFlight;
+    return this.#lanes.countExpected(this.#patience.expectedSinceMs(performance.now()));
   }
 
-  #freeLane(): Lane | undefined {
-    for (const lane of this.#lanes) if (lane.isFree) return lane;
-    return undefined;
+  /** Whether as many are unanswered as may be, late ones included. */
+  get #isCrowded(): boolean {
+    return this.inFlight >= this.#settings.limits.inFlightPerEndpoint;
   }
 
-  #countOf(kind: Lane['state']['kind']): number {
-    let count = 0;
-    for (const lane of this.#lanes) if (lane.state.kind === kind) count++;
-    return count;
+  #toForget(nowMs: number): Attempt | undefined {
+    if (this.#late === 0) return undefined;
+    return this.#patience.toForget(this.#lanes.late(), this.#late === this.inFlight, nowMs);
   }
 
-  /** Sees to it that there is a lane that is connected or on its way. */
-  #keepOne(): void {
-    if (this.#isLeaving || this.#reopening !== undefined) return;
-    if (this.#countOf('ready') + this.#countOf('connecting') > 0) return;
-    if (this.#failures === 0) return this.#open();
-    const delayMs = Math.random() * Math.min(REOPEN_MAX_MS, REOPEN_BASE_MS * 2 ** this.#failures);
-    this.#reopening = setTimeout(() => {
-      this.#reopening = undefined;
-      this.#open();
-    }, delayMs);
+  #makeRoom(nowMs: number): void {
+    const forgotten = this.#toForget(nowMs);
+    this.#isMakingRoom = true;
+    forgotten?.caller.forgotten(forgotten);
+    this.#isMakingRoom = false;
   }
 
-  #open(): void {
+  /** @throws {Error} EMFILE where no descriptor is left */
+  #makeLane(): Lane {
     const { correlate, heartbeat, curve, limits } = this.#settings;
     const { messageBytes, inFlightPerEndpoint } = limits;
     const capacity = correlate ? inFlightPerEndpoint : 1;
-    try {
-      this.#lanes.add(
-        new Lane({ address: this.address, correlate, capacity, messageBytes, heartbeat, curve }, this),
-      );
-    } catch (error) {
-      this.#lastEvent = `no socket: ${messageOf(error)}`;
-      this.#failures++;
-      this.#keepOne();
-    }
+    return new Lane({ address: this.address, correlate, capacity, messageBytes, heartbeat, curve }, this);
   }
 }

@@ -22,8 +22,10 @@ export type LaneState =
 export interface LaneOwner {
   /** The lane is connected and takes attempts. */
   opened(lane: Lane): void;
-  /** `count` attempts have joined the lane (or left it, where negative). */
-  loaded(lane: Lane, count: number): void;
+  /** An attempt has its place on the lane. */
+  joined(attempt: Attempt): void;
+  /** An attempt has left the lane, whatever has come of it. */
+  left(attempt: Attempt): void;
   /** An attempt was answered, in time or late. */
   answered(attempt: Attempt, nowMs: number): void;
   /** An attempt has waited in vain. */
@@ -102,16 +104,16 @@ export class Lane {
     return this.isFree && this.#attempts.items.length === 0 ? nowMs - this.#lastUsedMs : 0;
   }
 
-  /** Attempts that have no reply yet, but for those that are late and were sent before then. */
-  countExpected(sinceMs: number): number {
-    return this.#attempts.items.filter(({ phase, sentMs }) => phase !== 'late' || sentMs >= sinceMs).length;
+  /** Those that have not ended. */
+  get attempts(): readonly Attempt[] {
+    return this.#attempts.items;
   }
 
   /** Reserves a place; follow with `send` or `release`. Only on a lane that `isFree`. */
   pick(caller: Caller): Attempt {
     const attempt: Attempt = { id: this.#nextId++, index: 0, lane: this, caller, phase: 'picked', sentMs: 0 };
     this.#attempts.add(attempt);
-    this.#owner.loaded(this, 1);
+    this.#owner.joined(attempt);
     return attempt;
   }
 
@@ -125,7 +127,7 @@ export class Lane {
     const head = this.#settings.correlate ? [idFrame(attempt.id), DELIMITER] : [DELIMITER];
     this.#socket.send(head.concat(body)).catch(() => {
       if (!this.#attempts.delete(attempt)) return;
-      this.#owner.loaded(this, -1);
+      this.#owner.left(attempt);
       attempt.caller.failed(attempt, 'unsent');
       this.close('lost');
     });
@@ -146,10 +148,10 @@ export class Lane {
     // Without correlation nothing would tell this attempt's reply from the next one's.
     if (isUnanswered && !this.#settings.correlate) {
       this.#retire('abandoned');
-      this.#owner.loaded(this, -1);
+      this.#owner.left(attempt);
       this.close();
     } else {
-      this.#owner.loaded(this, -1);
+      this.#owner.left(attempt);
       this.#closeIfDone();
     }
   }
@@ -171,7 +173,7 @@ export class Lane {
     this.#socket.close();
     const attempts = [...this.#attempts.items];
     this.#attempts.clear();
-    this.#owner.loaded(this, -attempts.length);
+    for (const attempt of attempts) this.#owner.left(attempt);
     if (reason !== undefined) this.#tellUnanswered(attempts);
     for (const attempt of attempts) attempt.caller.failed(attempt, failureOf(attempt, reason));
     this.#owner.closed(this, reason, wasReadyMs);
@@ -217,13 +219,13 @@ export class Lane {
     if (sizeOf(frames, head) > this.#settings.messageBytes) {
       this.#retire('protocol');
       this.#tellUnanswered([attempt]);
-      this.#owner.loaded(this, -1);
+      this.#owner.left(attempt);
       attempt.caller.failed(attempt, 'protocol');
     } else {
       const nowMs = performance.now();
       this.#owner.answered(attempt, nowMs);
       attempt.caller.replied(attempt, frames.slice(head));
-      this.#owner.loaded(this, -1);
+      this.#owner.left(attempt);
     }
     this.#closeIfDone();
   }

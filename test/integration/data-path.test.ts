@@ -30,6 +30,30 @@ async function upstreams(
 }
 
 for (const correlate of [false, true]) {
+  test(`an endpoint that has swallowed as many as it may have is used again as soon as it answers, correlate: ${correlate}`, async (t) => {
+    const apps = 8;
+    let isMute = true;
+    const { all, addresses } = await upstreams(t, () => (isMute ? drop : reply));
+    const { address, count } = await startRoute(t, addresses, {
+      correlate,
+      budget: { ratio: 0, minPerSecond: 100 },
+      limits: { inFlightPerEndpoint: apps },
+      retry: { timeoutMs: 200, deadlineMs: 20_000 },
+    });
+    const asked = Array.from({ length: apps }, (_, index) => ask(address, `q${index}`));
+    await until('all are late', () => count('attempt', 'timeout') >= apps);
+    isMute = false;
+    const answers = await Promise.all(asked);
+    assert.deepEqual(
+      answers.map(({ text }) => text),
+      answers.map((_, index) => `q${index}`),
+    );
+    assert.ok(Math.max(...answers.map(({ ms }) => ms)) < 5_000, 'long before the deadline');
+    assert.ok((all[0]?.seen.length ?? 0) > apps);
+  });
+}
+
+for (const correlate of [false, true]) {
   const mode = correlate ? 'correlated' : 'as a REQ';
 
   test(`a plain REQ gets its reply, frames as they were (${mode})`, async (t) => {

@@ -33,7 +33,10 @@ for (const correlate of [false, true]) {
         `${count('attempt')} attempts, limit ${route.status().endpoints[0]?.inFlightLimit}`,
     );
     assert.ok(upstream.executions <= 1.2 * (replied + failed), 'executions');
-    assert.ok(upstream.executions <= 1.25 * replied, 'hardly anything was executed in vain');
+    assert.ok(
+      upstream.executions - replied <= APPS,
+      'nothing but the first of each app was executed in vain',
+    );
     assert.ok(replied > failed);
 
     upstream.serviceMs = 0;

@@ -1,0 +1,60 @@
+import type { Attempt } from './attempt.ts';
+
+/** A late reply is expected for so many times as long as the last reply took. */
+const PATIENCE = 1.5;
+/** An endpoint that has answered nothing for so many timeouts is mute. */
+const MUTE = 2;
+
+/** The first and the last one sent of those attempts at an endpoint that are late. */
+export interface Late {
+  readonly oldest: Attempt | undefined;
+  readonly newest: Attempt | undefined;
+}
+
+/** For how long late replies of an endpoint are worth a place there. Pure: the clock is an argument. */
+export class Patience {
+  readonly #timeoutMs: number;
+  /** How long the last reply took, late or not; 0 before the first. */
+  #lastReplyMs = 0;
+  #answeredMs = Number.NEGATIVE_INFINITY;
+  /** When the newest attempt was sent that it has answered. */
+  #overtakenMs = Number.NEGATIVE_INFINITY;
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Another process may be there now. */
+  renew(): void {
+    this.#lastReplyMs = 0;
+  }
+
+  answered(sentMs: number, nowMs: number): void {
+    this.#lastReplyMs = nowMs - sentMs;
+    this.#answeredMs = nowMs;
+    this.#overtakenMs = Math.max(this.#overtakenMs, sentMs);
+  }
+
+  /** Of a late attempt that was sent before then no reply is expected. */
+  expectedSinceMs(nowMs: number): number {
+    return nowMs - PATIENCE * this.#lastReplyMs;
+  }
+
+  /** The ages at which an attempt that is late may make room for another one. */
+  get limitsMs(): number[] {
+    return [PATIENCE * this.#lastReplyMs, MUTE * this.#timeoutMs];
+  }
+
+  /**
+   * The late attempt whose place another one may have. An endpoint that works on one after the other answers in order, so what was
+   * overtaken is lost, most likely. Where it has been mute for long, one attempt is to find out: in place of the newest, whose reply
+   * would be the last to come.
+   *
+   * @param isAllLate whether it has no attempt but late ones
+   */
+  toForget({ oldest, newest }: Late, isAllLate: boolean, nowMs: number): Attempt | undefined {
+    if (oldest === undefined || oldest.sentMs < this.#overtakenMs) return oldest;
+    const muteMs = nowMs - Math.max(this.#answeredMs, oldest.sentMs);
+    return isAllLate && muteMs >= MUTE * this.#timeoutMs ? newest : undefined;
+  }
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Attempt } from '../../../src/proxy/attempt.ts';
+import { type Late, Patience } from '../../../src/proxy/patience.ts';
+
+const TIMEOUT_MS = 100;
+
+/** Late attempts, by when they were sent. */
+function late(...sentMs: number[]): Late {
+  const attempts = sentMs.map((ms) => ({ sentMs: ms }) as Attempt);
+  return { oldest: attempts[0], newest: attempts.at(-1) };
+}
+
+test('a late reply is expected for half as long again as the last one took', () => {
+  const patience = new Patience(TIMEOUT_MS);
+  assert.equal(patience.expectedSinceMs(1_000), 1_000, 'nothing is known');
+  patience.answered(0, 400);
+  assert.equal(patience.expectedSinceMs(1_000), 400);
+  patience.renew();
+  assert.equal(patience.expectedSinceMs(1_000), 1_000);
+});
+
+test('what was overtaken may be forgotten, the oldest first', () => {
+  const patience = new Patience(TIMEOUT_MS);
+  const all = late(0, 10);
+  patience.answered(0, 150);
+  assert.equal(patience.toForget(all, false, 150), undefined, 'they come in order');
+  patience.answered(5, 160);
+  assert.equal(patience.toForget(all, false, 160), all.oldest);
+  assert.equal(patience.toForget(late(5, 10), false, 160), undefined);
+});
+
+test('where it has been mute for two timeouts, the newest may be forgotten, and one is to find out', () => {
+  const patience = new Patience(TIMEOUT_MS);
+  const all = late(50, 60);
+  assert.equal(patience.toForget(all, true, 249), undefined);
+  assert.equal(patience.toForget(all, true, 250), all.newest);
+  assert.equal(patience.toForget(all, false, 250), undefined, 'one is finding out');
+  patience.answered(0, 200);
+  assert.equal(patience.toForget(all, true, 399), undefined);
+  assert.equal(patience.toForget(all, true, 400), all.newest);
+});
+
+test('nothing is forgotten where nothing is late', () => {
+  assert.equal(new Patience(TIMEOUT_MS).toForget(late(), true, 1_000), undefined);
+});
