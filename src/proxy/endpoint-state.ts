@@ -1,10 +1,13 @@
 import type { Emit, EndpointStateKind } from './events.ts';
 
+/** Nothing is known of it but its address. */
+export const NOT_YET = 'not connected yet';
+
 /** What an endpoint is at the moment, and why; each change is told of. */
 export class EndpointState {
   kind: EndpointStateKind = 'connecting';
   sinceMs = performance.now();
-  why = 'not connected yet';
+  why = NOT_YET;
   readonly #route: string;
   readonly #address: string;
   readonly #emit: Emit;

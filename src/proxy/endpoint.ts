@@ -3,7 +3,7 @@ import type { Attempt, Caller } from './attempt.ts';
 import { Latency } from './balancer.ts';
 import { ConcurrencyLimit } from './concurrency.ts';
 import { Ejection } from './ejection.ts';
-import { EndpointState } from './endpoint-state.ts';
+import { EndpointState, NOT_YET } from './endpoint-state.ts';
 import type { Emit, ResetReason } from './events.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import { Lanes } from './lanes.ts';
@@ -237,9 +237,10 @@ export class Endpoint implements LaneOwner {
     if (this.#isLeaving) return;
     if (this.connection !== 'up') {
       if (this.#state.kind !== this.connection) return;
-      // Somebody is there who does not let us in: that is worth telling, once.
-      if (why === HANDSHAKE_FAILED && this.#state.why !== why) this.#state.become(this.connection, why);
-      this.#state.why = why;
+      // That nobody has ever been there, or somebody who does not let us in, is worth telling, once.
+      const isNews = this.#state.why === NOT_YET || (why === HANDSHAKE_FAILED && this.#state.why !== why);
+      if (isNews) this.#state.become(this.connection, why);
+      else this.#state.why = why;
     } else if (this.#lanes.countOf('ready', 'retired') === 0) this.#turn('down', why);
   }
 

@@ -367,6 +367,17 @@ test('a full queue refuses at once, by count and by bytes', async (t) => {
   }
 });
 
+test('an endpoint where nobody has ever answered is told of, once', async (t) => {
+  const [gone] = (await upstreams(t, reply)).all;
+  gone?.close();
+  const { count, event } = await startRoute(t, [gone?.address ?? '']);
+  const told = await event((e) => e.kind === 'endpoint' && e.to === 'connecting' && e.from !== 'new');
+  assert.equal(told.kind === 'endpoint' && told.why, 'nobody answers there');
+  await gone?.listen();
+  await event((e) => e.kind === 'endpoint' && e.to === 'up');
+  assert.equal(count('endpoint', 'connecting'), 2, 'when it was new, and that');
+});
+
 test('no request is given up for a slow endpoint while a quick one is about to have room', async (t) => {
   const { all, addresses } = await upstreams(t, delay(2), delay(300));
   const { address, count } = await startRoute(t, addresses, {
