@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { messageOf } from '../errors.ts';
 import type { CurveClient, CurveServer } from '../proxy/settings.ts';
-import { isKey, z85 } from '../proxy/z85.ts';
+import { bytesOf, isKey, z85 } from '../proxy/z85.ts';
 import { readText } from './read.ts';
 
 const READABLE_BY_ALL = 0o004;
@@ -108,7 +108,6 @@ export class KeyFiles {
   }
 }
 
-const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
 /** What stands before the 32 bytes of an X25519 key in PKCS #8 (RFC 8410). */
 const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
 
@@ -119,16 +118,4 @@ function publicKeyOf(secretKey: string): string {
   const key = Buffer.concat([PKCS8, bytesOf(secretKey)]);
   const secret = crypto.createPrivateKey({ key, format: 'der', type: 'pkcs8' });
   return z85(crypto.createPublicKey(secret).export({ format: 'der', type: 'spki' }).subarray(-32));
-}
-
-function bytesOf(key: string): Buffer {
-  const bytes = Buffer.alloc(32);
-  for (let word = 0; word < 8; word++) {
-    const digits = [...key.slice(5 * word, 5 * word + 5)];
-    bytes.writeUInt32BE(
-      digits.reduce((value, digit) => value * 85 + DIGITS.indexOf(digit), 0),
-      4 * word,
-    );
-  }
-  return bytes;
 }

@@ -13,17 +13,27 @@ export function z85(bytes: Buffer): string {
   return text;
 }
 
+/** The 32 bytes of a key. */
+export function bytesOf(key: string): Buffer {
+  const bytes = Buffer.alloc((key.length / 5) * 4);
+  for (let word = 0; word < key.length / 5; word++)
+    bytes.writeUInt32BE(numberOf(key.slice(5 * word, 5 * word + 5)), 4 * word);
+  return bytes;
+}
+
 /** Whether the text is a key: some characters are none of these, and some five of them are more than four bytes hold. */
 export function isKey(text: string): boolean {
   if (text.length !== KEY_CHARACTERS) return false;
   for (let at = 0; at < text.length; at += 5) {
-    let value = 0;
-    for (const character of text.slice(at, at + 5)) {
-      const digit = DIGITS.indexOf(character);
-      if (digit === -1) return false;
-      value = value * 85 + digit;
-    }
-    if (value >= 2 ** 32) return false;
+    if (!(numberOf(text.slice(at, at + 5)) < 2 ** 32)) return false;
   }
   return true;
+}
+
+/** NaN where a character is no digit. */
+function numberOf(digits: string): number {
+  return [...digits].reduce((value, digit) => {
+    const at = DIGITS.indexOf(digit);
+    return value * 85 + (at === -1 ? Number.NaN : at);
+  }, 0);
 }
