@@ -61,7 +61,11 @@ const limits = z
       'Requests that wait to be sent; one more is refused with `OVERLOADED`. The last quarter, of the bytes too, is kept for clients that have none waiting.',
       1_000_000,
     ).prefault(1024),
-    queueBytes: size('Bytes of the requests that wait.', 1, 1024 * 1024 * MiB).prefault('64MiB'),
+    queueBytes: size(
+      'Bytes of the requests that wait: bodies, whatever stands above the delimiter, and 384 for each frame that a plain request lacks.',
+      1,
+      1024 * 1024 * MiB,
+    ).prefault('64MiB'),
     messageBytes: size(
       'Bytes of the body frames of one request or reply. A larger request is refused with `TOO_LARGE`; at a frame of over twice as much libzmq drops the connection of the app, which gets no reply: set it large enough, and `RCVTIMEO` in the app.',
       1,
@@ -264,9 +268,10 @@ const log = z
 const drain = z
   .strictObject({
     timeout: duration('Most that leaving may take after SIGTERM.', 0).prefault('25s'),
-    quiet: duration('It leaves when nothing is in flight and nothing has come for so long.', 0).prefault(
-      '500ms',
-    ),
+    quiet: duration(
+      'It leaves when every request has its outcome, and for so long none has come or got one.',
+      0,
+    ).prefault('500ms'),
   })
   .refine(({ timeout, quiet }) => !(quiet > timeout), rule('must be at most drain.timeout', 'quiet'))
   .prefault({})
