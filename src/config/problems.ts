@@ -1,12 +1,11 @@
 import type { z } from 'zod';
 import { jsonSchema } from './schema.ts';
-import type { Path, Source } from './source.ts';
+import { type Path, type Source, shown } from './source.ts';
 
 type Issue = z.core.$ZodIssue;
 
 /** Nobody reads more, and to look up where they are takes time. */
 const MOST = 100;
-const LONGEST = 300;
 
 /** What zod has found, one line each: where, which key, what is wrong. */
 export function problemsOf(issues: readonly Issue[], source: Source): string[] {
@@ -41,12 +40,6 @@ export function line(source: Source, path: Path, words: string): string {
   return [...(place ? [place] : []), ...(path.length > 0 ? [pathText(path)] : []), words]
     .map(shown)
     .join(': ');
-}
-
-/** Keys and values may be of any length, and a line break in one would make a second line of it. */
-export function shown(text: string): string {
-  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
-  return cut.replace(/\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** `routes[0].limits.queue` */

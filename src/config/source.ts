@@ -10,7 +10,6 @@ import {
   visit,
 } from 'yaml';
 import { ConfigError } from '../errors.ts';
-import { shown } from './problems.ts';
 
 export type Path = readonly PropertyKey[];
 
@@ -124,6 +123,14 @@ function hasAtMost(value: unknown, most: number): boolean {
     }
   }
   return true;
+}
+
+const LONGEST = 300;
+
+/** Keys and values may be of any length, and a line break in one would make a second line of it. */
+export function shown(text: string): string {
+  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+  return cut.replace(/\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The node of a path, or of the part of it that is there. For a key that a map has it is the key, which people look for. */
