@@ -193,7 +193,7 @@ export class Endpoint implements LaneOwner {
     this.#limit.overdue(sentMs, nowMs, this.inFlight);
     const ageMs = nowMs - sentMs;
     for (const limitMs of this.#patience.limitsMs)
-      if (limitMs > ageMs) setTimeout(() => this.#owner.freed(this), limitMs - ageMs + 1).unref();
+      setTimeout(() => this.#owner.freed(this), Math.max(0, limitMs - ageMs) + 1).unref();
     this.#judge(sentMs, nowMs, 'no reply in time');
   }
 
