@@ -91,7 +91,7 @@ export class Clients<T extends Turn> {
     } else if (client.inFlight === 0) {
       this.#idle--;
     }
-    if (client.inFlight >= this.#limit) client.line.push(request);
+    if (client.inFlight >= this.#limit || client.line.length > 0) client.line.push(request);
     else this.#start(client, request);
   }
 

@@ -11,6 +11,8 @@ import { Patience } from './patience.ts';
 import type { RouteSettings } from './settings.ts';
 import type { EndpointStatus } from './status.ts';
 
+/** How often it is looked whether what is late makes room, in timeouts. */
+const LOOK_SHARE = 0.1;
 const HANDSHAKE_FAILED = 'the handshake failed';
 
 /** Who has endpoints and gives them work. */
@@ -39,6 +41,7 @@ export class Endpoint implements LaneOwner {
   inFlight = 0;
   /** Those of them whose timeout is over. */
   #late = 0;
+  #looking: NodeJS.Timeout | undefined;
   /** For an attempt that is about to take the place. */
   #isMakingRoom = false;
   readonly #settings: RouteSettings;
@@ -68,10 +71,7 @@ export class Endpoint implements LaneOwner {
     this.#limit = new ConcurrencyLimit(settings.limits, settings.retry.timeoutMs);
     this.#patience = new Patience(settings.retry.timeoutMs);
     this.#state = new EndpointState(settings.name, address, emit);
-    this.#lanes = new Lanes(
-      () => this.#makeLane(),
-      (event) => this.told(event),
-    );
+    this.#lanes = new Lanes(() => this.#makeLane(), this.told);
     this.#lanes.open();
   }
 
@@ -93,8 +93,12 @@ export class Endpoint implements LaneOwner {
   }
 
   get isFull(): boolean {
-    if (this.#pressure >= this.#limit.value) return true;
-    return this.#isCrowded && this.#toForget(performance.now()) === undefined;
+    return this.#pressure >= this.#limit.value || (this.isCrowded && this.#toForget() === undefined);
+  }
+
+  /** Whether as many are unanswered as may be: one more is sent only in place of a late one. */
+  get isCrowded(): boolean {
+    return this.inFlight >= this.#settings.limits.inFlightPerEndpoint;
   }
 
   /** Whether another lane would help: connected, below the cap, and none on its way already. */
@@ -113,7 +117,7 @@ export class Endpoint implements LaneOwner {
   /** Reserves a place for an attempt, which is the probe where one is due. Only where it `isFree`. */
   pick(caller: Caller, nowMs: number): Attempt | undefined {
     if (this.isProbeDue(nowMs)) this.#ejection.probe(nowMs, this.#settings.retry.timeoutMs);
-    if (this.#isCrowded) this.#makeRoom(nowMs);
+    if (this.isCrowded && !this.#makeRoom()) return undefined;
     return this.#lanes.free?.pick(caller);
   }
 
@@ -189,11 +193,9 @@ export class Endpoint implements LaneOwner {
 
   overdue({ sentMs }: Attempt, nowMs: number): void {
     this.#late++;
+    this.#lookAgain();
     this.latency.overdue(nowMs - sentMs, nowMs);
     this.#limit.overdue(sentMs, nowMs, this.inFlight);
-    const ageMs = nowMs - sentMs;
-    for (const limitMs of this.#patience.limitsMs)
-      setTimeout(() => this.#owner.freed(this), Math.max(0, limitMs - ageMs) + 1).unref();
     this.#judge(sentMs, nowMs, 'no reply in time');
   }
 
@@ -228,9 +230,9 @@ export class Endpoint implements LaneOwner {
     this.#emit({ kind: 'lateReply', route: this.#settings.name, endpoint: this.address, fate: 'discarded' });
   }
 
-  told(event: string): void {
+  readonly told = (event: string): void => {
     this.#lastEvent = event;
-  }
+  };
 
   /** It is down only when a connection has failed and none stands; that we have closed the last one ourselves tells nothing. */
   #failed(why: string): void {
@@ -275,21 +277,27 @@ export class Endpoint implements LaneOwner {
     return this.#lanes.countExpected(this.#patience.expectedSinceMs(performance.now()));
   }
 
-  /** Whether as many are unanswered as may be, late ones included. */
-  get #isCrowded(): boolean {
-    return this.inFlight >= this.#settings.limits.inFlightPerEndpoint;
+  /** While attempts are late, time alone may make room. */
+  #lookAgain(): void {
+    if (this.#looking !== undefined || this.#late === 0) return;
+    this.#looking = setTimeout(() => {
+      this.#looking = undefined;
+      this.#owner.freed(this);
+      this.#lookAgain();
+    }, LOOK_SHARE * this.#settings.retry.timeoutMs).unref();
   }
 
-  #toForget(nowMs: number): Attempt | undefined {
+  #toForget(): Attempt | undefined {
     if (this.#late === 0) return undefined;
-    return this.#patience.toForget(this.#lanes.late(), this.#late === this.inFlight, nowMs);
+    return this.#patience.toForget(this.#lanes.late(), this.#late === this.inFlight, performance.now());
   }
 
-  #makeRoom(nowMs: number): void {
-    const forgotten = this.#toForget(nowMs);
+  #makeRoom(): boolean {
+    const forgotten = this.#toForget();
     this.#isMakingRoom = true;
     forgotten?.caller.forgotten(forgotten);
     this.#isMakingRoom = false;
+    return forgotten !== undefined;
   }
 
   /** @throws {Error} EMFILE where no descriptor is left */

@@ -1,7 +1,7 @@
 import type { Attempt } from './attempt.ts';
 
-/** A late reply is expected for so many times as long as the last reply took. */
-const PATIENCE = 1.5;
+/** A late reply is expected for so many times as long as the last reply took; where a server works on one after the other, the second takes twice as long as the first. */
+const PATIENCE = 2.5;
 /** An endpoint that has answered nothing for so many timeouts is mute. */
 const MUTE = 2;
 
@@ -40,21 +40,17 @@ export class Patience {
     return nowMs - PATIENCE * this.#lastReplyMs;
   }
 
-  /** The ages at which an attempt that is late may make room for another one. */
-  get limitsMs(): number[] {
-    return [PATIENCE * this.#lastReplyMs, MUTE * this.#timeoutMs];
-  }
-
   /**
-   * The late attempt whose place another one may have. An endpoint that works on one after the other answers in order, so what was
-   * overtaken is lost, most likely. Where it has been mute for long, one attempt is to find out: in place of the newest, whose reply
-   * would be the last to come.
+   * The late attempt whose place another one may have, once it has been sent two timeouts ago. An endpoint that works on one after
+   * the other answers in order, so what was overtaken by then is lost, most likely. Where it has been mute for as long, one attempt
+   * is to find out: in place of the newest, whose reply would be the last to come, unless it is the only one.
    *
    * @param isAllLate whether it has no attempt but late ones
    */
   toForget({ oldest, newest }: Late, isAllLate: boolean, nowMs: number): Attempt | undefined {
-    if (oldest === undefined || oldest.sentMs < this.#overtakenMs) return oldest;
-    const muteMs = nowMs - Math.max(this.#answeredMs, oldest.sentMs);
-    return isAllLate && muteMs >= MUTE * this.#timeoutMs ? newest : undefined;
+    const longAgoMs = nowMs - MUTE * this.#timeoutMs;
+    if (oldest === undefined || oldest.sentMs > longAgoMs) return undefined;
+    if (oldest.sentMs < this.#overtakenMs) return oldest;
+    return isAllLate && this.#answeredMs <= longAgoMs && newest !== oldest ? newest : undefined;
   }
 }

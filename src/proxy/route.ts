@@ -174,7 +174,9 @@ export class Route implements FrontendOwner {
     const mayEnter = !this.#clients.isOwedRefusal(client);
     const waiting = this.#clients.waitingOf(client) ?? this.#welcome();
     const kept = isTooLarge ? [] : request.body;
-    const place = mayEnter ? this.#load.enter(weightOf(head, kept), waiting) : undefined;
+    // Were its frames alone too much for the queue, it would have to be empty.
+    const weight = Math.min(weightOf(head, kept), this.settings.limits.queueBytes);
+    const place = mayEnter ? this.#load.enter(weight, waiting) : undefined;
     const body = place === undefined ? [] : kept;
     const guest: Guest = { client, head, body, bytes, arrivedMs, isTooLarge, place: place ?? NO_PLACE };
     if (place === undefined) this.#clients.refuse(guest);

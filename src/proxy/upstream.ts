@@ -31,8 +31,6 @@ const TRIM_EVERY_MS = 10_000;
 /** A request that has stood in line until it has less than so many usual reply times left is not sent any more. */
 const HOPE = 1.25;
 
-const isAny = () => true;
-
 /** The endpoints that can answer a route's requests, and the requests that wait for one of them. */
 export class Upstream implements EndpointOwner, DiscoveryListener {
   readonly #settings: RouteSettings;
@@ -151,13 +149,14 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /**
    * A place for another attempt while one is awaited: at an endpoint that the request has not tried, and only if nobody
-   * stands in line. It never waits; where a connection more would help the next time, one is opened.
+   * stands in line. It takes no other attempt's place, and never waits; where a connection more would help the next time, one is opened.
    */
   pickElsewhere(waiter: Waiter): Attempt | undefined {
     if (this.#retries.length + this.#firsts.length > 0) return undefined;
     const isWanted = this.#wanted();
-    const isElsewhere = (one: Endpoint) => isWanted(one) && !waiter.tried.includes(one.address);
     const nowMs = performance.now();
+    const isElsewhere = (one: Endpoint) =>
+      !one.isCrowded && isWanted(one) && !waiter.tried.includes(one.address);
     const free = choose(this.#endpoints, (one) => one.isFree && isElsewhere(one), this.#random, nowMs);
     if (free !== undefined) return free.pick(waiter, nowMs);
     choose(this.#endpoints, (one) => one.canGrow && isElsewhere(one), this.#random, nowMs)?.grow();
@@ -234,8 +233,15 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       // One that has its reply leaves the line only when its own turn of the loop comes.
       if (next.isDecided) this.leave(next);
-      else if (!this.#grant(next)) return this.#grow();
+      else if (!this.#grant(next) && !this.#grantLast(next)) return this.#grow();
     }
+  }
+
+  /** Who came last has most time left: what is free may be too slow for the first in line, and not for this one. */
+  #grantLast(first: Waiter): boolean {
+    const last = this.#firsts.at(-1);
+    if (last === undefined || last === first || this.#retries.length > 0) return false;
+    return !last.isDecided && this.#grant(last);
   }
 
   /** Who is first in line, if it may be sent. */
@@ -253,11 +259,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   }
 
   /** Two random choices among those that are free, first among those that this request has not tried. */
-  #choose(
-    waiter: Waiter,
-    nowMs: number,
-    fits: (endpoint: Endpoint) => boolean = isAny,
-  ): Endpoint | undefined {
+  #choose(waiter: Waiter, nowMs: number, fits = (_: Endpoint) => true): Endpoint | undefined {
     const isFitting = (one: Endpoint) => one.isFree && fits(one);
     const probed =
       this.#ejected > 0 ? this.#endpoints.find((one) => isFitting(one) && one.isProbeDue(nowMs)) : undefined;
@@ -282,9 +284,8 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     const hopeMs = (waiter.deadlineMs - nowMs) / HOPE;
     const isInTime = (one: Endpoint) => (one.latency.fadedMs(nowMs) ?? 0) <= hopeMs;
     const isFirst = waiter.tried.length === 0;
-    const attempt = this.#choose(waiter, nowMs, isFirst ? isInTime : isAny)?.pick(waiter, nowMs);
-    const isHopeless = attempt === undefined && isFirst && this.#isHopeless(isInTime);
-    if (attempt === undefined && !isHopeless) return false;
+    const attempt = this.#choose(waiter, nowMs, isFirst ? isInTime : undefined)?.pick(waiter, nowMs);
+    if (attempt === undefined && !(isFirst && this.#isHopeless(isInTime))) return false;
     this.leave(waiter);
     if (attempt === undefined) waiter.hopeless();
     else {

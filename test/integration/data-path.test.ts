@@ -53,6 +53,35 @@ for (const correlate of [false, true]) {
   });
 }
 
+test('a request that waits for late ones to be given up is served, although nothing else happens', async (t) => {
+  let isFaulty = false;
+  const late: Record<string, Step> = { first: delay(240), second: delay(350) };
+  const { addresses } = await upstreams(t, (body) => (isFaulty ? (late[body] ?? drop) : delay(180)));
+  const { address, count } = await startRoute(t, addresses, {
+    correlate: true,
+    retry: { timeoutMs: 200, deadlineMs: 30_000 },
+  });
+  await ask(address, 'so long it takes');
+  isFaulty = true;
+  const asked = ['first', 'second', 'third', 'fourth'].map((body) => ask(address, body));
+  await until('what is not lost has come late', () => count('lateReply', 'salvaged') === 2);
+  isFaulty = false;
+  for (const { failure, ms } of await Promise.all(asked)) {
+    assert.equal(failure, undefined);
+    assert.ok(ms < 10_000, `it took ${ms} ms`);
+  }
+});
+
+test('where an endpoint may have but one, a retry does not take the place of the attempt before it', async (t) => {
+  const { all, addresses } = await upstreams(t, delay(500));
+  const { address } = await startRoute(t, addresses, {
+    limits: { inFlightPerEndpoint: 1 },
+    retry: { timeoutMs: 200, deadlineMs: 5_000 },
+  });
+  assert.equal((await ask(address, 'slow')).text, 'slow');
+  assert.equal(all[0]?.seen.length, 1);
+});
+
 for (const correlate of [false, true]) {
   const mode = correlate ? 'correlated' : 'as a REQ';
 
@@ -404,6 +433,10 @@ test('what an app sends beside bodies fills the queue as well', async (t) => {
   t.after(() => app.close());
   app.ask('in flight').catch(() => undefined);
   await until('it is in flight', () => all[0]?.seen.length === 1);
+  const another = new App(address);
+  t.after(() => another.close());
+  another.ask('it waits').catch(() => undefined);
+  await until('it waits', () => route.status().queued === 1);
   const envelope = new Dealer({ linger: 0 });
   t.after(() => envelope.close());
   envelope.connect(address);
@@ -414,7 +447,7 @@ test('what an app sends beside bodies fills the queue as well', async (t) => {
     await envelope.send([...head, '', ...body]);
     assert.match(String((await envelope.receive()).at(-1)), /"code":"OVERLOADED"/);
   }
-  assert.deepEqual([route.status().queued, route.status().queuedBytes], [0, 0]);
+  assert.deepEqual([route.status().queued, route.status().queuedBytes], [1, 'it waits'.length]);
 });
 
 test('a request over the cap gets TOO_LARGE, one of exactly the cap passes', async (t) => {

@@ -11,28 +11,32 @@ function late(...sentMs: number[]): Late {
   return { oldest: attempts[0], newest: attempts.at(-1) };
 }
 
-test('a late reply is expected for half as long again as the last one took', () => {
+test('a late reply is expected for two and a half times as long as the last one took', () => {
   const patience = new Patience(TIMEOUT_MS);
   assert.equal(patience.expectedSinceMs(1_000), 1_000, 'nothing is known');
-  patience.answered(0, 400);
-  assert.equal(patience.expectedSinceMs(1_000), 400);
+  patience.answered(0, 200);
+  assert.equal(patience.expectedSinceMs(1_000), 500);
   patience.renew();
   assert.equal(patience.expectedSinceMs(1_000), 1_000);
 });
 
-test('what was overtaken may be forgotten, the oldest first', () => {
+test('what was overtaken may be forgotten two timeouts after it was sent, the oldest first', () => {
   const patience = new Patience(TIMEOUT_MS);
   const all = late(0, 10);
-  patience.answered(0, 150);
-  assert.equal(patience.toForget(all, false, 150), undefined, 'they come in order');
-  patience.answered(5, 160);
-  assert.equal(patience.toForget(all, false, 160), all.oldest);
-  assert.equal(patience.toForget(late(5, 10), false, 160), undefined);
+  patience.answered(0, 250);
+  assert.equal(patience.toForget(all, false, 250), undefined, 'they come in order');
+  patience.answered(5, 260);
+  assert.equal(patience.toForget(all, false, 260), all.oldest);
+  assert.equal(patience.toForget(late(5, 10), false, 260), undefined);
+  patience.answered(100, 260);
+  assert.equal(patience.toForget(late(70, 75), false, 260), undefined, 'it may be slow beside quick ones');
 });
 
 test('where it has been mute for two timeouts, the newest may be forgotten, and one is to find out', () => {
   const patience = new Patience(TIMEOUT_MS);
   const all = late(50, 60);
+  const only = all.oldest;
+  assert.equal(patience.toForget({ oldest: only, newest: only }, true, 250), undefined, 'it is the only one');
   assert.equal(patience.toForget(all, true, 249), undefined);
   assert.equal(patience.toForget(all, true, 250), all.newest);
   assert.equal(patience.toForget(all, false, 250), undefined, 'one is finding out');
