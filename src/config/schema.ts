@@ -149,9 +149,9 @@ const route = z
         description:
           'Failures after which a request is sent again. `unsent`: never handed to a live connection; `lost`: the connection dropped, or the reply broke the protocol. `[unsent]` is at-most-once delivery.',
       }),
-    salvage: flag('Whether a reply that comes after its timeout still answers its own request.').prefault(
-      true,
-    ),
+    salvage: flag(
+      'Whether a reply that comes after its timeout still answers its own request, unless its place has been given to another by then.',
+    ).prefault(true),
     hedge: durationOr(
       'off',
       'The next attempt starts after so long on another endpoint although the one before is still awaited; the first reply wins. It counts as a retry.',
