@@ -10,6 +10,12 @@ export interface Attempt {
   /** `picked`: holds its place on the lane, not sent yet. `late`: timed out, its reply would still be welcome. */
   phase: 'picked' | 'awaited' | 'late';
   sentMs: number;
+  /** How many its endpoint had answered when it was picked. */
+  answersBefore: number;
+}
+
+export function newAttempt(id: number, lane: Lane, caller: Caller): Attempt {
+  return { id, index: 0, lane, caller, phase: 'picked', sentMs: 0, answersBefore: 0 };
 }
 
 /** Who waits for attempts. Each attempt ends in one of these calls, or in `Lane.release`. */

@@ -42,7 +42,6 @@ export class Endpoint implements LaneOwner {
   /** Those of them whose timeout is over. */
   #late = 0;
   #looking: NodeJS.Timeout | undefined;
-  /** For an attempt that is about to take the place. */
   #isMakingRoom = false;
   readonly #settings: RouteSettings;
   readonly #owner: EndpointOwner;
@@ -69,7 +68,7 @@ export class Endpoint implements LaneOwner {
     this.#emit = emit;
     this.#ejection = new Ejection(settings.ejection, random);
     this.#limit = new ConcurrencyLimit(settings.limits, settings.retry.timeoutMs);
-    this.#patience = new Patience(settings.retry.timeoutMs);
+    this.#patience = new Patience(settings.retry.timeoutMs, settings.limits.inFlightPerEndpoint);
     this.#state = new EndpointState(settings.name, address, emit);
     this.#lanes = new Lanes(() => this.#makeLane(), this.told);
     this.#lanes.open();
@@ -169,8 +168,9 @@ export class Endpoint implements LaneOwner {
     this.#owner.freed(this);
   }
 
-  joined(): void {
+  joined(attempt: Attempt): void {
     this.inFlight++;
+    attempt.answersBefore = this.#patience.answers;
   }
 
   left({ phase }: Attempt): void {

@@ -1,5 +1,5 @@
 import { Dealer } from 'zeromq';
-import type { Attempt, Caller } from './attempt.ts';
+import { type Attempt, type Caller, newAttempt } from './attempt.ts';
 import { Bag } from './bag.ts';
 import { context } from './context.ts';
 import { sizeOf } from './envelope.ts';
@@ -111,7 +111,7 @@ export class Lane {
 
   /** Reserves a place; follow with `send` or `release`. Only on a lane that `isFree`. */
   pick(caller: Caller): Attempt {
-    const attempt: Attempt = { id: this.#nextId++, index: 0, lane: this, caller, phase: 'picked', sentMs: 0 };
+    const attempt = newAttempt(this.#nextId++, this, caller);
     this.#attempts.add(attempt);
     this.#owner.joined(attempt);
     return attempt;

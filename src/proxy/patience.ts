@@ -4,6 +4,8 @@ import type { Attempt } from './attempt.ts';
 const PATIENCE = 2.5;
 /** An endpoint that has answered nothing for so many timeouts is mute. */
 const MUTE = 2;
+/** One round is ahead of an attempt when it is sent, and may be again on other connections while it waits. */
+const ROUNDS = 3;
 
 /** The first and the last one sent of those attempts at an endpoint that are late. */
 export interface Late {
@@ -14,14 +16,18 @@ export interface Late {
 /** For how long late replies of an endpoint are worth a place there. Pure: the clock is an argument. */
 export class Patience {
   readonly #timeoutMs: number;
+  /** It was overtaken, where so many have been answered since. */
+  readonly #overtakers: number;
+  /** How many it has answered. */
+  answers = 0;
   /** How long the last reply took, late or not; 0 before the first. */
   #lastReplyMs = 0;
   #answeredMs = Number.NEGATIVE_INFINITY;
-  /** When the newest attempt was sent that it has answered. */
-  #overtakenMs = Number.NEGATIVE_INFINITY;
 
-  constructor(timeoutMs: number) {
+  /** @param most attempts that the endpoint may have at once */
+  constructor(timeoutMs: number, most: number) {
     this.#timeoutMs = timeoutMs;
+    this.#overtakers = ROUNDS * most;
   }
 
   /** Another process may be there now. */
@@ -32,7 +38,7 @@ export class Patience {
   answered(sentMs: number, nowMs: number): void {
     this.#lastReplyMs = nowMs - sentMs;
     this.#answeredMs = nowMs;
-    this.#overtakenMs = Math.max(this.#overtakenMs, sentMs);
+    this.answers++;
   }
 
   /** Of a late attempt that was sent before then no reply is expected. */
@@ -42,15 +48,15 @@ export class Patience {
 
   /**
    * The late attempt whose place another one may have, once it has been sent two timeouts ago. An endpoint that works on one after
-   * the other answers in order, so what was overtaken by then is lost, most likely. Where it has been mute for as long, one attempt
-   * is to find out: in place of the newest, whose reply would be the last to come, unless it is the only one.
+   * the other takes its connections in turns, so what has waited for some rounds of them is lost, most likely. Where it has been mute
+   * for as long, one attempt is to find out: in place of the newest, whose reply would be the last to come, unless it is the only one.
    *
    * @param isAllLate whether it has no attempt but late ones
    */
   toForget({ oldest, newest }: Late, isAllLate: boolean, nowMs: number): Attempt | undefined {
     const longAgoMs = nowMs - MUTE * this.#timeoutMs;
     if (oldest === undefined || oldest.sentMs > longAgoMs) return undefined;
-    if (oldest.sentMs < this.#overtakenMs) return oldest;
+    if (this.answers - oldest.answersBefore >= this.#overtakers) return oldest;
     return isAllLate && this.#answeredMs <= longAgoMs && newest !== oldest ? newest : undefined;
   }
 }

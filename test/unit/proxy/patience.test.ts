@@ -4,15 +4,16 @@ import type { Attempt } from '../../../src/proxy/attempt.ts';
 import { type Late, Patience } from '../../../src/proxy/patience.ts';
 
 const TIMEOUT_MS = 100;
+const MOST = 2;
 
-/** Late attempts, by when they were sent. */
+/** Late attempts, by when they were sent; before that nothing had been answered. */
 function late(...sentMs: number[]): Late {
-  const attempts = sentMs.map((ms) => ({ sentMs: ms }) as Attempt);
+  const attempts = sentMs.map((ms) => ({ sentMs: ms, answersBefore: 0 }) as Attempt);
   return { oldest: attempts[0], newest: attempts.at(-1) };
 }
 
 test('a late reply is expected for two and a half times as long as the last one took', () => {
-  const patience = new Patience(TIMEOUT_MS);
+  const patience = new Patience(TIMEOUT_MS, MOST);
   assert.equal(patience.expectedSinceMs(1_000), 1_000, 'nothing is known');
   patience.answered(0, 200);
   assert.equal(patience.expectedSinceMs(1_000), 500);
@@ -20,20 +21,19 @@ test('a late reply is expected for two and a half times as long as the last one 
   assert.equal(patience.expectedSinceMs(1_000), 1_000);
 });
 
-test('what was overtaken may be forgotten two timeouts after it was sent, the oldest first', () => {
-  const patience = new Patience(TIMEOUT_MS);
+test('what has waited for three rounds may be forgotten two timeouts after it was sent, the oldest first', () => {
+  const patience = new Patience(TIMEOUT_MS, MOST);
   const all = late(0, 10);
-  patience.answered(0, 250);
-  assert.equal(patience.toForget(all, false, 250), undefined, 'they come in order');
-  patience.answered(5, 260);
-  assert.equal(patience.toForget(all, false, 260), all.oldest);
-  assert.equal(patience.toForget(late(5, 10), false, 260), undefined);
-  patience.answered(100, 260);
-  assert.equal(patience.toForget(late(70, 75), false, 260), undefined, 'it may be slow beside quick ones');
+  for (let answers = 1; answers <= 3 * MOST; answers++) {
+    assert.equal(patience.toForget(all, false, 250), undefined, 'they may be next');
+    patience.answered(10 * answers, 250);
+  }
+  assert.equal(patience.toForget(all, false, 250), all.oldest);
+  assert.equal(patience.toForget(late(51, 60), false, 250), undefined, 'they may be slow beside quick ones');
 });
 
 test('where it has been mute for two timeouts, the newest may be forgotten, and one is to find out', () => {
-  const patience = new Patience(TIMEOUT_MS);
+  const patience = new Patience(TIMEOUT_MS, MOST);
   const all = late(50, 60);
   const only = all.oldest;
   assert.equal(patience.toForget({ oldest: only, newest: only }, true, 250), undefined, 'it is the only one');
@@ -46,5 +46,5 @@ test('where it has been mute for two timeouts, the newest may be forgotten, and 
 });
 
 test('nothing is forgotten where nothing is late', () => {
-  assert.equal(new Patience(TIMEOUT_MS).toForget(late(), true, 1_000), undefined);
+  assert.equal(new Patience(TIMEOUT_MS, MOST).toForget(late(), true, 1_000), undefined);
 });
