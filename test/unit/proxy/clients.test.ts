@@ -52,6 +52,8 @@ test('a limit that is lowered or raised holds from the next outcome on', () => {
   all.done(asked[2] ?? request('a', '2'));
   assert.deepEqual(begun(), ['0', '1', '2', '3']);
   all.limit = 3;
+  all.arrive(request('a', '8'));
+  assert.deepEqual(begun(), ['0', '1', '2', '3'], 'it does not overtake those in line');
   all.done(asked[3] ?? request('a', '3'));
   assert.deepEqual(begun(), ['0', '1', '2', '3', '4', '5', '6']);
 });
