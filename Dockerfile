@@ -1,37 +1,22 @@
-# The image of the sidecar: one bundled file, zeromq beside it, and nothing that could start a shell.
+# The image of the sidecar: what npm run build makes, Node, and nothing that could start a shell.
 #   docker build --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)" -t lazypirate .
 # A registry or proxy of your own: add --secret id=npmrc,src="$HOME/.npmrc"; it stays out of the image.
-
-FROM docker.io/library/node:26-trixie-slim AS dependencies
-WORKDIR /lazypirate
-COPY package.json package-lock.json ./
-# No install script of a dependency runs, here or below: zeromq brings its addon built.
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --omit=dev --ignore-scripts --no-audit --no-fund
-# zeromq and what loads its addon, alone: all else is in the bundle. And of these, nothing for other platforms and other runtimes,
-# nor what only a compiler or a debugger reads.
-RUN cd node_modules \
- && find . -mindepth 1 -maxdepth 1 ! -name zeromq ! -name cmake-ts -exec rm -rf {} + \
- && mv "zeromq/build/linux/$(node -p process.arch)" addon && rm -rf zeromq/build/darwin zeromq/build/linux zeromq/build/win32 \
- && mkdir zeromq/build/linux && mv addon "zeromq/build/linux/$(node -p process.arch)" \
- && find zeromq/build/linux -mindepth 3 -maxdepth 3 ! -name 'glibc-*' -exec rm -rf {} + \
- && rm -rf zeromq/src zeromq/vendor zeromq/script zeromq/cmake zeromq/CMakeLists.txt cmake-ts/src cmake-ts/build/deps \
- && find cmake-ts/build -type f ! -name 'loader.*' -delete \
- && find . -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.md' ! -iname 'licen[cs]e*' \) -delete \
- && find . -type d -empty -delete
 
 FROM docker.io/library/node:26-trixie-slim AS build
 WORKDIR /lazypirate
 COPY package.json package-lock.json ./
+# No install script of a dependency runs: zeromq brings its addon built.
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --ignore-scripts --no-audit --no-fund
+COPY LICENSE ./
 COPY config config
 COPY src src
-RUN node config/bundle.ts
+# dist has the addons of other platforms too.
+RUN node config/bundle.ts \
+ && find dist -name 'zeromq-*.node' ! -name "zeromq-linux-$(node -p process.arch)-glibc.node" -delete
 
 # What Node makes of the sources, made by the very Node that will use it: less to do, and to keep in memory, at each start.
 FROM gcr.io/distroless/nodejs26-debian13:nonroot AS compiled
 WORKDIR /lazypirate
-COPY package.json ./
-COPY --from=dependencies /lazypirate/node_modules node_modules
 COPY --from=build /lazypirate/dist dist
 USER 65532:65532
 ENV NODE_COMPILE_CACHE=/tmp/compiled
@@ -53,8 +38,6 @@ ENV NODE_ENV=production \
     NODE_OPTIONS=--max-semi-space-size=2 \
     MALLOC_ARENA_MAX=1
 WORKDIR /lazypirate
-COPY package.json LICENSE ./
-COPY --from=dependencies /lazypirate/node_modules node_modules
 COPY --from=build /lazypirate/dist dist
 COPY --from=compiled /tmp/compiled compiled
 # By number, so that Kubernetes can tell that it is not root.

@@ -1,19 +1,23 @@
 /*
- * npm run build: makes dist/main.cjs of src/main.ts and of every package but zeromq, which has an addon; the Kubernetes client,
- * which only some configurations load, is a file beside it. Against the same modules one by one this saves half of the time
- * until it listens and a good third of the memory (npm run bench:footprint). Another directory can be given in place of dist.
+ * npm run build: makes of src/main.ts and every package that it needs a folder that runs anywhere: dist, with main.cjs, the
+ * Kubernetes client in a file beside it, which only some configurations load, and zeromq's addons for Linux and for the platform
+ * that it is built on. Against the same modules one by one this saves half of the time until it listens and a good third of the
+ * memory (npm run bench:footprint). Another directory can be given in place of dist.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type OutputChunk, rolldown } from 'rolldown';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'));
+const ZEROMQ = join(ROOT, 'node_modules/zeromq/build');
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 /** What it writes, and takes away before; whatever else is there is not its own. */
 const CHUNKS = ['kubernetes-client.cjs', 'main.cjs'];
 const LICENSES = 'LICENSES.txt';
+const OWN = [...CHUNKS, LICENSES, 'LICENSE', 'zeromq-*.node'];
 /** Parts of prom-client that are of no use here, and that load half of Node: tls, cluster, worker threads. */
 const LEFT_OUT = /prom-client\/lib\/(pushgateway|cluster)\.js$/;
 
@@ -24,18 +28,50 @@ const UNDICI = `
   exports.fetch = require('./lib/web/fetch').fetch;
 `;
 
-for (const file of [...CHUNKS, LICENSES]) rmSync(join(DIST, file), { force: true });
+/** In place of zeromq's own loader, which needs a manifest and a tree of folders. */
+const ADDON_LOADER = `
+  Object.defineProperty(exports, '__esModule', { value: true });
+  const { existsSync, readFileSync } = require('node:fs');
+  const { platform, arch } = process;
+  const maps = '/proc/self/maps';
+  const isMusl = existsSync(maps) && readFileSync(maps, 'latin1').includes('/ld-musl-');
+  const libc = { darwin: 'libc', win32: 'msvc' }[platform] ?? (isMusl ? 'musl' : 'glibc');
+  const file = 'zeromq-' + platform + '-' + arch + '-' + libc + '.node';
+  try {
+    exports.default = require('node:module').createRequire(__filename)('./' + file);
+  } catch (error) {
+    process.stderr.write('lazypirate: cannot load ' + file + ': ' + error.message.split('\\n')[0] + '\\n');
+    process.exit(1);
+  }
+`;
+/** What zeromq's addons have in them, and its own licence texts do not tell. */
+const STATIC_LIBRARIES = `The zeromq-*.node files contain libzmq (https://github.com/zeromq/libzmq), under the Mozilla Public License 2.0 as
+above, and libsodium (https://github.com/jedisct1/libsodium), under the ISC License:
+
+Copyright (c) 2013-2025 Frank Denis <j at pureftpd dot org>
+
+Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted, provided
+that the above copyright notice and this permission notice appear in all copies.
+
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED
+WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT, INDIRECT, OR
+CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT,
+NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+`;
+
+for (const file of globSync(OWN, { cwd: DIST })) rmSync(join(DIST, file));
 const bundle = await rolldown({
   input: join(ROOT, 'src/main.ts'),
   platform: 'node',
-  external: ['zeromq'],
   // Its modules only declare, but its package.json does not say so.
   treeshake: { moduleSideEffects: (id) => !id.includes('/@kubernetes/client-node/') },
   plugins: [
     {
-      name: 'leave-out',
+      name: 'replace',
       load: (id) => {
+        if (id === join(ROOT, 'src/version.ts')) return `export const version = ${JSON.stringify(version)};`;
         if (LEFT_OUT.test(id)) return 'module.exports = class {};';
+        if (id.endsWith('/zeromq/lib/load-addon.js')) return ADDON_LOADER;
         return id.endsWith('/undici/index.js') ? UNDICI : undefined;
       },
     },
@@ -52,7 +88,22 @@ const { output } = await bundle.write({
 const chunks = output.filter((one): one is OutputChunk => one.type === 'chunk');
 assert.deepEqual(chunks.map(({ fileName }) => fileName).sort(), CHUNKS);
 for (const { fileName, code } of chunks) writeFileSync(join(DIST, fileName), inAscii(code));
+for (const [name, file] of addons()) copyFileSync(file, join(DIST, name));
+copyFileSync(join(ROOT, 'LICENSE'), join(DIST, 'LICENSE'));
 writeFileSync(join(DIST, LICENSES), licenses(chunks.flatMap(({ moduleIds }) => moduleIds)));
+
+/** Of each Linux, and of the platform that this runs on: the addon for the newest Node, by the name it has in dist. */
+function addons(): Map<string, string> {
+  const manifest = JSON.parse(readFileSync(join(ZEROMQ, 'manifest.json'), 'utf8')) as Record<string, string>;
+  const newest = new Map<string, { abi: number; file: string }>();
+  for (const [key, path] of Object.entries(manifest)) {
+    const { os, arch, libc, abi } = JSON.parse(key);
+    const name = `zeromq-${os}-${arch}-${libc}.node`;
+    if (os !== 'linux' && os !== process.platform) continue;
+    if (abi > (newest.get(name)?.abi ?? 0)) newest.set(name, { abi, file: join(ZEROMQ, path) });
+  }
+  return new Map([...newest].map(([name, { file }]) => [name, file]));
+}
 
 /** A string with one character beyond Latin-1 takes two bytes for each of its characters, and the source is such a string. */
 function inAscii(code: string): string {
@@ -68,9 +119,9 @@ function licenses(moduleIds: readonly string[]): string {
   );
   const texts = [...packages].sort().map((directory) => {
     const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
-    const file = readdirSync(directory).find((one) => /^licen[cs]e/i.test(one));
-    const text = file === undefined ? '' : `\n${readFileSync(join(directory, file), 'utf8').trim()}\n`;
+    const files = readdirSync(directory).filter((one) => /^licen[cs]e/i.test(one));
+    const text = files.map((file) => `\n${readFileSync(join(directory, file), 'utf8').trim()}\n`).join('');
     return `${name} ${version}: ${license}\n${text}`;
   });
-  return texts.join(`\n${'-'.repeat(80)}\n\n`);
+  return [...texts, STATIC_LIBRARIES].join(`\n${'-'.repeat(80)}\n\n`);
 }

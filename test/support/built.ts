@@ -1,12 +1,9 @@
-import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { scratch } from './scratch.ts';
 import { run } from './tools.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Below the packages that it needs, and out of the way of what others build. */
-const PARENT = `${ROOT}node_modules/.cache`;
 /** What the image sets. */
 export const AS_IN_IMAGE = {
   MALLOC_ARENA_MAX: '1',
@@ -22,9 +19,8 @@ let main: string | undefined;
  */
 export function build(): string {
   if (main !== undefined) return main;
-  const folder = scratch(PARENT);
-  run(process.execPath, [`${ROOT}config/bundle.ts`, join(folder, 'dist')]);
-  copyFileSync(`${ROOT}package.json`, join(folder, 'package.json'));
-  main = join(folder, 'dist/main.cjs');
+  const folder = scratch();
+  run(process.execPath, [`${ROOT}config/bundle.ts`, folder]);
+  main = join(folder, 'main.cjs');
   return main;
 }

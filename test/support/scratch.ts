@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,9 +8,8 @@ process.once('exit', () => {
 });
 
 /** A new and empty directory, which is gone when this process ends. */
-export function scratch(parent = tmpdir()): string {
-  mkdirSync(parent, { recursive: true });
-  const directory = mkdtempSync(join(parent, 'lazypirate-'));
+export function scratch(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'lazypirate-'));
   made.push(directory);
   return directory;
 }
