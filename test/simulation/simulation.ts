@@ -234,7 +234,7 @@ class Simulation {
     if (event.kind === 'attempt') {
       counts.sends++;
       if (event.result === 'timeout' && this.#world.time.isInputWaiting)
-        this.#wrong('a timeout was believed while input was not read');
+        this.#wrong('a timeout was declared while input was unread');
     }
     if (event.kind === 'internalError') this.#wrong(`internal error: ${(event.error as Error).stack}`);
     if (event.kind !== 'settled') return;
@@ -285,7 +285,7 @@ class Simulation {
       const executions = this.#executions.get(request) ?? 0;
       if (executions > (isOnce ? 1 : most)) this.#wrong(`6: ${request} was executed ${executions} times`);
       if (failure?.executed === 'no' && executions > 0)
-        this.#wrong(`6: ${request} was executed, and it says no`);
+        this.#wrong(`6: ${request} was executed, but the failure reply says no`);
       if (failure?.code === 'INTERNAL') this.#wrong(`7: ${request} met a bug`);
     }
   }
