@@ -219,6 +219,12 @@ describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
     assert.ok(alerts.every(({ alert }) => alert !== 'LazypirateSlow'));
   });
 
+  test('no alert has a link to a runbook until somebody says where that is', () => {
+    const { alerts } = rulesWith();
+    assert.ok(alerts.length > 0);
+    for (const { annotations } of alerts) assert.ok(!('runbook_url' in annotations));
+  });
+
   test('each has its section in the runbook, and each section its alert', () => {
     const runbook = readFileSync(join(charts.library, 'RUNBOOK.md'), 'utf8');
     const sections = [...runbook.matchAll(/^## (.+)$/gm)].map(([, title]) => title ?? '');

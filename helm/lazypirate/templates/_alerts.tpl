@@ -92,7 +92,9 @@ spec:
       rules:
         {{- range include "lazypirate.alerts" . | fromYamlArray }}
         {{- if not (has .alert $values.disabled) }}
+        {{- if $values.runbook }}
         {{- $_ := set .annotations "runbook_url" (printf "%s#%s" $values.runbook (lower .alert)) }}
+        {{- end }}
         {{- $_ := set . "labels" (merge (dict) $values.alertLabels .labels) }}
         {{- list . | toYaml | nindent 8 }}
         {{- end }}
