@@ -15,12 +15,16 @@ const fragments = z.array(fragment);
 /** Labels or annotations. */
 const marks = z.record(text, text);
 const ratio = z.number().min(0);
+const share = ratio.max(1);
+/** `registry.example.com:5000/team/name`, without a tag; or nothing. */
+const IMAGE_NAME =
+  /^(([A-Za-z0-9.-]+(:[0-9]+)?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*)?$/;
 
 const library = z.strictObject({
   config: fragment,
   image: z.strictObject({
-    repository: text.min(1),
-    tag: text,
+    repository: text.regex(IMAGE_NAME),
+    tag: text.regex(/^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$/),
     digest: text.regex(/^(sha256:[0-9a-f]{64})?$/),
     pullPolicy: z.enum(['IfNotPresent', 'Always', 'Never']),
   }),
@@ -30,7 +34,8 @@ const library = z.strictObject({
   extraVolumes: fragments,
   extraVolumeMounts: fragments,
   securityContext: fragment,
-  serviceAccountName: text.min(1),
+  serviceAccountName: text,
+  terminationGracePeriodSeconds: count,
   rbac: z.strictObject({ create: z.boolean() }),
   selectorLabels: marks,
   labels: marks,
@@ -38,22 +43,26 @@ const library = z.strictObject({
   networkPolicy: z.strictObject({
     enabled: z.boolean(),
     admin: fragments,
-    ingress: fragments,
+    ingress: fragments.nullish(),
     egress: fragments,
   }),
-  podMonitor: z.strictObject({ enabled: z.boolean(), interval: text, labels: marks }),
+  podMonitor: z.strictObject({
+    enabled: z.boolean(),
+    interval: text.regex(/^([0-9]+(ms|[smhdwy]))+$/),
+    labels: marks,
+  }),
   alerts: z.strictObject({
     enabled: z.boolean(),
     labels: marks,
     alertLabels: marks,
     disabled: z.array(text),
-    runbook: text,
-    failureRatio: ratio,
+    runbook: text.regex(/^(https?:\/\/.+)?$/),
+    failureRatio: share,
     retryRatio: ratio,
     p99Seconds: ratio,
     discoveryAgeSeconds: ratio,
     eventLoopLagSeconds: ratio,
-    descriptorRatio: ratio,
+    descriptorRatio: share,
   }),
   dashboard: z.strictObject({ enabled: z.boolean(), labels: marks }),
 });

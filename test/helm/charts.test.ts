@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
@@ -154,6 +154,36 @@ describe('the charts', { skip: helmSkip }, () => {
     assert.equal(ordinary.containers[1]?.restartPolicy, undefined);
   });
 
+  test('a label that is given as well as set by the chart is there once', () => {
+    const marked = { 'app.kubernetes.io/name': 'other', team: 'shop' };
+    const objects = charts.render(charts.demo, {
+      podLabels: marked,
+      lazypirate: { labels: marked, podMonitor: { enabled: true, labels: marked } },
+    });
+    const { template } = find(objects, 'Deployment', 'demo-app')['spec'] as {
+      template: { metadata: { labels: Record<string, string> } };
+    };
+    const names = [template, find(objects, 'PodMonitor', 'demo-lazypirate')].map(({ metadata }) => [
+      metadata.labels?.['app.kubernetes.io/name'],
+      metadata.labels?.['team'],
+    ]);
+    assert.deepEqual(names, [
+      ['lazypirate-demo', 'shop'],
+      ['lazypirate', 'shop'],
+    ]);
+  });
+
+  test('a release or a namespace whose name is a number is a text in every object', {
+    skip: schemaSkip,
+  }, () => {
+    const values = { lazypirate: { config: { routes: [SERVICE] }, podMonitor: { enabled: true } } };
+    const yaml = charts
+      .template(charts.demo, values, '--namespace=7', '--name-template=42')
+      .replaceAll(/^\s+(zmq|name: app):.*$/gm, '');
+    assert.deepEqual(charts.problems(yaml), []);
+    assert.match(yaml, /namespace: "7"/);
+  });
+
   test('the token is in the sidecar alone, and only where a route asks the API', () => {
     const pod = deploymentPod(charts.render(charts.demo));
     assert.equal(pod.automountServiceAccountToken, false);
@@ -250,40 +280,6 @@ describe('the charts', { skip: helmSkip }, () => {
     test(`${title} is refused, and the message says where`, () => {
       assert.throws(() => charts.template(charts.demo, values), message);
     });
-
-  test('a chart of a user gets the sidecar with the 12 lines of the README', () => {
-    const { chart, diff } = charts.ownChart();
-    const added = diff.split('\n').filter((line) => /^\+(?!\+\+)/.test(line));
-    assert.equal(added.length, 12);
-    charts.helm('lint', '--strict', chart);
-    const objects = charts.render(chart);
-    assert.deepEqual(objects.map(({ kind }) => kind).sort(), [
-      'ConfigMap',
-      'Deployment',
-      'Role',
-      'RoleBinding',
-    ]);
-    const pod = deploymentPod(objects, 'demo');
-    assert.deepEqual(restrictedProblems(pod), []);
-    assert.deepEqual(
-      containersOf(pod).map(({ name }) => name),
-      ['lazypirate', 'shop'],
-    );
-    assert.ok(loadConfig({ env: {}, flags: {}, text: configOf(objects) }).routes.length > 0);
-    const selector = { 'app.kubernetes.io/name': 'shop', 'app.kubernetes.io/instance': 'demo' };
-    const all = { podMonitor: { enabled: true }, networkPolicy: { enabled: true } };
-    const more = charts.render(chart, { lazypirate: all });
-    assert.deepEqual(
-      (find(more, 'PodMonitor', 'demo-lazypirate')['spec'] as { selector: unknown }).selector,
-      {
-        matchLabels: selector,
-      },
-    );
-    if (schemaSkip === false) assert.deepEqual(charts.problems(charts.template(chart)), []);
-
-    cpSync(new URL('own-chart/values.yaml', import.meta.url), join(chart, 'values.yaml'));
-    assert.throws(() => charts.template(chart), /lazypirate.config.routes must have at least one route/);
-  });
 
   test('the example without Helm has the very sidecar of the chart', () => {
     const yaml = readFileSync(new URL('../../config/kubernetes.yaml', import.meta.url), 'utf8');

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
@@ -7,7 +7,8 @@ import { scratch } from './scratch.ts';
 import { lacks, run } from './tools.ts';
 
 const HELM = fileURLToPath(new URL('../../helm', import.meta.url));
-const OWN = fileURLToPath(new URL('../helm/own-chart', import.meta.url));
+/** Where the image would be: there is no default. */
+export const IMAGE = 'registry.example.com/lazypirate';
 
 export interface KubernetesObject {
   apiVersion: string;
@@ -71,10 +72,11 @@ export class Charts {
     this.resolve(this.demo);
   }
 
-  /** The chart of a user, with the lines that the library's README says to add. */
+  /** The chart that `helm create shop` makes, with the lines that the library's README says to add. */
   ownChart(): { chart: string; diff: string } {
     const chart = join(this.directory, 'shop');
-    cpSync(OWN, chart, { recursive: true });
+    rmSync(chart, { recursive: true, force: true });
+    this.helm('create', chart);
     const diff =
       /```diff\n([\s\S]*?)```/.exec(readFileSync(join(HELM, 'lazypirate/README.md'), 'utf8'))?.[1] ?? '';
     run('git', ['-C', chart, 'apply', '-'], diff);
@@ -98,12 +100,13 @@ export class Charts {
   template(chart: string, values: object = {}, ...args: string[]): string {
     const file = join(this.directory, 'values.json');
     writeFileSync(file, JSON.stringify(values));
-    const release = ['--namespace', 'shop', '--kube-version', '1.34.0'];
+    const image = `--set-string=lazypirate.image.repository=${IMAGE}`;
+    const release = ['--namespace', 'shop', '--kube-version', '1.34.0', image];
     return this.helm('template', 'demo', chart, ...release, '--values', file, ...args);
   }
 
-  render(chart: string, values: object = {}): KubernetesObject[] {
-    return objectsOf(this.template(chart, values));
+  render(chart: string, values: object = {}, ...args: string[]): KubernetesObject[] {
+    return objectsOf(this.template(chart, values, ...args));
   }
 
   /** Every problem that the schemas of Kubernetes see in these objects. */
@@ -129,9 +132,14 @@ export class Charts {
   }
 }
 
+/** Throws where it is no YAML, or has a key twice: Helm and kubectl silently take the last one. */
 export function objectsOf(yaml: string): KubernetesObject[] {
   return parseAllDocuments(yaml)
-    .map((document) => document.toJSON() as KubernetesObject | null)
+    .map((document) => {
+      const [error] = document.errors;
+      if (error !== undefined) throw error;
+      return document.toJSON() as KubernetesObject | null;
+    })
     .filter((object) => object !== null);
 }
 

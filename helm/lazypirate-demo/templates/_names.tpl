@@ -3,22 +3,19 @@
 {{- $root := first . -}}
 {{ include "demo.selectorLabels" . }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "demo.selectorLabels" -}}
 app.kubernetes.io/name: {{ last . }}
-app.kubernetes.io/instance: {{ (first .).Release.Name }}
+app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}
 {{- end }}
 
 {{/* Labels and annotations of a pod. Takes a list: context, name. */}}
 {{- define "demo.podMarks" -}}
 {{- $values := (first .).Values -}}
 labels:
-  {{- include "demo.selectorLabels" . | nindent 2 }}
-  {{- with $values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- toYaml (merge (include "demo.selectorLabels" . | fromYaml) $values.podLabels) | nindent 2 }}
 {{- with $values.podAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}

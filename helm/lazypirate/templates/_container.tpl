@@ -1,11 +1,20 @@
-{{/* For `initContainers:` of your pod: the native sidecar; nothing with `native: false`. */}}
+{{/* For `initContainers:` of your pod: the sidecar as a native one. */}}
 {{- define "lazypirate.initContainers" -}}
-{{- if .Values.lazypirate.native }}{{ include "lazypirate.container" . }}{{ end }}
+{{- if not .Values.lazypirate.native -}}
+{{- fail "lazypirate.native is false, so the sidecar is an ordinary container: in your pod, take lazypirate.initContainers away, and write below `containers:`\n\n  {{- include \"lazypirate.containers\" . | nindent 8 }}\n" -}}
+{{- end -}}
+{{- if semverCompare "<1.29-0" .Capabilities.KubeVersion.Version -}}
+{{- fail (printf "Kubernetes %s has no native sidecars, which come with 1.29: set lazypirate.native to false, and in your pod write lazypirate.containers below `containers:` in place of lazypirate.initContainers" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+{{ include "lazypirate.container" . }}
 {{- end }}
 
-{{/* For `containers:` of your pod: the ordinary container; nothing with `native: true`. */}}
+{{/* For `containers:` of your pod: the sidecar as an ordinary container. */}}
 {{- define "lazypirate.containers" -}}
-{{- if not .Values.lazypirate.native }}{{ include "lazypirate.container" . }}{{ end }}
+{{- if .Values.lazypirate.native -}}
+{{- fail "lazypirate.native is true, so the sidecar is an init container: in your pod, write lazypirate.initContainers below `initContainers:` in place of lazypirate.containers; or set lazypirate.native to false" -}}
+{{- end -}}
+{{ include "lazypirate.container" . }}
 {{- end }}
 
 {{- define "lazypirate.container" -}}

@@ -15,7 +15,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
   name: {{ include "lazypirate.roleName" (list $root $namespace) }}
-  namespace: {{ $namespace }}
+  namespace: {{ $namespace | quote }}
   {{- include "lazypirate.marks" (list $root dict) | nindent 2 }}
 rules:
   {{- if has $namespace $services }}
@@ -33,7 +33,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
   name: {{ include "lazypirate.roleName" (list $root $namespace) }}
-  namespace: {{ $namespace }}
+  namespace: {{ $namespace | quote }}
   {{- include "lazypirate.marks" (list $root dict) | nindent 2 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
@@ -41,7 +41,7 @@ roleRef:
   name: {{ include "lazypirate.roleName" (list $root $namespace) }}
 subjects:
   - kind: ServiceAccount
-    name: {{ tpl $root.Values.lazypirate.serviceAccountName $root }}
-    namespace: {{ $root.Release.Namespace }}
+    name: {{ include "lazypirate.serviceAccountName" $root | quote }}
+    namespace: {{ $root.Release.Namespace | quote }}
 {{- end }}
 {{- end }}
