@@ -1,13 +1,13 @@
 /**
- * Every way the process can end, and the exit code it ends with. `main.ts` alone turns these into an exit:
- * any other error that reaches it is a bug of ours and exits with 1 and a stack.
+ * The exit codes of the process. Only `main.ts` turns an error into an exit. Any other error that reaches it is a bug of
+ * ours: exit code 1, with a stack.
  */
 export type ExitCode = 0 | 1 | 2;
 
-/** A problem the user can mend: the message says what and where, and is shown without a stack. */
+/** A problem that the user can fix. The message says what is wrong and where, and is shown without a stack. */
 export class UserError extends Error {
   readonly exitCode: ExitCode;
-  /** One printable line each. */
+  /** One problem per line, printable as it is. */
   readonly lines: readonly string[];
 
   constructor(lines: readonly string[], exitCode: ExitCode, options?: ErrorOptions) {
@@ -18,26 +18,26 @@ export class UserError extends Error {
   }
 }
 
-/** The configuration, the environment or the command line is wrong: exit code 2, every problem a line. */
+/** The configuration, the environment or the command line is wrong: exit code 2, one problem per line. */
 export class ConfigError extends UserError {
   constructor(lines: readonly string[], options?: ErrorOptions) {
     super(lines, 2, options);
   }
 }
 
-/** The configuration is fine but cannot be put to work here (port in use, no permission): exit code 1. */
+/** The configuration is valid but cannot be used here (port in use, no permission): exit code 1. */
 export class StartError extends UserError {
   constructor(line: string, options?: ErrorOptions) {
     super([line], 1, options);
   }
 }
 
-/** The text of whatever was thrown. */
+/** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** The `code` of a system or libzmq error (`EADDRINUSE`, `EAGAIN`, ...), if it bears one. */
+/** The `code` of a system or libzmq error (`EADDRINUSE`, `EAGAIN`, ...), if it has one. */
 export function codeOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
   return typeof thrown.code === 'string' ? thrown.code : undefined;

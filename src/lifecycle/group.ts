@@ -1,33 +1,33 @@
-/** Something long-running that is part of the process. */
+/** A long-running part of the process. */
 export interface Actor<T> {
-  /** For whoever reads `Group.running`. */
+  /** Shown in `Group.running`. */
   name: string;
-  /** Runs until it ends by itself, fails, or is interrupted. An actor that fails to start cleans up behind itself. */
+  /** Runs until it ends by itself, fails, or is interrupted. An actor that fails to start cleans up after itself. */
   execute(): Promise<T>;
-  /** Makes `execute` end, also when it is still starting. Called at most once, and not after `execute` has ended. */
+  /** Makes `execute` end, even if it is still starting. Called at most once, and never after `execute` has ended. */
   interrupt(): void;
 }
 
-/** Actors that live and die together, after the idea of github.com/oklog/run: the first to stop stops all. */
+/** Actors that live and die together: when the first one stops, all stop. (The idea of github.com/oklog/run.) */
 export class Group<T> {
   readonly #actors: Actor<T>[] = [];
   readonly #running = new Set<Actor<T>>();
 
-  /** Adds an actor. Only before `run`. */
+  /** Call this only before `run`. */
   add(actor: Actor<T>): void {
     this.#actors.push(actor);
   }
 
-  /** The names of the actors that have not ended, in the order they were added: what a shutdown is waiting for. */
+  /** The names of the actors that have not ended, in the order they were added: a shutdown waits for these. */
   get running(): string[] {
     return Array.from(this.#running, (actor) => actor.name);
   }
 
   /**
-   * Starts every actor in the order added. When the first has ended, the others are interrupted. Settles when all are out:
-   * with what the first one returned, unless any of them failed.
+   * Starts all actors in the order they were added. When the first one ends, it interrupts the others. Settles when all have
+   * ended, with the result of the first one.
    *
-   * @throws the first error of any actor, its own or that of another that could not stop properly
+   * @throws the first error of any actor, including one that fails while it stops
    */
   async run(): Promise<T> {
     if (this.#actors.length === 0) throw new Error('a group without actors has nothing to run');
@@ -45,7 +45,7 @@ export class Group<T> {
     };
 
     for (const actor of this.#actors) this.#running.add(actor);
-    // All are started before any end is looked at: an actor that throws at once must not have the next interrupted unstarted.
+    // Start all before looking at any result: if an actor throws at once, the next must not be interrupted before it starts.
     const start = async (actor: Actor<T>) => actor.execute();
     const started = this.#actors.map((actor) => ({ actor, execution: start(actor) }));
     await Promise.all(started.map(({ actor, execution }) => ended(actor, execution)));
@@ -53,7 +53,7 @@ export class Group<T> {
     return results[0] as T;
   }
 
-  /** Returns what was thrown by those that could not even be asked to stop. */
+  /** @returns the errors that `interrupt` calls threw */
   #interrupt(): unknown[] {
     const errors: unknown[] = [];
     for (const actor of this.#running) {

@@ -1,7 +1,7 @@
 /**
- * A set for items that come and go with each request. Why no `Map` or `Set`: V8 makes a new table whenever one has been
- * added to and deleted from for a while, the old one points to the new, and once an old one has been promoted, every later
- * table and what it held outlives each minor garbage collection.
+ * A set for items that come and go with each request. Why not a `Map` or `Set`: with steady adds and deletes, V8 keeps making
+ * new tables, and each old table points to the next one. Once one of them is in the old generation, minor garbage collections
+ * can no longer free any later table or what it held.
  */
 export class Bag<T extends { index: number }> {
   readonly items: T[] = [];
@@ -15,7 +15,7 @@ export class Bag<T extends { index: number }> {
     return this.items[item.index] === item;
   }
 
-  /** @returns whether it was there */
+  /** @returns whether the item was in the bag */
   delete(item: T): boolean {
     if (!this.has(item)) return false;
     const last = this.items.pop();

@@ -1,16 +1,16 @@
 import type { BudgetSettings } from './settings.ts';
 
-/** How long what requests have earned stays good. */
+/** How fast earned retries fade. */
 const MEMORY_MS = 10_000;
 
 /**
- * The retry budget: bounds how much load retries may add, so that retries cannot bury an upstream that is merely slow.
- * Each request earns `ratio` retries, which fade over about ten seconds; beside that `minPerSecond` retries are
- * always allowed, saved up for one second at most, or for one retry where that takes longer. So within a time t from the start:
+ * The retry budget limits how much load retries may add, so that they cannot bury an upstream that is only slow. Each request
+ * earns `ratio` retries, which fade over about ten seconds. In addition, `minPerSecond` retries are always allowed. They can be
+ * saved up for one second, or longer if it takes longer to save up one retry. So within a time t from the start:
  *
  *     retries <= requests x ratio + minPerSecond x (t + 1 s)
  *
- * (The idea of Finagle's and Linkerd's budgets.) Pure: the clock is an argument.
+ * (The idea comes from the budgets of Finagle and Linkerd.) Pure: the clock is an argument.
  */
 export class RetryBudget {
   readonly #settings: BudgetSettings;
@@ -24,13 +24,13 @@ export class RetryBudget {
     this.#atMs = nowMs;
   }
 
-  /** A request has come: it earns its share of a retry. */
+  /** Call this for each new request: it earns its share of a retry. */
   deposit(nowMs: number): void {
     this.#age(nowMs);
     this.#earned += this.#settings.ratio;
   }
 
-  /** Takes one retry out, if there is one. */
+  /** Takes one retry out of the budget, if one is left. @returns whether it did */
   withdraw(nowMs: number): boolean {
     this.#age(nowMs);
     if (this.#floor >= 1) this.#floor -= 1;
@@ -48,7 +48,7 @@ export class RetryBudget {
     const { minPerSecond } = this.#settings;
     this.#atMs = nowMs;
     this.#earned *= Math.exp(-elapsedMs / MEMORY_MS);
-    // Less than one a second saves up for one.
+    // A rate below one a second saves up for one retry.
     const most = minPerSecond > 0 ? Math.max(1, minPerSecond) : 0;
     this.#floor = Math.min(most, this.#floor + (minPerSecond * elapsedMs) / 1000);
   }

@@ -1,17 +1,18 @@
 import type { Limits } from './settings.ts';
 
-/** A reply came easily if it took no more of the timeout than this. */
+/** A reply is quick if it took at most this share of the timeout. */
 const EASY_SHARE = 0.5;
-/** What a reply that came in time, and not easily, counts beside one that did: some endpoints always take so long. */
+/** The weight of a reply that is in time but not quick; a quick one counts 1. Not 0, because some endpoints always take that long. */
 const HARD_WEIGHT = 0.1;
 
 /**
- * How many attempts an endpoint may have in flight. It follows what the endpoint can bear: half of what it had in flight
- * when an attempt has timed out (once for all that were sent before that), and one more for each round of replies that came
- * easily while the limit was in use, or for each ten rounds that came in time. So a server that works on one request at a time gets about as much as it can answer in
- * time, and the rest waits in our queue, where a request can still go elsewhere. (AIMD, as in TCP; RFC 5681, section 3.1.)
+ * How many attempts an endpoint may have in flight. The limit adapts to what the endpoint can handle. When an attempt times
+ * out, the limit falls to half of what was in flight (once for all attempts sent before that). While the limit is in use, it
+ * rises by one for each round of quick replies, or for every ten rounds of replies in time. So a server that works on one
+ * request at a time gets about as many as it can answer in time. The rest wait in our queue, from where they can still go to
+ * another endpoint. (AIMD, as in TCP; RFC 5681, section 3.1.)
  *
- * It begins at the most, so an endpoint that never lets an attempt time out is never held back. Pure: the clock is an argument.
+ * It starts at the maximum, so an endpoint without timeouts is never limited. Pure: the clock is an argument.
  */
 export class ConcurrencyLimit {
   readonly #isAdaptive: boolean;
@@ -19,7 +20,7 @@ export class ConcurrencyLimit {
   readonly #timeoutMs: number;
   #exact: number;
   #cutMs = Number.NEGATIVE_INFINITY;
-  /** Whole, from 1 to the most. */
+  /** A whole number from 1 to the maximum. */
   value: number;
 
   constructor({ adaptive, inFlightPerEndpoint }: Limits, timeoutMs: number) {
@@ -34,14 +35,14 @@ export class ConcurrencyLimit {
     return this.value === this.#most;
   }
 
-  /** @param inFlight when the reply came, its attempt included */
+  /** @param inFlight when the reply arrived, including its own attempt */
   answered(elapsedMs: number, inFlight: number): void {
     if (this.isAtMost || inFlight < this.value) return;
     const weight = elapsedMs <= this.#timeoutMs * EASY_SHARE ? 1 : HARD_WEIGHT;
     this.#set(this.#exact + weight / this.#exact);
   }
 
-  /** @param inFlight the attempt that has timed out included */
+  /** @param inFlight including the attempt that timed out */
   overdue(sentMs: number, nowMs: number, inFlight: number): void {
     if (!this.#isAdaptive || sentMs < this.#cutMs) return;
     this.#cutMs = nowMs;
@@ -50,7 +51,7 @@ export class ConcurrencyLimit {
 
   #set(limit: number): void {
     this.#exact = Math.min(this.#most, Math.max(1, limit));
-    // 1 + 1/1 + 1/2 + ... never quite meets a whole number.
+    // The sum 1 + 1/1 + 1/2 + ... can stay just below a whole number.
     this.value = Math.floor(this.#exact + 1e-9);
   }
 }

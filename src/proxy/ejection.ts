@@ -1,16 +1,16 @@
 import type { EjectionSettings } from './settings.ts';
 
 export type EjectionState =
-  /** It gets its share of the work. */
+  /** The endpoint gets its share of the requests. */
   | { kind: 'in'; failures: number }
-  /** It gets nothing while others exist. */
+  /** The endpoint gets no requests while there are others. */
   | { kind: 'out'; sinceMs: number; untilMs: number }
-  /** Its time is up, and one request tells whether it is good again; where none has told by `untilMs`, the next one does. */
+  /** Its time is up, and one request probes whether it works again. Without a result by `untilMs`, the next request probes. */
   | { kind: 'probing'; sinceMs: number; untilMs: number };
 
 /**
- * Leaves out an endpoint that fails again and again: for `base`, for twice that when the probe after it fails too, and so on
- * up to `max`, each time with up to a quarter more or less so that sidecars do not return together. (The idea of Envoy's
+ * Ejects an endpoint that fails repeatedly: first for `base`, then for twice as long each time the probe fails too, up to
+ * `max`. Each time varies by up to a quarter, so that sidecars do not return at the same moment. (The idea comes from Envoy's
  * outlier detection and Linkerd's failure accrual.) Pure: clock and randomness are arguments.
  */
 export class Ejection {
@@ -31,12 +31,12 @@ export class Ejection {
     return this.state.kind !== 'in';
   }
 
-  /** Whether the next request should be sent to it, to see whether it is good again. */
+  /** Whether the next request should probe it. */
   isProbeDue(nowMs: number): boolean {
     return this.state.kind !== 'in' && nowMs >= this.state.untilMs;
   }
 
-  /** The probe is being sent, and is waited for so long. */
+  /** A probe is being sent; its result is awaited for `timeoutMs`. */
   probe(nowMs: number, timeoutMs: number): void {
     this.state = { kind: 'probing', sinceMs: nowMs, untilMs: nowMs + timeoutMs };
   }
@@ -44,8 +44,8 @@ export class Ejection {
   /**
    * An attempt was answered in time.
    *
-   * @param sentMs when it was sent: what was sent before the ejection does not end it
-   * @returns whether the endpoint has returned by it
+   * @param sentMs when it was sent: an attempt sent before the ejection does not end it
+   * @returns whether this ended the ejection
    */
   succeeded(sentMs: number, nowMs: number): boolean {
     if (this.state.kind !== 'in' && sentMs < this.state.sinceMs) return false;
@@ -56,11 +56,11 @@ export class Ejection {
   }
 
   /**
-   * An attempt has failed.
+   * An attempt failed.
    *
-   * @param sentMs when it was sent: what was sent before the endpoint's return, or before the probe, tells nothing new
-   * @param mayEject whether another endpoint may be left out; asked only where it matters
-   * @returns whether the endpoint is ejected by it, for the first time or again
+   * @param sentMs when it was sent: an attempt sent before the endpoint's return, or before the probe, tells nothing new
+   * @param mayEject whether one more endpoint may be ejected; called only if needed
+   * @returns whether this ejected the endpoint, for the first time or again
    */
   failed(sentMs: number, nowMs: number, mayEject: () => boolean): boolean {
     const { state } = this;
@@ -79,7 +79,7 @@ export class Ejection {
   }
 }
 
-/** Whether another endpoint may be left out, of so many of which some are out already. */
+/** Whether one more endpoint may be ejected. */
 export function mayEject(settings: EjectionSettings, endpoints: number, out: number): boolean {
   return out + 1 <= Math.floor(settings.maxFraction * endpoints);
 }

@@ -1,11 +1,11 @@
 import { weightOf } from './envelope.ts';
 
-/** Most messages without a look for another one behind them. */
+/** The most messages between two tries to read ahead. */
 const PASS_MAX = 64;
-/** What has been read and not acted upon counts for no cap: a batch ends with the message that makes it so large. */
+/** Messages of a batch do not count against any limit yet, so a batch ends with the message that makes it this large. */
 const BATCH_BYTES = 1024 * 1024;
 
-/** The socket that is read. */
+/** What an inbox needs of a socket. */
 interface Incoming {
   receiveTimeout: number;
   readonly closed: boolean;
@@ -13,10 +13,10 @@ interface Incoming {
 }
 
 /**
- * Reads a socket: one message after the other, or all that are there at once where they come so close. To read all before
- * anything of it is acted upon spares zeromq.js the question, by system call, whether there is more: at each message, and at
- * each send on a socket that waits for one. With 64 apps that was a fifth of all CPU time. Whether it pays shows only in the
- * try, and a vain one costs an exception; so the more of them were vain, the more messages pass before the next.
+ * Reads a socket: one message at a time, or a whole batch if messages come in quickly. Reading a batch before acting on it
+ * saves zeromq.js system calls that ask whether there is more: one for each message, and one for each send on a socket that
+ * waits for a message. With 64 apps that was a fifth of all CPU time. Only a try shows whether reading ahead pays, and a try
+ * in vain costs an exception. So the more tries were in vain, the more messages pass until the next one.
  */
 export class Inbox {
   readonly #socket: Incoming;
@@ -28,10 +28,9 @@ export class Inbox {
   }
 
   /**
-   * The next messages, at least one.
+   * The next messages, at least one and at most `most`.
    *
-   * @param most messages
-   * @throws {Error} EAGAIN or EBADF where the socket is closed
+   * @throws {Error} EAGAIN or EBADF if the socket is closed
    */
   async receive(most: number): Promise<Buffer[][]> {
     const first = await this.#socket.receive();

@@ -1,11 +1,11 @@
 import type { Limits } from './settings.ts';
 
-/** How much of the queue one client takes up. */
+/** How much of the queue one client uses. */
 export interface Waiting {
   queued: number;
 }
 
-/** A place in the route's load: `queued` until the request is sent for the first time, `inFlight` until it is settled. */
+/** A request's place in the load of its route: `queued` until it is first sent, then `inFlight` until it is settled. */
 export interface Place {
   readonly bytes: number;
   /** Of the request's client. */
@@ -13,10 +13,10 @@ export interface Place {
   state: 'queued' | 'inFlight' | 'left';
 }
 
-/** Of the queue, for clients that have none waiting: one that floods does not shut the others out. */
+/** The share of the queue that is kept for clients with nothing queued, so that a client that floods does not shut out others. */
 const KEPT_SHARE = 0.25;
 
-/** What a route holds at the moment, against its caps. */
+/** What a route holds at the moment, checked against its limits. */
 export class Load {
   limits: Limits;
   queued = 0;
@@ -37,9 +37,10 @@ export class Load {
   }
 
   /**
-   * Every request begins as a queued one, if only for an instant; `undefined` where the queue is full.
+   * Every request starts in the queue, if only for a moment.
    *
-   * @param waiting of its client: where that has others in the queue already, it leaves a quarter of it to other clients
+   * @param waiting what its client has queued; a client with something queued leaves a quarter of the queue to others
+   * @returns undefined if the queue is full
    */
   enter(bytes: number, waiting: Waiting): Place | undefined {
     const { queue, queueBytes } = this.limits;

@@ -1,36 +1,39 @@
 import type { Attempt } from './attempt.ts';
 
-/** A late reply is expected for so many times as long as the last reply took; where a server works on one after the other, the second takes twice as long as the first. */
+/**
+ * A late reply is expected for this many times as long as the last reply took. More than 2, because in a server that works on
+ * one request at a time, the second takes twice as long as the first.
+ */
 const PATIENCE = 2.5;
-/** An endpoint that has answered nothing for so many timeouts is mute. */
+/** An endpoint is mute if it has answered nothing for this many timeouts. */
 const MUTE = 2;
-/** One round is ahead of an attempt when it is sent, and may be again on other connections while it waits. */
+/** One round is ahead of an attempt when it is sent; while it waits, further rounds may go out on other connections. */
 const ROUNDS = 3;
 
-/** The first and the last one sent of those attempts at an endpoint that are late. */
+/** The first and the last one sent of the late attempts at an endpoint. */
 export interface Late {
   readonly oldest: Attempt | undefined;
   readonly newest: Attempt | undefined;
 }
 
-/** For how long late replies of an endpoint are worth a place there. Pure: the clock is an argument. */
+/** Decides how long late attempts keep their places at an endpoint. Pure: the clock is an argument. */
 export class Patience {
   readonly #timeoutMs: number;
-  /** It was overtaken, where so many have been answered since. */
+  /** An attempt was overtaken if the endpoint has answered this many others since. */
   readonly #overtakers: number;
-  /** How many it has answered. */
+  /** How many attempts the endpoint has answered. */
   answers = 0;
-  /** How long the last reply took, late or not; 0 before the first. */
+  /** How long the last reply took, whether late or not; 0 before the first. */
   #lastReplyMs = 0;
   #answeredMs = Number.NEGATIVE_INFINITY;
 
-  /** @param most attempts that the endpoint may have at once */
+  /** @param most attempts that the endpoint may have in flight */
   constructor(timeoutMs: number, most: number) {
     this.#timeoutMs = timeoutMs;
     this.#overtakers = ROUNDS * most;
   }
 
-  /** Another process may be there now. */
+  /** Forgets how long replies took: the endpoint may be another process now. */
   renew(): void {
     this.#lastReplyMs = 0;
   }
@@ -41,17 +44,18 @@ export class Patience {
     this.answers++;
   }
 
-  /** Of a late attempt that was sent before then no reply is expected. */
+  /** No reply is expected for a late attempt that was sent before this time. */
   expectedSinceMs(nowMs: number): number {
     return nowMs - PATIENCE * this.#lastReplyMs;
   }
 
   /**
-   * The late attempt whose place another one may have, once it has been sent two timeouts ago. An endpoint that works on one after
-   * the other takes its connections in turns, so what has waited for some rounds of them is lost, most likely. Where it has been mute
-   * for as long, one attempt is to find out: in place of the newest, whose reply would be the last to come, unless it is the only one.
+   * The late attempt that must give up its place to a new one, at the earliest two timeouts after it was sent. A server that
+   * works on one request at a time serves its connections in turn, so an attempt that has waited for several rounds is probably
+   * lost. If the endpoint has been mute for that long, one new attempt probes it. It replaces the newest late attempt, whose
+   * reply would be the last to come, unless that is the only one.
    *
-   * @param isAllLate whether it has no attempt but late ones
+   * @param isAllLate whether all attempts at the endpoint are late
    */
   toForget({ oldest, newest }: Late, isAllLate: boolean, nowMs: number): Attempt | undefined {
     const longAgoMs = nowMs - MUTE * this.#timeoutMs;

@@ -5,26 +5,26 @@ import type { RetryPolicy } from './settings.ts';
 export type Verdict =
   /** Send again after the delay. */
   | { kind: 'retry'; delayMs: number }
-  /** Send no more, but a late reply is still welcome until the deadline. */
+  /** Send nothing more, but accept a late reply until the deadline. */
   | { kind: 'linger'; denied: RetryDenial }
   /** Give up now. */
   | { kind: 'stop'; denied: RetryDenial };
 
 export interface FailedAttempt {
   failure: AttemptFailure;
-  /** Sends so far, this one included. */
+  /** Sends so far, including this one. */
   attempts: number;
-  /** What is left until the deadline. */
+  /** Time left until the deadline. */
   leftMs: number;
-  /** Whether the reply to an earlier attempt may still come. */
+  /** Whether a reply to an earlier attempt may still arrive. */
   replyPossible: boolean;
 }
 
 /**
- * The whole retry policy, pure. The order matters: the budget is asked last, because asking takes a retry out of it.
+ * The whole retry policy, as a pure function. The order matters: the budget comes last, because asking it takes a retry out.
  *
  * @param random in [0, 1)
- * @param withdraw takes one retry out of the budget, if there is one
+ * @param withdraw takes one retry out of the budget, if one is left
  */
 export function afterFailure(
   policy: RetryPolicy,
@@ -42,8 +42,8 @@ export function afterFailure(
 }
 
 /**
- * Whether another attempt may start while the one before it is still awaited. It is a retry after what may yet become a
- * timeout, so it never happens where timeouts are not retried. The budget is for the caller to ask.
+ * Whether a hedge may start: another attempt while the previous one is still awaited. It anticipates a timeout, so it is
+ * allowed only if timeouts are retried. The caller must ask the budget itself.
  */
 export function mayHedge({ attempts, retryOn }: RetryPolicy, sent: number, leftMs: number): boolean {
   return sent < attempts && leftMs > 0 && retryOn.includes('timeout');
@@ -53,14 +53,14 @@ function giveUp(denied: RetryDenial, failed: FailedAttempt): Verdict {
   return { kind: failed.replyPossible ? 'linger' : 'stop', denied };
 }
 
-/** A peer that breaks the protocol loses its connection over it, so `protocol` is retried where `lost` is. */
+/** A peer that breaks the protocol loses its connection, so `protocol` is retried if `lost` is. */
 function isRetried(policy: RetryPolicy, failure: AttemptFailure): boolean {
   return policy.retryOn.includes(failure === 'protocol' ? 'lost' : failure);
 }
 
 /**
- * Exponential backoff with full jitter. The first retry after a dropped connection goes out at once: the drop says
- * nothing of load, and another endpoint is most likely there.
+ * Exponential backoff with full jitter. The first retry after a dropped connection goes out at once: a drop says nothing
+ * about load, and another endpoint is probably available.
  */
 function backoffMs(policy: RetryPolicy, failed: FailedAttempt, random: () => number): number {
   if (failed.attempts === 1 && (failed.failure === 'lost' || failed.failure === 'unsent')) return 0;

@@ -1,12 +1,12 @@
-/** The number of endpoints that a sidecar connects to at most. */
+/** The most endpoints that a sidecar connects to. */
 export type SubsetSize = number | 'all';
 
 /**
- * The part of an upstream's addresses that one sidecar connects to, by rendezvous hashing: each sidecar ranks the addresses
- * in an order of its own, and takes the first so many. So the load is even over all, and when an address goes, a sidecar
- * moves at most that one connection. (Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit Rates", 1998.)
+ * Selects the addresses that one sidecar connects to, by rendezvous hashing: each sidecar ranks the addresses in its own
+ * order and takes the first `size`. So the load is spread evenly, and when an address disappears, a sidecar moves at most one
+ * connection. (Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit Rates", 1998.)
  *
- * @param self what tells this sidecar from the others: its pod's name
+ * @param self a name that is unique to this sidecar: its pod's name
  */
 export function subset<T extends { address: string }>(
   all: readonly T[],
@@ -21,7 +21,7 @@ export function subset<T extends { address: string }>(
     .map(({ one }) => one);
 }
 
-/** FNV-1a, and the last steps of MurmurHash3, without which similar names would get similar ranks. */
+/** FNV-1a, then the final steps of MurmurHash3: without them, similar names would get similar ranks. */
 function rank(self: string, address: string): number {
   let hash = 0x811c9dc5;
   const text = `${self}\n${address}`;

@@ -1,4 +1,4 @@
-/* Bytes as text, five characters for four (RFC 32); so CURVE keys are written. */
+/* Z85, the text form of CURVE keys: five characters for four bytes (RFC 32). */
 
 const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
 const KEY_CHARACTERS = 40;
@@ -21,7 +21,7 @@ export function bytesOf(key: string): Buffer {
   return bytes;
 }
 
-/** Whether the text is a key: some characters are none of these, and some five of them are more than four bytes hold. */
+/** Whether the text is a valid key. Not all characters are Z85 digits, and some groups of five digits exceed four bytes. */
 export function isKey(text: string): boolean {
   if (text.length !== KEY_CHARACTERS) return false;
   for (let at = 0; at < text.length; at += 5) {
@@ -30,7 +30,7 @@ export function isKey(text: string): boolean {
   return true;
 }
 
-/** NaN where a character is no digit. */
+/** NaN if a character is not a digit. */
 function numberOf(digits: string): number {
   return [...digits].reduce((value, digit) => {
     const at = DIGITS.indexOf(digit);

@@ -3,23 +3,23 @@ import { patiently } from './bind.ts';
 import { context } from './context.ts';
 import { z85 } from './z85.ts';
 
-/** Where libzmq asks, for each client that wants to connect to a listener with CURVE, whether it may (RFC 27). */
+/** At this address libzmq asks whether a client may connect to a listener with CURVE (RFC 27). */
 const ADDRESS = 'inproc://zeromq.zap.01';
 const VERSION = Buffer.from('1.0');
 const NOTHING = Buffer.alloc(0);
 
-/** Who may connect to one listener. */
+/** The clients that may connect to one listener. */
 export interface Door {
   /** Public keys in Z85. */
   allowed: ReadonlySet<string>;
-  /** A client was turned away. */
+  /** Called when a client was refused. */
   refused(key: string | undefined, address: string): void;
 }
 
 /**
- * Answers libzmq for all listeners of the process. It fails closed: a listener that it does not know, another mechanism, a
- * request that is none are all denied; and while it does not answer at all, libzmq lets nobody in, as the listeners enforce
- * their domain (ZMQ_ZAP_ENFORCE_DOMAIN). It alone creates, reads, writes and closes its socket.
+ * Answers libzmq for all listeners of the process. It fails closed: it denies an unknown listener, any other mechanism, and a
+ * malformed request. While it does not answer at all, libzmq admits nobody, because the listeners set
+ * ZMQ_ZAP_ENFORCE_DOMAIN. Only this class creates, reads, writes and closes its socket.
  */
 class Doorkeeper {
   readonly #doors = new Map<string, Door>();
@@ -27,8 +27,8 @@ class Doorkeeper {
   #next = 0;
 
   /**
-   * @returns the ZAP domain under which the listener is known from now on
-   * @throws {Error} EMFILE where no descriptor is left
+   * @returns the ZAP domain of the listener
+   * @throws {Error} EMFILE if no descriptor is left
    */
   async open(door: Door): Promise<string> {
     const domain = String(this.#next++);
@@ -76,7 +76,7 @@ class Doorkeeper {
 
 export const doorkeeper = new Doorkeeper();
 
-/** The reply to a request of libzmq. Pure, but for telling the door whom it turns away. */
+/** The reply to a request of libzmq. Pure, except that it calls `refused` of the door. */
 export function decide(request: readonly Buffer[], doors: ReadonlyMap<string, Door>): Buffer[] {
   const [version, id = NOTHING, domain, address, , mechanism, clientKey] = request;
   const answer = (status: '200' | '400', text: string) =>

@@ -1,7 +1,7 @@
 /*
- * npm run test:faults: every fault in its whole length, and a table of what was measured. What was skipped or has failed is in
- * it too. Ends with 1 where anything failed, or, with --all, was skipped. With names of files (npm run test:faults -- network
- * leaving) only those run, and their rows take the place of those before.
+ * npm run test:faults runs every fault at full length and writes a table of what it measured, including what was skipped or
+ * failed. Exits with 1 if anything failed or, with --all, was skipped. With names of files (npm run test:faults -- network
+ * leaving) it runs only those files and replaces only their rows.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
@@ -24,11 +24,11 @@ const MACHINE = [
 ].join(', ');
 const HEAD = `# Faults
 
-What \`npm run test:faults\` injected into a sidecar process, and what it measured. Every line is a test that fails if a promise is
-broken; a short form of each runs in \`npm test\`. This page is written by that command.
+The faults that \`npm run test:faults\` injected into a sidecar process, and what it measured. Each line is a test that fails if a
+promise is broken. A short version of each runs in \`npm test\`. The command writes this page.
 
-Descriptors are compared once the sidecar is at rest and has closed the connections that it does not need any more, which it is told to do
-at once here; by itself it does so after a minute.
+Descriptors are compared when the sidecar is idle and has closed the connections that it no longer needs. These tests tell it to close
+them at once; otherwise it does so after a minute.
 
 Apps, sidecar and upstreams shared one machine: ${MACHINE}.
 `;
@@ -58,13 +58,13 @@ tests.on('test:pass', ({ name, skip }) => {
 });
 tests.on('test:fail', ({ name, details }) => {
   const cause = details.error.cause;
-  // A file that ends before its tests have ended fails under its own name.
+  // A file that exits before its tests have finished fails under its own name.
   failed.push({
     title: name.replace(HERE, ''),
     came: cause instanceof Error ? cause.message : String(cause),
   });
 });
-// The figures of a test come after the word that it has passed.
+// The runner reports a test's figures after it reports that the test passed.
 tests.on('test:diagnostic', ({ message }) => {
   const row = ran.findLast(({ title }) => message.startsWith(`${title}: `));
   if (row !== undefined) row.came = message.slice(row.title.length + 2);
@@ -73,14 +73,14 @@ tests.compose(spec).pipe(process.stdout);
 await new Promise((resolve) => tests.once('close', resolve));
 
 if (others.size > 0) keepOthers();
-// A test without figures is none of a fault.
+// A test without figures does not inject a fault.
 const faults = ran.filter(({ came }) => came !== '');
 const parts = [
   HEAD,
-  `${names.length === 0 ? 'All ran' : `Of the files, ${names.join(', ')} ran last,`} at ${commit()}.\n`,
-  table('fault', 'what came of it', faults),
-  ...(failed.length > 0 ? [`${FAILED}\n`, table('fault', 'why', failed)] : []),
-  ...(skipped.length > 0 ? [`${SKIPPED}\n`, table('fault', 'why not', skipped)] : []),
+  `${names.length === 0 ? 'All files ran' : `Last run: only ${names.join(', ')},`} at ${commit()}.\n`,
+  table('fault', 'result', faults),
+  ...(failed.length > 0 ? [`${FAILED}\n`, table('fault', 'reason', failed)] : []),
+  ...(skipped.length > 0 ? [`${SKIPPED}\n`, table('fault', 'reason', skipped)] : []),
 ];
 writeFileSync(RESULTS, parts.join('\n'));
 console.log(
@@ -88,7 +88,7 @@ console.log(
 );
 process.exitCode = failed.length > 0 || (values.all && skipped.length > 0) ? 1 : 0;
 
-/** The titles of the tests of these files, which do not run, and their names, under which they fail as a whole. */
+/** The names of these files, which do not run now, and the titles of their tests. */
 async function titlesOf(files: readonly string[]): Promise<Set<string>> {
   const titles = new Set(files.map((file) => file.replace(HERE, '')));
   if (files.length === 0) return titles;
@@ -100,7 +100,7 @@ async function titlesOf(files: readonly string[]): Promise<Set<string>> {
   return titles;
 }
 
-/** What did not run this time stays as it was, where its test is still there. */
+/** Keeps the rows of tests that did not run this time, if the tests still exist. */
 function keepOthers(): void {
   if (!existsSync(RESULTS)) return;
   let rows = ran;
@@ -119,7 +119,7 @@ function table(what: string, came: string, rows: readonly Row[]): string {
   return `| ${what} | ${came} |\n|---|---|\n${lines.join('\n')}\n`;
 }
 
-/** One line, which does not end a cell. */
+/** The first line, with `|` escaped. */
 function cell(text: string): string {
   return text.trim().split('\n', 1)[0]?.replaceAll('|', '\\|') ?? '';
 }

@@ -1,6 +1,6 @@
 const TICK_MS = 5;
 
-/** Keeps account of the time that this process was not at its events, whether it was busy or another one was on its core. */
+/** Adds up the time that this process was stalled, whether it was busy itself or another process had its core. */
 export class Absence {
   #absentMs = 0;
   #tickMs = performance.now();
@@ -12,7 +12,7 @@ export class Absence {
     }, TICK_MS).unref();
   }
 
-  /** A clock that stands still while nobody is there to look at it. */
+  /** A clock that stops while the process is stalled. */
   attentiveMs(): number {
     return performance.now() - this.#absentMs - this.#lateMs();
   }

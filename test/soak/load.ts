@@ -1,6 +1,6 @@
 /*
- * Apps in a process of their own, each of which asks again and again: `node load.ts ADDRESS APPS`. Prints each second what they have
- * got so far. SIGTERM lets each end its request; what is printed last is final.
+ * Apps in a separate process, each of which sends one request after the other: `node load.ts ADDRESS APPS`. Prints the results so far
+ * every second. On SIGTERM each app finishes its request; the last line printed is final.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { Absence } from './absence.ts';
 import { nothing, PATIENCE_MS, type Tally } from './tally.ts';
 
 const KIB = 1024;
-/** Most requests are small, some are not. */
+/** Most requests are small. */
 const SIZES = [
   { share: 0.9, least: 64, most: KIB },
   { share: 0.09, least: KIB, most: 64 * KIB },
@@ -23,14 +23,14 @@ const tally: Tally = nothing();
 const absence = new Absence();
 let isOver = false;
 
-/** At least as long as what tells it from all others. */
+/** At least as long as the tag that makes it unique. */
 function makeBody(app: number, sequence: number): Buffer {
   const body = Buffer.from(FILLING.subarray(0, size()));
   body.write(makePayload(app, sequence).padEnd(64));
   return body;
 }
 
-/** Evenly on a logarithmic scale within its class. */
+/** A random size, uniform on a logarithmic scale within its class. */
 function size(): number {
   let chance = Math.random();
   for (const { share, least, most } of SIZES) {
@@ -40,7 +40,7 @@ function size(): number {
   return 64;
 }
 
-/** As an app's REQ, but that it would see a reply which no REQ shows to anybody: a second one, or one to an earlier request. */
+/** Works like a REQ, but also sees replies that a REQ would hide: a second reply, or one to an earlier request. */
 async function run(app: number): Promise<void> {
   const socket = new Dealer({ linger: 0, maxMessageSize: -1 });
   socket.connect(address);

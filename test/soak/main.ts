@@ -1,6 +1,6 @@
 /*
- * npm run soak -- [--minutes N] [--requests M]: until the first of both; ten minutes without either. Ends with a verdict, which it
- * also writes to RESULTS.md, and with 1 where something grew or a promise was broken.
+ * npm run soak -- [--minutes N] [--requests M] stops at whichever limit comes first; without either, after ten minutes. Prints a
+ * verdict and writes it to RESULTS.md. Exits with 1 if something grew or a promise was broken.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -39,16 +39,16 @@ function page(course: Soaked, findings: readonly Finding[]): string {
   );
   return `# Soak
 
-Written by \`npm run soak\` at ${commit()}: a sidecar process, bundled and started as in the image, with a plain and a correlated route, ${POLICY.routes} times ${APPS} apps in processes of their own,
-${UPSTREAMS} \`serve\` processes, and between them a network that resets and delays. Bodies of 64 B to 1 MiB, nine in ten of up to 1 KiB.
-All of it shared ${availableParallelism()} cores. What grew is judged without the first ${100 * WARM_UP.share} % of the requests, ${WARM_UP.least} at least.
+Written by \`npm run soak\` at ${commit()}. A sidecar process, bundled and started as in the image, has one plain and one correlated
+route. ${POLICY.routes} times ${APPS} apps, in separate processes, send requests to ${UPSTREAMS} \`serve\` processes, through a network that resets and delays
+connections. Bodies have 64 B to 1 MiB; nine in ten have up to 1 KiB. Everything shared ${availableParallelism()} cores. Growth is measured after a
+warm-up: the first ${100 * WARM_UP.share} % of the requests, but at least ${WARM_UP.least}.
 
-${tally.asked} requests in ${seconds.toFixed(0)} s, ${(tally.bytes / 2 ** 30).toFixed(1)} GiB each way. Done to them: ${harm.resets} connections were reset and ${harm.delays} held
-for longer than the timeout, each with all that was under way on it (together ${share(harm.resets + harm.delays)} of the requests), ${100 * DROPPED} % were never answered, and
-${kills} upstreams were killed and restarted.
-${tally.failed} requests failed${failures.length > 0 ? ` (${failures.join(', ')})` : ''}.
+${tally.asked} requests in ${seconds.toFixed(0)} s, ${(tally.bytes / 2 ** 30).toFixed(1)} GiB each way. The network reset ${harm.resets} connections, and delayed ${harm.delays} for longer
+than the timeout, each with everything that was in flight on it (together ${share(harm.resets + harm.delays)} of the requests). ${100 * DROPPED} % of the requests
+were never answered. ${kills} upstreams were killed and restarted. ${tally.failed} requests failed${failures.length > 0 ? ` (${failures.join(', ')})` : ''}.
 
-| promise | found | held |
+| promise | measured | kept |
 |---|---|---|
 ${rows.join('\n')}
 `;
@@ -57,7 +57,7 @@ ${rows.join('\n')}
 try {
   const plan = { requests, seconds: minutes * 60, restMs: REST_MS };
   const course = await soak({ after: (end) => ends.push(end) }, plan, print, () =>
-    console.log('all asked; now it has to come to rest, which takes a minute'),
+    console.log('all requests sent; waiting for the sidecar to become idle, which takes a minute'),
   );
   const findings = judge(course, POLICY);
   const result = page(course, findings);

@@ -1,6 +1,6 @@
 /*
- * A bad network between the sidecar and its upstreams, in a process of its own: `node network.ts SHARE HOLD_MS UPSTREAM...`
- * Prints where it relays, and each second what it has done. Ends with SIGTERM.
+ * A bad network between the sidecar and its upstreams, in a separate process: `node network.ts SHARE HOLD_MS UPSTREAM...`
+ * Prints the addresses of its relays, and then every second the harm it has done. Ends on SIGTERM.
  */
 import { ManInTheMiddle } from '../support/man-in-the-middle.ts';
 
@@ -12,7 +12,7 @@ export interface Harm {
 const [share = '0', holdMs = '0', ...upstreams] = process.argv.slice(2);
 const harm: Harm = { resets: 0, delays: 0 };
 
-/** What a connection suffers when something of a reply has come: half of the time a reset, else a delay beyond the timeout. */
+/** Decides what happens to a connection when part of a reply arrives: half of the harm is a reset, half a delay beyond the timeout. */
 function whim(): number | 'reset' {
   if (Math.random() >= Number(share)) return 0;
   if (Math.random() < 0.5) {

@@ -20,9 +20,9 @@ export const POLICY: Policy = {
   deadlineMs: 2_000,
   budget: { ratio: 0.2, minPerSecond: 10 },
 };
-/** Share of the requests that is never answered. */
+/** Share of the requests that are never answered. */
 export const DROPPED = 0.003;
-/** Share of what comes of the upstreams at once, which is a reply or several, at which the network does harm. */
+/** Share of the chunks from upstreams (one reply or several) at which the network resets or delays the connection. */
 const HARMED = 0.01;
 const KILL_EVERY_MS = 10_000;
 const SAMPLE_EVERY_MS = 1_000;
@@ -30,7 +30,7 @@ const SAMPLE_EVERY_MS = 1_000;
 export interface Plan {
   requests: number;
   seconds: number;
-  /** How long the sidecar may take at the end to close what it does not need any more, which is after a minute. */
+  /** How long to wait at the end until the sidecar has closed the connections that it no longer needs. It does so after a minute. */
   restMs: number;
 }
 
@@ -39,7 +39,7 @@ export interface Soaked extends Course {
   kills: number;
 }
 
-/** Asks a sidecar process so many times, or for so long, through faults; and tells what it took and what came of it. */
+/** Sends requests to a sidecar process under faults, until either limit of the plan, and reports what happened and what it used. */
 export async function soak(
   scope: Scope,
   plan: Plan,
@@ -144,7 +144,7 @@ async function counts({ admin }: RunningSidecar): Promise<Course['counted']> {
   };
 }
 
-/** Kills one upstream after the other and restarts it on the same address; tells how often it did. */
+/** Kills one upstream after the other and restarts it on the same address. Returns the number of kills. */
 async function killNowAndThen(
   scope: Scope,
   upstreams: { address: string; program: Program }[],
@@ -162,7 +162,7 @@ async function killNowAndThen(
   return kills;
 }
 
-/** Descriptors of a process once they stand still, or do so near a number, if that does not take too long. */
+/** The number of descriptors of a process once it is stable, and close to `near` unless that takes longer than `mostMs`. */
 async function untilAtRest(pid: number, near?: number, mostMs = Number.POSITIVE_INFINITY): Promise<number> {
   const sinceMs = performance.now();
   let open = descriptors(pid);

@@ -1,33 +1,33 @@
-/** What apps have asked, and what they have got. */
+/** The requests that apps have sent, and the outcomes they got. */
 export interface Tally {
   asked: number;
   replied: number;
   failed: number;
-  /** Failures by their codes. */
+  /** Failures by code. */
   failures: Record<string, number>;
   /** Replies to another request. */
   crossed: number;
-  /** Replies to nothing that was ever asked. */
+  /** Replies that match no request at all. */
   broken: number;
-  /** Replies beyond the one that was due. */
+  /** Replies after the one that was due. */
   uncalled: number;
   bytes: number;
   slowest: Slowest;
-  /** Of the requests that failed; the others do not tell. */
+  /** Of the requests that failed; a good reply does not say how many attempts it took. */
   mostAttempts: number;
 }
 
-/** The request that took longest, and what is known of it. */
+/** The slowest request. */
 export interface Slowest {
-  /** Without the time that the app's own process was not at it, but no less than the sidecar says itself. */
+  /** Without the time that the app's own process was stalled, but at least what the sidecar itself reports. */
   tookMs: number;
   outcome: string;
-  /** What the sidecar says that it took, where it failed. */
+  /** The time that the sidecar reports, if the request failed. */
   elapsedMs: number | undefined;
   bytes: number;
 }
 
-/** How long a request that is under way at the end may take; longer than any deadline. */
+/** How long to wait at the end for requests in flight; longer than any deadline. */
 export const PATIENCE_MS = 10_000;
 
 export function nothing(): Tally {

@@ -10,7 +10,7 @@ const POLICY: Policy = {
   budget: { ratio: 0.2, minPerSecond: 10 },
 };
 
-/** A million requests of which ten failed, and nothing grew. */
+/** A run with a million requests, of which ten failed, and no growth. */
 const GOOD: Course = {
   seconds: 100,
   samples: samples({}),
@@ -24,7 +24,7 @@ const GOOD: Course = {
   complaints: [],
 };
 
-/** A hundred samples. What grows does so from the beginning, by so much for each 100,000 requests; the beginning itself is steep. */
+/** 101 samples with a steep warm-up. `grows` says how much is added per 100,000 requests, from the start. */
 function samples(grows: Partial<Sample>): Sample[] {
   return Array.from({ length: 101 }, (_, at) => {
     const noise = at % 2;
@@ -44,7 +44,7 @@ function broken(course: Course): string[] {
     .map(({ promise }) => promise);
 }
 
-test('a good course is called good, warm-up and noise included', () => {
+test('a good run passes, in spite of warm-up and noise', () => {
   assert.deepEqual(broken(GOOD), []);
   assert.deepEqual(
     broken({ ...GOOD, samples: samples({ rssMiB: 0.9, heapMiB: 0.9, descriptors: 1.9 }) }),
@@ -71,11 +71,11 @@ const BAD: [promise: RegExp, Course][] = [
   [/resident memory/, { ...GOOD, samples: samples({}).slice(0, 40) }],
   [/the heap/, { ...GOOD, samples: samples({ heapMiB: 1.1 }) }],
   [/under load/, { ...GOOD, samples: samples({ descriptors: 2.1 }) }],
-  [/at rest/, { ...GOOD, descriptors: { before: 58, after: 61 } }],
+  [/when idle/, { ...GOOD, descriptors: { before: 58, after: 61 } }],
 ];
 
 for (const [promise, course] of BAD) {
-  test(`what is bad is told by its name: ${promise.source}`, () => {
+  test(`a broken promise is reported by name: ${promise.source}`, () => {
     assert.match(broken(course).join('\n'), promise);
   });
 }

@@ -2,7 +2,7 @@ import type { Slowest, Tally } from './tally.ts';
 
 /** The sidecar process at one moment. */
 export interface Sample {
-  /** Asked so far. */
+  /** Requests sent so far. */
   requests: number;
   rssMiB: number;
   heapMiB: number;
@@ -13,11 +13,11 @@ export interface Course {
   seconds: number;
   samples: readonly Sample[];
   tally: Tally;
-  /** What the sidecar's own metrics say in the end. */
+  /** What the sidecar's own metrics say at the end. */
   counted: { replied: number; failed: number; attempts: number; retries: number; inFlight: number };
-  /** Open descriptors of the sidecar at rest. */
+  /** Open descriptors of the idle sidecar. */
   descriptors: { before: number; after: number };
-  /** What the sidecar has said that it never should. */
+  /** Internal errors in the log, and anything on standard error. */
   complaints: readonly string[];
 }
 
@@ -34,17 +34,17 @@ export interface Finding {
   isHeld: boolean;
 }
 
-/** What a process takes up in the beginning is no leak: the first part of the requests does not count, and no less than so many. */
+/** Memory that a process takes at first is not a leak: skip this share of the requests, but at least so many. */
 export const WARM_UP = { share: 0.25, least: 100_000 };
-/** With fewer than so many after that, memory that comes and goes cannot be told from memory that grows. */
+/** With fewer requests than this after the warm-up, noise in memory use cannot be told from growth. */
 const LEAST_JUDGED = 300_000;
 const SLOPE_MIB = 1;
-/** Descriptors come and go with connections; those in rest are compared exactly. */
+/** Descriptors come and go with connections, so this is loose; at rest they are compared closely. */
 const SLOPE_DESCRIPTORS = 2;
 const DESCRIPTORS_APART = 2;
 const LATE_MS = 100;
 
-/** What grew, or was promised and not kept. */
+/** Judges every promise and every kind of growth. */
 export function judge(course: Course, policy: Policy): Finding[] {
   return [...promises(course, policy), ...growth(course)];
 }
@@ -58,16 +58,16 @@ function promises({ tally, counted, seconds, complaints }: Course, policy: Polic
   return [
     {
       promise: 'no reply reaches another request',
-      found: `${crossed} crossed, ${broken} broken`,
+      found: `${crossed} to another request, ${broken} to none`,
       isHeld: crossed + broken === 0,
     },
     {
       promise: 'exactly one outcome for each request',
-      found: `${asked} asked, ${replied} replied, ${failed} failed, ${uncalled} replies too many`,
+      found: `${asked} sent, ${replied} replied, ${failed} failed, ${uncalled} extra replies`,
       isHeld: asked > 0 && replied + failed + crossed + broken === asked && uncalled === 0,
     },
     {
-      promise: 'the metrics say the same',
+      promise: 'the metrics agree',
       found: `${counted.replied} ok, ${counted.failed} failed, ${counted.inFlight} in flight`,
       isHeld: isAgreed,
     },
@@ -82,12 +82,12 @@ function promises({ tally, counted, seconds, complaints }: Course, policy: Polic
       isHeld: counted.attempts <= most,
     },
     {
-      promise: `an outcome within the deadline and ${LATE_MS} ms`,
+      promise: `an outcome within the deadline plus ${LATE_MS} ms`,
       found: `the slowest took ${slowest.tookMs.toFixed(0)} of ${mostMs} ms (${story(slowest)})`,
       isHeld: slowest.tookMs <= mostMs,
     },
     {
-      promise: 'no bug met, nothing on standard error',
+      promise: 'no internal error, nothing on standard error',
       found: complaints[0] ?? 'nothing',
       isHeld: complaints.length === 0,
     },
@@ -104,11 +104,11 @@ function growth({ samples, descriptors: { before, after } }: Course): Finding[] 
   const last = warm.at(-1);
   const grows = (of: (sample: Sample) => number, most: number, what: string): Omit<Finding, 'promise'> => {
     if (last === undefined || last.requests - (warm[0]?.requests ?? 0) < LEAST_JUDGED)
-      return { found: 'too few requests to tell', isHeld: false };
+      return { found: 'too few requests to judge', isHeld: false };
     const slope = slopeOf(warm, of);
     const per = `${slope.toFixed(2)} ${what} per 100,000 requests`;
     return {
-      found: `${per}, ${of(last).toFixed(0)} in the end`,
+      found: `${per}, ${of(last).toFixed(0)} at the end`,
       isHeld: slope <= most,
     };
   };
@@ -126,7 +126,7 @@ function growth({ samples, descriptors: { before, after } }: Course): Finding[] 
       ...grows(({ descriptors }) => descriptors, SLOPE_DESCRIPTORS, 'descriptors'),
     },
     {
-      promise: `descriptors at rest are within ${DESCRIPTORS_APART} of those before`,
+      promise: `descriptors when idle differ by at most ${DESCRIPTORS_APART} from those before`,
       found: `${before} before, ${after} after`,
       isHeld: Math.abs(after - before) <= DESCRIPTORS_APART,
     },
@@ -138,7 +138,7 @@ function afterWarmUp(samples: readonly Sample[]): Sample[] {
   return samples.filter(({ requests }) => requests >= Math.max(last * WARM_UP.share, WARM_UP.least));
 }
 
-/** By least squares, per 100,000 requests. */
+/** Slope per 100,000 requests, by least squares. */
 function slopeOf(samples: readonly Sample[], of: (sample: Sample) => number): number {
   const mean = (value: (sample: Sample) => number) =>
     samples.reduce((total, one) => total + value(one), 0) / samples.length;
