@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 
-const PATIENCE_MS = 20_000;
+/** So long no machine takes for anything that comes at all: whoever waits longer waits in vain. */
+const PATIENCE_MS = 300_000;
 
-/** Waits until it is so. Throws, with what was waited for, where it takes longer than anything may. */
+/** Waits until it is so. Throws, with what was waited for, where it never comes. */
 export async function until(
   what: string,
   isSo: () => boolean | Promise<boolean>,

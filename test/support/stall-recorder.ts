@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** By `monotonicMs`. */
+export interface Stall {
+  fromMs: number;
+  toMs: number;
+}
+
+const TICK_MS = 10;
+/** How often the threads are looked at, and how often it is looked which there are, in ticks. */
+const THREADS_EVERY = 5;
+const LIST_EVERY = 50;
+const { setInterval } = globalThis;
+
+/** The same clock in every process of this machine. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/** Tells each stall of this process when it is over, from now on. */
+export class StallRecorder {
+  readonly #tell: (stall: Stall) => void;
+  #tickMs = monotonicMs();
+  #ticks = 0;
+  /** For each thread of libzmq: how long it has waited for a CPU so far. */
+  readonly #waits = new Map<string, number>();
+  #threadsMs = this.#tickMs;
+
+  constructor(tell: (stall: Stall) => void) {
+    this.#tell = tell;
+    setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  /** The stall that goes on at this moment, if one does. */
+  get current(): Stall | undefined {
+    const [fromMs, toMs] = [this.#tickMs + TICK_MS, monotonicMs()];
+    return toMs - fromMs > TICK_MS ? { fromMs, toMs } : undefined;
+  }
+
+  #tick(): void {
+    const { current } = this;
+    if (current !== undefined) this.#tell(current);
+    this.#tickMs = monotonicMs();
+    if (this.#ticks % LIST_EVERY === 0) this.#list();
+    if (this.#ticks++ % THREADS_EVERY === 0) this.#lookAtThreads();
+  }
+
+  #list(): void {
+    for (const thread of filesOf('/proc/self/task')) {
+      if (!this.#waits.has(thread) && textOf(`/proc/self/task/${thread}/comm`).startsWith('ZMQ'))
+        this.#waits.set(thread, waitMs(thread));
+    }
+  }
+
+  #lookAtThreads(): void {
+    const nowMs = monotonicMs();
+    for (const [thread, before] of this.#waits) {
+      const now = waitMs(thread);
+      // When exactly within this time it waited nobody knows.
+      if (now - before > TICK_MS)
+        this.#tell({ fromMs: Math.max(this.#threadsMs, nowMs - 2 * (now - before)), toMs: nowMs });
+      this.#waits.set(thread, now);
+    }
+    this.#threadsMs = nowMs;
+  }
+}
+
+function waitMs(thread: string): number {
+  return Number(textOf(`/proc/self/task/${thread}/schedstat`).split(' ')[1] ?? 0) / 1e6;
+}
+
+export function filesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+export function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { scratch } from './scratch.ts';
+import { filesOf, type Stall, StallRecorder, textOf } from './stall-recorder.ts';
+
+/*
+ * When this process and those that it has started stood still. What is promised within a time is promised "plus any time the process was
+ * stalled", and on a busy machine each of them is.
+ */
+
+const RECORDER = new URL('record-stalls.ts', import.meta.url).href;
+const folder = scratch();
+const own: Stall[] = [];
+const recorder = new StallRecorder((stall) => own.push(stall));
+
+/** What a process of ours is started with so that its stalls are known here. */
+export function recorded(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const options = [env['NODE_OPTIONS'], `--import=${RECORDER}`, process.env['LAZYPIRATE_TEST_OPTIONS']];
+  return { ...env, NODE_OPTIONS: options.filter(Boolean).join(' '), TEST_STALLS_FOLDER: folder };
+}
+
+/**
+ * For how much of this time this process or one of these others stood still.
+ *
+ * @param pids all that this process has started and that record it, where none are given
+ */
+export function stalledMs(fromMs: number, toMs: number, pids?: readonly number[]): number {
+  const { current } = recorder;
+  const others = (pids?.map(String) ?? filesOf(folder)).flatMap((pid) => stallsOf(textOf(join(folder, pid))));
+  const all = [...own, ...others, ...(current === undefined ? [] : [current])];
+  let [total, untilMs] = [0, fromMs];
+  for (const stall of all.sort((one, other) => one.fromMs - other.fromMs)) {
+    const [beginMs, endMs] = [Math.max(stall.fromMs, untilMs), Math.min(stall.toMs, toMs)];
+    if (endMs <= beginMs) continue;
+    total += endMs - beginMs;
+    untilMs = endMs;
+  }
+  return total;
+}
+
+function stallsOf(text: string): Stall[] {
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => {
+      const [fromMs = 0, toMs = 0] = line.split(' ').map(Number);
+      return { fromMs, toMs };
+    });
+}
