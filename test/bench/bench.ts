@@ -1,7 +1,7 @@
 /*
- * Measures what the README claims: `npm run bench` compares lazypirate with what else could stand in its place (ten minutes),
- * `npm run bench NAME...` does what it says, and `npm run bench all` everything. `npm run bench -- --quick` and `--full` make the
- * comparison shorter or complete.
+ * Measures what the README claims. `npm run bench` compares lazypirate with its alternatives (ten minutes), `npm run bench NAME...`
+ * runs the named benchmarks, and `npm run bench all` runs all of them. `npm run bench -- --quick` and `--full` make the comparison
+ * shorter or complete.
  */
 import { parseArgs } from 'node:util';
 import { end } from '../support/arguments.ts';
@@ -25,7 +25,7 @@ import { throughput } from './throughput.ts';
 
 export type Extent = 'full' | 'quick' | 'usual';
 
-/** One measurement. It prints what it finds; what it has started ends with its scope. */
+/** One benchmark. It prints its results. Whatever it starts ends with its scope. */
 export type Benchmark = (scope: { after(end: () => unknown): void }, extent: Extent) => Promise<void>;
 
 const BENCHMARKS: Record<string, Benchmark> = {
@@ -47,7 +47,8 @@ const BENCHMARKS: Record<string, Benchmark> = {
   goals: async () => printGoals(),
 };
 
-const USAGE = `usage: npm run bench -- [--quick | --full] [NAME...]: all, ${Object.keys(BENCHMARKS).join(', ')}`;
+const USAGE = `usage: npm run bench -- [--quick | --full] [NAME...]
+NAME is one of: all, ${Object.keys(BENCHMARKS).join(', ')}`;
 
 function parse() {
   const flag = { type: 'boolean' } as const;

@@ -42,7 +42,7 @@ const BAR_WIDTH = 190;
 const TOP = 92;
 const ROW = 30;
 
-/** Bars for each contestant, side by side in panels: an SVG with the medians, and whiskers from the least to the most. */
+/** An SVG with one panel per figure and one bar per contestant: bars show medians, whiskers the lowest and highest round. */
 export function contestChart({ cells, machine }: Contest): string {
   const cellOf = (clients: number) =>
     cells.find((cell) => cell.clients === clients && cell.size === 64 && cell.upstreams === 1 && !cell.rate);
@@ -55,7 +55,7 @@ export function contestChart({ cells, machine }: Contest): string {
   const panels = PANELS.map((panel, index) =>
     panelOf(panel, NAMES_WIDTH + index * PANEL_WIDTH, names, cellOf(panel.clients)?.rows ?? []),
   );
-  const foot = `Medians; whiskers from the slowest to the fastest round. Load, contestant and upstream share ${machine.cpus} cores.`;
+  const foot = `Medians; whiskers show the slowest and the fastest round. Load, contestant and upstream share ${machine.cpus} cores.`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="13">
 <style>
 text { fill: #24292f }
@@ -70,7 +70,7 @@ text.ours { font-weight: 600 }
 .axis { stroke: #d0d7de }
 </style>
 <rect width="${width}" height="${height}" fill="#ffffff"/>
-${text(20, 30, 'What stands between an app and its upstream', 'class="heading"')}
+${text(20, 30, 'What a proxy between app and upstream costs', 'class="heading"')}
 ${[...labels, ...panels].join('\n')}
 ${text(20, height - 14, foot, 'class="note"')}
 </svg>
@@ -89,7 +89,7 @@ function panelOf(
     const row = rows.find(({ contestant }) => contestant === name);
     if (row === undefined) return '';
     const { median, min, max } = figure(row);
-    // Where nothing stands in between, it costs nothing.
+    // Without a proxy there is no cost to show.
     if (median === 0) return '';
     const [top, middle] = [TOP + index * ROW + 4, TOP + index * ROW + 13.5];
     return [

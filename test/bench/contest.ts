@@ -9,17 +9,17 @@ import { type Found, load, startEcho } from './load.ts';
 import { Part } from './part.ts';
 import { keep, keepText } from './results.ts';
 
-/** One load, under which each contestant is measured so many times, in turns. */
+/** One kind of load. The contestants take turns, one round each. */
 export interface Cell {
   clients: number;
   size: number;
   upstreams: number;
-  /** Requests a second that are due; 0: closed loop. */
+  /** Requests per second in an open loop; 0: closed loop. */
   rate: number;
   rounds: number;
 }
 
-/** A median, and how far the rounds are apart. */
+/** The median of the rounds, and their range. */
 export interface Figure {
   median: number;
   min: number;
@@ -41,7 +41,7 @@ export interface Contest {
   machine: { cpus: number; node: string };
   missing: Record<string, string>;
   versions: Record<string, string>;
-  /** Wrong replies, and replies that never came. */
+  /** Wrong and missing replies. */
   failures: string[];
   cells: (Cell & { rows: Row[] })[];
 }
@@ -49,15 +49,15 @@ export interface Contest {
 interface Lane {
   name: string;
   ports: number[];
-  /** Nothing stands in between without it. */
+  /** Undefined for a direct connection, without a proxy. */
   pid?: number;
 }
 
 const SECONDS = 1;
-/** The loads that goals speak of get more rounds. */
+/** The loads that have goals get more rounds. */
 const MAIN = { size: 64, upstreams: 1, rate: 0, rounds: 5 };
 
-/** Which loads: a choice that takes ten minutes, all of them (an hour and a half), or three. */
+/** The loads to measure: a selection (ten minutes), all of them (an hour and a half), or three. */
 function cellsOf(extent: 'full' | 'quick' | 'usual'): Cell[] {
   if (extent === 'quick') return [1, 64].map((clients) => ({ ...MAIN, clients, rounds: 3 }));
   const rounds = 3;
@@ -73,14 +73,14 @@ function cellsOf(extent: 'full' | 'quick' | 'usual'): Cell[] {
   return [1, 8].flatMap((upstreams) =>
     [64, 4_096, 1_048_576].flatMap((size) =>
       [1, 16, 64, 256, 1_000]
-        // More would be refused: they are over the 64 MiB that lazypirate queues by default.
+        // More than the 64 MiB that lazypirate queues by default would be refused.
         .filter((clients) => clients * size <= 64 * 1_048_576)
         .map((clients) => ({ ...MAIN, clients, size, upstreams })),
     ),
   );
 }
 
-/** What a user could put between app and upstream, side by side under the same load. */
+/** Everything that a user could put between app and upstream, side by side under the same load. */
 export const contest: Benchmark = async (scope, extent) => {
   const found: Contest = {
     machine: { cpus: availableParallelism(), node: process.version },
@@ -119,7 +119,8 @@ export const contest: Benchmark = async (scope, extent) => {
     keep('contest', found);
     keepText('contest.svg', contestChart(found));
   }
-  if (found.failures.length > 0) throw new Error(`not every reply was right:\n${found.failures.join('\n')}`);
+  if (found.failures.length > 0)
+    throw new Error(`some replies were wrong or missing:\n${found.failures.join('\n')}`);
 };
 
 async function startAll(scope: Scope, contestants: readonly Contestant[], count: number): Promise<Lane[]> {
@@ -133,7 +134,7 @@ async function startAll(scope: Scope, contestants: readonly Contestant[], count:
   return lanes;
 }
 
-/** The same, at half of lazypirate's own rate, for those who can bear that. */
+/** The same load at half of lazypirate's own rate, for the contestants that can handle it. */
 function openLoop(cell: Cell, rows: readonly Row[]) {
   const ours = rows.find(({ contestant }) => contestant === 'lazypirate, correlate');
   const rate = Math.round((ours?.perSecond.median ?? 0) / 2);

@@ -14,16 +14,16 @@ import { startBuilt } from './sidecar.ts';
 
 export interface Running {
   port: number;
-  /** It and its children are what is measured. */
+  /** This process and its children are measured. */
   pid: number;
 }
 
 /** Something that a user could put between an app and its upstreams. */
 export interface Contestant {
   name: string;
-  /** How to get it, where this machine has not got it. */
+  /** The missing package, if this machine does not have it. */
   lacks(): string | undefined;
-  /** Prints its version; not where that is Node's and ours. */
+  /** The command that prints its version; undefined if it is our own code on Node. */
   version?: readonly [string, ...string[]];
   start(scope: Scope, upstreams: readonly string[]): Promise<Running>;
 }
@@ -71,7 +71,7 @@ const nginx: Contestant = {
   start: (scope, upstreams) =>
     relay(scope, 'nginx', (port) => [
       `load_module ${NGINX_STREAM};`,
-      // It deletes its pid file when it ends, as root even /dev/null.
+      // nginx deletes its pid file when it ends, and as root it would even delete /dev/null.
       `daemon off; pid ${join(scratch(), 'nginx.pid')}; error_log stderr crit; worker_processes auto;`,
       'events { worker_connections 4096; }',
       `stream { upstream all { ${hostsOf(upstreams)
@@ -81,7 +81,7 @@ const nginx: Contestant = {
     ]),
 };
 
-/** The wheel brings the program; it is kept, because it is large. */
+/** The Python wheel contains the program. It is cached, because it is large. */
 const ENVOY = join(homedir(), '.cache', 'lazypirate-bench', 'envoy');
 const ENVOY_PROGRAM = 'import envoy, pathlib; print(pathlib.Path(envoy.__file__).parent / "_bin" / "envoy")';
 
@@ -112,7 +112,7 @@ function envoyConfig(port: number, upstreams: readonly string[]) {
   };
   const filters = [{ name: 'envoy.filters.network.tcp_proxy', typed_config: proxy }];
   const lb_endpoints = hostsOf(upstreams).map((host) => ({ endpoint: socket(host) }));
-  // Its default is 1,024 connections.
+  // The default limit is 1,024 connections.
   const circuit_breakers = { thresholds: [{ max_connections: 4_096 }] };
   const load_assignment = { cluster_name: 'all', endpoints: [{ lb_endpoints }] };
   return {
@@ -137,7 +137,7 @@ const lazyPirateInPython: Contestant = {
   start: (scope, upstreams) => started(scope, python ?? '', [beside('lazy-pirate-proxy.py'), ...upstreams]),
 };
 
-/** Not what a user would choose: it tells what is the binding's and what is ours. */
+/** Not something that a user would choose: it shows how much of the cost is the binding's, and how much is ours. */
 const nodeRelay: Contestant = {
   name: 'bare relay (Node)',
   lacks: () => undefined,
@@ -165,7 +165,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   lazypirate(true),
 ];
 
-/** What it says of its version, in a line. */
+/** Its version, in one line. */
 export function versionOf({ version }: Contestant): string | undefined {
   if (version === undefined) return undefined;
   const [command, ...args] = version;
@@ -173,21 +173,21 @@ export function versionOf({ version }: Contestant): string | undefined {
   return `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n', 1)[0];
 }
 
-/** A program that prints where it listens. */
+/** Starts a program that prints the address where it listens. */
 async function started(scope: Scope, command: string, args: readonly string[]): Promise<Running> {
   const program = Program.start(scope, command, args);
   const address = await program.line((line) => /^listening (\S+)/.exec(line)?.[1]);
   return { port: portOf(address), pid: program.pid };
 }
 
-/** A TCP proxy that is told by its configuration where to listen, and takes it from a file. */
+/** Starts a TCP proxy with a configuration file that says where it listens. */
 async function relay(scope: Scope, command: string, config: (port: number) => string[]): Promise<Running> {
   const port = await freePort();
   const file = join(scratch(), 'bench.json');
   writeFileSync(file, `${config(port).join('\n')}\n`);
   const args = command === 'haproxy' ? ['-f', file] : ['-c', file];
   const program = Program.start(scope, command, args);
-  // Killed at once, nginx would leave its workers behind.
+  // If it were killed at once, nginx would leave its workers running.
   scope.after(async () => {
     program.kill('SIGTERM');
     await program.ended;

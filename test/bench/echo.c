@@ -1,5 +1,5 @@
-/* An upstream that costs next to nothing: echoes what a REQ or a DEALER sends it, on every address of this machine at one
- * port. Prints where, and goes on until it is killed. */
+/* A cheap upstream: it echoes what a REQ or a DEALER sends, on one port of every address of this machine. Prints its address and
+ * runs until it is killed. */
 #include "zmtp.h"
 
 static void on_message_bytes (struct connection *peer, const uint8_t *bytes, size_t size)

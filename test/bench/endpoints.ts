@@ -10,7 +10,7 @@ import { quantile } from './figures.ts';
 
 const PHASE_MS = 10_000;
 
-/** 5 that answer, then 1,000 more at once that do not, all of them connected to, then 100 changes a second; traffic goes on all the while. */
+/** Under steady traffic: 5 endpoints that answer, then 1,000 more at once that do not (it tries to connect to all), then 100 changes a second. */
 export const endpoints: Benchmark = async (scope) => {
   const server = await ApiServer.start(scope);
   const deployment = new Deployment(scope, server);
@@ -36,7 +36,7 @@ export const endpoints: Benchmark = async (scope) => {
   });
 };
 
-/** 100 addresses of this machine where nobody listens, one of them another than before. */
+/** 100 addresses of this machine where nobody listens. Each change replaces one of them. */
 function many(part: number, change: number) {
   const ips = Array.from({ length: 100 }, (_, index) => `127.${100 + part}.0.${index + 1}`);
   ips[change % 100] = `127.${100 + part}.1.${(change % 250) + 1}`;

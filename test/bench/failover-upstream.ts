@@ -1,5 +1,5 @@
-/* An upstream that works 5 ms on each request, many at a time, and prints the body of each as it comes, so that after its
- * death it is known what it had: `node failover-upstream.ts ADDRESS`. */
+/* An upstream that works 5 ms on each request, many at a time: `node failover-upstream.ts ADDRESS`. It prints the body of each
+ * request on arrival, so that after its death its requests are known. */
 import { Router } from 'zeromq';
 
 const WORK_MS = 5;
@@ -10,7 +10,7 @@ let sending = Promise.resolve();
 for (;;) {
   const frames = await socket.receive();
   console.log(`got ${frames.at(-1)}`);
-  // Whoever asked may be gone.
+  // The client may be gone.
   const reply = () => socket.send(frames).catch(() => undefined);
   setTimeout(() => {
     sending = sending.then(reply);

@@ -27,7 +27,7 @@ const UPSTREAM = fileURLToPath(new URL('failover-upstream.ts', import.meta.url))
 const APPS = 16;
 const BETWEEN_MS = 700;
 
-/** An upstream of its own process, behind a relay where it is to be cut off. */
+/** An upstream in a separate process, behind a relay if it is to be cut off. */
 class Upstream {
   readonly address: string;
   program: Program;
@@ -62,14 +62,14 @@ class Upstream {
     this.#relay?.halt();
   }
 
-  /** What it has held back is lost. */
+  /** Drops everything that the relay held back. */
   joinAgain(): void {
     this.#relay?.reset();
     this.#relay?.resume();
   }
 }
 
-/** It ends when every request that it hit has ended: an upstream that starts takes the cores that a failover needs. */
+/** A fault ends when every request that it hit has ended, because a starting upstream would take CPU time from the failover. */
 interface Fault {
   times: number;
   isRelayed?: boolean;
@@ -96,11 +96,11 @@ const FAULTS: Record<string, Fault> = {
   },
 };
 
-/** Requests that are at one of 3 upstreams when it is killed, stopped, or cut off: how long until they have their reply. */
+/** One of 3 upstreams is killed, stopped, or cut off: how long until the requests that it had get their replies? */
 export const failover: Benchmark = async (scope) => {
   const found: Failover = { faults: {} };
   console.log(
-    `3 upstreams that work 5 ms on a request, ${APPS} apps; the requests that the upstream had, ms\n`,
+    `3 upstreams work 5 ms on each request of ${APPS} apps. Times of the requests that the upstream had, in ms:\n`,
   );
   for (const [name, fault] of Object.entries(FAULTS)) {
     const upstreams = await Promise.all([0, 1, 2].map(() => Upstream.start(scope, fault.isRelayed)));

@@ -18,7 +18,7 @@ const MB = 1_000_000;
 const MIB = 1_048_576;
 const IMAGE = `localhost/lazypirate:footprint-${process.pid}`;
 
-/** In MB, which are 1,000,000 bytes. */
+/** Memory in MB of 1,000,000 bytes. */
 export interface Footprint {
   idleMb: { static: number; kubernetes: number };
   listeningMs: { static: number; kubernetes: number };
@@ -30,7 +30,7 @@ interface Mode {
   env: Record<string, string>;
 }
 
-/** What the sidecar takes: memory, idle and under load, time until it listens, CPU when idle, and the size of its image. */
+/** What the sidecar needs: memory when idle and under load, time until it listens, CPU when idle, and the size of its image. */
 export const footprint: Benchmark = async (scope) => {
   const server = await ApiServer.start(scope);
   const echo = await startEcho(scope);
@@ -73,7 +73,7 @@ export const footprint: Benchmark = async (scope) => {
 
 async function listeningMs(mode: Mode): Promise<number[]> {
   const took: number[] = [];
-  // The first start fills the cache of compiled code, which the image brings along.
+  // The first start fills the cache of compiled code, which the image already contains.
   for (let start = 0; start <= STARTS; start++) {
     const ends: (() => unknown)[] = [];
     const sinceMs = performance.now();

@@ -4,7 +4,7 @@ import type { Footprint } from './footprint.ts';
 import type { Growth } from './growth.ts';
 import { kept } from './results.ts';
 
-/** As the last run of each benchmark has measured it; undefined where it has not. */
+/** A goal, and what the last run of its benchmark measured; undefined if there was no run. */
 interface Goal {
   what: string;
   bench: string;
@@ -15,37 +15,37 @@ interface Goal {
 
 const GOALS: Goal[] = [
   {
-    what: 'requests/s of zmq_proxy, 64 clients, correlate: true',
+    what: 'requests/s compared with zmq_proxy, 64 clients, correlate: true',
     bench: 'contest',
     least: 0.7,
     measured: () => ratio(64, 'lazypirate, correlate', 'zmq_proxy', perSecond),
   },
   {
-    what: 'requests/s of HAProxy, 64 clients, correlate: true',
+    what: 'requests/s compared with HAProxy, 64 clients, correlate: true',
     bench: 'contest',
     least: 1,
     measured: () => ratio(64, 'lazypirate, correlate', 'HAProxy', perSecond),
   },
   {
-    what: "requests/s of the guide's Lazy Pirate (TypeScript), 64 clients, correlate: false",
+    what: "requests/s compared with the guide's Lazy Pirate (TypeScript), 64 clients, correlate: false",
     bench: 'contest',
     least: 4,
     measured: () => ratio(64, 'lazypirate', 'Lazy Pirate (TS)', perSecond),
   },
   {
-    what: 'p50 of zmq_proxy, one client',
+    what: 'p50 compared with zmq_proxy, one client',
     bench: 'contest',
     most: 1.15,
     measured: () => ratio(1, 'lazypirate', 'zmq_proxy', ({ p50Ms }) => p50Ms.median),
   },
   {
-    what: 'p99 of HAProxy, 64 clients, half of the peak rate, correlate: true',
+    what: 'p99 compared with HAProxy, 64 clients, half of the peak rate, correlate: true',
     bench: 'contest',
     most: 1.5,
     measured: () => ratio(64, 'lazypirate, correlate', 'HAProxy', ({ p99Ms }) => p99Ms.median, true),
   },
   {
-    what: "killed upstream: p99 of affected requests of the guide's Lazy Pirate",
+    what: "killed upstream: p99 of the affected requests compared with the guide's Lazy Pirate",
     bench: 'failover',
     most: 0.01,
     measured: () => {
@@ -54,7 +54,7 @@ const GOALS: Goal[] = [
     },
   },
   {
-    what: 'CPU time per request with 1,000 endpoints, of that with 1',
+    what: 'CPU time per request with 1,000 endpoints compared with 1 endpoint',
     bench: 'growth',
     most: 1.1,
     measured: () => {
@@ -97,9 +97,9 @@ function ratio(clients: number, one: string, other: string, figure: (row: Row) =
   return ours && theirs && figure(ours) / figure(theirs);
 }
 
-/** Whether each goal is met, by what was last measured. */
+/** Prints whether each goal is met, according to the last results. */
 export function printGoals(): void {
-  console.log('By the last full run of each benchmark:');
+  console.log('From the last full run of each benchmark:');
   for (const { what, bench, most, least, measured } of GOALS) {
     const value = measured();
     const goal = least !== undefined ? `>= ${least}` : `<= ${most}`;

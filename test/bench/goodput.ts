@@ -7,26 +7,26 @@ import { startBuilt } from './sidecar.ts';
 
 const TIMEOUT_MS = 100;
 const APPS = 32;
-/** The beginning, in which a limit is found where it adapts; and as long again. */
+/** The run has two halves. An adaptive limit finds its value in the first. */
 const HALF_MS = 8_000;
-/** How long the server works on a request, in shares of the timeout. */
+/** How long the server works on a request, as a share of the timeout. */
 const SERVICES = [0.3, 1.2];
 const MANY = 256;
 const LIMITS = {
   none: { inFlightPerEndpoint: MANY, adaptive: false },
-  // What suits such a server, where one knows that it is one, and that there will never be another beside it.
+  // The right limit for a serial server, if you know that it is one, and that it will always be the only one.
   'fixed, 1': { inFlightPerEndpoint: 1, adaptive: false },
   'fixed, 8': { inFlightPerEndpoint: 8, adaptive: false },
   'adaptive, up to 8': { inFlightPerEndpoint: 8, adaptive: true },
   [`adaptive, up to ${MANY}`]: { inFlightPerEndpoint: MANY, adaptive: true },
 };
 
-/** A server that works on one request after the other gets more than it can answer in time: what of its work is of use to anybody. */
+/** A server that works on one request at a time gets more than it can answer in time: how much of its work is useful? */
 export const goodput: Benchmark = async (scope) => {
   const page = new Page(
     'goodput',
-    `One server that takes one request at a time, ${APPS} apps without a pause, timeout ${TIMEOUT_MS} ms.\n` +
-      `Goodput in the first ${HALF_MS / 1_000} s and the ${HALF_MS / 1_000} s after that; all else of both.\n`,
+    `One server works on one request at a time. ${APPS} apps send requests without a pause, with a timeout of ${TIMEOUT_MS} ms.\n` +
+      `The goodput is that of the first ${HALF_MS / 1_000} s and of the next ${HALF_MS / 1_000} s; all other figures cover both.\n`,
   );
   for (const correlate of [false, true]) {
     const rows = [];
@@ -67,8 +67,8 @@ export const goodput: Benchmark = async (scope) => {
     const head = [
       'service',
       'limit',
-      'first/s (of the possible)',
-      'then/s',
+      'goodput/s at first (of the maximum)',
+      'goodput/s then',
       'success',
       'executions per success',
     ];
@@ -82,7 +82,7 @@ interface Load {
   failed: number;
 }
 
-/** How long each request took that had a reply, and how many had none. */
+/** How long each answered request took, and how many failed. */
 async function load(address: string): Promise<Load> {
   const found: Load = { took: [], failed: 0 };
   const beginMs = performance.now();

@@ -11,7 +11,7 @@ import { startBuilt } from './sidecar.ts';
 interface Point {
   x: number;
   cpuUs: number;
-  /** Of the rounds. */
+  /** The lowest and highest round. */
   min: number;
   max: number;
   rssMiB: number;
@@ -22,9 +22,9 @@ export type Growth = Record<string, Point[]>;
 
 interface Dimension {
   values: number[];
-  /** Where the curve bends, by what a profile shows. */
+  /** Why the cost changes, according to a profile. */
   why: string;
-  /** What the sidecar is told, and the load, where that is not 64 clients with 64 B on one route with one endpoint. */
+  /** How sidecar and load differ from the default: 64 clients with 64 B on one route with one endpoint. */
   at(value: number): {
     endpoints?: number;
     subset?: 'all';
@@ -34,39 +34,39 @@ interface Dimension {
   };
 }
 
-/** So that one endpoint is not what the requests wait for. */
+/** High enough that requests do not wait for the endpoint. */
 const MANY = { limits: { inFlightPerEndpoint: 64 } };
-/** An upstream has connections to so many endpoints by default. */
+/** The most endpoints that a sidecar connects to by default. */
 const SUBSET = 64;
 
 const DIMENSIONS: Record<string, Dimension> = {
   endpoints: {
-    why: 'It does not: of more than 64 endpoints it connects to 64.',
+    why: 'The cost stays the same: the sidecar connects to at most 64 endpoints.',
     values: [1, 10, 100, 1_000],
     at: (endpoints) => ({ endpoints, keys: MANY }),
   },
   'endpoints, subset: all': {
-    why: 'Each connection has its heartbeats, one a second, and each message wakes its own socket while nothing of it is in a cache.',
+    why: 'Each connection has a heartbeat every second. Each message wakes a socket of its own, whose data is not in any CPU cache.',
     values: [1, 10, 100, 1_000],
     at: (endpoints) => ({ endpoints, subset: 'all', keys: MANY }),
   },
   'and with correlate': {
-    why: 'One connection brings many messages each time it wakes the thread; the more connections, the fewer.',
+    why: 'Each time a connection wakes the thread, it delivers several messages. With more connections, each wake-up delivers fewer.',
     values: [1, 10, 100, 1_000],
     at: (endpoints) => ({ endpoints, subset: 'all', keys: { correlate: true } }),
   },
   routes: {
-    why: 'The same clients on more listeners: each wakes the thread for fewer messages.',
+    why: 'The same number of clients is spread over more listeners, so each wake-up delivers fewer messages.',
     values: [1, 10, 50],
     at: (routes) => ({ routes }),
   },
   clients: {
-    why: 'One client wakes the thread for each of its messages. Of many, requests wait in line long enough to outlive a young collection of V8, which copies them.',
+    why: 'A single client wakes the thread for each message. With many clients, requests wait in the queue long enough to survive a minor collection of V8, which copies them.',
     values: [1, 16, 64, 256, 1_000, 2_000],
     at: (clients) => ({ keys: { limits: { queue: 4_096 } }, load: { clients } }),
   },
   'in flight': {
-    why: 'Without correlation each request in flight has a socket, so more in flight share fewer wake-ups.',
+    why: 'Without correlation each request in flight has a socket of its own. The more are in flight, the more share a wake-up.',
     values: [1, 8, 64, 256],
     at: (inFlight) => ({
       keys: { limits: { inFlight, inFlightPerEndpoint: inFlight } },
@@ -74,7 +74,7 @@ const DIMENSIONS: Record<string, Dimension> = {
     }),
   },
   'in flight, correlate': {
-    why: 'It does not: more in flight share a wake-up.',
+    why: 'The cost falls: the more requests are in flight, the more share a wake-up.',
     values: [1, 8, 64, 256],
     at: (inFlight) => ({
       keys: { correlate: true, limits: { inFlight, inFlightPerEndpoint: inFlight } },
@@ -82,7 +82,7 @@ const DIMENSIONS: Record<string, Dimension> = {
     }),
   },
   bytes: {
-    why: 'Over 128 bytes a body is memory of libzmq that V8 has to be told of and collects; then it is copying, into and out of the kernel on either side.',
+    why: 'Above 128 bytes, a body is memory of libzmq that V8 must track and collect. For large bodies, the cost is copying into and out of the kernel on both sides.',
     values: [64, 1_024, 16_384, 131_072, 1_048_576],
     at: (size) => ({ load: { size, clients: 16 } }),
   },
@@ -91,20 +91,20 @@ const DIMENSIONS: Record<string, Dimension> = {
 const SECONDS = 1;
 const ROUNDS = 5;
 
-/** What a request costs, and a process, as one thing after the other grows. All points of a dimension are measured in turns. */
+/** What a request and a process cost as one dimension at a time grows. The points of a dimension are measured in turns. */
 export const growth: Benchmark = async (scope) => {
   const echo = await startEcho(scope);
   const found: Growth = {};
   const page = new Page(
     'growth',
-    `64 clients with 64 B on one route with one endpoint, but for what grows. Medians (least to most) of ${ROUNDS} rounds of ${SECONDS} s.\n`,
+    `64 clients send bodies of 64 B over one route with one endpoint; each section changes one of these. Medians (lowest to highest) of ${ROUNDS} rounds of ${SECONDS} s.\n`,
   );
   for (const [name, { values, why, at }] of Object.entries(DIMENSIONS)) {
     const part = new Part(scope);
     const lanes = [];
     for (const x of values) {
       const { endpoints = 1, subset, routes = 1, keys = {}, load: changes = {} } = at(x);
-      // All addresses of the loopback network lead to the one upstream.
+      // All addresses of the loopback network reach the same upstream.
       const addresses = Array.from(
         { length: endpoints },
         (_, index) => `tcp://127.0.${index >> 7}.${(index & 127) + 1}:${echo.port}`,
@@ -136,7 +136,7 @@ export const growth: Benchmark = async (scope) => {
 
 type Run = Pick<Point, 'cpuUs' | 'perSecond' | 'rssMiB'>;
 
-/** A sidecar with so many routes that are the same, each of them connected to so many endpoints. */
+/** Starts a sidecar with `routes` identical routes, each connected to `connected` endpoints. */
 async function start(
   scope: Scope,
   route: object,
@@ -172,5 +172,5 @@ function tableOf(name: string, points: readonly Point[]): string {
     rss.toFixed(0),
     perSecond.toFixed(0),
   ]);
-  return table([name, 'CPU µs a request', 'of the first', 'RSS, MiB', 'requests/s'], rows);
+  return table([name, 'CPU µs per request', 'relative to the first', 'RSS, MiB', 'requests/s'], rows);
 }

@@ -20,7 +20,7 @@ const QUANTILES = [0.5, 0.99, 0.999];
 interface Way {
   name: string;
   sidecar: RunningSidecar;
-  /** Of each round: the quantiles, and attempts per request. */
+  /** For each round: the quantiles, and in `load` the attempts per request. */
   quantiles: number[][];
   load: number[];
   requests: number;
@@ -28,7 +28,7 @@ interface Way {
   crossed: number;
 }
 
-/** Three upstreams in processes of their own, one of which is slow now and then: latency and load without hedging and with it. */
+/** Three upstreams in separate processes, one of which is sometimes slow: latency and load with and without hedging. */
 export const hedge: Benchmark = async (scope) => {
   const upstreams = [0, 0, SLOW_SHARE].map((share) =>
     Program.start(scope, process.execPath, [UPSTREAM, ...[SERVICE_MS, SLOW_MS, share].map(String)]),
@@ -47,8 +47,8 @@ export const hedge: Benchmark = async (scope) => {
   ];
   const page = new Page(
     'hedge',
-    `3 upstreams that take ${SERVICE_MS} ms; one of them takes ${SLOW_MS} ms for ${100 * SLOW_SHARE} % of its replies.\n` +
-      `${PER_SECOND} requests a second, latency from when each was due; ${ROUNDS} rounds of ${ROUND_MS / 1_000} s in turns, medians (least to most)\n`,
+    `3 upstreams take ${SERVICE_MS} ms for each request; one of them takes ${SLOW_MS} ms for ${100 * SLOW_SHARE} % of its requests.\n` +
+      `${PER_SECOND} requests a second. Latency counts from the time when a request was due. ${ROUNDS} rounds of ${ROUND_MS / 1_000} s in turns; medians (lowest to highest).\n`,
   );
   // The first round warms up.
   for (let number = 0; number <= ROUNDS; number++)

@@ -8,7 +8,7 @@ const APPS = 64;
 const ROUNDS = 7;
 const ROUND_MS = 3_000;
 
-/** 64 app threads: what the others pay when one of them asks for a reply that never comes. */
+/** 64 app threads: how much slower are the others when one of them waits for a reply that never comes? */
 export const isolation: Benchmark = async (scope) => {
   const upstreams = await Promise.all(
     [0, 1, 2].map(() => ScriptedUpstream.start((body) => (body === 'never' ? drop : reply))),
@@ -27,7 +27,7 @@ export const isolation: Benchmark = async (scope) => {
   }
   console.log(`p99 of the others, ms, ${ROUNDS} rounds of ${ROUND_MS / 1_000} s in turns, ${APPS} apps`);
   console.log(`  all answered:              ${spread(p99.without, 2)}`);
-  console.log(`  one waits for ever:        ${spread(p99.with, 2)}`);
+  console.log(`  one never answered:        ${spread(p99.with, 2)}`);
   console.log(`  ratio of the medians: ${(median(p99.with) / median(p99.without)).toFixed(2)}`);
 };
 

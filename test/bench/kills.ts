@@ -7,7 +7,7 @@ import { median, quantile, spread } from './figures.ts';
 
 const SECONDS = 60;
 
-/** 3 upstreams, 16 apps, one upstream killed each second and restarted: through the sidecar, and with a Lazy Pirate by hand. */
+/** 3 upstreams, 16 apps, one upstream killed and restarted every second: through the sidecar, and with a hand-written Lazy Pirate. */
 export const kills: Benchmark = async (scope) => {
   const upstreams = await startUpstreams(scope, 3);
   const addresses = upstreams.map(({ address }) => address);
@@ -19,7 +19,7 @@ export const kills: Benchmark = async (scope) => {
   ]);
   const contestants: [string, () => Asker][] = [
     ['plain REQ through lazypirate', () => plainReq(sidecar.address)],
-    ['Lazy Pirate client by hand, 2,500 ms', () => new LazyPirateClient(addresses)],
+    ['hand-written Lazy Pirate client, 2,500 ms', () => new LazyPirateClient(addresses)],
   ];
   for (const [name, newAsker] of contestants) {
     print(

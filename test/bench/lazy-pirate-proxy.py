@@ -1,4 +1,4 @@
-"""The guide's Lazy Pirate (lpclient.py) as a proxy of one socket a side: a REP for the apps, one request at a time."""
+"""The guide's Lazy Pirate (lpclient.py) as a proxy with one socket on each side: a REP faces the apps, one request at a time."""
 
 import sys
 

@@ -1,5 +1,5 @@
-/* The guide's Lazy Pirate as a proxy of one socket a side: `node lazy-pirate-proxy.ts ADDRESS...`. A REP for the apps, and the
- * client of the guide towards the upstreams; one request at a time. */
+/* The guide's Lazy Pirate as a proxy with one socket on each side: `node lazy-pirate-proxy.ts ADDRESS...`. A REP faces the apps,
+ * and the guide's client faces the upstreams; one request at a time. */
 import { Reply } from 'zeromq';
 import { LazyPirateClient } from '../support/lazy-pirate.ts';
 

@@ -1,4 +1,4 @@
-/* What load.c does, for machines without a C compiler: the same arguments, the same line of JSON, and a bottleneck. */
+/* The same as load.c, for machines without a C compiler: the same arguments, the same line of JSON. But it is a bottleneck itself. */
 import { setTimeout } from 'node:timers/promises';
 import { Context, Request } from 'zeromq';
 import { cpuMs } from '../support/process.ts';

@@ -1,7 +1,7 @@
-/* A load generator that costs next to nothing: so many REQ clients on one thread, whose every reply must be the request's
- * bytes. `load PORT,... CLIENTS SIZE SECONDS RATE PID...`: with RATE 0 each client asks anew as soon as it has its reply;
- * otherwise so many requests a second are due, and each takes from when it was due, whenever a client was free for it.
- * Prints one line of JSON, with the CPU time that the processes PID have used meanwhile. */
+/* A cheap load generator: many REQ clients on one thread. Every reply must be identical to its request.
+ * `load PORT,... CLIENTS SIZE SECONDS RATE PID...`: with RATE 0 each client sends its next request as soon as it has its
+ * reply. Otherwise RATE requests per second are due, and latency counts from the time when a request was due, even if no
+ * client was free then. Prints one line of JSON, including the CPU time that the processes PID used meanwhile. */
 #include "zmtp.h"
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -14,7 +14,7 @@
 #define PREFIX 19
 
 struct client {
-    struct connection connection;   /* first, so that one is the other */
+    struct connection connection;   /* first, so that a pointer to one is a pointer to the other */
     uint8_t prefix[PREFIX]; /* delimiter, frame header, and a tag of 8 bytes that no other request has */
     uint64_t due_ns;
     size_t sent, received;
@@ -23,7 +23,7 @@ struct client {
 
 static int epoll, prefix_size, client_count;
 static size_t size;    /* of a whole request on the wire */
-static uint8_t *filler; /* what follows the tag in each request */
+static uint8_t *filler; /* the bytes after the tag in each request */
 static uint64_t interval_ns, next_due_ns, number, now_ns, start_ns, end_ns;
 static struct client **idle;
 static int idle_first, idle_count;
@@ -77,7 +77,7 @@ static void ask (struct client *client, uint64_t due_ns)
     send_rest (client);
 }
 
-/* Whichever requests are due go out, as far as clients are free. */
+/* Sends the requests that are due, as far as clients are free. */
 static void ask_what_is_due (void)
 {
     while (idle_count > 0) {
@@ -158,7 +158,7 @@ static void open_client (struct client *client, int port)
     idle[idle_count++] = client;
 }
 
-/* In ms, by the clock ticks that the kernel counts. */
+/* In ms, from the kernel's clock ticks. */
 static uint64_t cpu_ms (char **pids)
 {
     uint64_t ticks = 0;
@@ -258,12 +258,12 @@ int main (int argc, char **argv)
     uint64_t cpu_used_ms = cpu_ms (pids) - cpu_before_ms, own_ms = own_cpu_ms () - own_before_ms;
     double took_s = (clock_ns () - began_ns) / 1e9;
     size_t in_time = took_count;
-    /* What was due and never sent has waited until now at least. */
+    /* A request that was due and never sent has waited at least until now. */
     for (now_ns = end_ns; interval_ns > 0 && next_due_ns < end_ns; next_due_ns += interval_ns)
         count (next_due_ns);
     run_until (end_ns + PATIENCE_NS, 1);
     if (idle_count < client_count)
-        die ("there was no reply");
+        die ("a reply is missing");
 
     qsort (took_us, took_count, sizeof *took_us, by_value);
     printf ("{\"requests\":%zu,\"seconds\":%.4f,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f,\"cpuMs\":%lu,\"ownCpuMs\":%lu}\n",

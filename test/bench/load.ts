@@ -7,10 +7,10 @@ import { native } from './native.ts';
 export interface Load {
   ports: readonly number[];
   clients: number;
-  /** Of a request, in bytes. */
+  /** Bytes per request. */
   size: number;
   seconds: number;
-  /** Requests a second that are due; 0: each client asks anew once it has its reply. */
+  /** Requests per second in an open loop; 0: each client sends its next request when it has its reply. */
   rate: number;
 }
 
@@ -30,7 +30,7 @@ export interface Found {
 
 const IN_NODE = fileURLToPath(new URL('load-in-node.ts', import.meta.url));
 
-/** Loads, and reads what these processes spend on it. @throws on any reply that is wrong, and where one never comes */
+/** Runs the load and measures the CPU time of the given processes. @throws if a reply is wrong or missing */
 export async function load(
   { ports, clients, size, seconds, rate }: Load,
   pids: readonly number[],
@@ -44,12 +44,12 @@ export async function load(
   return JSON.parse(stdout) as Found;
 }
 
-/** An upstream that echoes and costs little, in C where that is possible. It can be had under many addresses. */
+/** A cheap echo upstream, in C if possible. It listens on all addresses of the machine. */
 export async function startEcho(scope: Scope): Promise<{ address: string; port: number }> {
   const program = native('echo');
   if (program === undefined) {
     console.warn(
-      'Load and upstreams are Node processes: they are the bottleneck, so the figures say little.',
+      'No C compiler: load generator and upstreams are Node processes, which are the bottleneck. The figures mean little.',
     );
     const { address } = await startServe(scope);
     return { address, port: portOf(address) };

@@ -6,7 +6,7 @@ import { scratch } from '../support/scratch.ts';
 const made = new Map<string, string | undefined>();
 let folder: string | undefined;
 
-/** A C program of this folder, compiled on the spot; undefined where this machine cannot. */
+/** The path of a C program of this folder, compiled on the spot; undefined if this machine cannot compile it. */
 export function native(name: string, ...libraries: string[]): string | undefined {
   if (made.has(name)) return made.get(name);
   folder ??= scratch();

@@ -9,7 +9,7 @@ import { quantile } from './figures.ts';
 
 const OUTAGE_MS = 30_000;
 
-/** All 5 upstreams go for 30 s and come back, once with `wait: 0` and once with the default. */
+/** All 5 upstreams disappear for 30 s, then one comes back: once with `wait: 0` and once with the default. */
 export const outage: Benchmark = async (scope) => {
   for (const [name, keys] of Object.entries({ 'wait: 0': { wait: 0 }, 'the default wait': {} })) {
     const server = await ApiServer.start(scope);
@@ -48,9 +48,9 @@ function report(name: string, load: SteadyLoad, goneMs: number, backMs: number):
   const first = Math.min(...successes.map(endMs)) - backMs;
   const late = load.failures.filter((one) => endMs(one) > backMs + first);
   console.log(
-    `${name}: ${during.length} requests while all were gone, ${failed.length} failed, after ${quantile(took, 0.5).toFixed(1)} ms (median), ${Math.max(...took).toFixed(1)} ms (slowest)`,
+    `${name}: ${during.length} requests during the outage, ${failed.length} failed, after ${quantile(took, 0.5).toFixed(1)} ms (median), ${Math.max(...took).toFixed(1)} ms (slowest)`,
   );
   console.log(
-    `  first reply ${first.toFixed(0)} ms after the first one was back, and ${late.length} failures after that`,
+    `  first reply ${first.toFixed(0)} ms after the first upstream was back; ${late.length} failures after that`,
   );
 }

@@ -1,6 +1,6 @@
 import type { Scope } from '../support/program.ts';
 
-/** What a part of a benchmark has started: it ends with `end`, or with the whole at the latest. */
+/** The scope of one part of a benchmark. It ends with `end`, or at the latest with the whole benchmark. */
 export class Part implements Scope {
   readonly #ends: (() => unknown)[] = [];
 

@@ -8,7 +8,7 @@ import { quantile } from './figures.ts';
 
 const SECONDS = 100;
 
-/** Another configuration each second for 100 s, every kind of change among them, at 500 requests a second. */
+/** A new configuration every second for 100 s, covering every kind of change, at 500 requests a second. */
 export const reload: Benchmark = async (scope) => {
   const upstreams = await Promise.all([0, 1, 2].map(() => startServe(scope, ['--delay', '3ms'])));
   const configs = configsFor(upstreams.map(({ address }) => address));

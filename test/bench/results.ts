@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { commit } from '../support/commit.ts';
 
 const FOLDER = new URL('results/', import.meta.url);
-/** When the run begins: what is changed meanwhile is not what it measures. */
+/** Read at the start of the run: later changes are not what it measures. */
 const COMMIT = commit();
 
-/** What a benchmark has found, for the goals and for whoever compares; replaces what an earlier run has found. */
+/** Saves the results of a benchmark for the goals and for comparisons. Replaces those of an earlier run. */
 export function keep(name: string, found: object): void {
   keepText(`${name}.json`, `${JSON.stringify({ commit: COMMIT, ...found }, rounded, 1)}\n`);
 }
@@ -15,7 +15,7 @@ export function keepText(file: string, text: string): void {
   writeFileSync(new URL(file, FOLDER), text);
 }
 
-/** What a benchmark prints and nobody computes with, kept as it is. */
+/** A page of results for people: what the benchmark prints, saved as it is. */
 export class Page {
   readonly #name: string;
   readonly #parts: string[] = [];
@@ -36,7 +36,7 @@ export class Page {
   }
 }
 
-/** What the last run of a benchmark has found, if there was one. */
+/** The results of the last run of a benchmark, if there was one. */
 export function kept<T>(name: string): T | undefined {
   const file = new URL(`${name}.json`, FOLDER);
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;

@@ -6,7 +6,7 @@ import { scratch } from '../support/scratch.ts';
 
 let files = 0;
 
-/** The bundled sidecar with these routes and everything else as it is by default. */
+/** Starts the bundled sidecar with these routes and defaults for everything else. */
 export function startBuilt(scope: Scope, ...routes: object[]): Promise<RunningSidecar> {
   const file = join(scratch(), `${files++}.yaml`);
   const listen = 'tcp://127.0.0.1:0';

@@ -1,4 +1,4 @@
-/* An echo upstream that is slow now and then, in a process of its own: `node slow-upstream.ts SERVICE_MS SLOW_MS SHARE`. */
+/* An echo upstream that is sometimes slow, in a separate process: `node slow-upstream.ts SERVICE_MS SLOW_MS SHARE`. */
 import { setTimeout } from 'node:timers/promises';
 import { Router } from 'zeromq';
 

@@ -9,7 +9,7 @@ import { median, quantile } from './figures.ts';
 const ROUNDS = 5;
 const ROUND_MS = 2_000;
 
-/** Requests a second and latency, with one app and with 64, straight to the upstream and through the sidecar. */
+/** Requests per second and latency, with one app and with 64, directly to the upstream and through the sidecar. */
 export const throughput: Benchmark = async (scope) => {
   const serve = await startServe(scope);
   const folder = scratch();

@@ -1,4 +1,4 @@
-/* libzmq's own proxy, as the guide's "hwserver broker" uses it: a ROUTER for clients, a DEALER to each ADDRESS. */
+/* libzmq's own proxy, as in the guide's "hwserver broker": a ROUTER faces the clients, a DEALER connects to each ADDRESS. */
 #include <stdio.h>
 #include <zmq.h>
 

@@ -1,5 +1,5 @@
-/* As much of ZMTP 3.0 as a REQ or a REP needs that must cost next to nothing: one greeting and READY a connection, then
- * frames. Included by load.c and echo.c; each says what it does with the bytes of messages and with their ends. */
+/* The minimum of ZMTP 3.0 that a cheap REQ or REP needs: one greeting and READY per connection, then frames. load.c and echo.c
+ * include it; each defines what to do with the bytes of a message and at its end. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,14 +20,14 @@
 
 struct connection {
     int fd;
-    int is_ready;      /* the peer has said READY */
-    int greeting_left; /* bytes of it still to come */
-    uint8_t head[9];   /* of the frame that is under way */
+    int is_ready;      /* the peer has sent READY */
+    int greeting_left; /* bytes of the greeting still to come */
+    uint8_t head[9];   /* of the current frame */
     int head_size;
     uint64_t body_left;
-    uint8_t command[64]; /* the start of it is all that matters */
+    uint8_t command[64]; /* only the start matters */
     int command_size;
-    uint8_t *out; /* what the kernel would not take yet */
+    uint8_t *out; /* bytes that the kernel has not accepted yet */
     size_t out_sent, out_size, out_capacity;
 };
 
@@ -36,11 +36,11 @@ static void on_message_end (struct connection *);
 
 static void die (const char *what)
 {
-    fprintf (stderr, "%s: %s\n", what, errno ? strerror (errno) : "it should not be so");
+    fprintf (stderr, "%s: %s\n", what, errno ? strerror (errno) : "unexpected");
     exit (1);
 }
 
-/* Whether a connection wants to hear of room to write, besides bytes to read. */
+/* Whether epoll reports room to write on a connection, besides bytes to read. */
 static void watch (int epoll, struct connection *peer, int operation)
 {
     struct epoll_event event = { EPOLLIN | (peer->out_size > 0 ? EPOLLOUT : 0), { .ptr = peer } };
@@ -63,13 +63,13 @@ static void queue (struct connection *peer, const uint8_t *bytes, size_t size)
     peer->out_size += size;
 }
 
-/* Sends what is queued, as far as the kernel takes it. */
+/* Sends queued bytes, as far as the kernel accepts them. */
 static void flush (int epoll, struct connection *peer, int was_waiting)
 {
     while (peer->out_sent < peer->out_size) {
         ssize_t count = send (peer->fd, peer->out + peer->out_sent, peer->out_size - peer->out_sent, MSG_NOSIGNAL);
         if (count <= 0)
-            break; /* there is no room, or reading will tell that the connection is gone */
+            break; /* no room, or the connection is gone, which the next read will show */
         peer->out_sent += count;
     }
     if (peer->out_sent == peer->out_size)
@@ -91,7 +91,7 @@ static void greet (struct connection *peer, int fd, const char *type)
     queue (peer, hello, GREETING + 2 + properties);
 }
 
-/* READY begins a connection; a PING is answered with its own context. */
+/* READY starts a connection; a PING is answered with its own context. */
 static void on_command (struct connection *peer)
 {
     if (memcmp (peer->command, "\5READY", 6) == 0)
@@ -109,7 +109,7 @@ static size_t least (size_t one, size_t other)
     return one < other ? one : other;
 }
 
-/* What has come on a connection, in pieces as TCP likes them. */
+/* Handles bytes that arrived on a connection, split anywhere, as TCP does. */
 static void take (struct connection *peer, const uint8_t *bytes, size_t size)
 {
     size_t skipped = least (peer->greeting_left, size);
