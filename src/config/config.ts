@@ -1,14 +1,14 @@
 import type { DnsSettings, KubernetesSettings } from '../discovery/settings.ts';
 import type { RouteSettings } from '../proxy/settings.ts';
 
-/** A configuration that has been read, checked and completed: every default is filled in, durations are ms, sizes bytes. */
+/** A configuration that has been read, checked and completed: defaults are filled in, durations are in ms, sizes in bytes. */
 export interface Config {
   /** Port 0 picks one. */
   admin: { host: string; port: number; readiness: 'listening' | 'upstream' };
   log: { level: LogLevel; sample: number };
   drain: { timeoutMs: number; quietMs: number };
   routes: RouteConfig[];
-  /** What is no error, and should not stay so. */
+  /** Problems that do not stop the sidecar, but should be fixed. */
   warnings: readonly string[];
 }
 

@@ -5,7 +5,7 @@ import { bytesOf, isKey, z85 } from '../proxy/z85.ts';
 import { readText } from './read.ts';
 
 const READABLE_BY_ALL = 0o004;
-/** Of one file. */
+/** The most wrong lines reported for one file. */
 const WRONG_LINES_MOST = 20;
 
 export interface ClientFiles {
@@ -19,7 +19,11 @@ export interface ServerFiles {
   allowedKeysFile: string;
 }
 
-/** @param name of the configuration's key that names the file; no key of a file is ever told */
+/**
+ * Reports a problem with a key file. The message never contains key material.
+ *
+ * @param name the configuration key that names the file
+ */
 export type NoteProblem = (name: string, words: string) => void;
 
 interface Read {
@@ -32,7 +36,7 @@ interface AllowedKeys {
   problems: string[];
 }
 
-/** Reads key files, each once: one CURVE key of 40 characters in Z85 (RFC 32), or a certificate as CZMQ writes it. */
+/** Reads each key file once. It holds a CURVE key of 40 characters in Z85 (RFC 32), or a certificate written by CZMQ. */
 export class KeyFiles {
   readonly warnings = new Set<string>();
   readonly #read = new Map<string, Read | { why: string }>();
@@ -67,14 +71,14 @@ export class KeyFiles {
       return '';
     }
     if (kind === 'secret' && (read.mode & READABLE_BY_ALL) !== 0)
-      this.warnings.add(`${file}: a secret key that everybody can read (mode ${read.mode.toString(8)})`);
+      this.warnings.add(`${file}: the secret key is readable by everybody (mode ${read.mode.toString(8)})`);
     const certificate = new RegExp(`^[ \\t]*${kind}-key[ \\t]*=[ \\t]*"([^"\\n]*)"`, 'm').exec(read.text);
     const key = certificate?.[1] ?? read.text.trim();
-    if (!isKey(key)) problem(name, `${file} holds no ${kind} key: 40 characters in Z85`);
+    if (!isKey(key)) problem(name, `${file} does not hold a ${kind} key (40 characters in Z85)`);
     return key;
   }
 
-  /** One public key a line; what follows a `#` and a space, or begins a line with `#` and a space, is a comment. */
+  /** One public key per line. `#` starts a comment if it is at the start of the line or after a space, and a space follows. */
   #allowedOf(file: string): AllowedKeys {
     const known = this.#allowed.get(file);
     if (known !== undefined) return known;
@@ -88,7 +92,8 @@ export class KeyFiles {
     for (const [index, line] of read.text.split('\n').entries()) {
       const key = line.replace(/(^|\s)#(\s.*|$)/, '').trim();
       if (isKey(key)) found.keys.push(key);
-      else if (key !== '') found.problems.push(`${file}:${index + 1} is no public key: 40 characters in Z85`);
+      else if (key !== '')
+        found.problems.push(`${file}:${index + 1} is not a public key (40 characters in Z85)`);
       if (found.problems.length === WRONG_LINES_MOST) break;
     }
     return found;
@@ -108,12 +113,12 @@ export class KeyFiles {
   }
 }
 
-/** What stands before the 32 bytes of an X25519 key in PKCS #8 (RFC 8410). */
+/** The header in front of the 32 bytes of an X25519 key in PKCS #8 (RFC 8410). */
 const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex');
 
-/** @param secretKey that is a key */
+/** @param secretKey a valid key */
 function publicKeyOf(secretKey: string): string {
-  // Only here, as it takes a tenth of the time until the sidecar listens.
+  // Loaded only when needed: it takes a tenth of the start-up time.
   const crypto = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto');
   const key = Buffer.concat([PKCS8, bytesOf(secretKey)]);
   const secret = crypto.createPrivateKey({ key, format: 'der', type: 'pkcs8' });

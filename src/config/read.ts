@@ -1,31 +1,31 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { codeOf } from '../errors.ts';
 
-/** Thousands of endpoints, and no more than can be looked through in a second. */
+/** Enough for thousands of endpoints, and little enough to be checked in a second. */
 const BYTES_MOST = 256 * 1024;
-/** A stream that a command line gives us, as `<(...)` in a shell does. */
+/** A stream given on the command line, such as `<(...)` in a shell. */
 const GIVEN = /^\/dev\/(stdin|fd\/\d+)$/;
 
 /**
- * The text of a file and its permission bits. Wherever the path leads to, that takes no time and no memory to speak of.
+ * The text of a file and its permission bits. Takes little time and memory, whatever the path leads to.
  *
- * @throws {Error} with words for people, where it is no UTF-8 file of at most 256 KiB that can be read
+ * @throws {Error} with a message for users, unless it is a readable UTF-8 file of at most 256 KiB
  */
 export function readText(file: string): { text: string; mode: number } {
   const isGiven = GIVEN.test(file);
-  // Or a pipe to which nobody writes would be waited for, and the whole process with it.
+  // Without O_NONBLOCK, a pipe to which nobody writes would block the whole process.
   const descriptor = openSync(file, constants.O_RDONLY | (isGiven ? 0 : constants.O_NONBLOCK));
   try {
     const stat = fstatSync(descriptor);
     if (stat.isDirectory()) throw new Error('it is a directory');
-    if (!stat.isFile() && !isGiven) throw new Error('it is no regular file');
+    if (!stat.isFile() && !isGiven) throw new Error('it is not a regular file');
     return { text: decode(readBytes(descriptor)), mode: stat.mode & 0o777 };
   } finally {
     closeSync(descriptor);
   }
 }
 
-/** A size that the system tells says little: it is 0 for a stream, and for what the kernel makes up as it is read. */
+/** Does not rely on the size from `stat`: it is 0 for a stream, and for files that the kernel generates, as in /proc. */
 function readBytes(descriptor: number): Buffer {
   const bytes = Buffer.allocUnsafe(BYTES_MOST + 1);
   for (let length = 0; length < bytes.length; ) {

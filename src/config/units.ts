@@ -4,13 +4,13 @@ const SIZE_BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 /**
  * Reads `250ms`, `2.5s`, `1m`, `1h`, or a number of ms (also as text).
  *
- * @returns milliseconds, finite and not negative, with a fraction where there is one
- * @throws {Error} that says what a duration looks like
+ * @returns milliseconds, finite and not negative; fractions are kept
+ * @throws {Error} if the input is not a duration; the message shows valid ones
  */
 export function parseDuration(input: string | number): number {
   const ms = parse(input, DURATION_MS);
   if (ms === undefined) {
-    throw new Error(`${shown(input)} is no duration: write 250ms, 2.5s, 1m or a number of milliseconds`);
+    throw new Error(`${shown(input)} is not a duration: write 250ms, 2.5s, 1m or a number of milliseconds`);
   }
   return ms;
 }
@@ -19,12 +19,12 @@ export function parseDuration(input: string | number): number {
  * Reads `64KiB`, `16MiB`, `1GiB`, or a number of bytes (also as text).
  *
  * @returns whole bytes, not negative
- * @throws {Error} that says what a size looks like
+ * @throws {Error} if the input is not a size; the message shows valid ones
  */
 export function parseSize(input: string | number): number {
   const bytes = parse(input, SIZE_BYTES);
   if (bytes === undefined || !Number.isSafeInteger(bytes)) {
-    throw new Error(`${shown(input)} is no size: write 64KiB, 16MiB, 1GiB or a whole number of bytes`);
+    throw new Error(`${shown(input)} is not a size: write 64KiB, 16MiB, 1GiB or a whole number of bytes`);
   }
   return bytes;
 }

@@ -5,25 +5,25 @@ import type { Config } from './config.ts';
 import { type ConfigSources, fileOf, loadConfig } from './load.ts';
 import { readText } from './read.ts';
 
-/** Changes come in several steps: a mounted ConfigMap makes a directory, a link to it, and renames that. */
+/** A change takes several steps: an update of a mounted ConfigMap makes a directory and a link to it, then renames the link. */
 const SETTLE_MS = 50;
-/** Where the system tells nothing (a network file system, no inotify watch left), it is looked at so often. */
+/** How often to check the file where the system reports no changes (a network file system, no inotify watch left). */
 const LOOK_EVERY_MS = 10_000;
 
-/** A configuration as it changes: with its file, and whenever a SIGHUP asks for it. */
+/** Reloads the configuration when its file changes, and on SIGHUP. */
 export class ConfigWatch {
   readonly #sources: ConfigSources;
   readonly #file: FileWatch | undefined;
-  /** What a SIGHUP does: one that comes before `run` is remembered. */
+  /** Called on SIGHUP. A SIGHUP before `run` is remembered. */
   #hangup: () => void = () => {
     this.#wasHungUp = true;
   };
   #wasHungUp = false;
 
   /**
-   * Changes count from now on: make it before the configuration is loaded for the first time.
+   * Changes count from now on: create it before the configuration is first loaded.
    *
-   * @param onHangup has its listener called at each SIGHUP
+   * @param onHangup registers a listener for SIGHUP
    */
   constructor(sources: ConfigSources, onHangup: (listener: () => void) => void) {
     this.#sources = sources;
@@ -35,7 +35,7 @@ export class ConfigWatch {
   /**
    * Runs until the signal aborts.
    *
-   * @param reload is called for each change, one after the other, with what reads the configuration, which throws `ConfigError`
+   * @param reload called for each change, one at a time, with a function that reads the configuration or throws `ConfigError`
    */
   async run(reload: (load: () => Config) => Promise<void>, signal: AbortSignal): Promise<void> {
     const failing = Promise.withResolvers<void>();
@@ -61,8 +61,8 @@ function textOf(file: string): string | undefined {
 }
 
 /**
- * Tells when the text of a file has changed. It is the directory that is watched: a mounted ConfigMap swaps a link in it, and
- * an editor puts another file in the old one's place, of which a watch on the file itself would see the first at best.
+ * Detects changes of a file's text. It watches the directory, because an update of a mounted ConfigMap swaps a link there, and
+ * an editor replaces the file. A watch on the file itself would see the first of these changes at best.
  */
 class FileWatch {
   readonly #file: string;
@@ -77,7 +77,7 @@ class FileWatch {
   /**
    * Runs until the signal aborts.
    *
-   * @param changed the text is another one now, or the file cannot be read any more
+   * @param changed called when the text has changed, or the file can no longer be read
    */
   async run(changed: () => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -90,7 +90,7 @@ class FileWatch {
     }
   }
 
-  /** Resolves when something has happened in the directory, or it is time to look. */
+  /** Resolves when something changed in the directory, or when it is time to check the file. */
   async #change(signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     const wake = () => woken.abort();
@@ -99,9 +99,9 @@ class FileWatch {
       watcher = watch(dirname(this.#file), { persistent: false }, wake);
       watcher.on('error', () => undefined);
     } catch {
-      // Looked at from time to time instead.
+      // No watch: the file is checked every LOOK_EVERY_MS.
     }
-    // What has changed while nobody watched.
+    // It may have changed while no watch was active.
     const text = textOf(this.#file);
     const waiting = AbortSignal.any([signal, woken.signal]);
     if (text === this.#text) {

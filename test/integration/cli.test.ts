@@ -33,7 +33,7 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
     [['run', '--nope'], /Unknown option '--nope'/],
     [['serve'], /serve needs an endpoint/],
     [['serve', 'tcp://127.0.0.1:*', '--drop', '2'], /--drop must be a number from 0 to 1/],
-    [['serve', 'tcp://127.0.0.1:*', '--delay', 'soon'], /"soon" is no duration/],
+    [['serve', 'tcp://127.0.0.1:*', '--delay', 'soon'], /"soon" is not a duration/],
     [['send'], /send needs an endpoint/],
     [['serve', '7002'], /"7002" is no address: write tcp:/],
     [['send', 'tcp://nowhere', 'x'], /ENDPOINT: .*write tcp:\/\/IP:PORT/],
@@ -43,7 +43,7 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
     [['check', '--upstream', 'tcp://10.0.0.1:7', '--upstream=tcp://10.0.0.2:7'], /--upstream is given twice/],
     [['run', '-c', 'a.yaml', '--config', 'b.yaml'], /--config is given twice/],
     [['send', 'tcp://127.0.0.1:1', '--attempts', '1', '--attempts', '1'], /--attempts is given twice/],
-    [['demo', '--for', 'ever'], /"ever" is no duration/],
+    [['demo', '--for', 'ever'], /"ever" is not a duration/],
     [[], /no upstream/],
   ];
   for (const [args, words] of rows) {

@@ -201,7 +201,7 @@ test('a secret key that everybody can read is warned of, one that is missing is 
   const file = configFile('tcp://127.0.0.1:1', { serverKey: server.publicKey, secretMode: 0o644 });
   const { program } = await startSidecar(t, ['--config', file]);
   const { why } = await program.logged('configuration');
-  assert.match(String(why), /a secret key that everybody can read \(mode 644\)/);
+  assert.match(String(why), /the secret key is readable by everybody \(mode 644\)/);
 
   const none = write(
     'routes: [{ name: a, listen: tcp://127.0.0.1:0, upstream: { endpoints: [tcp://127.0.0.1:1] },' +

@@ -95,17 +95,17 @@ const GOOD_KEY = 'Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID';
 
 /** What a key file may be. */
 const HOSTILE_KEYS: Record<string, [make: (file: string) => void, words: RegExp]> = {
-  'of characters that are too much for 32 bytes': [write('#'.repeat(40)), /holds no public key/],
-  'of line breaks': [write('\n'.repeat(200_000)), /holds no public key/],
+  'of characters that are too much for 32 bytes': [write('#'.repeat(40)), /does not hold a public key/],
+  'of line breaks': [write('\n'.repeat(200_000)), /does not hold a public key/],
   'of 10 MB': [write('x'.repeat(10_000_000)), /more than 262144 bytes/],
   'that is not UTF-8': [write(Buffer.from([0xff])), /is not UTF-8/],
   'that is a directory': [(file) => mkdirSync(file), /it is a directory/],
-  'that is a pipe': [(file) => execFileSync('mkfifo', [file]), /it is no regular file/],
+  'that is a pipe': [(file) => execFileSync('mkfifo', [file]), /it is not a regular file/],
   'that the kernel makes up as it is read': [
     (file) => symlinkSync('/proc/self/pagemap', file),
     /cannot be read/,
   ],
-  'of lines that are no keys': [write('x\n'.repeat(131_072)), /:20 is no public key/],
+  'of lines that are no keys': [write('x\n'.repeat(131_072)), /:20 is not a public key/],
 };
 
 function write(content: string | Buffer): (file: string) => void {
@@ -132,7 +132,7 @@ for (const [title, [make, words]] of Object.entries(HOSTILE_KEYS)) {
 }
 
 for (const [title, make, words] of [
-  ['a pipe', (file: string) => execFileSync('mkfifo', [file]), /cannot be read: it is no regular file/],
+  ['a pipe', (file: string) => execFileSync('mkfifo', [file]), /cannot be read: it is not a regular file/],
   ['a directory', (file: string) => mkdirSync(file), /cannot be read: it is a directory/],
 ] as const) {
   test(`a configuration that is ${title} is refused, not waited for`, () => {

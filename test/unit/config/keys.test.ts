@@ -33,9 +33,9 @@ test('a public key has to be that of the secret key', () => {
   }
 });
 
-test('what is no key is told once', () => {
+test('a file that holds no key is reported once', () => {
   const { publicKey } = curveKeyPair();
   assert.deepEqual(problemsOf(publicKey, 'x'), [
-    'secretKeyFile: our.key holds no secret key: 40 characters in Z85',
+    'secretKeyFile: our.key does not hold a secret key (40 characters in Z85)',
   ]);
 });

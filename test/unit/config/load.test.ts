@@ -197,7 +197,7 @@ test('a hedge is a time, and refused where it never happens or sends again what 
   const refused = (keys: object) => problems({ text: withKeys(keys) }).join('\n');
   assert.match(
     refused({ hedge: 'soon' }),
-    /routes\[0\]\.hedge: .*"soon" is no duration|hedge: must be a duration/,
+    /routes\[0\]\.hedge: .*"soon" is not a duration|hedge: must be a duration/,
   );
   assert.match(
     refused({ hedge: '200ms', retryOn: ['unsent', 'lost'] }),

@@ -43,10 +43,10 @@ test('what is neither is refused in words that say what would be right', () => {
     'constructor',
     '1__proto__',
   ]) {
-    assert.throws(() => parseDuration(input), /is no duration: write 250ms, 2\.5s, 1m/, input);
+    assert.throws(() => parseDuration(input), /is not a duration: write 250ms, 2\.5s, 1m/, input);
   }
   for (const input of ['', '64KB', '1.3', '-1', '64kib', 'toString', Number.NaN, Number.POSITIVE_INFINITY]) {
-    assert.throws(() => parseSize(input), /is no size: write 64KiB, 16MiB/, String(input));
+    assert.throws(() => parseSize(input), /is not a size: write 64KiB, 16MiB/, String(input));
   }
 });
 
@@ -67,7 +67,7 @@ test('no text makes a number that is not finite or negative', () => {
           const value = parse(text);
           assert.ok(Number.isFinite(value) && value >= 0);
         } catch (error) {
-          assert.match(String(error), /is no (duration|size)/);
+          assert.match(String(error), /is not a (duration|size)/);
         }
       }
     }),
