@@ -11,8 +11,12 @@ export type DiscoveryFailure = 'unreachable' | 'forbidden' | 'not_found' | 'inva
 
 /** Who wants to know the addresses. */
 export interface DiscoveryListener {
-  /** The whole set as it is now; each address once. An empty one is meant. */
-  found(endpoints: readonly Discovered[]): void;
+  /**
+   * The whole set as it is now; each address once. An empty one is meant.
+   *
+   * @param why it is empty, or a part of it may be out of date: one sentence for people, the same as long as the cause is
+   */
+  found(endpoints: readonly Discovered[], why?: string): void;
   /** The set told last has been seen to be right still. */
   confirmed(): void;
   /** A try to learn the set has failed; the one told last stays good. */

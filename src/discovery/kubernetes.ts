@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
-import type { Discovered, Discovery, DiscoveryListener } from './discovery.ts';
-import { endpointOf } from './pods.ts';
+import type { Discovery, DiscoveryListener } from './discovery.ts';
+import { FamilyChoice, ownFamilies } from './family.ts';
+import { type PodState, stateOf, whyNoPod } from './pods.ts';
 import type { KubernetesSettings } from './settings.ts';
-import { type EndpointSlice, endpointsOf } from './slices.ts';
+import { type EndpointSlice, endpointsOf, whyNone } from './slices.ts';
 import { ApiFailure, type ApiPage, type ApiResource, statusFailure, Watcher } from './watch.ts';
 
 type Client = typeof import('./kubernetes-client.ts');
@@ -38,41 +39,56 @@ export class KubernetesDiscovery implements Discovery {
   async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
     const client = await import('./kubernetes-client.ts');
     const { select } = this.#settings;
-    const isService = select.kind === 'service';
-    const watcher = isService ? this.#slices(client, listener) : this.#pods(client, listener);
+    const watcher =
+      select.kind === 'service'
+        ? this.#slices(client, listener, select.name)
+        : this.#pods(client, listener, select.selector);
     await watcher.run(signal);
   }
 
-  #slices(client: Client, listener: DiscoveryListener): Watcher<EndpointSlice> {
-    const { select, port, namespace } = this.#settings;
+  #slices(client: Client, listener: DiscoveryListener, name: string): Watcher<EndpointSlice> {
+    const { port, namespace } = this.#settings;
     const resource = new KubernetesResource(client, namespace, {
       api: 'apis/discovery.k8s.io/v1',
       name: 'endpointslices',
-      labelSelector: select.kind === 'service' ? `kubernetes.io/service-name=${select.name}` : '',
+      labelSelector: `kubernetes.io/service-name=${name}`,
     });
+    const families = new FamilyChoice();
     return new Watcher(
       resource,
       (slice) => slice,
       listener,
-      (slices) => listener.found(endpointsOf(slices, port, this.#zone)),
+      (objects) => {
+        const slices = [...objects];
+        const found = endpointsOf(slices, port, this.#zone, families);
+        if ('waitMs' in found) return found.waitMs;
+        const service = `Service ${name} in namespace ${resource.namespace}`;
+        listener.found(found, found.length === 0 ? whyNone(slices, port, service) : undefined);
+        return undefined;
+      },
     );
   }
 
-  #pods(client: Client, listener: DiscoveryListener): Watcher<Discovered | undefined> {
-    const { select, port, namespace } = this.#settings;
+  #pods(client: Client, listener: DiscoveryListener, labelSelector: string): Watcher<PodState> {
+    const { port, namespace } = this.#settings;
     const resource = new KubernetesResource(client, namespace, {
       api: 'api/v1',
       name: 'pods',
-      labelSelector: select.kind === 'pods' ? select.selector : '',
+      labelSelector,
     });
+    const own = ownFamilies();
     return new Watcher(
       resource,
-      // Of a pod, which is large, only its address is kept.
-      (pod) => endpointOf(pod, port),
+      // Of a pod, which is large, only this is kept.
+      (pod) => stateOf(pod, port, own),
       listener,
-      (endpoints) => {
-        const found = [...endpoints].filter((one) => one !== undefined);
-        listener.found([...new Map(found.map((one) => [one.address, one])).values()]);
+      (objects) => {
+        const states = [...objects];
+        const ready = states.flatMap((one) => (one.kind === 'ready' ? [one.endpoint] : []));
+        const found = [...new Map(ready.map((one) => [one.address, one])).values()];
+        const pods = `pods with ${labelSelector} in namespace ${resource.namespace}`;
+        listener.found(found, found.length === 0 ? whyNoPod(states, port, pods) : undefined);
+        return undefined;
       },
     );
   }
@@ -180,14 +196,16 @@ class KubernetesResource implements ApiResource {
     }
   }
 
-  #namespaceOf(config: ApiConfig): string {
+  /** The one that is configured, or that of the configuration of the client. */
+  get namespace(): string {
+    const config = this.#config;
     const own = config.getContextObject(config.getCurrentContext())?.namespace?.trim();
     return this.#namespace ?? (own || 'default');
   }
 
   get #path(): string {
     const { api, name } = this.#listing;
-    return `/${api}/namespaces/${encodeURIComponent(this.#namespaceOf(this.#config))}/${name}`;
+    return `/${api}/namespaces/${encodeURIComponent(this.namespace)}/${name}`;
   }
 
   /** @throws {ApiFailure} where its status says that it would not */

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Discovered } from './discovery.ts';
+import { type Family, FamilyChoice } from './family.ts';
 
 /** What is used of a discovery.k8s.io/v1 EndpointSlice; whatever the server sends, no field is taken for granted. */
 export interface EndpointSlice {
@@ -17,7 +18,7 @@ interface SliceEndpoint {
 
 /** An endpoint that may be used, and when. */
 interface Candidate extends Discovered {
-  family: string;
+  family: Family;
   isReady: boolean;
   zones: readonly string[];
 }
@@ -25,17 +26,24 @@ interface Candidate extends Discovered {
 /**
  * The addresses of a service, of all its slices together: the ready ones, or, where none is ready, those that still serve
  * while they terminate. Where every one of them has a zone hint and some are for our zone, only those, as kube-proxy does it.
- * Of a service with two address families, the one with more addresses (IPv4, where equal).
+ * Of a service with two address families, one of them.
  *
  * @param port by its name in the slice, or its number on the pods
  * @param zone that this pod is in, where that is known
+ * @returns the endpoints, or how long to wait before it is asked again with the slices as they are then
  */
 export function endpointsOf(
   slices: Iterable<EndpointSlice>,
   port: string | number,
   zone: string | undefined,
-): Discovered[] {
-  const all = oneFamily([...slices].flatMap((slice) => candidatesOf(slice, port)));
+  families = new FamilyChoice(),
+  nowMs = performance.now(),
+): Discovered[] | { waitMs: number } {
+  const both = [...slices].flatMap((slice) => candidatesOf(slice, port));
+  const countOf = (family: Family) => both.filter((one) => one.family === family).length;
+  const family = families.choose({ IPv4: countOf('IPv4'), IPv6: countOf('IPv6') }, nowMs);
+  if (typeof family === 'object') return family;
+  const all = both.filter((one) => one.family === family);
   const ready = all.filter((one) => one.isReady);
   const usable = ready.length > 0 ? ready : all;
   const isHinted = zone !== undefined && usable.every(({ zones }) => zones.length > 0);
@@ -46,6 +54,36 @@ export function endpointsOf(
     address,
     ...(identity !== undefined && { identity }),
   }));
+}
+
+/**
+ * Why a service has no endpoints, for people.
+ *
+ * @param service how it is called in the text
+ */
+export function whyNone(slices: readonly EndpointSlice[], port: string | number, service: string): string {
+  if (slices.length === 0) return `there is no EndpointSlice of ${service}; check its name and namespace`;
+  const ports = slices.flatMap((slice) => slice.ports ?? []);
+  const hasEndpoints = slices.some(({ endpoints }) => (endpoints ?? []).length > 0);
+  const isKnown = typeof port === 'number' || ports.some((one) => one?.name === port);
+  if (!isKnown && (hasEndpoints || ports.length > 0)) {
+    const known = ports.map((one) =>
+      one?.name ? `${one.name} (${one.port})` : `${one?.port} (without a name)`,
+    );
+    return `${service} has no port named ${port}; its ports: ${listOf(known)}`;
+  }
+  if (!hasEndpoints) return `${service} selects no pods`;
+  return `no pod of ${service} is ready`;
+}
+
+const LISTED_MOST = 10;
+
+/** Ports that there are, for people. */
+export function listOf(ports: readonly string[]): string {
+  const all = [...new Set(ports)].sort();
+  if (all.length === 0) return 'none';
+  const more = all.length > LISTED_MOST ? ', ...' : '';
+  return `${all.slice(0, LISTED_MOST).join(', ')}${more}`;
 }
 
 function candidatesOf(slice: EndpointSlice, port: string | number): Candidate[] {
@@ -59,7 +97,7 @@ function candidatesOf(slice: EndpointSlice, port: string | number): Candidate[] 
     const isLastResort = (serving ?? true) && terminating === true;
     // Further addresses of one endpoint are only there for compatibility (the API says: use the first).
     const address = addressOf(endpoint?.addresses?.[0], family, number);
-    if (address === undefined || !(isReady || isLastResort)) return [];
+    if (address === undefined || !(isReady || isLastResort) || !isFamily(family)) return [];
     const zones = (endpoint.hints?.forZones ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));
     const identity = endpoint.targetRef?.uid;
     return [{ address, family, isReady, zones, ...(identity !== undefined && { identity }) }];
@@ -73,13 +111,10 @@ function addressOf(ip: unknown, family: string, port: number): string | undefine
   return undefined;
 }
 
-function isPort(port: unknown): boolean {
-  return Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535;
+function isFamily(type: string): type is Family {
+  return type === 'IPv4' || type === 'IPv6';
 }
 
-/** Otherwise a pod that has an address of each family would count twice. */
-function oneFamily(all: readonly Candidate[]): readonly Candidate[] {
-  const six = all.filter(({ family }) => family === 'IPv6');
-  const four = all.filter(({ family }) => family === 'IPv4');
-  return six.length > four.length ? six : four;
+function isPort(port: unknown): boolean {
+  return Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535;
 }

@@ -67,23 +67,24 @@ export class Watcher<T> {
   readonly #resource: ApiResource;
   readonly #keep: (object: object) => T;
   readonly #listener: Pick<DiscoveryListener, 'confirmed' | 'failed'>;
-  readonly #changed: (objects: Iterable<T>) => void;
+  readonly #changed: (objects: Iterable<T>) => number | undefined;
   #objects = new Map<string, T>();
   #version = '';
   #telling: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
   #togetherMs = TOGETHER_MS;
   #failures = 0;
   #failedMs = Number.NEGATIVE_INFINITY;
 
   /**
    * @param keep what is kept of an object
-   * @param changed gets all that is kept, whenever it may have changed
+   * @param changed gets all that is kept, whenever it may have changed; it may return after how many milliseconds it wants it again
    */
   constructor(
     resource: ApiResource,
     keep: (object: object) => T,
     listener: Pick<DiscoveryListener, 'confirmed' | 'failed'>,
-    changed: (objects: Iterable<T>) => void,
+    changed: (objects: Iterable<T>) => number | undefined,
   ) {
     this.#resource = resource;
     this.#keep = keep;
@@ -104,6 +105,7 @@ export class Watcher<T> {
       await paced;
     }
     clearTimeout(this.#telling);
+    clearTimeout(this.#again);
   }
 
   async #list(signal: AbortSignal): Promise<void> {
@@ -184,9 +186,11 @@ export class Watcher<T> {
 
   #tell(): void {
     clearTimeout(this.#telling);
+    clearTimeout(this.#again);
     this.#telling = undefined;
     const sinceMs = performance.now();
-    this.#changed(this.#objects.values());
+    const againMs = this.#changed(this.#objects.values());
+    if (againMs !== undefined) this.#again = setTimeout(() => this.#tellOrFail(), againMs).unref();
     this.#togetherMs = Math.max(TOGETHER_MS, TELLING_SHARE * (performance.now() - sinceMs));
   }
 

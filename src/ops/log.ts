@@ -106,13 +106,12 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
         return log.info({ route, address: event.address }, 'listening');
       case 'endpoint':
         return limited(route, 'endpoint', ENDPOINT_LINES, () => logEndpoint(log, event));
-      case 'discovered': {
-        const { endpoints, wasLost } = event;
-        return wasLost ? log.info({ route, endpoints }, 'discovery regained') : undefined;
-      }
+      case 'discovered':
+        return logDiscovered(log, event);
       case 'discoveryFailed': {
-        const { reason, message, isNew } = event;
-        return log[isNew ? 'warn' : 'debug']({ route, reason, why: message }, 'discovery lost');
+        const { reason, message, isFirst, isNew } = event;
+        const words = isFirst ? 'discovery failed' : 'discovery lost';
+        return log[isNew ? 'warn' : 'debug']({ route, reason, why: message }, words);
       }
       case 'reset':
         return log.debug({ route, endpoint: event.endpoint, reason: event.reason }, 'reset');
@@ -141,6 +140,20 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
         return;
     }
   };
+}
+
+/** Once for the first set, and then what has changed: not each time that it is told. */
+function logDiscovered(
+  log: Log,
+  { route, endpoints, isFirst, wasLost, why, wasWhy }: Extract<ProxyEvent, { kind: 'discovered' }>,
+): void {
+  if (wasLost) log.info({ route, endpoints }, 'discovery regained');
+  if (why !== undefined && why !== wasWhy) {
+    const words = endpoints === 0 ? 'discovery found no endpoints' : 'discovery is incomplete';
+    return log.warn({ route, endpoints, why }, words);
+  }
+  if (isFirst) log.info({ route, endpoints }, 'discovery succeeded');
+  else if (why !== wasWhy) log.info({ route, endpoints }, 'discovery recovered');
 }
 
 function logEndpoint(log: Log, event: Extract<ProxyEvent, { kind: 'endpoint' }>): void {

@@ -19,10 +19,16 @@ export type ProxyEvent =
   | { kind: 'lateReply'; route: string; endpoint: string; fate: 'salvaged' | 'discarded' }
   | { kind: 'internalError'; route: string; error: unknown }
   | { kind: 'settled'; route: string; outcome: Outcome; request: SettledRequest }
-  /** The set of endpoints is known as of now. `wasLost`: the last try to learn it had failed. */
-  | { kind: 'discovered'; route: string; endpoints: number; wasLost: boolean }
-  /** `isNew`: the try before had not failed, or not for this reason. */
-  | { kind: 'discoveryFailed'; route: string; reason: DiscoveryFailure; message: string; isNew: boolean }
+  | DiscoveredSet
+  /** `isFirst`: no try has succeeded yet. `isNew`: the try before had not failed, or not for this reason. */
+  | {
+      kind: 'discoveryFailed';
+      route: string;
+      reason: DiscoveryFailure;
+      message: string;
+      isFirst: boolean;
+      isNew: boolean;
+    }
   | {
       kind: 'endpoint';
       route: string;
@@ -31,6 +37,20 @@ export type ProxyEvent =
       to: EndpointStateKind;
       why: string;
     };
+
+/** The set of endpoints is known as of now. */
+export interface DiscoveredSet {
+  kind: 'discovered';
+  route: string;
+  endpoints: number;
+  /** For the first time. */
+  isFirst: boolean;
+  /** The last try to learn it had failed, and an earlier one had not. */
+  wasLost: boolean;
+  /** Why the set is empty, or may be out of date in part; and what was said of the one before. */
+  why: string | undefined;
+  wasWhy: string | undefined;
+}
 
 export type Emit = (event: ProxyEvent) => void;
 

@@ -229,7 +229,7 @@ export class Forwarder {
     if (this.#upstream.isUsable && this.#upstream.isFull) {
       return { code: 'OVERLOADED', message: 'every endpoint was busy until the deadline' };
     }
-    return { code: 'NO_ENDPOINTS', message: 'no endpoint could be reached' };
+    return { code: 'NO_ENDPOINTS', message: this.#upstream.whyUnusable };
   }
 
   /** Nobody waits for the call any more: whatever it holds is given back. */

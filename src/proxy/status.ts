@@ -22,10 +22,11 @@ export interface UpstreamStatus {
 
 /** What is known of the set of endpoints. */
 export interface DiscoveryStatus {
-  state: 'starting' | 'live' | 'lost';
+  /** `failed`: it has never been known. `lost`: it was known, and the last try to learn it has failed. */
+  state: 'starting' | 'failed' | 'live' | 'lost';
   /** How long ago the set was last known to be right. */
   syncedMs: number | undefined;
-  /** Of the last failure, while it is lost. */
+  /** Of the last failure; or, while it is live, why the set is empty or may be out of date in part. */
   why: string | undefined;
 }
 

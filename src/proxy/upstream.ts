@@ -1,6 +1,7 @@
 import type { Discovered, Discovery, DiscoveryFailure, DiscoveryListener } from '../discovery/discovery.ts';
 import type { Attempt, Caller } from './attempt.ts';
 import { choose } from './balancer.ts';
+import { DiscoveryState } from './discovery-state.ts';
 import { mayEject } from './ejection.ts';
 import { Endpoint, type EndpointOwner } from './endpoint.ts';
 import type { Emit } from './events.ts';
@@ -46,11 +47,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   #standby = 0;
   #up = 0;
   #ejected = 0;
-  #discovery: { kind: 'starting' | 'live'; why?: never } | { kind: 'lost'; why: string } = {
-    kind: 'starting',
-  };
-  #syncedMs: number | undefined;
-  #isFixed = false;
+  readonly #discovery: DiscoveryState;
   /** In order of arrival; those that have been sent before stand ahead of those that have not. */
   readonly #retries: Waiter[] = [];
   readonly #firsts: Waiter[] = [];
@@ -68,11 +65,12 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     this.#emit = emit;
     this.#self = self;
     this.#random = random;
+    this.#discovery = new DiscoveryState(settings.name, emit);
   }
 
   /** Keeps its endpoints as discovery knows them, until `close`. */
   async run(discovery: Discovery): Promise<void> {
-    this.#isFixed = discovery.isFixed;
+    this.#discovery.isFixed = discovery.isFixed;
     const trimming = setInterval(() => this.trim(performance.now()), TRIM_EVERY_MS).unref();
     try {
       await discovery.run(this, this.#stopping.signal);
@@ -91,6 +89,11 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     return this.#up > 0;
   }
 
+  /** Why no request can be sent, where none is usable; for the app. */
+  get whyUnusable(): string {
+    return this.#endpoints.length === 0 ? this.#discovery.whyNone : 'no endpoint could be reached';
+  }
+
   /** Whether connected endpoints lack room, not lanes. */
   get isFull(): boolean {
     const isWanted = this.#wanted();
@@ -98,9 +101,9 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   }
 
   /** New endpoints are connected to, those that are not there any more get nothing new. */
-  found(endpoints: readonly Discovered[]): void {
+  found(endpoints: readonly Discovered[], why?: string): void {
     if (this.#stopping.signal.aborted) return;
-    this.#synced(endpoints.length);
+    this.#discovery.found(endpoints.length, why, performance.now());
     const chosen = subset(endpoints, this.#settings.subset, this.#self);
     this.#standby = endpoints.length - chosen.length;
     const wanted = new Map(chosen.map((one) => [one.address, one]));
@@ -115,14 +118,11 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   }
 
   confirmed(): void {
-    this.#synced(this.#endpoints.length + this.#standby);
+    this.#discovery.confirmed(this.#endpoints.length + this.#standby, performance.now());
   }
 
   failed(reason: DiscoveryFailure, message: string): void {
-    if (this.#stopping.signal.aborted) return;
-    const isNew = this.#discovery.kind !== 'lost' || this.#discovery.why !== message;
-    this.#discovery = { kind: 'lost', why: message };
-    this.#emit({ kind: 'discoveryFailed', route: this.#settings.name, reason, message, isNew });
+    if (!this.#stopping.signal.aborted) this.#discovery.failed(reason, message);
   }
 
   /** Closes what has been idle for a minute, beyond the first lane of each endpoint. */
@@ -199,11 +199,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
       isUsable: this.isUsable,
       endpoints: [...this.#endpoints, ...this.#leaving].map((endpoint) => endpoint.status(nowMs)),
       standby: this.#standby,
-      discovery: {
-        state: this.#discovery.kind,
-        syncedMs: this.#syncedMs === undefined ? undefined : nowMs - this.#syncedMs,
-        why: this.#discovery.why,
-      },
+      discovery: this.#discovery.status(nowMs),
     };
   }
 
@@ -211,14 +207,6 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     this.#stopping.abort();
     for (const endpoint of [...this.#endpoints]) this.#remove(endpoint, 'leaving');
     for (const endpoint of this.#leaving) endpoint.close();
-  }
-
-  #synced(endpoints: number): void {
-    const wasLost = this.#discovery.kind === 'lost';
-    this.#discovery = { kind: 'live' };
-    this.#syncedMs = performance.now();
-    if (this.#isFixed) return;
-    this.#emit({ kind: 'discovered', route: this.#settings.name, endpoints, wasLost });
   }
 
   #count(change: number): void {

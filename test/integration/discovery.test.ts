@@ -64,3 +64,16 @@ test('pods are found by label, once they are ready, and only the port that is as
   await cluster.delete('pods', 'a');
   await told.untilSet('tcp://10.1.0.2:7000');
 });
+
+test('why nothing is found is told with the set, and not any more when there is something', async (t) => {
+  const cluster = await startCluster(t, 'pods');
+  const { told } = discover(t, cluster.kubeconfig, { kind: 'pods', selector: 'app=orders' });
+  const lastWhy = (why: string | undefined) =>
+    told.until(({ whys }) => whys.length > 0 && whys.at(-1) === why?.replace('NS', cluster.namespace));
+  await lastWhy('there are no pods with app=orders in namespace NS; check the selector and the namespace');
+  await cluster.put('pods', pod('a', '10.1.0.1', { ready: false }));
+  await lastWhy('there are pods with app=orders in namespace NS, but none is ready');
+  await cluster.put('pods', pod('a', '10.1.0.1'));
+  await lastWhy(undefined);
+  assert.deepEqual(told.last, ['tcp://10.1.0.1:7000']);
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiServer } from '../support/api-server.ts';
+import { ApiServer, slice } from '../support/api-server.ts';
 import { ask } from '../support/ask.ts';
 import { build } from '../support/built.ts';
 import { type ProgramOptions, type Scope, startSidecar } from '../support/program.ts';
@@ -69,6 +69,29 @@ test('an API server that is lost and found is told of in one line each, while th
   const synced = await sidecar.metric('lazypirate_discovery_last_sync_timestamp_seconds{route="default"}');
   assert.ok(Date.now() / 1_000 - synced < 5);
   assert.ok(pods[0]?.arrivals().length === 2);
+});
+
+test('a Service or a port that is not there is told of in the log, in /status and in the failure reply', async (t) => {
+  const server = await ApiServer.start(t);
+  server.put('endpointslices', slice('orders-a', [{ ip: '127.0.0.1' }]));
+  const rows = [
+    [
+      'order:zmq',
+      'there is no EndpointSlice of Service order in namespace shop; check its name and namespace',
+    ],
+    ['orders:smq', 'Service orders in namespace shop has no port named smq; its ports: zmq (7000)'],
+  ] as const;
+  for (const [upstream, why] of rows) {
+    const args = ['--listen', 'tcp://127.0.0.1:0', '--upstream', `service/${upstream}`, '--timeout', '10ms'];
+    const env = { KUBECONFIG: server.kubeconfig(t) };
+    const { program, address, admin } = await startSidecar(t, args, { env });
+    const line = await program.logged('discovery found no endpoints');
+    assert.deepEqual([line['level'], line['route'], line['why']], ['warn', 'default', why]);
+    const { failure } = await ask(address, 'one');
+    assert.deepEqual([failure?.code, failure?.message], ['NO_ENDPOINTS', `no endpoint is known: ${why}`]);
+    const status = JSON.parse(await (await fetch(`${admin}/status`)).text());
+    assert.deepEqual([status.routes[0].discovery.state, status.routes[0].discovery.why], ['live', why]);
+  }
 });
 
 test('the Kubernetes client is loaded only where Kubernetes is asked', async (t) => {

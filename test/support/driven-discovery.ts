@@ -15,6 +15,10 @@ export class DrivenDiscovery implements Discovery {
     listener.found(endpoints.map((one) => (typeof one === 'string' ? { address: one } : one)));
   }
 
+  async findNone(why: string): Promise<void> {
+    (await this.#listening.promise).found([], why);
+  }
+
   async fail(message: string): Promise<void> {
     (await this.#listening.promise).failed('unreachable', message);
   }

@@ -3,6 +3,8 @@ import type { Discovered, DiscoveryFailure, DiscoveryListener } from '../../src/
 /** Everything that a discovery has told. */
 export class Told implements DiscoveryListener {
   sets: string[][] = [];
+  /** What was said of each set. */
+  whys: (string | undefined)[] = [];
   failures: { reason: DiscoveryFailure; message: string; atMs: number }[] = [];
   confirmations = 0;
   readonly #watchers = new Set<() => void>();
@@ -12,7 +14,8 @@ export class Told implements DiscoveryListener {
     return this.sets.at(-1);
   }
 
-  found(endpoints: readonly Discovered[]): void {
+  found(endpoints: readonly Discovered[], why?: string): void {
+    this.whys.push(why);
     this.sets.push(endpoints.map(({ address }) => address).sort());
     this.#tell();
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endpointOf, type Pod } from '../../../src/discovery/pods.ts';
+import type { Family } from '../../../src/discovery/family.ts';
+import { type Pod, stateOf, whyNoPod } from '../../../src/discovery/pods.ts';
 
 const READY = [{ type: 'Ready', status: 'True' }];
 const pod = (given: Pod = {}): Pod => ({
@@ -9,6 +10,13 @@ const pod = (given: Pod = {}): Pod => ({
   status: { phase: 'Running', podIP: '10.0.0.1', conditions: READY },
   ...given,
 });
+
+const BOTH = new Set<Family>(['IPv4', 'IPv6']);
+
+function endpointOf(pod: Pod, port: string | number, own = BOTH) {
+  const state = stateOf(pod, port, own);
+  return state.kind === 'ready' ? state.endpoint : undefined;
+}
 
 test('a running, ready pod has an address', () => {
   assert.deepEqual(endpointOf(pod(), 'zmq'), { address: 'tcp://10.0.0.1:7000', identity: 'u' });
@@ -41,4 +49,31 @@ test('the port of a native sidecar counts, that of an init container does not', 
     endpointOf(pod({ spec: { containers: [{}], initContainers: [{ ports }] } }), 'zmq'),
     undefined,
   );
+});
+
+test('a pod with two families counts once, with its primary address, or with the one that this machine can reach', () => {
+  const podIPs = [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }];
+  const dual = pod({ status: { phase: 'Running', podIP: '10.0.0.1', podIPs, conditions: READY } });
+  assert.equal(endpointOf(dual, 9)?.address, 'tcp://10.0.0.1:9');
+  assert.equal(endpointOf(dual, 9, new Set<Family>())?.address, 'tcp://10.0.0.1:9');
+  assert.equal(endpointOf(dual, 9, new Set<Family>(['IPv6']))?.address, 'tcp://[fd00::1]:9');
+  assert.equal(endpointOf(pod(), 9, new Set<Family>(['IPv6']))?.address, 'tcp://10.0.0.1:9');
+});
+
+test('why no pod can be given work is said', () => {
+  const ports = (...names: string[]) => ({
+    containers: [{ ports: names.map((name, index) => ({ name, containerPort: 80 + index })) }],
+  });
+  const states = (...pods: Pod[]) => pods.map((one) => stateOf(one, 'zmq', BOTH));
+  const unready = pod({ status: { phase: 'Pending' } });
+  const rows: [Pod[], string][] = [
+    [[], 'there are no pods; check the selector and the namespace'],
+    [[unready, unready], 'there are pods, but none is ready'],
+    [
+      [pod({ spec: ports('http', 'admin') }), unready],
+      'the pods have no port named zmq; their ports: admin, http',
+    ],
+    [[pod({ spec: { containers: [{}] } })], 'the pods have no port named zmq; their ports: none'],
+  ];
+  for (const [pods, why] of rows) assert.equal(whyNoPod(states(...pods), 'zmq', 'pods'), why);
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type EndpointSlice, endpointsOf } from '../../../src/discovery/slices.ts';
+import { type Family, FamilyChoice } from '../../../src/discovery/family.ts';
+import { type EndpointSlice, endpointsOf, whyNone } from '../../../src/discovery/slices.ts';
 
 const PORTS = [{ name: 'zmq', port: 7000 }];
 
@@ -9,8 +10,26 @@ function slice(endpoints: NonNullable<EndpointSlice['endpoints']>, given: Endpoi
   return { addressType: 'IPv4', ports: PORTS, endpoints, ...given };
 }
 
-const addresses = (slices: EndpointSlice[], port: string | number = 'zmq', zone?: string) =>
-  endpointsOf(slices, port, zone).map(({ address }) => address.replace('tcp://', ''));
+const BOTH = () => new Set<Family>(['IPv4', 'IPv6']);
+
+/** Addresses, or `waits`. */
+function found(slices: EndpointSlice[], families: FamilyChoice, nowMs = 0, port: string | number = 'zmq') {
+  const all = endpointsOf(slices, port, undefined, families, nowMs);
+  return 'waitMs' in all ? ['waits'] : all.map(({ address }) => address.replace('tcp://', ''));
+}
+
+function addresses(slices: EndpointSlice[], port: string | number = 'zmq', zone?: string) {
+  const all = endpointsOf(slices, port, zone, new FamilyChoice(BOTH));
+  assert.ok(Array.isArray(all));
+  return all.map(({ address }) => address.replace('tcp://', ''));
+}
+
+const four = (...ips: string[]) => slice(ips.map((ip) => ({ addresses: [ip] })));
+const six = (...ips: string[]) =>
+  slice(
+    ips.map((ip) => ({ addresses: [ip] })),
+    { addressType: 'IPv6' },
+  );
 
 test('ready means true where it is not said, serving and terminating likewise', () => {
   const endpoints = [
@@ -60,6 +79,74 @@ test('of two address families one is used', () => {
   assert.deepEqual(addresses([six]), ['[fd00::1]:7000']);
 });
 
+test('a service that loses or gains a pod stays with its family while its two slices are written', () => {
+  const families = new FamilyChoice(BOTH);
+  const [a, b, c] = ['10.0.0.1', '10.0.0.2', '10.0.0.3'];
+  const sets = [
+    [four(a, b), six('fd00::1', 'fd00::2')],
+    [four(a), six('fd00::1', 'fd00::2')],
+    [four(a), six('fd00::1')],
+    [four(a), six('fd00::1', 'fd00::2', 'fd00::3')],
+    [four(a, b, c), six('fd00::1', 'fd00::2', 'fd00::3')],
+  ];
+  for (const slices of sets) assert.ok(found(slices, families).every((one) => one.startsWith('10.')));
+});
+
+test('a family that has only terminating endpoints left is kept', () => {
+  const families = new FamilyChoice(BOTH);
+  found([four('10.0.0.1'), six('fd00::1')], families);
+  const conditions = { ready: false, serving: true, terminating: true };
+  const leaving = slice([{ addresses: ['10.0.0.1'], conditions }]);
+  assert.deepEqual(found([leaving, six('fd00::1', 'fd00::2')], families), ['10.0.0.1:7000']);
+});
+
+test('the other family takes over once the first has been empty for a second, and keeps the set then', () => {
+  const families = new FamilyChoice(BOTH);
+  found([four('10.0.0.1'), six('fd00::1')], families);
+  assert.deepEqual(found([four(), six('fd00::1')], families, 1_000), ['waits']);
+  assert.deepEqual(found([four(), six('fd00::1')], families, 1_999), ['waits']);
+  assert.deepEqual(found([four(), six('fd00::1')], families, 2_000), ['[fd00::1]:7000']);
+  assert.deepEqual(found([four('10.0.0.1'), six('fd00::1')], families, 9_000), ['[fd00::1]:7000']);
+});
+
+test('a service that appears with its IPv6 slice first is used over IPv4 all the same', () => {
+  const families = new FamilyChoice(BOTH);
+  assert.deepEqual(found([], families), []);
+  assert.deepEqual(found([six('fd00::1')], families, 10), ['waits']);
+  assert.deepEqual(found([six('fd00::1'), four('10.0.0.1')], families, 20), ['10.0.0.1:7000']);
+});
+
+test('the only family of a service is used at once', () => {
+  assert.deepEqual(found([six('fd00::1')], new FamilyChoice(BOTH)), ['[fd00::1]:7000']);
+});
+
+test('where this machine has one family, that one is chosen', () => {
+  const both = [four('10.0.0.1'), six('fd00::1')];
+  assert.deepEqual(found(both, new FamilyChoice(() => new Set<Family>(['IPv6']))), ['[fd00::1]:7000']);
+  const many = [four('10.0.0.1'), six('fd00::1', 'fd00::2', 'fd00::3')];
+  assert.deepEqual(found(many, new FamilyChoice(() => new Set<Family>(['IPv4']))), ['10.0.0.1:7000']);
+  assert.equal(found(many, new FamilyChoice(BOTH)).length, 3, 'far more of them have IPv6');
+});
+
+test('why there is no endpoint is said', () => {
+  const unready = { addresses: ['10.0.0.1'], conditions: { ready: false } };
+  const rows: [EndpointSlice[], string | number, string][] = [
+    [[], 'zmq', 'there is no EndpointSlice of it; check its name and namespace'],
+    [[slice([], { ports: null })], 'zmq', 'it selects no pods'],
+    [[slice([])], 'zmq', 'it selects no pods'],
+    [[four('10.0.0.1')], 'smq', 'it has no port named smq; its ports: zmq (7000)'],
+    [[slice([unready], { ports: [] })], 'zmq', 'it has no port named zmq; its ports: none'],
+    [
+      [slice([], { ports: [{ name: '', port: 7000 }] })],
+      'zmq',
+      'it has no port named zmq; its ports: 7000 (without a name)',
+    ],
+    [[slice([unready])], 'zmq', 'no pod of it is ready'],
+    [[slice([unready])], 7000, 'no pod of it is ready'],
+  ];
+  for (const [slices, port, why] of rows) assert.equal(whyNone(slices, port, 'it'), why);
+});
+
 test('zone hints are followed where all have one and some are for our zone', () => {
   const hinted = (ip: string, ...zones: string[]) => ({
     addresses: [ip],
@@ -86,6 +173,7 @@ test('whatever a server sends is survived', () => {
       const slice = { endpoints, ports, addressType: type } as unknown as EndpointSlice;
       try {
         endpointsOf([slice], 'zmq', 'a');
+        whyNone([slice], 'zmq', 'it');
       } catch (error) {
         assert.ok(error instanceof TypeError);
       }

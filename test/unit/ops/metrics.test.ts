@@ -195,12 +195,21 @@ test('a reload counts by its result, and the last one decides whether all is wel
 test('discovery tells when it last knew the set, and why it did not', async () => {
   const metrics = metricsOf(() => [routeStatus('orders')]);
   const beforeS = Date.now() / 1_000;
-  metrics.record({ kind: 'discovered', route: 'orders', endpoints: 1, wasLost: false });
+  metrics.record({
+    kind: 'discovered',
+    route: 'orders',
+    endpoints: 1,
+    isFirst: true,
+    wasLost: false,
+    why: undefined,
+    wasWhy: undefined,
+  });
   metrics.record({
     kind: 'discoveryFailed',
     route: 'orders',
     reason: 'forbidden',
     message: 'no',
+    isFirst: false,
     isNew: true,
   });
   const seen = await samples(metrics);

@@ -1,0 +1,67 @@
+import type { DiscoveryFailure } from '../discovery/discovery.ts';
+import type { Emit } from './events.ts';
+import type { DiscoveryStatus } from './status.ts';
+
+/** `failed`: it has never succeeded. `lost`: it has, and the last try has failed. */
+type State =
+  | { kind: 'starting'; why?: never }
+  | { kind: 'live'; why: string | undefined }
+  | { kind: 'failed' | 'lost'; why: string };
+
+/** How much a route knows of its set of endpoints, and what it tells of that. */
+export class DiscoveryState {
+  readonly #route: string;
+  readonly #emit: Emit;
+  /** Told once and for all: there is nothing to tell of it. */
+  isFixed = false;
+  #state: State = { kind: 'starting' };
+  #syncedMs: number | undefined;
+  /** What was said of the newest set. */
+  #setWhy: string | undefined;
+
+  constructor(route: string, emit: Emit) {
+    this.#route = route;
+    this.#emit = emit;
+  }
+
+  /** Why there is no endpoint, for the app. */
+  get whyNone(): string {
+    const { why } = this.#state;
+    return why === undefined ? 'no endpoint is known yet' : `no endpoint is known: ${why}`;
+  }
+
+  found(endpoints: number, why: string | undefined, nowMs: number): void {
+    const wasWhy = this.#setWhy;
+    this.#setWhy = why;
+    this.#synced(endpoints, wasWhy, nowMs);
+  }
+
+  confirmed(endpoints: number, nowMs: number): void {
+    this.#synced(endpoints, this.#setWhy, nowMs);
+  }
+
+  failed(reason: DiscoveryFailure, message: string): void {
+    const { kind, why } = this.#state;
+    const isFirst = kind === 'starting' || kind === 'failed';
+    this.#state = { kind: isFirst ? 'failed' : 'lost', why: message };
+    const isNew = kind === 'starting' || kind === 'live' || why !== message;
+    this.#emit({ kind: 'discoveryFailed', route: this.#route, reason, message, isFirst, isNew });
+  }
+
+  status(nowMs: number): DiscoveryStatus {
+    const { kind: state, why } = this.#state;
+    const syncedMs = this.#syncedMs === undefined ? undefined : nowMs - this.#syncedMs;
+    return { state, syncedMs, why };
+  }
+
+  #synced(endpoints: number, wasWhy: string | undefined, nowMs: number): void {
+    const { kind } = this.#state;
+    const why = this.#setWhy;
+    this.#state = { kind: 'live', why };
+    this.#syncedMs = nowMs;
+    if (this.isFixed) return;
+    const isFirst = kind === 'starting' || kind === 'failed';
+    const wasLost = kind === 'lost';
+    this.#emit({ kind: 'discovered', route: this.#route, endpoints, isFirst, wasLost, why, wasWhy });
+  }
+}
