@@ -5,33 +5,33 @@ export interface Outcome {
   body: string;
   sentMs: number;
   tookMs: number;
-  /** Of the failure reply, where it is one. */
+  /** The content of the failure reply, if it is one. */
   failure: { code: string; executed: 'no' | 'maybe'; attempts: number } | undefined;
 }
 
-/** How an app asks. */
+/** How an app sends requests. */
 export interface AppHabits {
-  /** Requests that it has under way at once. */
+  /** Requests that it has in flight at once. */
   pipeline: number;
-  /** Most that it waits before it asks again. */
+  /** The longest that it waits before its next request. */
   thinkMs: number;
-  /** Whether it counts on the order of its replies. */
+  /** Whether it relies on the order of its replies. */
   isOrdered: boolean;
 }
 
 const DELIMITER = Buffer.alloc(0);
 
 /**
- * An app that asks again and again, and notes what it gets. With `pipeline` 1 it is a REQ; above that a DEALER, which
- * counts on the order of its replies, as REP keeps it, or tells them apart by what it puts above the delimiter.
+ * An app that sends one request after the other and records what it gets. With `pipeline` 1 it is a REQ. Above that it is a
+ * DEALER, which relies on the order of its replies, as a REP keeps it, or tells them apart by an id in front of the delimiter.
  */
 export class VirtualApp implements AppSide {
   readonly id: string;
   readonly outcomes: Outcome[] = [];
-  /** What should not have come. */
+  /** Replies that should not have come. */
   readonly wrong: string[] = [];
   readonly pending: { id: string; body: string; sentMs: number }[] = [];
-  /** Messages that are no request; nothing may come of them. */
+  /** Messages that are not requests; they must have no effect. */
   malformed = 0;
   requests = 0;
   isStopped = false;
@@ -40,7 +40,7 @@ export class VirtualApp implements AppSide {
   readonly #habits: AppHabits;
   readonly #largeBytes: number;
 
-  /** @param largeBytes more than a request may have; sent now and then */
+  /** @param largeBytes a size above the limit for requests; sent now and then */
   constructor(id: string, world: World, habits: AppHabits, largeBytes: number) {
     this.id = id;
     this.#world = world;
@@ -50,11 +50,11 @@ export class VirtualApp implements AppSide {
     world.apps.set(id, this);
   }
 
-  /** Asks once. */
+  /** Sends one request. */
   ask(): void {
     if (this.isStopped || this.#world.listener === undefined) return;
     const body = `${this.id}.${this.requests++}.`.padEnd(this.#chance.is(0.01) ? this.#largeBytes : 20, 'x');
-    // With frames above the delimiter a client can tell its replies apart, and those that are refused come out of order.
+    // With frames in front of the delimiter a client can tell its replies apart, so refusals may come out of order.
     const { pipeline, isOrdered } = this.#habits;
     const hasId = !isOrdered || (pipeline === 1 && this.#chance.is(0.2));
     const id = hasId ? `id${this.requests}` : '';
@@ -63,12 +63,12 @@ export class VirtualApp implements AppSide {
     this.#world.listener.arrived([Buffer.from(this.id), ...head, Buffer.from(body)]);
   }
 
-  /** Keeps asking until it is stopped. */
+  /** Sends requests until it is stopped. */
   start(): void {
     for (let i = 0; i < this.#habits.pipeline; i++) this.#askLater();
   }
 
-  /** Sends what is no request. */
+  /** Sends a message that is not a request. */
   babble(): void {
     if (this.isStopped || this.#world.listener === undefined) return;
     this.malformed++;
@@ -76,7 +76,7 @@ export class VirtualApp implements AppSide {
     this.#world.listener.arrived([Buffer.from(this.id), ...frames]);
   }
 
-  /** Its socket is gone, whatever it has asked. */
+  /** Closes its socket, whatever is still in flight. */
   leave(): void {
     this.isStopped = true;
     this.pending.length = 0;
@@ -87,13 +87,13 @@ export class VirtualApp implements AppSide {
     if (!this.#world.apps.has(this.id)) return;
     const id = frames.length > 2 ? String(frames[0]) : '';
     const index = this.pending.findIndex((one) => one.id === id);
-    // Whoever counts on the order takes the first it waits for.
+    // An app that relies on the order takes the reply for its first pending request.
     const [asked] =
       index === -1 || (this.#habits.isOrdered && index > 0) ? [] : this.pending.splice(index, 1);
     const text = String(frames.at(-1));
     const isFramed = frames.at(-2)?.length === 0;
     if (asked === undefined || !isFramed) {
-      this.wrong.push(`${this.id} got ${text.slice(0, 80)}, which is no reply to anything`);
+      this.wrong.push(`${this.id} got ${text.slice(0, 80)}, which is not a reply to any request`);
       return;
     }
     const failure = failureOf(text);

@@ -1,4 +1,4 @@
-/** Chance that a seed decides: the same seed, the same numbers. (Steele and Vigna's SplitMix, in its 32-bit form.) */
+/** Random numbers from a seed: the same seed gives the same numbers. (Steele and Vigna's SplitMix, in its 32-bit form.) */
 export class Chance {
   #state: number;
 
@@ -20,7 +20,7 @@ export class Chance {
     return this.next() < probability;
   }
 
-  /** Whole, both ends included. */
+  /** A whole number, both ends included. */
   whole(least: number, most: number): number {
     return least + Math.floor(this.next() * (most - least + 1));
   }

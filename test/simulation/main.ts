@@ -1,4 +1,4 @@
-/* npm run simulate -- [--seeds N] [--from SEED] | --seed SEED: one seed is traced. Ends with 1 if a promise was broken. */
+/* npm run simulate -- [--seeds N] [--from SEED] | --seed SEED. With --seed it prints every event. Exits with 1 if a promise was broken. */
 
 import { wholeNumbers } from '../support/arguments.ts';
 import { commit } from '../support/commit.ts';

@@ -6,10 +6,10 @@ import type { Habits } from './world.ts';
 
 export interface Scenario {
   settings: RouteSettings;
-  /** Of which some are there from the beginning. */
+  /** Some of them are there from the start. */
   servers: Habits[];
   apps: AppHabits[];
-  /** How long faults go on; then all is mended. */
+  /** How long faults go on; then everything is repaired. */
   faultsMs: number;
   faultEveryMs: number;
   latencyMs: number;
@@ -82,7 +82,7 @@ export function habits(chance: Chance, { correlate, retry: { timeoutMs } }: Rout
     isSerial: chance.is(0.3),
     serviceMs: [serviceMs * 0.5, serviceMs],
     silent: rarely(),
-    // Without correlation nothing tells a second reply to one request from the first reply to the next: no REQ could either.
+    // Without correlation, a second reply to one request cannot be told from the reply to the next. A REQ could not do it either.
     twice: correlate ? rarely() : 0,
     garbage: rarely(),
     dies: rarely(),

@@ -5,9 +5,9 @@ import { VirtualTime } from './virtual-time.ts';
 const VIRTUAL_ZEROMQ = new URL('./virtual-zeromq.ts', import.meta.url).href;
 
 /**
- * Prepares this process: the clock, the timers, chance and zeromq are virtual from here on.
+ * Prepares this process: from here on, clock, timers, random numbers and zeromq are virtual.
  *
- * @returns what runs one seed
+ * @returns a function that runs one seed
  */
 export async function prepare(): Promise<(seed: number, trace?: (line: string) => void) => Promise<Report>> {
   registerHooks({
@@ -20,7 +20,7 @@ export async function prepare(): Promise<(seed: number, trace?: (line: string) =
   return (seed, trace) => simulate(seed, time, trace);
 }
 
-/** How to see again what a seed has shown. */
+/** What a seed broke, and the command that replays it. */
 export function replayLine(seed: number, { violations }: Report): string {
   return `seed ${seed}: ${violations[0]} (npm run simulate -- --seed ${seed})`;
 }

@@ -7,7 +7,7 @@ import { prepare } from './simulate.ts';
 const SEEDS = 2_000;
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
-/* In a process of its own: beside the runner's book-keeping of every promise it takes three times as long. */
+/* In a separate process: the test runner tracks every promise of its own process, which makes the simulation three times slower. */
 test(`the promises hold in ${SEEDS} simulated worlds`, async (t) => {
   const program = Program.start(t, process.execPath, [MAIN, '--seeds', String(SEEDS)]);
   const { code } = await program.ended;
@@ -17,8 +17,8 @@ test(`the promises hold in ${SEEDS} simulated worlds`, async (t) => {
   const count = (what: string) => Number(new RegExp(`(\\d+) ${what}`).exec(line)?.[1]);
   assert.equal(count('seeds broken'), 0);
   assert.equal(count('seeds in'), SEEDS);
-  assert.ok(count('faults') > 10 * SEEDS, 'something was tried');
-  assert.ok(count('replied') > count('requests') / 10, 'and something came of it');
+  assert.ok(count('faults') > 10 * SEEDS, 'there were faults');
+  assert.ok(count('replied') > count('requests') / 10, 'and there were replies');
 });
 
 test('the same seed does the same', async () => {

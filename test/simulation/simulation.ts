@@ -9,24 +9,24 @@ import type { VirtualTime } from './virtual-time.ts';
 import { inhabit } from './virtual-zeromq.ts';
 import { type Habits, Server, World } from './world.ts';
 
-/** What came of one seed. */
+/** The result of one seed. */
 export interface Report {
-  /** What was promised and not kept; empty where all is well. */
+  /** Broken promises; empty if all were kept. */
   violations: string[];
   requests: number;
   replied: number;
   faults: number;
-  /** Tells two runs of one seed apart, if they should ever differ. */
+  /** A hash of all events: it differs if two runs of a seed ever differ. */
   fingerprint: number;
 }
 
-/** A reply handed over at the deadline is at the app a little later. */
+/** A reply that is sent at the deadline reaches the app a little later. */
 const SLACK_MS = 5;
 const GOOD: Habits = { isSerial: false, serviceMs: [0.1, 1], silent: 0, twice: 0, garbage: 0, dies: 0 };
-/** Promise 8. */
+/** Promise 8: a good client is served within a second. */
 const GOOD_AGAIN_MS = 1_000;
 
-/** Runs the real route in a world that the seed decides, and checks what it promises. */
+/** Runs the real route in a world made from the seed, and checks its promises. */
 export async function simulate(
   seed: number,
   time: VirtualTime,
@@ -102,10 +102,10 @@ class Simulation {
     return this.#report();
   }
 
-  /** All faults end, and within a second a good client must be served. Then whatever is still under way must end. */
+  /** Ends all faults. A good client must be served within a second, and everything still in flight must end. */
   async #mend(): Promise<void> {
     const { time, servers } = this.#world;
-    this.#tell('all is mended');
+    this.#tell('everything is repaired');
     this.#world.latencyMs = Math.min(2, this.#world.latencyMs);
     this.#world.loss = 0;
     for (const app of this.#apps) app.isStopped = true;
@@ -132,8 +132,8 @@ class Simulation {
   }
 
   /**
-   * Whether requests that were sent before a reload hold up new ones: they keep their places until they end under the upstream that
-   * they began with, and so do those that their own clients have sent behind them.
+   * Whether requests sent before a reload block new ones: they keep their places until they end at their original upstream, and
+   * so do the requests that their clients sent after them.
    */
   #isHeldUp(): boolean {
     const { inFlight, queued, settings } = this.#route.status();

@@ -1,17 +1,17 @@
-/** What the real event loop is asked for: that everything which is ready to run, promises included, has run. */
+/** Resolves when everything that is ready to run, including promises, has run. This is the only use of the real event loop. */
 const realSetImmediate = globalThis.setImmediate;
 const settled = () => new Promise<void>((resolve) => realSetImmediate(resolve));
 
 interface Task {
   atMs: number;
-  /** Tasks of the same time run in the order they were made. */
+  /** Tasks for the same time run in the order they were created. */
   order: number;
   run: (() => void) | undefined;
 }
 
 /**
- * A clock that jumps from one thing that happens to the next, in the place of the real one, with the phases of Node's event
- * loop: timers, then input, then `setImmediate`, and promises after each. What runs in it takes no time unless it says so.
+ * Replaces the real clock with one that jumps from event to event, with the phases of Node's event loop: timers, then input,
+ * then `setImmediate`, and promises after each. Code takes no time unless it calls `stall`.
  */
 export class VirtualTime {
   nowMs = 0;
@@ -19,7 +19,7 @@ export class VirtualTime {
   readonly #input = new Agenda();
   #immediates: (() => void)[] = [];
 
-  /** Puts itself in the place of the global clock and timers, for good. */
+  /** Replaces the global clock and timers for the rest of the process. */
   install(): void {
     const setTimer = (run: (...args: unknown[]) => void, ms = 1, ...args: unknown[]) =>
       timerOf(this.#timers.add(this.nowMs + Math.max(1, ms), () => run(...args)));
@@ -44,7 +44,7 @@ export class VirtualTime {
     performance.now = () => this.nowMs;
   }
 
-  /** Begins anew: nothing is to happen. */
+  /** Resets the clock and drops all tasks. */
   clear(): void {
     this.nowMs = 0;
     this.#timers.clear();
@@ -52,22 +52,22 @@ export class VirtualTime {
     this.#immediates = [];
   }
 
-  /** Something comes from outside after so long. */
+  /** Schedules input from outside the process. */
   after(ms: number, run: () => void): void {
     this.#input.add(this.nowMs + ms, run);
   }
 
-  /** The process does nothing for so long, while the world goes on. */
+  /** The process does nothing for this time, while the world goes on. */
   stall(ms: number): void {
     this.nowMs += ms;
   }
 
-  /** Whether something has come from outside that the process has not read yet. */
+  /** Whether there is input that the process has not read yet. */
   get isInputWaiting(): boolean {
     return this.#input.nextMs <= this.nowMs;
   }
 
-  /** Lets everything happen up to that time. */
+  /** Runs everything that happens up to this time. */
   async run(untilMs: number): Promise<void> {
     await settled();
     while (this.#immediates.length > 0 || this.#nextMs <= untilMs) {
@@ -103,7 +103,7 @@ function timerOf(task: Task) {
   };
 }
 
-/** Tasks by time: a binary heap. */
+/** A priority queue of tasks by time: a binary heap. */
 class Agenda {
   #heap: Task[] = [];
   #order = 0;

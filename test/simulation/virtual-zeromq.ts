@@ -1,10 +1,10 @@
 import type { Connection, World } from './world.ts';
 
-/* What the proxy uses of zeromq.js, on a virtual network: `Dealer` for lanes, `Router` for listeners. */
+/* The part of zeromq.js that the proxy uses, on a virtual network: `Dealer` for lanes, `Router` for listeners. */
 
 let world: World | undefined;
 
-/** From now on sockets are made in this world. */
+/** From now on, sockets are created in this world. */
 export function inhabit(next: World): void {
   world = next;
 }
@@ -18,11 +18,11 @@ function failure(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** What has come and is not read yet. One receive at a time may wait, as in zeromq.js. */
+/** Messages that have arrived and are not read yet. Only one receive at a time may wait, as in zeromq.js. */
 class Inbox<T> {
   readonly #items: T[] = [];
   #waiting: { resolve(item: T): void; reject(error: Error): void } | undefined;
-  /** 0: does not wait. */
+  /** 0: `receive` does not wait. */
   timeout = -1;
   isClosed = false;
 
@@ -74,7 +74,7 @@ export class Dealer {
 
   async send(frames: readonly Buffer[]): Promise<void> {
     if (this.#connection === undefined) throw failure('EBADF');
-    // What is written to a connection that has dropped, but has not told so yet, is lost.
+    // A message to a connection that has dropped, but has not reported it yet, is lost.
     if (this.#connection.state === 'up') this.#connection.toServer([...frames]);
   }
 
@@ -100,7 +100,7 @@ export class Dealer {
   }
 }
 
-/** Asked for where there is CURVE, which no world has. */
+/** Used only with CURVE, which the simulation does not have. */
 export class Reply {}
 
 export class Router {

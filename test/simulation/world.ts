@@ -1,42 +1,42 @@
 import type { Chance } from './chance.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-/** A socket of ours that is connected to a server: what the network tells it. */
+/** A socket of the sidecar that connects to a server, as the network sees it. */
 export interface Client {
   arrived(frames: Buffer[]): void;
   told(type: 'handshake' | 'connect:retry' | 'disconnect'): void;
 }
 
-/** A socket of ours that apps connect to. */
+/** A socket of the sidecar that apps connect to. */
 export interface Listener {
   arrived(frames: Buffer[]): void;
 }
 
-/** An app, as its side of the network sees it. */
+/** An app, as the network sees it. */
 export interface AppSide {
   arrived(frames: Buffer[]): void;
 }
 
-/** What libzmq does to find out that nobody is there, with the settings of lane.ts and of the scenarios. */
+/** The times after which libzmq notices that nobody is there, with the settings of lane.ts and of the scenarios. */
 const CONNECT_TIMEOUT_MS = 700;
 const RECONNECT_MS = 50;
 const HEARTBEAT_MS = 400;
-/** After how long TCP sends again what was lost; twice as long each time (RFC 6298, with Linux' least of 200 ms). */
+/** The time after which TCP first retransmits; it doubles each time (RFC 6298, with Linux's minimum of 200 ms). */
 const RETRANSMIT_MS = 200;
 const MOST_RETRANSMISSIONS = 3;
 
-/** The network and all that is connected to it, but for the sidecar. What happens in it is chance, within what TCP allows. */
+/** The network and everything connected to it, except the sidecar. What happens is random, within what TCP allows. */
 export class World {
   readonly time: VirtualTime;
   readonly chance: Chance;
   readonly servers = new Map<string, Server>();
   readonly apps = new Map<string, AppSide>();
   listener: Listener | undefined;
-  /** Sockets of ours that are open. */
+  /** Open sockets of the sidecar. */
   sockets = 0;
-  /** How long a packet takes at most. */
+  /** The longest time that a packet takes. */
   latencyMs = 2;
-  /** Share of the packets that are lost. To those who are connected a lost packet is a late one, and all behind it wait for it. */
+  /** Share of the packets that are lost. On a connection, a lost packet only arrives late, and everything behind it waits. */
   loss = 0;
 
   constructor(time: VirtualTime, chance: Chance) {
@@ -48,7 +48,7 @@ export class World {
     return this.chance.between(0.05, this.latencyMs);
   }
 
-  /** How long a message takes on a connection, until it has come through. */
+  /** How long a message takes to arrive, including retransmissions. */
   transit(): number {
     let ms = this.latency();
     for (let sent = 0; sent < MOST_RETRANSMISSIONS && this.chance.is(this.loss); sent++)
@@ -62,8 +62,8 @@ export class World {
 }
 
 /**
- * A TCP connection with ZMTP on it, as libzmq keeps it: it connects until it does, and then until it drops. Each direction keeps
- * its order. Where the path is cut, what is sent waits, and comes when the path is whole again, if the connection still stands.
+ * A TCP connection with ZMTP on it, as libzmq keeps it: it retries until it is connected, and ends when it drops. Each direction
+ * keeps its order. While the path is cut, messages wait. They arrive when the path is healed, if the connection is still open.
  */
 export class Connection {
   state: 'connecting' | 'up' | 'closed' = 'connecting';
@@ -82,7 +82,7 @@ export class Connection {
     this.#try();
   }
 
-  /** Closed by us: what is on its way to the server may still come there. */
+  /** Closed by the sidecar: messages on their way to the server may still arrive. */
   close(): void {
     const server = this.#server;
     if (this.state === 'up' && server !== undefined) this.#world.time.after(1, () => server.left(this));
@@ -97,7 +97,7 @@ export class Connection {
     this.#world.time.after(this.#world.latency(), () => this.#client.told('disconnect'));
   }
 
-  /** The path is cut: heartbeats stay away. */
+  /** The path is cut: heartbeats do not arrive. */
   cut(): void {
     const server = this.#server;
     this.#world.time.after(HEARTBEAT_MS, () => {
@@ -155,14 +155,14 @@ export interface Habits {
   /** One after the other, in order of arrival. */
   isSerial: boolean;
   serviceMs: readonly [least: number, most: number];
-  /** Shares of the requests that it never answers, answers twice, answers with what is no reply, or dies of. */
+  /** Shares of the requests that it never answers, answers twice, answers with garbage, or dies of. */
   silent: number;
   twice: number;
   garbage: number;
   dies: number;
 }
 
-/** A server that echoes, as a REP does, when nothing goes wrong. */
+/** A server that echoes like a REP, unless something goes wrong. */
 export class Server {
   isListening = true;
   isCut = false;
@@ -174,7 +174,7 @@ export class Server {
   #life = 0;
   #freeMs = 0;
 
-  /** @param executed is told of each request that it begins to work on */
+  /** @param executed called for each request that the server starts to work on */
   constructor(world: World, habits: Habits, executed: (body: string) => void) {
     this.#world = world;
     this.habits = habits;
@@ -189,7 +189,7 @@ export class Server {
     this.#connections.delete(connection);
   }
 
-  /** Everything that it has is gone: connections, and requests that it had not answered. */
+  /** It loses everything: connections, and requests that it had not answered. */
   crash(): void {
     this.isListening = false;
     this.#life++;
@@ -201,7 +201,7 @@ export class Server {
     this.isListening = true;
   }
 
-  /** All connections drop, the server lives on. */
+  /** All connections drop, but the server stays up. */
   reset(): void {
     for (const connection of this.#connections) connection.drop();
     this.#connections.clear();

@@ -29,7 +29,7 @@ test('sizes are read with a unit, or as a number of bytes', () => {
   for (const [input, bytes] of rows) assert.equal(parseSize(input), bytes, String(input));
 });
 
-test('what is neither is refused in words that say what would be right', () => {
+test('anything else is refused with a message that shows the valid forms', () => {
   for (const input of [
     '',
     'soon',
@@ -50,7 +50,7 @@ test('what is neither is refused in words that say what would be right', () => {
   }
 });
 
-test('what is formatted reads back as itself', () => {
+test('a formatted value reads back as itself', () => {
   fc.assert(
     fc.property(fc.nat(86_400_000), (value) => {
       assert.equal(parseDuration(formatDuration(value)), value);
@@ -59,7 +59,7 @@ test('what is formatted reads back as itself', () => {
   );
 });
 
-test('no text makes a number that is not finite or negative', () => {
+test('no text is read as a number that is negative or not finite', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       for (const parse of [parseDuration, parseSize]) {

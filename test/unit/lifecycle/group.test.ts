@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Actor, Group } from '../../../src/lifecycle/group.ts';
 
-/** An actor that does what the test says, and answers an interrupt by ending with its own name. */
+/** An actor that the test controls. When interrupted, it ends with its own name. */
 function scripted(name: string) {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const seen: string[] = [];
@@ -26,7 +26,7 @@ function groupOf<T>(...actors: Actor<T>[]): Group<T> {
   return group;
 }
 
-test('the first actor to end has the others interrupted, and its result is the result', async () => {
+test('when the first actor ends the others are interrupted, and its result is the result of the group', async () => {
   const [a, b, c] = [scripted('a'), scripted('b'), scripted('c')];
   const run = groupOf(a.actor, b.actor, c.actor).run();
   b.end('enough');
@@ -36,7 +36,7 @@ test('the first actor to end has the others interrupted, and its result is the r
   assert.deepEqual(c.seen, ['execute', 'interrupt']);
 });
 
-test('an actor that fails has the others interrupted, and its error is thrown once all are out', async () => {
+test('when an actor fails the others are interrupted, and its error is thrown once all have ended', async () => {
   const failure = new Error('port in use');
   const [a, b] = [scripted('a'), scripted('b')];
   const run = groupOf(a.actor, b.actor).run();
@@ -45,7 +45,7 @@ test('an actor that fails has the others interrupted, and its error is thrown on
   assert.deepEqual(b.seen, ['execute', 'interrupt']);
 });
 
-test('an actor that throws at once does not keep the next from being started and then interrupted', async () => {
+test('if an actor throws at once, the next one is still started and then interrupted', async () => {
   const failure = new Error('no socket');
   const broken: Actor<string> = {
     name: 'broken',
@@ -59,7 +59,7 @@ test('an actor that throws at once does not keep the next from being started and
   assert.deepEqual(other.seen, ['execute', 'interrupt']);
 });
 
-test('it is not over before the last actor is out, and tells whom it waits for', async () => {
+test('the group ends only when the last actor has ended, and lists the actors that it waits for', async () => {
   const slow = Promise.withResolvers<string>();
   const interrupted = Promise.withResolvers<void>();
   const quick = scripted('quick');
@@ -82,7 +82,7 @@ test('it is not over before the last actor is out, and tells whom it waits for',
   assert.deepEqual(group.running, []);
 });
 
-test('of several errors the first is thrown', async () => {
+test('if several actors fail, the first error is thrown', async () => {
   const stopping = Promise.withResolvers<string>();
   const b = scripted('b');
   const a: Actor<string> = {
@@ -95,7 +95,7 @@ test('of several errors the first is thrown', async () => {
   await assert.rejects(run, { message: 'first' });
 });
 
-test('an actor that fails while it is stopping makes the whole fail', async () => {
+test('if an actor fails while it is stopping, the group fails', async () => {
   const stopping = Promise.withResolvers<string>();
   const a = scripted('a');
   const run = groupOf(a.actor, {
@@ -107,7 +107,7 @@ test('an actor that fails while it is stopping makes the whole fail', async () =
   await assert.rejects(run, { message: 'could not finish' });
 });
 
-test('an interrupt that throws does not keep the others from being interrupted', async () => {
+test('if an interrupt throws, the others are still interrupted', async () => {
   const [a, b, c] = [scripted('a'), scripted('b'), scripted('c')];
   b.actor.interrupt = () => {
     b.end('b');

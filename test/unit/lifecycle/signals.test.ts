@@ -33,7 +33,7 @@ for (const [first, second, code] of [
   });
 }
 
-test('after stop nothing is listened for, and who waits for a signal waits no longer', async () => {
+test('after stop there are no listeners, and waiting for a signal ends', async () => {
   const { source, exits, signals } = listening();
   signals.stop();
   assert.equal(await signals.first, undefined);

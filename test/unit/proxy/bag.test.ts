@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Bag } from '../../../src/proxy/bag.ts';
 
-test('it holds what a Set would, whatever comes and goes', () => {
+test('a bag holds the same items as a Set after any sequence of adds and deletes', () => {
   const step = fc.record({ add: fc.boolean(), which: fc.nat(9) });
   fc.assert(
     fc.property(fc.array(step), (steps) => {

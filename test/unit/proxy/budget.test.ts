@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { RetryBudget } from '../../../src/proxy/budget.ts';
 
-test('without requests it allows the floor each second, and saves up one second of it', () => {
+test('without requests it allows the minimum each second, saved up for one second at most', () => {
   const budget = new RetryBudget({ ratio: 0.2, minPerSecond: 10 }, 0);
   const burst = (nowMs: number) =>
     Array.from({ length: 100 }, () => budget.withdraw(nowMs)).filter(Boolean).length;
@@ -20,23 +20,23 @@ test('a hundred requests earn their ratio of retries', () => {
   assert.ok(allowed === 19 || allowed === 20, `allowed ${allowed}`);
 });
 
-test('what was earned long ago is forgotten', () => {
+test('retries that were earned long ago are gone', () => {
   const budget = new RetryBudget({ ratio: 1, minPerSecond: 0 }, 0);
   for (let i = 0; i < 100; i++) budget.deposit(0);
   assert.equal(budget.withdraw(60_000), false);
 });
 
-test('a floor of less than one a second allows one when it has come together', () => {
+test('a minimum of less than one a second allows a retry once a whole one is saved up', () => {
   const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.5 }, 0);
   const allowed = [1_900, 2_000, 3_900, 60_000, 60_000].map((nowMs) => budget.withdraw(nowMs));
   assert.deepEqual(allowed, [true, false, true, true, false]);
 });
 
-test('nothing earned and no floor allows nothing', () => {
+test('with nothing earned and no minimum, no retry is allowed', () => {
   assert.equal(new RetryBudget({ ratio: 0, minPerSecond: 0 }, 0).withdraw(10_000), false);
 });
 
-test('retries never exceed requests x ratio + the floor, in any order of events', () => {
+test('retries never exceed requests x ratio + the minimum, in any order of events', () => {
   const event = fc.record({ isRequest: fc.boolean(), afterMs: fc.integer({ min: 0, max: 3_000 }) });
   const settings = fc.record({
     ratio: fc.double({ min: 0, max: 2, noNaN: true }),

@@ -10,14 +10,14 @@ function limitOf(inFlightPerEndpoint: number, adaptive = true): ConcurrencyLimit
   return new ConcurrencyLimit(settingsOf({ limits: { inFlightPerEndpoint, adaptive } }).limits, TIMEOUT_MS);
 }
 
-test('it begins at the most, and a timeout halves what was in flight', () => {
+test('it starts at the maximum, and a timeout sets it to half of what was in flight', () => {
   const limit = limitOf(64);
   assert.equal(limit.value, 64);
   limit.overdue(0, 100, 40);
   assert.equal(limit.value, 20);
 });
 
-test('attempts that were sent before a cut do not cut again', () => {
+test('timeouts of attempts sent before a cut do not cut it again', () => {
   const limit = limitOf(64);
   limit.overdue(0, 100, 64);
   limit.overdue(50, 150, 64);
@@ -26,7 +26,7 @@ test('attempts that were sent before a cut do not cut again', () => {
   assert.equal(limit.value, 16);
 });
 
-test('it grows by one with each round of easy replies, while it is in use', () => {
+test('it grows by one with each round of quick replies, while it is in use', () => {
   const limit = limitOf(8);
   limit.overdue(0, 100, 4);
   for (const expected of [3, 4, 5]) {
@@ -37,7 +37,7 @@ test('it grows by one with each round of easy replies, while it is in use', () =
   assert.equal(limit.value, 5, 'not in use');
 });
 
-test('replies that come in time, but not easily, count a tenth', () => {
+test('replies that are in time but not quick count a tenth', () => {
   const limit = limitOf(8);
   limit.overdue(0, 100, 4);
   for (let replies = 0; replies < 19; replies++) limit.answered(TIMEOUT_MS / 2 + 1, limit.value);
@@ -46,7 +46,7 @@ test('replies that come in time, but not easily, count a tenth', () => {
   assert.equal(limit.value, 3);
 });
 
-test('it is whole and stays from one to the most, whatever happens', () => {
+test('it is always a whole number from one to the maximum', () => {
   const event = fc.record({
     isReply: fc.boolean(),
     elapsedMs: fc.nat(200),
@@ -64,7 +64,7 @@ test('it is whole and stays from one to the most, whatever happens', () => {
   );
 });
 
-test('where it is not to adapt it stays', () => {
+test('with adaptive: false it never changes', () => {
   const limit = limitOf(8, false);
   limit.overdue(0, 100, 8);
   assert.equal(limit.value, 8);

@@ -12,7 +12,7 @@ function out(nowMs: number, random = 0.5): Ejection {
   return ejection;
 }
 
-test('so many failures in a row leave it out; a reply between them begins the count anew', () => {
+test('enough failures in a row eject it; a reply in between restarts the count', () => {
   const ejection = new Ejection(SETTINGS, () => 0.5);
   const results = ['f', 'f', 'ok', 'f', 'f', 'f'].map((what) =>
     what === 'ok' ? ejection.succeeded(0, 0) : ejection.failed(0, 0, always),
@@ -21,7 +21,7 @@ test('so many failures in a row leave it out; a reply between them begins the co
   assert.ok(ejection.isOut);
 });
 
-test('where no more may be left out it stays in', () => {
+test('it stays in if no more endpoints may be ejected', () => {
   const ejection = new Ejection(SETTINGS, () => 0.5);
   for (let count = 0; count < 10; count++)
     assert.equal(
@@ -41,7 +41,7 @@ test('a reply to the probe brings it back', () => {
   assert.equal(ejection.isOut, false);
 });
 
-test('a probe that fails leaves it out for twice as long, up to the longest', () => {
+test('a failed probe ejects it for twice as long, up to the maximum', () => {
   const ejection = out(0);
   const lengths = [];
   let nowMs = 1_000;
@@ -55,13 +55,13 @@ test('a probe that fails leaves it out for twice as long, up to the longest', ()
   assert.deepEqual(lengths, [2_000, 4_000, 5_000, 5_000]);
 });
 
-test('a probe that nothing is heard of is followed by another', () => {
+test('a probe without a result is followed by another', () => {
   const ejection = out(0);
   ejection.probe(1_000, 100);
   assert.equal(ejection.isProbeDue(1_100), true);
 });
 
-test('what was sent before neither brings it back nor keeps it out', () => {
+test('an attempt sent before the ejection neither brings it back nor keeps it out', () => {
   const ejection = out(500);
   assert.equal(ejection.succeeded(400, 600), false);
   ejection.probe(1_500, 100);
@@ -69,7 +69,7 @@ test('what was sent before neither brings it back nor keeps it out', () => {
   assert.equal(ejection.state.kind, 'probing');
 });
 
-test('what was sent before its return and fails after it does not count', () => {
+test('an attempt sent before its return that fails afterwards does not count', () => {
   const ejection = out(500);
   ejection.probe(1_500, 100);
   assert.equal(ejection.succeeded(1_500, 1_510), true);
@@ -78,7 +78,7 @@ test('what was sent before its return and fails after it does not count', () => 
   assert.equal(ejection.failed(1_511, 1_520, always), true);
 });
 
-test('the time is a quarter more or less', () => {
+test('the time varies by up to a quarter', () => {
   const until = (random: number) => {
     const { state } = out(0, random);
     return 'untilMs' in state ? state.untilMs : 0;
@@ -87,7 +87,7 @@ test('the time is a quarter more or less', () => {
   assert.equal(until(0.999), 1_249.5);
 });
 
-test('after a long good time it begins with the shortest again, before that it does not', () => {
+test('after a long time without ejections, the next one is the shortest again; before that it is not', () => {
   const after = (goodMs: number) => {
     const ejection = out(0);
     ejection.probe(1_000, 100);
@@ -100,7 +100,7 @@ test('after a long good time it begins with the shortest again, before that it d
   assert.equal(after(5_001), 1_000);
 });
 
-test('never more than the fraction is left out, so a single endpoint never is', () => {
+test('never more than the fraction is ejected, so a single endpoint never is', () => {
   const most = (endpoints: number, maxFraction: number) => {
     let count = 0;
     while (mayEject({ ...SETTINGS, maxFraction }, endpoints, count)) count++;

@@ -7,7 +7,7 @@ const empty = Buffer.alloc(0);
 const filled = fc.uint8Array({ minLength: 1, maxLength: 8 }).map((bytes) => Buffer.from(bytes));
 const anyFrame = fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes));
 
-test('the body begins behind the first empty frame, whatever stands above it and however many frames follow', () => {
+test('the body starts after the first empty frame, whatever comes before it and however many frames follow', () => {
   fc.assert(
     fc.property(fc.array(filled), fc.array(anyFrame, { minLength: 1 }), (address, body) => {
       const frames = [...address, empty, ...body];
@@ -18,7 +18,7 @@ test('the body begins behind the first empty frame, whatever stands above it and
   );
 });
 
-test('a message without a delimiter, or with nothing behind it, has no body', () => {
+test('a message without a delimiter, or with nothing after it, has no body', () => {
   fc.assert(
     fc.property(fc.array(filled), (frames) => {
       assert.equal(split(frames), -1);
@@ -27,7 +27,7 @@ test('a message without a delimiter, or with nothing behind it, has no body', ()
   );
 });
 
-test('an empty routing id in front of the search is no delimiter', () => {
+test('an empty routing id is not taken for the delimiter', () => {
   assert.equal(split([empty, empty, Buffer.from('body')], 1), 2);
   assert.equal(split([empty, Buffer.from('x')], 1), -1);
 });
@@ -37,7 +37,7 @@ test('the size counts the frames from an index on', () => {
   assert.equal(sizeOf([]), 0);
 });
 
-test('a plain request weighs what its body does; an envelope and many frames weigh more', () => {
+test('a plain request counts as the size of its body; an envelope and extra frames add to it', () => {
   const id = Buffer.alloc(5);
   assert.equal(weightOf([id, empty], [Buffer.alloc(7)]), 7);
   assert.equal(weightOf([id, Buffer.alloc(1_000), empty], [Buffer.alloc(7)]), 1_007 + 384);

@@ -27,7 +27,7 @@ class Messages {
 
 const texts = (batch: Buffer[][]) => batch.map(([frame]) => String(frame));
 
-test('what is there comes at once, in order, up to the limit', async () => {
+test('messages that are already there are read as one batch, in order, up to the limit', async () => {
   const messages = new Messages('a', 'b', 'c', 'd');
   const inbox = new Inbox(messages);
   assert.deepEqual(texts(await inbox.receive(3)), ['a', 'b', 'c']);
@@ -42,13 +42,13 @@ test('large messages are not read ahead', async () => {
   assert.deepEqual((await inbox.receive(64)).length, 3);
 });
 
-test('one that ends its batch by itself was no vain look', async () => {
+test('a message too large for its batch does not count as a try in vain', async () => {
   const inbox = new Inbox(new Messages('x'.repeat(1_024 * 1_024), 'a', 'b'));
   assert.deepEqual((await inbox.receive(64)).length, 1);
   assert.deepEqual(texts(await inbox.receive(64)), ['a', 'b']);
 });
 
-test('after vain looks for more, ever more messages pass before the next look', async () => {
+test('after tries in vain to read ahead, more and more messages pass before the next try', async () => {
   const messages = new Messages();
   const inbox = new Inbox(messages);
   const looks: number[] = [];
@@ -62,7 +62,7 @@ test('after vain looks for more, ever more messages pass before the next look', 
   assert.equal(looks.length, 20);
 });
 
-test('messages that come in twos are read in twos again after a while', async () => {
+test('messages that arrive in pairs are read in pairs again after a while', async () => {
   const messages = new Messages();
   const inbox = new Inbox(messages);
   for (let number = 0; number < 200; number++) {
@@ -75,7 +75,7 @@ test('messages that come in twos are read in twos again after a while', async ()
   assert.deepEqual(sizes.slice(-3), [2, 2, 2]);
 });
 
-test('a socket that is closed fails the next call, not what was read before', async () => {
+test('when the socket is closed the next call fails, but messages read before are delivered', async () => {
   const messages = new Messages('a');
   const inbox = new Inbox(messages);
   assert.deepEqual(texts(await inbox.receive(8)), ['a']);

@@ -37,7 +37,7 @@ test('a client leaves a quarter of the queue to the others', () => {
   assert.equal(load.enter(0, client()), undefined);
 });
 
-test('a client leaves a quarter of the bytes to the others, unless it sends but one', () => {
+test('a client leaves a quarter of the bytes to the others, unless it has only one request', () => {
   const flood = client();
   const load = new Load({ ...limits, queue: 4, queueBytes: 100 });
   const largest = load.enter(100, flood);
@@ -49,7 +49,7 @@ test('a client leaves a quarter of the bytes to the others, unless it sends but 
   assert.ok(load.enter(16, client()));
 });
 
-test('what has been sent, or given up, does not wait any more', () => {
+test('a request that was sent or given up no longer counts as waiting', () => {
   const load = new Load({ ...limits, queue: 4 });
   const app = client();
   const [first, second] = [load.enter(1, app), load.enter(1, app)];

@@ -21,7 +21,7 @@ test('a late reply is expected for two and a half times as long as the last one 
   assert.equal(patience.expectedSinceMs(1_000), 1_000);
 });
 
-test('what has waited for three rounds may be forgotten two timeouts after it was sent, the oldest first', () => {
+test('an attempt overtaken by three rounds gives up its place two timeouts after it was sent, the oldest first', () => {
   const patience = new Patience(TIMEOUT_MS, MOST);
   const all = late(0, 10);
   for (let answers = 1; answers <= 3 * MOST; answers++) {
@@ -32,19 +32,19 @@ test('what has waited for three rounds may be forgotten two timeouts after it wa
   assert.equal(patience.toForget(late(51, 60), false, 250), undefined, 'they may be slow beside quick ones');
 });
 
-test('where it has been mute for two timeouts, the newest may be forgotten, and one is to find out', () => {
+test('at an endpoint that was mute for two timeouts, the newest late attempt gives up its place for one probe', () => {
   const patience = new Patience(TIMEOUT_MS, MOST);
   const all = late(50, 60);
   const only = all.oldest;
   assert.equal(patience.toForget({ oldest: only, newest: only }, true, 250), undefined, 'it is the only one');
   assert.equal(patience.toForget(all, true, 249), undefined);
   assert.equal(patience.toForget(all, true, 250), all.newest);
-  assert.equal(patience.toForget(all, false, 250), undefined, 'one is finding out');
+  assert.equal(patience.toForget(all, false, 250), undefined, 'one is probing');
   patience.answered(0, 200);
   assert.equal(patience.toForget(all, true, 399), undefined);
   assert.equal(patience.toForget(all, true, 400), all.newest);
 });
 
-test('nothing is forgotten where nothing is late', () => {
+test('without late attempts, none gives up its place', () => {
   assert.equal(new Patience(TIMEOUT_MS, MOST).toForget(late(), true, 1_000), undefined);
 });

@@ -19,7 +19,7 @@ const half = () => 0.5;
 const yes = () => true;
 const no = () => false;
 
-test('a timeout is retried after half the base delay, if chance says half', () => {
+test('a timeout is retried after half the base delay, if the random number is 0.5', () => {
   assert.deepEqual(afterFailure(policy, timedOut, half, yes), { kind: 'retry', delayMs: 12.5 });
 });
 
@@ -28,13 +28,13 @@ test('the delay doubles with each attempt up to its maximum', () => {
   assert.deepEqual(afterFailure(policy, failed, half, yes), { kind: 'retry', delayMs: 20 });
 });
 
-test('the first retry after a dropped connection goes out at once, the second one waits', () => {
+test('the first retry after a dropped connection goes out at once, the second waits', () => {
   const lost = { ...timedOut, failure: 'lost' } as const;
   assert.deepEqual(afterFailure(policy, lost, half, yes), { kind: 'retry', delayMs: 0 });
   assert.deepEqual(afterFailure(policy, { ...lost, attempts: 2 }, half, yes), { kind: 'retry', delayMs: 20 });
 });
 
-test('attempts counts sends: after the last one it stops', () => {
+test('attempts counts sends: after the last one there is no retry', () => {
   const failed = { ...timedOut, attempts: 3 };
   assert.deepEqual(afterFailure(policy, failed, half, yes), { kind: 'stop', denied: 'policy' });
 });
@@ -50,23 +50,23 @@ test('retryOn unsent alone makes delivery at most once', () => {
   assert.equal(afterFailure(once, { ...timedOut, failure: 'unsent' }, half, yes).kind, 'retry');
 });
 
-test('a broken protocol is retried where a dropped connection is', () => {
+test('a protocol error is retried if a dropped connection is', () => {
   assert.equal(afterFailure(policy, { ...timedOut, failure: 'protocol' }, half, yes).kind, 'retry');
 });
 
-test('a retry that could not start before the deadline is denied, and takes nothing out of the budget', () => {
+test('a retry that cannot start before the deadline is denied, and takes nothing out of the budget', () => {
   const late = { ...timedOut, leftMs: 12 };
   const untouched = () => assert.fail('the budget was asked');
   assert.deepEqual(afterFailure(policy, late, half, untouched), { kind: 'linger', denied: 'deadline' });
 });
 
-test('without budget it sends no more, but waits on if a late reply may still come', () => {
+test('without budget nothing more is sent, but the request waits on if a late reply may still come', () => {
   assert.deepEqual(afterFailure(policy, timedOut, half, no), { kind: 'linger', denied: 'budget' });
   const hopeless = { ...timedOut, replyPossible: false };
   assert.deepEqual(afterFailure(policy, hopeless, half, no), { kind: 'stop', denied: 'budget' });
 });
 
-test('whatever happens, it never allows more sends than attempts, nor a delay beyond the deadline or the maximum', () => {
+test('it never allows more sends than attempts, nor a delay beyond the deadline or the maximum', () => {
   const failed = fc.record({
     failure: fc.constantFrom('unsent', 'lost', 'timeout', 'protocol'),
     attempts: fc.integer({ min: 1, max: 120 }),
@@ -89,7 +89,7 @@ test('whatever happens, it never allows more sends than attempts, nor a delay be
   );
 });
 
-test('a hedge needs an attempt and time that are left, and timeouts that are retried', () => {
+test('a hedge needs an attempt left, time left, and timeouts that are retried', () => {
   assert.equal(mayHedge(policy, 2, 1), true);
   assert.equal(mayHedge(policy, 3, 1), false);
   assert.equal(mayHedge(policy, 2, 0), false);

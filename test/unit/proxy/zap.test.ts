@@ -18,11 +18,11 @@ function ask(frames: readonly (string | Buffer)[]) {
   return { status: String(answer[2]), frames: answer.length, id: String(answer[1]), refused };
 }
 
-test('bytes as RFC 32 writes them', () => {
+test('Z85 encodes the example of RFC 32', () => {
   assert.equal(z85(BYTES), 'HelloWorld');
 });
 
-test('a key is what 32 bytes become, and nothing else', () => {
+test('a text is a key only if it encodes 32 bytes', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => isKey(z85(Buffer.from(bytes)))),
   );
@@ -32,7 +32,7 @@ test('a key is what 32 bytes become, and nothing else', () => {
     assert.equal(isKey(text), false, text);
 });
 
-test('a key that is allowed is let in, another is not, and is told of', () => {
+test('an allowed key is admitted; any other is refused and reported', () => {
   const request = (key: Buffer) => ['1.0', '7', '0', '127.0.0.1', 'identity', 'CURVE', key];
   assert.deepEqual(ask(request(KEY)), { status: '200', frames: 6, id: '7', refused: [] });
   const other = Buffer.alloc(32);
