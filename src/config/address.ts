@@ -4,6 +4,20 @@ import { isIPv4, isIPv6 } from 'node:net';
 const IPC_PATH_BYTES = 107;
 const WILDCARDS = ['*', '0.0.0.0', '[::]'];
 
+/*
+ * What addresses look like, for JSON Schema: all that is parsed below, and as little more as can be said in the syntax that every
+ * dialect of regular expressions has.
+ */
+const OCTET = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
+const IPV4 = `(${OCTET}\\.){3}${OCTET}`;
+const IPV6 = '\\[[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[0-9A-Za-z.:-]+)?\\]';
+const FIVE_DIGITS = '6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}';
+const PORT = `0*(${FIVE_DIGITS}|[0-9]{1,4})`;
+const IPC = `ipc://[/@][^\\x00-\\x1f\\x7f-\\x9f]{1,${IPC_PATH_BYTES - 1}}`;
+export const HOST_PORT_PATTERN = `^(localhost|\\*|${IPV4}|${IPV6}):${PORT}$`;
+export const LISTEN_PATTERN = `^(tcp://(localhost|\\*|${IPV4}|${IPV6}):${PORT}|${IPC})$`;
+export const ENDPOINT_PATTERN = `^(tcp://(localhost|${IPV4}|${IPV6}):0*(${FIVE_DIGITS}|[1-9][0-9]{0,3})|${IPC})$`;
+
 /**
  * Checks an address that an upstream is reached at, more strictly than libzmq does, which takes port 99999 and then never
  * connects, and resolves a name anew, on its I/O thread, for each connection, using only the first address.
@@ -107,7 +121,7 @@ function checkIpc(text: string): string {
 }
 
 function hostAndPort(address: string): { host: string; port: number } | undefined {
-  const [, host, port] = /^tcp:\/\/(\[[^\]]*\]|[^:/[\]\s]+):(\d{1,6})$/.exec(address) ?? [];
+  const [, host, port] = /^tcp:\/\/(\[[^\]]*\]|[^:/[\]\s]+):(\d+)$/.exec(address) ?? [];
   return host === undefined || port === undefined ? undefined : { host, port: Number(port) };
 }
 

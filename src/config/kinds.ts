@@ -1,19 +1,29 @@
 import { z } from 'zod';
 import { messageOf } from '../errors.ts';
-import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
+import {
+  DURATION_PATTERN,
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parseSize,
+  SIZE_PATTERN,
+} from './units.ts';
 
-/* The kinds of values that the schema is made of. Each brings its own words for what it refuses. */
+/*
+ * The kinds of values that the schema is made of. Each brings its own words for what it refuses. What is beside title and description in
+ * a `meta` is for JSON Schema, which cannot have the words of a parser.
+ */
 
 const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 export const MiB = 1024 ** 2;
 
-/** Reads a text (or number), with the parser's own words where it refuses. */
-export function read<T>(parse: (input: string) => T, title: string, description: string) {
+/** Reads a text, with the parser's own words where it refuses. */
+export function read<T>(parse: (input: string) => T, pattern: string, title: string, description: string) {
   return z
     .string({ error: `must be ${title}` })
     .transform((input, context) => attempt(() => parse(input), context))
-    .meta({ title, description });
+    .meta({ title, description, pattern });
 }
 
 function attempt<T>(parse: () => T, context: z.RefinementCtx): T {
@@ -25,17 +35,40 @@ function attempt<T>(parse: () => T, context: z.RefinementCtx): T {
   }
 }
 
+interface Unit {
+  title: string;
+  parse(input: string | number): number;
+  format(value: number): string;
+  pattern: string;
+  /** Of a number without a unit. */
+  type: 'number' | 'integer';
+}
+
+const DURATION: Unit = {
+  title: 'duration',
+  parse: parseDuration,
+  format: formatDuration,
+  pattern: DURATION_PATTERN,
+  type: 'number',
+};
+const SIZE: Unit = {
+  title: 'size',
+  parse: parseSize,
+  format: formatSize,
+  pattern: SIZE_PATTERN,
+  type: 'integer',
+};
+
 function bounded(
-  parse: (input: string | number) => number,
-  format: (value: number) => string,
-  [least, most]: readonly [number, number],
-  title: string,
+  { title, parse, format, pattern, type }: Unit,
   description: string,
+  least: number,
+  most: number,
 ) {
+  const text = z.string().meta({ pattern });
+  const number = z.number().meta({ type, minimum: least, maximum: most });
   return z
-    .union([z.string(), z.number()], {
-      error: `must be a ${title}, from ${format(least)} to ${format(most)}`,
-    })
+    .union([text, number], { error: `must be a ${title}, from ${format(least)} to ${format(most)}` })
     .transform((input, context) =>
       attempt(() => {
         const value = parse(input);
@@ -47,24 +80,22 @@ function bounded(
 }
 
 export function duration(description: string, least = 1, most = HOUR) {
-  return bounded(parseDuration, formatDuration, [least, most], 'duration', description);
+  return bounded(DURATION, description, least, most);
 }
 
-/** A duration from 1 ms on, or a word in its place. */
-export function durationOr<const W extends string>(word: W, description: string, most = HOUR) {
-  const title = `duration or ${word}`;
+/** The word `off`, which tools that read YAML 1.1, as Helm does, make a `false`. */
+export const off = z.union([z.literal('off'), z.literal(false).transform(() => 'off' as const)]);
+
+/** A duration from 1 ms on, or `off`. */
+export function durationOrOff(description: string, most = HOUR) {
+  const range = `${formatDuration(1)} to ${formatDuration(most)}`;
   return z
-    .union([z.literal(word), duration(description, 1, most)], {
-      error: `must be a duration, from ${formatDuration(1)} to ${formatDuration(most)}, or ${word}`,
-    })
-    .meta({
-      title,
-      description: `${description} ${formatDuration(1)} to ${formatDuration(most)}, or \`${word}\`.`,
-    });
+    .union([off, duration(description, 1, most)], { error: `must be a duration, from ${range}, or off` })
+    .meta({ title: 'duration or off', description: `${description} ${range}, or \`off\`.` });
 }
 
 export function size(description: string, least: number, most: number) {
-  return bounded(parseSize, formatSize, [least, most], 'size', description);
+  return bounded(SIZE, description, least, most);
 }
 
 export function whole(description: string, most: number, least = 1) {
@@ -80,7 +111,7 @@ export function whole(description: string, most: number, least = 1) {
 export function wholeOr<const W extends string>(word: W, description: string, most: number) {
   const error = `must be a whole number from 1 to ${most}, or ${word}`;
   return z
-    .union([z.number(), z.literal(word)], { error })
+    .union([z.number().meta({ type: 'integer', minimum: 1, maximum: most }), z.literal(word)], { error })
     .refine(
       (value) => value === word || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most),
       {
@@ -115,15 +146,16 @@ export function name(form: RegExp, what: string, description: string) {
   return z.string({ error }).regex(form, { error }).meta({ title: 'text', description });
 }
 
+const PORT_NAME = /^(?=.*[a-z])[a-z0-9](?:-?[a-z0-9]){0,14}$/;
+
 /** A port, by number or by the name that a pod gives it. */
 export function namedPort(description: string) {
   const isPort = (port: string | number) =>
-    typeof port === 'number'
-      ? Number.isInteger(port) && port >= 1 && port <= 65_535
-      : /^(?=.*[a-z])[a-z0-9](?:-?[a-z0-9]){0,14}$/.test(port);
+    typeof port === 'number' ? Number.isInteger(port) && port >= 1 && port <= 65_535 : PORT_NAME.test(port);
   const error = 'must be a port from 1 to 65535, or the name of one';
+  const number = z.number().meta({ type: 'integer', minimum: 1, maximum: 65_535 });
   return z
-    .union([z.number(), z.string()], { error })
+    .union([number, z.string().meta({ pattern: PORT_NAME.source })], { error })
     .refine(isPort, { error })
     .meta({ title: 'number or text', description });
 }

@@ -83,7 +83,7 @@ function override(source: Source, sources: ConfigSources): string[] {
       problems.push(`${name}: sets the only route, and the file has ${routes.length}: set it in the file`);
       continue;
     }
-    set(source, path, overrideValue(key, given));
+    set(source, path, overrideValue(key, given.trim()));
     const before = source.place;
     source.place = (at) => (path.every((part, index) => at[index] === part) ? name : before(at));
   }

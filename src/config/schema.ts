@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { isLocal, isSame, parseHostPort, parseListen } from './address.ts';
+import { HOST_PORT_PATTERN, isLocal, isSame, LISTEN_PATTERN, parseHostPort, parseListen } from './address.ts';
 import { refuseAdminClash, refuseClashes } from './clashes.ts';
 import {
   DAY,
   despiteOthers,
   duration,
-  durationOr,
+  durationOrOff,
   file,
   flag,
   MiB,
@@ -116,6 +116,7 @@ const route = z
       .meta({ title: 'text', description: 'Name of the route in metrics, logs and failure replies.' }),
     listen: read(
       parseListen,
+      LISTEN_PATTERN,
       'an address',
       'Where the app connects to: `tcp://127.0.0.1:5555` or `ipc:///run/lazypirate/orders.sock`.',
     ),
@@ -146,14 +147,14 @@ const route = z
       .prefault(['unsent', 'lost', 'timeout'])
       .meta({
         title: 'list of unsent, lost, timeout',
+        uniqueItems: true,
         description:
           'Failures after which a request is sent again. `unsent`: never handed to a live connection; `lost`: the connection dropped, or the reply broke the protocol. `[unsent]` is at-most-once delivery.',
       }),
     salvage: flag(
       'Whether a reply that comes after its timeout still answers its own request, unless its place has been given to another by then.',
     ).prefault(true),
-    hedge: durationOr(
-      'off',
+    hedge: durationOrOff(
       'The next attempt starts after so long on another endpoint although the one before is still awaited; the first reply wins. It counts as a retry.',
     ).prefault('off'),
     backoff: z
@@ -240,9 +241,12 @@ const route = z
 
 const admin = z
   .strictObject({
-    listen: read(parseHostPort, 'an address', 'Address of the admin port, `HOST:PORT`.').prefault(
-      '0.0.0.0:9555',
-    ),
+    listen: read(
+      parseHostPort,
+      HOST_PORT_PATTERN,
+      'an address',
+      'Address of the admin port, `HOST:PORT`.',
+    ).prefault('0.0.0.0:9555'),
     readiness: oneOf(
       ['listening', 'upstream'],
       'When `/readyz` says yes: once it listens, or only while every route has a usable endpoint.',

@@ -1,6 +1,14 @@
 const DURATION_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const SIZE_BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
+/** What a duration looks like, for JSON Schema and for the parser. Which numbers are in range it cannot say. */
+export const DURATION_PATTERN = pattern(DURATION_MS);
+/** What a size looks like, for JSON Schema and for the parser. That it is a whole number of bytes it cannot say. */
+export const SIZE_PATTERN = pattern(SIZE_BYTES);
+
+const DURATION = new RegExp(DURATION_PATTERN);
+const SIZE = new RegExp(SIZE_PATTERN);
+
 /**
  * Reads `250ms`, `2.5s`, `1m`, `1h`, or a number of ms (also as text).
  *
@@ -8,7 +16,7 @@ const SIZE_BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
  * @throws {Error} if the input is not a duration; the message shows valid ones
  */
 export function parseDuration(input: string | number): number {
-  const ms = parse(input, DURATION_MS);
+  const ms = parse(input, DURATION, DURATION_MS);
   if (ms === undefined) {
     throw new Error(`${shown(input)} is not a duration: write 250ms, 2.5s, 1m or a number of milliseconds`);
   }
@@ -22,7 +30,7 @@ export function parseDuration(input: string | number): number {
  * @throws {Error} if the input is not a size; the message shows valid ones
  */
 export function parseSize(input: string | number): number {
-  const bytes = parse(input, SIZE_BYTES);
+  const bytes = parse(input, SIZE, SIZE_BYTES);
   if (bytes === undefined || !Number.isSafeInteger(bytes)) {
     throw new Error(`${shown(input)} is not a size: write 64KiB, 16MiB, 1GiB or a whole number of bytes`);
   }
@@ -43,9 +51,18 @@ export function formatSize(bytes: number): string {
   return unit === undefined ? String(bytes) : `${bytes / SIZE_BYTES[unit]}${unit}`;
 }
 
-function parse(input: string | number, units: Readonly<Record<string, number>>): number | undefined {
-  const [, digits, unit] = /^(\d{1,15}(?:\.\d{1,9})?)\s*([A-Za-z]*)$/.exec(String(input).trim()) ?? [];
-  const factor = unit === '' ? 1 : Object.hasOwn(units, unit ?? '') ? units[unit ?? ''] : undefined;
+/** Of the syntax that every dialect of regular expressions has. */
+function pattern(units: Readonly<Record<string, number>>): string {
+  return `^([0-9]{1,15}(?:\\.[0-9]{1,9})?) *(${Object.keys(units).join('|')})?$`;
+}
+
+function parse(
+  input: string | number,
+  form: RegExp,
+  units: Readonly<Record<string, number>>,
+): number | undefined {
+  const [, digits, unit] = form.exec(String(input)) ?? [];
+  const factor = unit === undefined ? 1 : units[unit];
   return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
 }
 

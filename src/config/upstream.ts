@@ -1,15 +1,22 @@
 import { z } from 'zod';
-import { parseEndpoint } from './address.ts';
+import { ENDPOINT_PATTERN, parseEndpoint } from './address.ts';
 import { duration, name, namedPort, read, rule, whole, wholeOr } from './kinds.ts';
 
 const endpoints = z
-  .array(read(parseEndpoint, 'an address', 'Address of an endpoint: tcp://IP:PORT or ipc:///PATH'), {
-    error: 'must be a list of addresses',
-  })
+  .array(
+    read(
+      parseEndpoint,
+      ENDPOINT_PATTERN,
+      'an address',
+      'Address of an endpoint: tcp://IP:PORT or ipc:///PATH',
+    ),
+    { error: 'must be a list of addresses' },
+  )
   .min(1, { error: 'must name at least one address' })
   .refine((all) => new Set(all).size === all.length, { error: 'names an address twice' })
   .meta({
     title: 'list of addresses',
+    uniqueItems: true,
     description: 'Addresses of the endpoints: `tcp://IP:PORT` or `ipc:///PATH`.',
   });
 

@@ -111,6 +111,23 @@ test('a flag goes before its variable, a variable before the file', () => {
   assert.equal(load({ text: ORDERS, env }).routes[0]?.retry.timeoutMs, 1_000);
 });
 
+test('blanks and line ends around a variable, as a Secret often has them, do not count', () => {
+  const env = {
+    LAZYPIRATE_TIMEOUT: ' 1s\n',
+    LAZYPIRATE_LISTEN: 'tcp://127.0.0.1:7\n',
+    LAZYPIRATE_ATTEMPTS: '2\n',
+  };
+  const [route] = load({ text: ORDERS, env }).routes;
+  assert.deepEqual(
+    [route?.retry.timeoutMs, route?.listen, route?.retry.attempts],
+    [1_000, 'tcp://127.0.0.1:7', 2],
+  );
+});
+
+test('off is false where a tool has read it as YAML 1.1, as Helm does', () => {
+  assert.deepEqual(load({ text: withKeys({ hedge: false }) }), load({ text: withKeys({ hedge: 'off' }) }));
+});
+
 test('what the platform sets by itself is no configuration', () => {
   const env = {
     LAZYPIRATE_SERVICE_HOST: '10.0.0.9',
