@@ -7,6 +7,7 @@ import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { send } from './commands/send.ts';
 import { serve } from './commands/serve.ts';
+import { isNear } from './config/problems.ts';
 import { ConfigError, UserError } from './errors.ts';
 import { drainSignals } from './lifecycle/signals.ts';
 import { LINGER_MS } from './proxy/frontend.ts';
@@ -31,11 +32,11 @@ async function main(argv: readonly string[]): Promise<number> {
   const self = [process.execPath, ...process.execArgv, process.argv[1] ?? ''] as const;
   try {
     const [name, ...args] = argv;
-    if (name === '--version' || name === 'version') return print(`lazypirate ${version}\n`);
-    if (name === '--help' || name === '-h' || name === 'help') return print(overview());
+    if (name === '--version' || name === '-v' || name === 'version') return print(`lazypirate ${version}\n`);
+    if (name === 'help') return print(args[0] === undefined ? overview() : commandOf(args[0]).help);
+    if (name === '--help' || name === '-h') return print(overview());
     const isCommand = name !== undefined && !name.startsWith('-');
-    const command = isCommand ? COMMANDS.find((one) => one.name === name) : run;
-    if (command === undefined) throw new ConfigError([`no command ${name}; try lazypirate --help`]);
+    const command = isCommand ? commandOf(name) : run;
     const rest = isCommand ? args : argv;
     if (asksForHelp(rest)) return print(command.help);
     refuseTwice(rest);
@@ -49,6 +50,16 @@ async function main(argv: readonly string[]): Promise<number> {
   } finally {
     signals.stop();
   }
+}
+
+/** @throws {ConfigError} where there is none of that name, with what may have been meant */
+function commandOf(name: string): Command {
+  const command = COMMANDS.find((one) => one.name === name);
+  if (command !== undefined) return command;
+  const near = COMMANDS.find((one) => isNear(one.name, name))?.name;
+  const meant = /\.ya?ml$/.test(name) ? `run --config ${name}` : near;
+  const hint = meant === undefined ? 'try lazypirate --help' : `did you mean ${meant}?`;
+  throw new ConfigError([`unknown command ${name}; ${hint}`]);
 }
 
 /** What stands behind `--` is a request's body. */
@@ -68,14 +79,14 @@ function refuseTwice(args: readonly string[]): void {
 
 function overview(): string {
   const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`);
-  return `lazypirate ${version}: makes ZeroMQ request/reply reliable for the app beside it
+  return `lazypirate ${version} makes ZeroMQ request/reply reliable for the app beside it.
 
 Usage: lazypirate [COMMAND] [OPTIONS]
 
 Commands:
 ${rows.join('\n')}
 
-Without a command: run. lazypirate COMMAND --help tells more.
+Without a command, lazypirate runs the sidecar. "lazypirate COMMAND --help" lists the options of a command.
 `;
 }
 

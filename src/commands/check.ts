@@ -5,19 +5,19 @@ import type { Command } from './command.ts';
 
 const help = `Usage: lazypirate check [OPTIONS]
 
-Checks the configuration that \`run\` with the same options would have, and tells every problem at once;
-those of key files once the rest is right.
+Checks the configuration that \`run\` would use with the same options, and reports every problem. Key files are checked once
+the rest is valid.
 
 ${CONFIG_FLAGS_HELP}
-Exit code 0 if it is valid, 2 if not.
+Exit code 0 if it is valid, 2 if it is not.
 `;
 
 export const check: Command = {
   name: 'check',
-  summary: 'check a configuration, telling every problem at once',
+  summary: 'check a configuration and report every problem',
   help,
   async run(args, { env, stdout }) {
-    const { routes, warnings } = loadConfig({ env, flags: parseConfigFlags(args) });
+    const { routes, warnings } = loadConfig({ env, flags: parseConfigFlags('check', args) });
     stdout.write(`valid: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}\n`);
     for (const { name, listen, upstream, retry } of routes) {
       stdout.write(`  ${name}: ${listen} -> ${sourceOf(upstream)} (${effortOf(retry)})\n`);

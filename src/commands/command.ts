@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 /** What a command may touch of the process. `main.ts` hands in the real one; tests hand in their own. */
 export interface Terminal {
   env: Readonly<Record<string, string | undefined>>;
-  stdin: Readable;
+  stdin: Readable & { isTTY?: boolean };
   stdout: Writable & { isTTY?: boolean; columns?: number };
   stderr: Writable;
   /** Aborted by the first SIGINT or SIGTERM, whose name is the reason; a second one ends the process at once. */

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Request } from 'zeromq';
+import { parseArguments, parseValue } from '../config/arguments.ts';
 import { parseDuration } from '../config/units.ts';
-import { ConfigError, messageOf, StartError } from '../errors.ts';
+import { StartError } from '../errors.ts';
 import { context } from '../proxy/context.ts';
 import type { Command } from './command.ts';
 import { DemoTable, type DemoUpstream, type StatusPage } from './demo-table.ts';
@@ -14,6 +14,7 @@ const APPS = 8;
 const UPSTREAMS = 3;
 const KILL_EVERY_MS = 1_500;
 const DOWN_FOR_MS = 700;
+const SHORTEST_MS = 1_000;
 const LONGEST_MS = 24 * 3_600_000;
 /** Work that an upstream does for each request, so that a kill finds some in flight. */
 const SERVICE_TIME = '5ms';
@@ -53,14 +54,15 @@ export const demo: Command = {
 };
 
 function durationOf(args: string[]): number {
-  try {
-    const { values } = parseArgs({ args, options: { for: { type: 'string', default: '20s' } } });
-    const durationMs = parseDuration(values.for);
-    if (durationMs > LONGEST_MS) throw new Error('--for: at most 24h');
-    return durationMs;
-  } catch (error) {
-    throw new ConfigError([messageOf(error)], { cause: error });
-  }
+  const { values } = parseArguments('demo', { args, options: { for: { type: 'string', default: '20s' } } });
+  return parseValue('--for', durationInBounds, values.for);
+}
+
+function durationInBounds(text: string): number {
+  const durationMs = parseDuration(text);
+  if (durationMs < SHORTEST_MS || durationMs > LONGEST_MS)
+    throw new Error(`must be from 1s to 24h, not ${text}`);
+  return durationMs;
 }
 
 /** Processes of our own program. None outlives the demo. */

@@ -9,19 +9,20 @@ import type { Command } from './command.ts';
 
 const help = `Usage: lazypirate [run] [OPTIONS]
 
-Runs the sidecar until SIGTERM or SIGINT, then drains. A second signal ends it at once.
-The file is watched, and read anew on SIGHUP: what is valid is put in force without dropping a request, the rest is refused.
+Runs the sidecar. SIGTERM or SIGINT drains it: it finishes what is in flight, then exits. A second signal ends it at once.
+It watches the configuration file, and SIGHUP forces a reload. A valid change takes effect without dropping a request; an
+invalid one is logged and changes nothing.
 
 ${CONFIG_FLAGS_HELP}
-Exit codes: 0 drained, 1 runtime failure, 2 invalid configuration, 130 or 143 on a second signal.
+Exit code 0 after draining, 1 on a runtime failure, 2 if the configuration is invalid, 130 or 143 after a second signal.
 `;
 
 export const run: Command = {
   name: 'run',
-  summary: 'run the sidecar (this is the default)',
+  summary: 'run the sidecar (the default)',
   help,
   async run(args, { env, stdout, interrupted, onHangup, node }) {
-    const sources = { env, flags: parseConfigFlags(args) };
+    const sources = { env, flags: parseConfigFlags('run', args) };
     const watch = new ConfigWatch(sources, onHangup);
     const config = loadConfig(sources);
     const log = createLog({ level: config.log.level, version, env, destination: stdout });

@@ -1,18 +1,18 @@
+import { parseArguments } from '../config/arguments.ts';
 import { jsonSchema } from '../config/schema.ts';
-import { ConfigError } from '../errors.ts';
 import type { Command } from './command.ts';
 
 const help = `Usage: lazypirate schema
 
-Prints the JSON Schema (2020-12) of the configuration, for editors and other tools.
+Prints the JSON Schema (draft 2020-12) of the configuration file, for editors and other tools.
 `;
 
 export const schema: Command = {
   name: 'schema',
-  summary: 'print the JSON Schema of the configuration',
+  summary: 'print the JSON Schema of the configuration file',
   help,
-  async run([first], { stdout }) {
-    if (first !== undefined) throw new ConfigError([`schema takes no arguments, and ${first} is one`]);
+  async run(args, { stdout }) {
+    parseArguments('schema', { args });
     stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
     return 0;
   },

@@ -1,45 +1,44 @@
 import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
 import { parseEndpoint } from '../config/address.ts';
+import { parseArguments, parseValue } from '../config/arguments.ts';
+import type { RouteConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { ConfigError, messageOf, UserError } from '../errors.ts';
+import { formatDuration, parseDuration } from '../config/units.ts';
+import { ConfigError, UserError } from '../errors.ts';
 import { RetryBudget } from '../proxy/budget.ts';
 import { sizeOf } from '../proxy/envelope.ts';
+import type { Failure } from '../proxy/failure.ts';
 import { Forwarder, type Settled } from '../proxy/forwarder.ts';
 import { Load } from '../proxy/load.ts';
 import { Upstream } from '../proxy/upstream.ts';
 import type { Command, Terminal } from './command.ts';
 
-const help = `Usage: lazypirate send ENDPOINT [BODY...] [--timeout D] [--attempts N]
+/** Long enough for a sidecar to make all its attempts and tell what came of them. */
+const TIMEOUT = '60s';
+const WAIT = '5s';
 
-Sends one request with the Lazy Pirate pattern and prints the reply.
+const help = `Usage: lazypirate send [OPTIONS] ENDPOINT [BODY...]
 
-  ENDPOINT      tcp://IP:PORT or ipc:///PATH of a REP, a ROUTER or a sidecar
-  BODY...       the frames of the request, one each; without any, standard input is the only frame
-  --timeout D   how long an attempt is waited for (2500ms)
-  --attempts N  sends in total (3)
+Sends one request to a sidecar or a server and prints the reply. Ctrl-C stops waiting.
 
-The reply goes to standard output, one line a frame; the time it took to standard error.
-Exit code 0 with a reply, 1 without one, or if it is a sidecar's failure reply; 2 for wrong arguments.
+  ENDPOINT      tcp://IP:PORT or ipc:///PATH
+  BODY...       the frames of the request; without any, standard input is the only frame
+  --timeout D   how long to wait for the reply to an attempt (${TIMEOUT})
+  --attempts N  how often to send the request at most (1)
+  --wait D      how long to wait for a connection (${WAIT})
+
+Each frame of the reply is a line on standard output. The elapsed time goes to standard error.
+A sidecar's failure reply is explained on standard error.
+Exit code 0 with a reply; 1 with a failure reply or none; 2 if the arguments are wrong.
 `;
 
 export const send: Command = {
   name: 'send',
-  summary: 'send one request from the terminal',
+  summary: 'send one request and print the reply',
   help,
   async run(args, terminal) {
-    const { endpoint, body, timeout, attempts } = await argumentsOf(args, terminal);
-    const flags = {
-      // It listens nowhere, so that the address where a sidecar listens by default is an endpoint like others.
-      listen: 'tcp://127.0.0.1:0',
-      upstream: endpoint,
-      ...(timeout !== undefined && { timeout }),
-      ...(attempts !== undefined && { attempts }),
-    };
-    const [settings] = loadConfig({ env: {}, flags }).routes;
-    if (settings?.upstream.kind !== 'static') throw new ConfigError([`${endpoint} is no address`]);
-
+    const { body, settings, address } = await argumentsOf(args, terminal);
     const load = new Load(settings.limits);
     const upstream = new Upstream(settings, load, () => undefined, '');
     const budget = new RetryBudget(settings.budget, performance.now());
@@ -47,14 +46,20 @@ export const send: Command = {
     const place = load.enter(sizeOf(body), { queued: 0 });
     if (place === undefined)
       throw new ConfigError([`the request is larger than ${settings.limits.queueBytes} bytes`]);
-    upstream.found(settings.upstream.endpoints.map((address) => ({ address })));
+    upstream.found([{ address }]);
     const interrupt = () => forwarder.cut();
     terminal.interrupted.addEventListener('abort', interrupt);
     try {
       const sentMs = performance.now();
       const result = await forwarder.forward(body, place, sentMs);
+      const elapsedMs = performance.now() - sentMs;
       if (result.kind === 'moved') throw new Error('moved, and there is nowhere to move to');
-      return report(result, performance.now() - sentMs, terminal);
+      if (result.kind === 'reply') return reply(result, elapsedMs, terminal);
+      const words = terminal.interrupted.aborted
+        ? 'interrupted before a reply came'
+        : failureWords(result, settings.retry, address, upstream.status(performance.now()).endpoints[0]?.why);
+      terminal.stderr.write(`${words} (${cost(elapsedMs, result.attempts)})\n`);
+      return 1;
     } finally {
       terminal.interrupted.removeEventListener('abort', interrupt);
       upstream.close();
@@ -62,51 +67,111 @@ export const send: Command = {
   },
 };
 
-async function argumentsOf(args: string[], { stdin, interrupted }: Terminal) {
-  const options = { timeout: { type: 'string' }, attempts: { type: 'string' } } as const;
+async function argumentsOf(args: string[], terminal: Terminal) {
+  const text = { type: 'string' } as const;
+  const options = { timeout: text, attempts: text, wait: text };
+  const { values, positionals } = parseArguments('send', { args, options, allowPositionals: true });
+  const [endpoint, ...frames] = positionals;
+  if (endpoint === undefined)
+    throw new ConfigError([
+      'send needs an ENDPOINT, such as tcp://127.0.0.1:5555; try lazypirate send --help',
+    ]);
+  const settings = settingsOf(endpoint, values);
+  const body = frames.length > 0 ? frames.map((frame) => Buffer.from(frame)) : [await input(terminal)];
+  return { body, ...settings };
+}
+
+/** What the flags leave open is as in a route of the sidecar, but for the deadline: only attempts end a request. */
+function settingsOf(endpoint: string, flags: { timeout?: string; attempts?: string; wait?: string }) {
+  const { timeout = TIMEOUT, attempts = '1', wait = WAIT } = flags;
+  const [address, waitMs] = [
+    parseValue('ENDPOINT', parseEndpoint, endpoint),
+    parseValue('--wait', parseDuration, wait),
+  ];
+  // The configuration that is made of it would blame keys that nobody has typed. It listens nowhere, so that the address where a sidecar listens by default is an endpoint like others.
+  const own = { listen: 'tcp://127.0.0.1:0', upstream: endpoint, timeout, attempts };
+  const [route] = loadConfig({ env: {}, flags: own }).routes;
+  if (route === undefined) throw new ConfigError([`${endpoint} is not an address`]);
+  const deadlineMs = waitMs + route.retry.deadlineMs;
+  return { address, settings: { ...route, retry: { ...route.retry, waitMs, deadlineMs } } };
+}
+
+async function input({ stdin, stderr, interrupted }: Terminal): Promise<Buffer> {
+  if (stdin.isTTY) stderr.write('Type the request; Ctrl-D on a new line sends it.\n');
   try {
-    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-    const [endpoint, ...frames] = positionals;
-    if (endpoint === undefined) throw new Error('send needs an endpoint, such as tcp://127.0.0.1:5555');
-    checkEndpoint(endpoint);
-    const body =
-      frames.length > 0
-        ? frames.map((frame) => Buffer.from(frame))
-        : [await buffer(addAbortSignal(interrupted, stdin))];
-    return { endpoint, body, ...values };
+    return await buffer(addAbortSignal(interrupted, stdin));
   } catch (error) {
     if (interrupted.aborted) throw new UserError(['interrupted; nothing was sent'], 1, { cause: error });
-    throw new ConfigError([messageOf(error)], { cause: error });
+    throw error;
   }
 }
 
-/** The configuration that is made of it would blame a key that nobody has typed. */
-function checkEndpoint(endpoint: string): void {
+function reply(
+  { body, attempts }: Settled & { kind: 'reply' },
+  elapsedMs: number,
+  { stdout, stderr }: Terminal,
+): number {
+  const failure = failureOf(body);
+  if (failure === undefined) {
+    for (const frame of body) {
+      stdout.write(frame);
+      stdout.write('\n');
+    }
+  } else stderr.write(`${failureReplyWords(failure)}\n`);
+  stderr.write(`${cost(elapsedMs, attempts)}\n`);
+  return failure === undefined ? 0 : 1;
+}
+
+function failureWords(
+  { code, message, attempts }: Settled & { kind: 'failure' },
+  { timeoutMs, waitMs }: RouteConfig['retry'],
+  address: string,
+  why: string | undefined,
+): string {
+  switch (code) {
+    case 'NO_ENDPOINTS':
+      return `no connection to ${address} within ${formatDuration(waitMs)}${why ? `: ${why}` : ''}`;
+    case 'TIMEOUT':
+      return `no reply within ${formatDuration(timeoutMs)}${attempts > 1 ? ` to any of ${attempts} attempts` : ''}`;
+    default:
+      return `no reply: ${message}`;
+  }
+}
+
+type FailureReply = { status: number } & Failure;
+
+/** What a sidecar tells in its failure reply, where it is one of the format `json` or `multipart`. */
+function failureOf(body: readonly Buffer[]): FailureReply | undefined {
+  const frame = body.length === 3 && body[0]?.toString() === 'LAZYPIRATE' ? body[2] : body[0];
+  if (frame === undefined || (frame === body[0] && body.length > 1)) return undefined;
+  if (!frame.toString('latin1', 0, 24).startsWith('{"lazypirate":{"status":')) return undefined;
   try {
-    parseEndpoint(endpoint);
-  } catch (error) {
-    throw new Error(`ENDPOINT: ${messageOf(error)}`, { cause: error });
+    return (JSON.parse(frame.toString()) as { lazypirate: FailureReply }).lazypirate;
+  } catch {
+    return undefined;
   }
 }
 
-function report(result: Settled, elapsedMs: number, { stdout, stderr }: Terminal): number {
-  const { attempts } = result;
-  const cost = `${elapsedMs.toFixed(1)} ms, ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
-  if (result.kind === 'failure') {
-    stderr.write(`${result.code}: ${result.message} (${cost})\n`);
-    return 1;
-  }
-  for (const frame of result.body) {
-    stdout.write(frame);
-    stdout.write('\n');
-  }
-  stderr.write(`${cost}\n`);
-  return isFailureReply(result.body) ? 1 : 0;
+function failureReplyWords({
+  status,
+  code,
+  message,
+  route,
+  attempts,
+  executed,
+  elapsedMs,
+}: FailureReply): string {
+  const fate = executed === 'no' ? 'the request was not executed' : 'the request may have been executed';
+  return [
+    `failure reply ${status} ${code}: ${message}`,
+    `route ${route}, ${attemptsOf(attempts)}, ${elapsedMs} ms; ${fate}`,
+  ].join('\n');
 }
 
-/** Whether a sidecar says, in the way it does by default, that it has no reply. */
-function isFailureReply([first, ...others]: readonly Buffer[]): boolean {
-  return (
-    others.length === 0 && first !== undefined && first.toString().startsWith('{"lazypirate":{"status":')
-  );
+function cost(elapsedMs: number, attempts: number): string {
+  return `${elapsedMs.toFixed(1)} ms, ${attemptsOf(attempts)}`;
+}
+
+function attemptsOf(count: number): string {
+  return `${count} ${count === 1 ? 'attempt' : 'attempts'}`;
 }

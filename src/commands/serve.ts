@@ -1,22 +1,24 @@
 import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Router } from 'zeromq';
 import { parseListen } from '../config/address.ts';
+import { parseArguments, parseValue } from '../config/arguments.ts';
 import { parseDuration } from '../config/units.ts';
 import { ConfigError, messageOf, StartError } from '../errors.ts';
 import { context } from '../proxy/context.ts';
 import { split } from '../proxy/envelope.ts';
 import type { Command } from './command.ts';
 
-const help = `Usage: lazypirate serve ENDPOINT [--delay D] [--drop RATIO] [--exit-after N]
+const help = `Usage: lazypirate serve [OPTIONS] ENDPOINT
 
-An upstream to try things with: answers each request with its own body. To its clients it is a REP, but it serves them all
-at once, and one that has left holds up nobody.
+Runs a test server that answers each request with the request's own body. It handles requests concurrently and keeps going
+when a client disconnects.
 
-  ENDPOINT        where to listen: tcp://127.0.0.1:7000, port 0 for any, or ipc:///PATH
-  --delay D       how long after its arrival a request is answered (0)
-  --drop RATIO    share of the requests that is never answered, 0 to 1 (0)
-  --exit-after N  leave with exit code 0 after so many replies
+  ENDPOINT        where to listen: tcp://127.0.0.1:7000 (port 0: any free port) or ipc:///PATH
+  --delay D       how long to take for each request (0)
+  --drop RATIO    share of requests to leave unanswered, from 0 to 1 (0)
+  --exit-after N  exit after N replies
+
+Exit code 0 after SIGINT, SIGTERM or N replies; 1 if it cannot listen; 2 if the arguments are wrong.
 `;
 
 /** How long replies that are on their way out may take at the end. */
@@ -31,7 +33,7 @@ interface Behaviour {
 
 export const serve: Command = {
   name: 'serve',
-  summary: 'run an echo upstream to try things with',
+  summary: 'run a test server that echoes requests',
   help,
   async run(args, { stdout, interrupted }) {
     const behaviour = behaviourOf(args);
@@ -52,37 +54,32 @@ export const serve: Command = {
 function behaviourOf(args: string[]): Behaviour {
   const text = { type: 'string' } as const;
   const options = { delay: text, drop: text, 'exit-after': text };
-  try {
-    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-    const [endpoint, ...others] = positionals;
-    if (endpoint === undefined) throw new Error('serve needs an endpoint, such as tcp://127.0.0.1:7000');
-    if (others.length > 0) throw new Error(`serve takes one endpoint, and ${others[0]} is another`);
-    return {
-      // libzmq's own way to have any port is known as well.
-      endpoint: parseListen(endpoint.replace(/:\*$/, ':0')),
-      delayMs: parseDuration(values.delay ?? 0),
-      drop: numberOf(
-        '--drop',
-        values.drop ?? '0',
-        (share) => share >= 0 && share <= 1,
-        'a number from 0 to 1',
-      ),
-      exitAfter: numberOf(
-        '--exit-after',
-        values['exit-after'] ?? 'Infinity',
-        (count) => count >= 1 && (Number.isInteger(count) || count === Number.POSITIVE_INFINITY),
-        'a whole number from 1 on',
-      ),
-    };
-  } catch (error) {
-    throw new ConfigError([messageOf(error)], { cause: error });
-  }
+  const { values, positionals } = parseArguments('serve', { args, options, allowPositionals: true });
+  const [endpoint, other] = positionals;
+  if (endpoint === undefined)
+    throw new ConfigError([
+      'serve needs an ENDPOINT, such as tcp://127.0.0.1:7000; try lazypirate serve --help',
+    ]);
+  if (other !== undefined)
+    throw new ConfigError([`unexpected argument ${other}; try lazypirate serve --help`]);
+  return {
+    // libzmq's own way to have any port is known as well.
+    endpoint: parseValue('ENDPOINT', parseListen, endpoint.replace(/:\*$/, ':0')),
+    delayMs: parseValue('--delay', parseDuration, values.delay ?? '0'),
+    drop: numberOf('--drop', values.drop ?? '0', (share) => share >= 0 && share <= 1, 'a number from 0 to 1'),
+    exitAfter: numberOf(
+      '--exit-after',
+      values['exit-after'] ?? 'Infinity',
+      (count) => count >= 1 && (Number.isInteger(count) || count === Number.POSITIVE_INFINITY),
+      'a whole number from 1 on',
+    ),
+  };
 }
 
 function numberOf(flag: string, text: string, isRight: (value: number) => boolean, what: string): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
   if (isRight(value)) return value;
-  throw new Error(`${flag} must be ${what}, and ${text} is not`);
+  throw new ConfigError([`${flag} must be ${what}, not ${JSON.stringify(text)}`]);
 }
 
 async function listen(endpoint: string): Promise<Router> {

@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
-import { ConfigError, messageOf } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
+import { parseArguments } from './arguments.ts';
 
 /** Of the command line, as given. */
 export interface ConfigFlags {
@@ -27,42 +27,39 @@ export const OVERRIDES = [
   { flag: 'log-level', variable: 'LAZYPIRATE_LOG_LEVEL', key: 'logLevel', path: ['log', 'level'] },
 ] as const;
 
-export const CONFIG_FLAGS_HELP = `  -c, --config F        YAML file (LAZYPIRATE_CONFIG)
-      --listen A        where the app connects to (LAZYPIRATE_LISTEN, tcp://127.0.0.1:5555)
-      --upstream A,...  addresses, by commas, or service/NAME:PORT (LAZYPIRATE_UPSTREAM)
-      --timeout D       how long an attempt is waited for: 250ms, 2.5s (LAZYPIRATE_TIMEOUT, 2500ms)
-      --attempts N      sends in total (LAZYPIRATE_ATTEMPTS, 3)
-      --admin-listen A  health, metrics and status (LAZYPIRATE_ADMIN_LISTEN, 0.0.0.0:9555)
+export const CONFIG_FLAGS_HELP = `Options, each with its environment variable and default:
+  -c, --config FILE     YAML file (LAZYPIRATE_CONFIG)
+      --listen A        address the app connects to (LAZYPIRATE_LISTEN, tcp://127.0.0.1:5555)
+      --upstream A,...  addresses of servers, separated by commas, or service/NAME:PORT in Kubernetes (LAZYPIRATE_UPSTREAM)
+      --timeout D       how long to wait for each attempt: 250ms, 2.5s (LAZYPIRATE_TIMEOUT, 2500ms)
+      --attempts N      how often to send a request at most (LAZYPIRATE_ATTEMPTS, 3)
+      --admin-listen A  address for health, metrics and status (LAZYPIRATE_ADMIN_LISTEN, 0.0.0.0:9555)
       --log-level L     trace, debug, info, warn, error, fatal or silent (LAZYPIRATE_LOG_LEVEL, info)
 
-A flag goes before its variable, a variable before the file. Without a file there is one route; --listen, --upstream, --timeout
-and --attempts set the only route there is.
+Flags override variables, and variables override the file. Without a file there is one route. --listen, --upstream, --timeout
+and --attempts work only where there is one route.
 `;
 
 /** @throws {ConfigError} for a flag that does not exist or lacks its value */
-export function parseConfigFlags(args: string[]): ConfigFlags {
+export function parseConfigFlags(command: string, args: string[]): ConfigFlags {
   const text = { type: 'string' } as const;
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        config: { type: 'string', short: 'c' },
-        listen: text,
-        upstream: text,
-        timeout: text,
-        attempts: text,
-        'admin-listen': text,
-        'log-level': text,
-      },
-    });
-    if (values.config === '') throw new Error('--config is empty, and must name a file');
-    const { 'admin-listen': adminListen, 'log-level': logLevel, ...rest } = values;
-    return {
-      ...rest,
-      ...(adminListen !== undefined && { adminListen }),
-      ...(logLevel !== undefined && { logLevel }),
-    };
-  } catch (error) {
-    throw new ConfigError([`${messageOf(error).split('. ')[0]}; try --help`], { cause: error });
-  }
+  const { values } = parseArguments(command, {
+    args,
+    options: {
+      config: { type: 'string', short: 'c' },
+      listen: text,
+      upstream: text,
+      timeout: text,
+      attempts: text,
+      'admin-listen': text,
+      'log-level': text,
+    },
+  });
+  if (values.config === '') throw new ConfigError(['--config needs the name of a file']);
+  const { 'admin-listen': adminListen, 'log-level': logLevel, ...rest } = values;
+  return {
+    ...rest,
+    ...(adminListen !== undefined && { adminListen }),
+    ...(logLevel !== undefined && { logLevel }),
+  };
 }

@@ -34,12 +34,12 @@ function andMore(source: Source, count: number): string {
   return line(source, [], `and ${count} more problems`);
 }
 
-/** `FILE:LINE:COLUMN: PATH: words`, on one line whatever they hold. */
+/** `FILE:LINE:COLUMN: PATH: words`, on one line whatever they hold. Of the value of a flag or variable: `--timeout: words`. */
 export function line(source: Source, path: Path, words: string): string {
   const place = source.place(path);
-  return [...(place ? [place] : []), ...(path.length > 0 ? [pathText(path)] : []), words]
-    .map(shown)
-    .join(': ');
+  const isOption = /^(--|LAZYPIRATE_)/.test(place ?? '') && path.length <= (path[0] === 'routes' ? 3 : 2);
+  const where = path.length > 0 && !isOption ? [pathText(path)] : [];
+  return [...(place ? [place] : []), ...where, words].map(shown).join(': ');
 }
 
 /** `routes[0].limits.queue` */

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { ask } from '../support/ask.ts';
 import { Program, startServe, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
+import { until } from '../support/until.ts';
 
 const COMMANDS = ['run', 'check', 'schema', 'send', 'serve', 'demo'];
 
@@ -24,26 +25,52 @@ test('every command has help, and --help lists them all', async (t) => {
     const { code, stdout } = await lazypirate(t, command, '--help');
     assert.equal(code, 0);
     assert.match(stdout[0] ?? '', /^Usage: lazypirate/);
+    assert.deepEqual((await lazypirate(t, 'help', command)).stdout, stdout);
   }
 });
 
 test('a wrong command line is one clear line and exit code 2', async (t) => {
   const rows: [string[], RegExp][] = [
-    [['nope'], /no command nope; try lazypirate --help/],
-    [['run', '--nope'], /Unknown option '--nope'/],
-    [['serve'], /serve needs an endpoint/],
+    [['nope'], /^lazypirate: unknown command nope; try lazypirate --help$/],
+    [['run', '--nope'], /^lazypirate: unknown option --nope; try lazypirate run --help$/],
+    [['serve'], /serve needs an ENDPOINT/],
     [['serve', 'tcp://127.0.0.1:*', '--drop', '2'], /--drop must be a number from 0 to 1/],
     [['serve', 'tcp://127.0.0.1:*', '--delay', 'soon'], /"soon" is not a duration/],
-    [['send'], /send needs an endpoint/],
-    [['serve', '7002'], /"7002" is no address: write tcp:/],
+    [['send'], /send needs an ENDPOINT/],
+    [['serve', '7002'], /ENDPOINT: "7002" is no address: write tcp:/],
     [['send', 'tcp://nowhere', 'x'], /ENDPOINT: .*write tcp:\/\/IP:PORT/],
     [['send', '127.0.0.1:7000', 'x'], /^lazypirate: ENDPOINT: "127\.0\.0\.1:7000" is no address/],
     [['send', 'service/orders:zmq', 'x'], /ENDPOINT: .* is no address/],
-    [['check', '--config='], /--config is empty, and must name a file/],
+    [['check', '--config='], /^lazypirate: --config needs the name of a file$/],
     [['check', '--upstream', 'tcp://10.0.0.1:7', '--upstream=tcp://10.0.0.2:7'], /--upstream is given twice/],
     [['run', '-c', 'a.yaml', '--config', 'b.yaml'], /--config is given twice/],
     [['send', 'tcp://127.0.0.1:1', '--attempts', '1', '--attempts', '1'], /--attempts is given twice/],
-    [['demo', '--for', 'ever'], /"ever" is not a duration/],
+    [['demo', '--for', 'ever'], /^lazypirate: --for: "ever" is not a duration/],
+    [['demo', '--for', '0'], /^lazypirate: --for: must be from 1s to 24h/],
+    [['demo', '20s'], /^lazypirate: unexpected argument 20s; try lazypirate demo --help$/],
+    [['sned'], /^lazypirate: unknown command sned; did you mean send\?$/],
+    [['orders.yaml'], /^lazypirate: unknown command orders\.yaml; did you mean run --config orders\.yaml\?$/],
+    [
+      ['run', 'orders.yaml'],
+      /^lazypirate: unexpected argument orders\.yaml; did you mean --config orders\.yaml\?$/,
+    ],
+    [['check', '--confg', 'a'], /^lazypirate: unknown option --confg; did you mean --config\?$/],
+    [['check', '--config'], /^lazypirate: --config needs a value; try lazypirate check --help$/],
+    [
+      ['run', '--upstream', 'tcp://10.0.0.1:7', '--timeout', 'soon'],
+      /^lazypirate: --timeout: "soon" is not a/,
+    ],
+    [['run', '--upstream', 'tcp://10.0.0.1:7', '--timeout', '-5'], /^lazypirate: --timeout needs a value/],
+    [
+      ['send', 'tcp://127.0.0.1:1', 'x', '--attempts', '0'],
+      /^lazypirate: --attempts: must be a whole number/,
+    ],
+    [['send', 'tcp://127.0.0.1:1', 'x', '--wait', 'soon'], /^lazypirate: --wait: "soon" is not a duration/],
+    [['schema', '--json'], /^lazypirate: unknown option --json; try lazypirate schema --help$/],
+    [['schema', 'x'], /^lazypirate: unexpected argument x; try lazypirate schema --help$/],
+    [['serve', 'tcp://127.0.0.1:1', 'x'], /^lazypirate: unexpected argument x; try lazypirate serve --help$/],
+    [['serve', 'tcp://127.0.0.1:1', '--exit-after', '0'], /^lazypirate: --exit-after must be a whole number/],
+    [['serve', 'orders:7000'], /^lazypirate: ENDPOINT: "orders:7000" is no address/],
     [[], /no upstream/],
   ];
   for (const [args, words] of rows) {
@@ -155,26 +182,60 @@ test('send prints the reply of an upstream, one line a frame, and takes standard
   assert.deepEqual((await lazypirate(t, 'send', address)).stdout, ['from standard input']);
 });
 
-test('send fails with 1 and one line where there is no reply', async (t) => {
+test('send without a reply fails with 1 and one line that says why', async (t) => {
   const { address } = await startServe(t, ['--drop', '1']);
-  const silent = await lazypirate(t, 'send', address, 'hello', '--timeout', '100ms', '--attempts', '2');
-  assert.equal(silent.code, 1);
-  assert.match(
-    silent.stderr.join('\n'),
-    /^TIMEOUT: no reply in time \(100 ms an attempt\) \([\d.]+ ms, 2 attempts\)$/,
-  );
-  const nobody = await lazypirate(
-    t,
-    'send',
-    'tcp://127.0.0.1:1',
-    'hello',
-    '--timeout',
-    '100ms',
-    '--attempts',
-    '1',
-  );
-  assert.equal(nobody.code, 1);
-  assert.match(nobody.stderr.join('\n'), /^NO_ENDPOINTS: .* 0 attempts\)$/);
+  const silent = ['send', address, 'hello', '--timeout', '100ms'];
+  const nowhere = ['send', 'tcp://127.0.0.1:1', 'hello', '--wait', '100ms'];
+  for (const [args, words] of [
+    [silent, /^no reply within 100ms \([\d.]+ ms, 1 attempt\)$/],
+    [
+      [...silent, '--attempts', '2'],
+      /^no reply within 100ms to any of 2 attempts \([\d.]+ ms, 2 attempts\)$/,
+    ],
+    [nowhere, /^no connection to tcp:\/\/127\.0\.0\.1:1 within 100ms: .+ \([\d.]+ ms, 0 attempts\)$/],
+  ] as const) {
+    const { code, stdout, stderr } = await lazypirate(t, ...args);
+    assert.deepEqual([code, stdout, stderr.length], [1, [], 1], stderr.join('\n'));
+    assert.match(stderr[0] ?? '', words);
+  }
+});
+
+test('send waits, in one attempt, for a sidecar that gives up only after its own attempts', async (t) => {
+  const serve = await startServe(t, ['--drop', '1']);
+  const sidecar = await startSidecar(t, ['--listen', 'tcp://127.0.0.1:0', '--upstream', serve.address]);
+  const { code, stdout, stderr } = await lazypirate(t, 'send', sidecar.address, 'hello');
+  assert.deepEqual([code, stdout], [1, []]);
+  assert.match(stderr[0] ?? '', /^failure reply 504 TIMEOUT: no reply in time/);
+  assert.match(stderr[1] ?? '', /^route default, 3 attempts, \d+ ms; the request may have been executed$/);
+  assert.match(stderr[2] ?? '', /^[\d.]+ ms, 1 attempt$/);
+  assert.equal(await sidecar.metric('lazypirate_requests_total{route="default",outcome="timeout"}'), 1);
+});
+
+test('send explains a failure reply of either format', async (t) => {
+  for (const format of ['json', 'multipart']) {
+    const file = join(scratch(), 'sidecar.yaml');
+    const route = `{ name: orders, listen: "tcp://127.0.0.1:0", wait: 0, failureReply: { format: ${format} },
+      upstream: { endpoints: ["tcp://127.0.0.1:1"] } }`;
+    writeFileSync(file, `routes: [${route}]`);
+    const sidecar = await startSidecar(t, ['--config', file]);
+    const { code, stdout, stderr } = await lazypirate(t, 'send', sidecar.address, 'hello');
+    assert.deepEqual([code, stdout], [1, []], format);
+    assert.match(stderr[0] ?? '', /^failure reply 503 NO_ENDPOINTS: /);
+    assert.match(stderr[1] ?? '', /^route orders, 0 attempts, \d+ ms; the request was not executed$/);
+  }
+});
+
+test('send that is interrupted while it waits for the reply says so', async (t) => {
+  const serve = await startServe(t, ['--delay', '1h']);
+  const sidecar = await startSidecar(t, ['--listen', 'tcp://127.0.0.1:0', '--upstream', serve.address]);
+  const program = Program.lazypirate(t, ['send', sidecar.address, 'hello']);
+  await until('it is in flight', async () => {
+    return (await sidecar.metric('lazypirate_in_flight_requests{route="default"}')) === 1;
+  });
+  program.kill('SIGINT');
+  const { code } = await program.ended;
+  assert.deepEqual([code, program.stdout, program.stderr.length], [1, [], 1]);
+  assert.match(program.stderr[0] ?? '', /^interrupted before a reply came \([\d.]+ ms, 1 attempt\)$/);
 });
 
 test('send that is interrupted while it waits for its input ends with 1 and one line', async (t) => {
@@ -186,20 +247,6 @@ test('send that is interrupted while it waits for its input ends with 1 and one 
   assert.deepEqual([code, program.stderr], [1, ['lazypirate: interrupted; nothing was sent']]);
 });
 
-test("send fails with 1 where a sidecar's failure reply is all there is", async (t) => {
-  const sidecar = await startSidecar(t, [
-    '--listen',
-    'tcp://127.0.0.1:0',
-    '--upstream',
-    'tcp://127.0.0.1:1',
-    '--timeout',
-    '50ms',
-  ]);
-  const { code, stdout } = await lazypirate(t, 'send', sidecar.address, 'hello');
-  assert.equal(code, 1);
-  assert.match(stdout[0] ?? '', /"code":"NO_ENDPOINTS"/);
-});
-
 test('send takes the address where a sidecar listens by default', async (t) => {
   const { code, stderr } = await lazypirate(
     t,
@@ -208,8 +255,8 @@ test('send takes the address where a sidecar listens by default', async (t) => {
     'hello',
     '--timeout',
     '50ms',
-    '--attempts',
-    '1',
+    '--wait',
+    '50ms',
   );
   // Whoever listens there, or nobody: the address is not refused.
   assert.notEqual(code, 2, stderr.join('\n'));

@@ -35,7 +35,14 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   ],
   'routes.ts': ['errors.ts', /^(config|proxy|discovery)\//],
   'sidecar.ts': ['errors.ts', 'routes.ts', /^(config|proxy|discovery|ops|lifecycle)\//],
-  'main.ts': ['errors.ts', 'version.ts', /^commands\//, 'lifecycle/signals.ts', 'proxy/frontend.ts'],
+  'main.ts': [
+    'errors.ts',
+    'version.ts',
+    'config/problems.ts',
+    /^commands\//,
+    'lifecycle/signals.ts',
+    'proxy/frontend.ts',
+  ],
   'errors.ts': [],
   'version.ts': [],
 };

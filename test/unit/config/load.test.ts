@@ -103,7 +103,7 @@ test('one route needs no file', () => {
 
 test('a flag goes before its variable, a variable before the file', () => {
   const env = { LAZYPIRATE_TIMEOUT: '1s', LAZYPIRATE_ADMIN_LISTEN: '127.0.0.1:1', LAZYPIRATE_LOG_LEVEL: '' };
-  const flags = parseConfigFlags(['--timeout', '300ms']);
+  const flags = parseConfigFlags('run', ['--timeout', '300ms']);
   const config = load({ text: `${ORDERS}\nlog: { level: warn }`, env, flags });
   assert.equal(config.routes[0]?.retry.timeoutMs, 300);
   assert.deepEqual([config.admin.host, config.admin.port], ['127.0.0.1', 1]);
@@ -177,7 +177,7 @@ routes:
     salvage: sometimes
 `;
   assert.deepEqual(problems({ text, flags: { logLevel: 'loud' } }), [
-    '--log-level: log.level: must be one of trace, debug, info, warn, error, fatal, silent',
+    '--log-level: must be one of trace, debug, info, warn, error, fatal, silent',
     'config:1:10: admin.listen: "x" is no address: write 0.0.0.0:9555 or [::]:9555',
     'config:3:5: routes[0].name: must be of lower-case letters, digits and inner hyphens, 63 characters at most',
     'config:4:5: routes[0].listen: can be reached from other machines; listen on 127.0.0.1 or ipc, have listenCurve, or say allowNonLoopback: true',
@@ -343,7 +343,7 @@ test('what is quoted from the file stays on its line', () => {
 });
 
 test('a flag with an empty value is refused, not passed over', () => {
-  const flags = parseConfigFlags(['--admin-listen', '', '--log-level=']);
+  const flags = parseConfigFlags('run', ['--admin-listen', '', '--log-level=']);
   assert.equal(problems({ text: ORDERS, flags }).length, 2);
 });
 
@@ -403,9 +403,12 @@ test('aliases of each kind of value are resolved', () => {
 });
 
 test('unknown flags and values that are missing are named', () => {
-  assert.throws(() => parseConfigFlags(['--nope']), /Unknown option '--nope'; try --help/);
-  assert.throws(() => parseConfigFlags(['--timeout']), /--timeout/);
-  assert.throws(() => parseConfigFlags(['stray']), /stray/);
+  assert.throws(
+    () => parseConfigFlags('run', ['--nope']),
+    /: unknown option --nope; try lazypirate run --help$/,
+  );
+  assert.throws(() => parseConfigFlags('run', ['--timeout']), /--timeout/);
+  assert.throws(() => parseConfigFlags('run', ['stray']), /stray/);
 });
 
 /** Values such as a person, or a machine, might put at any place. */
