@@ -8,6 +8,7 @@ const SRC = new URL('../../src/', import.meta.url);
 /** What the files of a folder may import besides each other and Node: paths below `src/`, or packages. */
 const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'proxy/': ['errors.ts', 'discovery/discovery.ts', 'zeromq'],
+  'transport/': ['errors.ts'],
   'discovery/': ['errors.ts'],
   'lifecycle/': ['errors.ts'],
   'config/': [

@@ -1,0 +1,81 @@
+/*
+ * What both sides send first (RFC 23, section 3.1; RFC 37 for 3.1; RFC 15 for 2.0). The first eleven bytes tell a peer's version, and
+ * whoever sends no more before it knows can talk to the older ones too.
+ */
+
+/** Socket types by their number in ZMTP 2.0 (RFC 15). */
+const TYPES_2_0 = ['PAIR', 'PUB', 'SUB', 'REQ', 'REP', 'DEALER', 'ROUTER', 'PULL', 'PUSH', 'XPUB', 'XSUB'];
+
+const SIGNATURE = Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f]);
+const MECHANISM_AT = 12;
+const MECHANISM_BYTES = 20;
+const GREETING_3 = 64;
+/** Signature and revision, and the type of the socket. */
+const GREETING_2 = 12;
+
+/** Signature and our highest version: all that is sent before the peer's version is known. */
+export const OPENING = Buffer.concat([SIGNATURE, Buffer.from([3])]);
+
+/** The rest of a greeting of version 3.1, behind the opening. */
+export const GREETING_REST = Buffer.concat([
+  Buffer.from([1]),
+  Buffer.from('NULL'.padEnd(MECHANISM_BYTES, '\0')),
+  Buffer.alloc(32),
+]);
+
+/** What follows the opening for a peer of 2.0: our type, and our identity, an empty frame. */
+export function rest2(socketType: string): Buffer {
+  return Buffer.from([TYPES_2_0.indexOf(socketType), 0, 0]);
+}
+
+export type Greeting =
+  /** The version is known, the rest is not there yet. */
+  | { kind: 'incomplete'; version: 2 | 3 | undefined }
+  /** @property length how many bytes it took */
+  | { kind: 'greeted'; version: 3; minor: number; length: number }
+  | { kind: 'greeted'; version: 2; socketType: string; length: number }
+  | { kind: 'refused'; why: string };
+
+/** @param bytes all that the peer has sent so far */
+export function parseGreeting(bytes: Buffer): Greeting {
+  const [first, second] = bytes;
+  if (first === undefined) return { kind: 'incomplete', version: undefined };
+  // 1.0 begins with the length of an identity and flags (RFC 13): anonymous, 1 and 0.
+  if (first !== 0xff) {
+    if (first === 1 && second === undefined) return { kind: 'incomplete', version: undefined };
+    return { kind: 'refused', why: first === 1 && second === 0 ? OLD : `${NOT_ZEROMQ}: ${beginning(bytes)}` };
+  }
+  const tenth = bytes[9];
+  if (tenth !== undefined && (tenth & 1) === 0) return { kind: 'refused', why: OLD };
+  const revision = bytes[10];
+  if (revision === undefined) return { kind: 'incomplete', version: undefined };
+  if (revision === 0) return { kind: 'refused', why: OLD };
+  return revision < 3 ? parse2(bytes) : parse3(bytes);
+}
+
+const OLD = 'it speaks ZMTP 1.0, which is too old';
+const NOT_ZEROMQ = 'what is there is not ZeroMQ';
+
+function parse2(bytes: Buffer): Greeting {
+  if (bytes.length < GREETING_2) return { kind: 'incomplete', version: 2 };
+  const socketType = TYPES_2_0[bytes[11] ?? -1];
+  if (socketType === undefined) return { kind: 'refused', why: `${NOT_ZEROMQ}: ${beginning(bytes)}` };
+  return { kind: 'greeted', version: 2, socketType, length: GREETING_2 };
+}
+
+function parse3(bytes: Buffer): Greeting {
+  if (bytes.length < GREETING_3) return { kind: 'incomplete', version: 3 };
+  const mechanism = bytes
+    .toString('latin1', MECHANISM_AT, MECHANISM_AT + MECHANISM_BYTES)
+    .replace(/\0+$/, '');
+  if (mechanism !== 'NULL') {
+    const wanted = mechanism.replace(/[^ -~]/g, '.');
+    return { kind: 'refused', why: `it wants the security mechanism ${wanted}, and none is configured` };
+  }
+  return { kind: 'greeted', version: 3, minor: bytes[11] ?? 0, length: GREETING_3 };
+}
+
+/** What a peer began with, for people to read. */
+function beginning(bytes: Buffer): string {
+  return JSON.stringify(bytes.toString('latin1', 0, 24).replace(/[^ -~]/g, '.'));
+}

@@ -1,0 +1,53 @@
+/** Smaller pieces share blocks, so that a message which comes byte by byte does not take a Buffer for each. */
+const BLOCK_BYTES = 4_096;
+
+/** Collects a message's wire bytes from the chunks that were read, without copying the large ones. */
+export class Pieces {
+  #all: Buffer[] = [];
+  /** The block that small pieces are copied to; what is filled of it is not in `#all` yet. */
+  #block: Buffer | undefined;
+  #filled = 0;
+  bytes = 0;
+
+  /** Whether there are none. */
+  get isEmpty(): boolean {
+    return this.bytes === 0;
+  }
+
+  add(chunk: Buffer, from: number, to: number): void {
+    const length = to - from;
+    if (length === 0) return;
+    this.bytes += length;
+    if (length >= BLOCK_BYTES) {
+      this.#seal();
+      this.#all.push(chunk.subarray(from, to));
+    } else this.#copy(chunk, from, to);
+  }
+
+  /** All that was added, in order. Empty from then on. */
+  take(): Buffer[] {
+    this.#seal();
+    const all = this.#all;
+    this.clear();
+    return all;
+  }
+
+  clear(): void {
+    this.#all = [];
+    this.#block = undefined;
+    this.#filled = 0;
+    this.bytes = 0;
+  }
+
+  #copy(chunk: Buffer, from: number, to: number): void {
+    if (this.#block !== undefined && this.#filled + to - from > BLOCK_BYTES) this.#seal();
+    this.#block ??= Buffer.allocUnsafe(BLOCK_BYTES);
+    this.#filled += chunk.copy(this.#block, this.#filled, from, to);
+  }
+
+  #seal(): void {
+    if (this.#block !== undefined) this.#all.push(this.#block.subarray(0, this.#filled));
+    this.#block = undefined;
+    this.#filled = 0;
+  }
+}

@@ -1,0 +1,241 @@
+import { type Body, COMMAND, DELIMITER, LONG, MORE } from '../message.ts';
+import { Pieces } from './pieces.ts';
+
+/** What one message may have. What exceeds it is skipped, never stored. */
+export interface ReaderLimits {
+  /** Bytes of all body frames. */
+  messageBytes: number;
+  /** Body frames; an empty one costs its sender two bytes. */
+  frames: number;
+  /** Wire bytes of the envelope. */
+  envelopeBytes: number;
+  /** Bytes of one command. */
+  commandBytes: number;
+}
+
+/** Who wants what comes in. It may `stop` the reader from any of these. */
+export interface ReaderOwner {
+  /** @param envelope wire bytes, the delimiter included */
+  message(envelope: Buffer, body: Body): void;
+  /** A message without a delimiter or without a body, or with too large an envelope. It was dropped. */
+  malformed(): void;
+  /**
+   * A message over its limits has ended.
+   *
+   * @param bytes of its body frames
+   */
+  tooLarge(envelope: Buffer, bytes: number): void;
+  /** @param command its name and data, without the frame's header */
+  command(command: Buffer): void;
+  /** The stream makes no sense from here on. Nothing more is read. */
+  broken(why: string): void;
+}
+
+/** All bits that a frame may have. */
+const FLAGS = MORE | LONG | COMMAND;
+const SHORT_HEADER = 2;
+const LONG_HEADER = 9;
+/** Lengths are doubles, which count exactly up to 2^53: more than any peer can send. */
+const LENGTH_HIGH_MOST = 2 ** 21;
+/** A body is copied out of a chunk of more than so many bytes that it would pin without need. */
+const PIN_BYTES = 4_096;
+/** Without need: where the chunk has so many times its size. */
+const PIN_TIMES = 4;
+
+/**
+ * Takes apart what a peer of ZMTP 2.0 or 3.x sends behind its greeting (RFC 23, section 3.2). Chunks may be cut anywhere, and what
+ * a message holds is passed on as it came.
+ */
+export class Reader {
+  limits: ReaderLimits;
+  readonly #owner: ReaderOwner;
+  #isOver = false;
+  /** Where in a message it is. `skip`: the message is over its limits, and only its end matters. */
+  #part: 'envelope' | 'body' | 'skip' = 'envelope';
+  /** The frame that is being read. */
+  #isInFrame = false;
+  #flags = 0;
+  #length = 0;
+  #left = 0;
+  /** A header that was cut. */
+  readonly #header = Buffer.allocUnsafe(LONG_HEADER);
+  #headerBytes = 0;
+  /** What earlier chunks had of the part that is being read. */
+  readonly #pieces = new Pieces();
+  readonly #command = new Pieces();
+  /** Of the message that is being read, once it is whole. */
+  #envelope: Buffer | undefined;
+  #envelopeBytes = 0;
+  #bytes = 0;
+  #frames = 0;
+
+  constructor(limits: ReaderLimits, owner: ReaderOwner) {
+    this.limits = limits;
+    this.#owner = owner;
+  }
+
+  /** Reads nothing more. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  push(chunk: Buffer): void {
+    let at = 0;
+    /** Where the part begins of which nothing has been kept yet. */
+    let from = 0;
+    while (!this.#isOver) {
+      if (!this.#isInFrame) {
+        const length = this.#headerBytes === 0 ? headerLength(chunk, at) : undefined;
+        if (length === undefined) {
+          this.#keep(chunk, from, at);
+          from = at = this.#collectHeader(chunk, at);
+          if (!this.#isInFrame) return;
+          if (!this.#isCommand) this.#keep(this.#header, 0, this.#headerBytes);
+          this.#headerBytes = 0;
+        } else {
+          this.#beginFrame(chunk, at);
+          if (this.#isCommand) {
+            // Perhaps between two frames of one message: libzmq sends a PING when it is due.
+            this.#keepMessage(chunk, from, at);
+            from = at + length;
+          }
+          at += length;
+        }
+        if (this.#isOver) return;
+      }
+      const step = Math.min(this.#left, chunk.length - at);
+      this.#left -= step;
+      at += step;
+      if (this.#left > 0) break;
+      this.#isInFrame = false;
+      from = this.#endFrame(chunk, from, at);
+    }
+    this.#keep(chunk, from, at);
+  }
+
+  get #isCommand(): boolean {
+    return (this.#flags & COMMAND) !== 0;
+  }
+
+  /** Copies what there is of a header that was cut, and begins the frame when it is whole. */
+  #collectHeader(chunk: Buffer, at: number): number {
+    while (at < chunk.length) {
+      this.#header[this.#headerBytes++] = chunk[at++] ?? 0;
+      if (headerLength(this.#header.subarray(0, this.#headerBytes), 0) === undefined) continue;
+      this.#beginFrame(this.#header, 0);
+      break;
+    }
+    return at;
+  }
+
+  #beginFrame(header: Buffer, at: number): void {
+    this.#flags = header[at] ?? 0;
+    // Reserved bits are passed over, as libzmq does, and not passed on: another peer may take them amiss.
+    if (this.#flags > FLAGS) header[at] = this.#flags &= FLAGS;
+    this.#length = header[at + 1] ?? 0;
+    if ((this.#flags & LONG) !== 0) {
+      const high = header.readUInt32BE(at + 1);
+      if (high >= LENGTH_HIGH_MOST) return this.#break('a frame that is longer than any message can be');
+      this.#length = high * 2 ** 32 + header.readUInt32BE(at + 5);
+    }
+    this.#left = this.#length;
+    this.#isInFrame = true;
+    if (!this.#isCommand) this.#count();
+    else if (this.#length > this.limits.commandBytes) this.#break('a command that is too long');
+  }
+
+  /** Holds the message against its limits, as soon as a frame's length is known. */
+  #count(): void {
+    if (this.#part === 'envelope') {
+      this.#envelopeBytes += this.#length + SHORT_HEADER;
+      if (this.#length > 0 && this.#envelopeBytes > this.limits.envelopeBytes) this.#skip();
+      return;
+    }
+    this.#bytes += this.#length;
+    this.#frames++;
+    const { messageBytes, frames } = this.limits;
+    if (this.#part === 'body' && (this.#bytes > messageBytes || this.#frames > frames)) this.#skip();
+  }
+
+  #skip(): void {
+    this.#part = 'skip';
+    this.#pieces.clear();
+  }
+
+  /** @returns where in the chunk the next part begins, or this one, if it has not ended */
+  #endFrame(chunk: Buffer, from: number, at: number): number {
+    if (this.#isCommand) {
+      this.#owner.command(this.#takeCommand(chunk, from, at));
+      return at;
+    }
+    const isLast = (this.#flags & MORE) === 0;
+    if (this.#part === 'envelope' && this.#length === 0) {
+      this.#envelope = this.#takeEnvelope(chunk, from, at);
+      this.#part = 'body';
+      if (isLast) this.#endMessage(chunk, at, at);
+      return at;
+    }
+    if (!isLast) return this.#part === 'skip' ? at : from;
+    this.#endMessage(chunk, from, at);
+    return at;
+  }
+
+  #endMessage(chunk: Buffer, from: number, at: number): void {
+    const [part, envelope, bytes, frames] = [this.#part, this.#envelope, this.#bytes, this.#frames];
+    const chunks = part === 'body' && frames > 0 ? this.#takeBody(chunk, from, at) : [];
+    this.#pieces.clear();
+    this.#part = 'envelope';
+    this.#envelope = undefined;
+    this.#envelopeBytes = this.#bytes = this.#frames = 0;
+    if (envelope === undefined || frames === 0) this.#owner.malformed();
+    else if (part === 'skip') this.#owner.tooLarge(envelope, bytes);
+    else this.#owner.message(envelope, { chunks, bytes, frames });
+  }
+
+  #takeBody(chunk: Buffer, from: number, at: number): Buffer[] {
+    if (this.#pieces.isEmpty) return [unpinned(chunk, from, at)];
+    this.#pieces.add(chunk, from, at);
+    return this.#pieces.take();
+  }
+
+  #takeEnvelope(chunk: Buffer, from: number, at: number): Buffer {
+    if (this.#pieces.isEmpty && at - from === DELIMITER.length && chunk[from] === MORE) return DELIMITER;
+    this.#pieces.add(chunk, from, at);
+    return Buffer.concat(this.#pieces.take());
+  }
+
+  #takeCommand(chunk: Buffer, from: number, at: number): Buffer {
+    if (this.#command.isEmpty) return chunk.subarray(from, at);
+    this.#command.add(chunk, from, at);
+    return Buffer.concat(this.#command.take());
+  }
+
+  /** Keeps what has come of the part or command that has not ended. */
+  #keep(chunk: Buffer, from: number, to: number): void {
+    if (this.#isInFrame && this.#isCommand) this.#command.add(chunk, from, to);
+    else this.#keepMessage(chunk, from, to);
+  }
+
+  #keepMessage(chunk: Buffer, from: number, to: number): void {
+    if (this.#part !== 'skip') this.#pieces.add(chunk, from, to);
+  }
+
+  #break(why: string): void {
+    this.#isOver = true;
+    this.#owner.broken(why);
+  }
+}
+
+/** Of the header there; `undefined` where the chunk does not have all of it. */
+function headerLength(chunk: Buffer, at: number): number | undefined {
+  const flags = chunk[at];
+  if (flags === undefined) return undefined;
+  const length = (flags & LONG) === 0 ? SHORT_HEADER : LONG_HEADER;
+  return chunk.length - at < length ? undefined : length;
+}
+
+function unpinned(chunk: Buffer, from: number, to: number): Buffer {
+  const part = chunk.subarray(from, to);
+  const isPinning = chunk.length > PIN_BYTES && chunk.length > PIN_TIMES * part.length;
+  return isPinning ? Buffer.from(part) : part;
+}

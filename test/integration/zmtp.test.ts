@@ -1,0 +1,301 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { Dealer, Reply, Request, Router } from 'zeromq';
+import { type Body, bodyOf, DELIMITER, envelopeOf, framesOf } from '../../src/transport/message.ts';
+import type {
+  Client,
+  ConnectionEnd,
+  ListenerOwner,
+  PeerInfo,
+  Target,
+} from '../../src/transport/transport.ts';
+import { ZmtpConnection } from '../../src/transport/zmtp/connection.ts';
+import { ZmtpListener } from '../../src/transport/zmtp/listener.ts';
+
+const MiB = 2 ** 20;
+const SHAPES: Record<string, Buffer[]> = {
+  'one byte': [Buffer.from('x')],
+  'an empty frame': [Buffer.alloc(0)],
+  'two empty frames': [Buffer.alloc(0), Buffer.alloc(0)],
+  'an empty frame first, in the middle and last': ['', 'a', '', 'b', ''].map((text) => Buffer.from(text)),
+  '254, 255 and 256 bytes': [254, 255, 256].map((length) => Buffer.alloc(length, length)),
+  '100 frames': Array.from({ length: 100 }, (_, index) => Buffer.from(String(index))),
+  '1 MiB': [Buffer.alloc(MiB, 7)],
+  'small, large, small': [Buffer.from('a'), Buffer.alloc(200_000, 9), Buffer.from('b')],
+};
+
+type Told =
+  | { kind: 'ready'; peer: PeerInfo }
+  | { kind: 'message'; envelope: Buffer; body: Body }
+  | { kind: 'malformed' }
+  | { kind: 'tooLarge'; bytes: number }
+  | { kind: 'closed'; end: ConnectionEnd };
+
+/** A connection, and what it tells, one after the other. */
+function connected(t: TestContext, address: string, settings: Partial<Target> = {}) {
+  const told: Told[] = [];
+  const waiting: ((one: Told) => void)[] = [];
+  const tell = (one: Told) => {
+    const resolve = waiting.shift();
+    if (resolve === undefined) told.push(one);
+    else resolve(one);
+  };
+  const target: Target = {
+    address,
+    messageBytes: 2 * MiB,
+    connectTimeoutMs: 60_000,
+    handshakeTimeoutMs: 60_000,
+    heartbeat: undefined,
+    ...settings,
+  };
+  const connection = new ZmtpConnection(target, {
+    ready: (peer) => tell({ kind: 'ready', peer }),
+    message: (envelope, body) => tell({ kind: 'message', envelope, body }),
+    malformed: () => tell({ kind: 'malformed' }),
+    tooLarge: (_, bytes) => tell({ kind: 'tooLarge', bytes }),
+    closed: (end) => tell({ kind: 'closed', end }),
+  });
+  t.after(() => connection.close());
+  const next = async <K extends Told['kind']>(kind: K): Promise<Extract<Told, { kind: K }>> => {
+    const one = told.shift() ?? (await new Promise<Told>((resolve) => waiting.push(resolve)));
+    assert.equal(one.kind, kind, JSON.stringify(one));
+    return one as Extract<Told, { kind: K }>;
+  };
+  return { connection, next };
+}
+
+const NOTHING: ListenerOwner = {
+  request: () => undefined,
+  malformed: () => undefined,
+  tooLarge: () => undefined,
+  left: () => undefined,
+  refused: () => undefined,
+};
+
+async function listening(t: TestContext, owner: Partial<ListenerOwner>, address = 'tcp://127.0.0.1:0') {
+  const settings = {
+    connections: 100,
+    messageBytes: 2 * MiB,
+    handshakeTimeoutMs: 60_000,
+    unreadBytes: 64 * MiB,
+  };
+  const listener = await ZmtpListener.open({ address, ...settings }, { ...NOTHING, ...owner });
+  t.after(() => listener.close(0));
+  return listener;
+}
+
+const echo = { request: (client: Client, envelope: Buffer, body: Body) => void client.reply(envelope, body) };
+
+/** A TCP server that does this with each connection. */
+async function served(t: TestContext, serve: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    serve(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('a REQ of libzmq gets back what it sent, in any shape', async (t) => {
+  const { address } = await listening(t, echo);
+  const app = new Request({ linger: 0 });
+  t.after(() => app.close());
+  app.connect(address);
+  for (const [what, frames] of Object.entries(SHAPES)) {
+    await app.send(frames);
+    assert.deepEqual(await app.receive(), frames, what);
+  }
+});
+
+test('a REQ that correlates gets its envelope back, over ipc as well', async (t) => {
+  const { address } = await listening(t, echo, `ipc://@lazypirate-zmtp-${process.pid}`);
+  const app = new Request({ linger: 0, correlate: true, relaxed: true });
+  t.after(() => app.close());
+  app.connect(address);
+  await app.send('x');
+  assert.deepEqual((await app.receive()).map(String), ['x']);
+});
+
+for (const [type, server] of [
+  ['REP', new Reply({ linger: 0 })],
+  ['ROUTER', new Router({ linger: 0 })],
+] as const)
+  test(`a ${type} of libzmq is told what was sent, and its replies come whole`, async (t) => {
+    t.after(() => server.close());
+    await server.bind('tcp://127.0.0.1:0');
+    const serve = async () => {
+      for (;;) await server.send(await server.receive());
+    };
+    serve().catch(() => undefined);
+    const { connection, next } = connected(t, server.lastEndpoint ?? '');
+    assert.deepEqual((await next('ready')).peer, { socketType: type, version: '3.1' });
+    const envelope = envelopeOf([Buffer.from('id')]);
+    for (const [what, frames] of Object.entries(SHAPES)) {
+      connection.send(envelope, bodyOf(frames));
+      const reply = await next('message');
+      assert.deepEqual(reply.envelope, envelope);
+      assert.deepEqual(framesOf(reply.body.chunks), frames, what);
+    }
+  });
+
+test('many messages of one turn arrive in order', async (t) => {
+  const server = new Router({ linger: 0 });
+  t.after(() => server.close());
+  await server.bind('tcp://127.0.0.1:0');
+  const { connection, next } = connected(t, server.lastEndpoint ?? '');
+  await next('ready');
+  const count = 1_000;
+  for (let index = 0; index < count; index++)
+    connection.send(DELIMITER, bodyOf([Buffer.alloc(index * 7, index)]));
+  for (let index = 0; index < count; index++) {
+    const [, , body] = await server.receive();
+    assert.deepEqual(body, Buffer.alloc(index * 7, index));
+  }
+  assert.equal(connection.handedOver, count);
+});
+
+test('a socket that asks no questions is refused, and is told of', async (t) => {
+  const refused = Promise.withResolvers<string>();
+  const { address } = await listening(t, { refused: refused.resolve });
+  const router = new Router({ linger: 0 });
+  t.after(() => router.close());
+  router.connect(address);
+  assert.match(await refused.promise, /a ROUTER socket/);
+});
+
+test('an app that leaves is noticed, and its reply finds nobody', async (t) => {
+  const asked = Promise.withResolvers<Client>();
+  const left = Promise.withResolvers<Client>();
+  const { address } = await listening(t, { request: asked.resolve, left: left.resolve });
+  const app = new Request({ linger: 0 });
+  app.connect(address);
+  await app.send('x');
+  const client = await asked.promise;
+  app.close();
+  assert.equal(await left.promise, client);
+  assert.equal(client.reply(DELIMITER, bodyOf([Buffer.from('x')])), 'gone');
+});
+
+test('an app that does not read is cut once it has been sent more than is kept', async (t) => {
+  const asked = Promise.withResolvers<Client>();
+  const { address } = await listening(t, { request: asked.resolve });
+  const app = new Dealer({ linger: 0, receiveHighWaterMark: 1 });
+  t.after(() => app.close());
+  app.connect(address);
+  await app.send(['', 'x']);
+  const client = await asked.promise;
+  const body = bodyOf([Buffer.alloc(MiB)]);
+  let taken = 0;
+  let came = client.reply(DELIMITER, body);
+  for (; came === 'taken'; taken++) came = client.reply(DELIMITER, body);
+  assert.equal(came, 'full');
+  assert.ok(taken >= 64, `${taken}`);
+  assert.equal(client.reply(DELIMITER, body), 'gone');
+});
+
+test('a request over the limit is answered, whatever its size, and nothing of it is stored', async (t) => {
+  const { address } = await listening(t, {
+    ...echo,
+    tooLarge: (client, envelope, bytes) =>
+      client.reply(envelope, bodyOf([Buffer.from(`too large: ${bytes}`)])),
+  });
+  const app = new Request({ linger: 0 });
+  t.after(() => app.close());
+  app.connect(address);
+  await app.send([Buffer.alloc(50 * MiB), Buffer.alloc(1)]);
+  assert.deepEqual((await app.receive()).map(String), [`too large: ${50 * MiB + 1}`]);
+  await app.send(Buffer.from('small'));
+  assert.deepEqual((await app.receive()).map(String), ['small']);
+});
+
+test('a server of ZMTP 2.0 is spoken to as it speaks', async (t) => {
+  const address = await served(t, (socket) => {
+    const came: Buffer[] = [];
+    socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 4, 0, 0]));
+    socket.on('data', (chunk: Buffer) => {
+      came.push(chunk);
+      const all = Buffer.concat(came);
+      // Opening, type and identity take 14 bytes; what follows is sent back.
+      if (all.length <= 14) return;
+      assert.deepEqual([...all.subarray(10, 14)], [3, 5, 0, 0]);
+      came.splice(0, came.length, all.subarray(0, 14));
+      socket.write(all.subarray(14));
+    });
+  });
+  const { connection, next } = connected(t, address);
+  assert.deepEqual((await next('ready')).peer, { socketType: 'REP', version: '2.0' });
+  connection.send(DELIMITER, bodyOf([Buffer.from('old')]));
+  assert.deepEqual(framesOf((await next('message')).body.chunks).map(String), ['old']);
+});
+
+test('an app of ZMTP 2.0 is answered', async (t) => {
+  const { address } = await listening(t, echo);
+  const socket = connect(Number(address.split(':').pop()), '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 3, 0, 2, 0x6d, 0x65, 1, 0, 0, 1, 0x78]));
+  let all = Buffer.alloc(0);
+  while (all.length < 14 + 5) all = Buffer.concat([all, (await once(socket, 'data'))[0] as Buffer]);
+  assert.deepEqual([...all.subarray(10)], [3, 4, 0, 0, 1, 0, 0, 1, 0x78]);
+});
+
+const STRANGERS: Record<string, [(socket: Socket) => void, Partial<Target>, RegExp]> = {
+  'an HTTP server': [(socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'), {}, /not ZeroMQ: "HTTP/],
+  'a server that wants CURVE': [
+    (socket) =>
+      socket.write(
+        Buffer.concat([
+          Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1]),
+          Buffer.from('CURVE'.padEnd(52, '\0')),
+        ]),
+      ),
+    {},
+    /security mechanism CURVE/,
+  ],
+  'a server that says nothing': [() => undefined, { handshakeTimeoutMs: 1 }, /says nothing/],
+  'a server of ZMTP 1.0': [(socket) => socket.write(Buffer.from([1, 0])), {}, /ZMTP 1\.0/],
+  'a server that hangs up': [(socket) => socket.end(), {}, /closed the connection/],
+};
+for (const [what, [serve, settings, why]] of Object.entries(STRANGERS))
+  test(`${what} is told of by its name`, async (t) => {
+    const { next } = connected(t, await served(t, serve), settings);
+    const { end } = await next('closed');
+    assert.equal(end.kind, 'handshake');
+    assert.match(end.why, why);
+  });
+
+test('where nobody listens, that is told, once', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  const { end } = await connected(t, `tcp://127.0.0.1:${port}`).next('closed');
+  assert.equal(end.kind, 'unreachable');
+  assert.match(end.why, /ECONNREFUSED/);
+});
+
+test('what the kernel was never given is known when the connection drops', async (t) => {
+  const sockets: Socket[] = [];
+  const address = await served(t, (socket) => {
+    sockets.push(socket);
+    socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 4, 0, 0]));
+    socket.once('data', () => socket.pause());
+  });
+  const { connection, next } = connected(t, address);
+  await next('ready');
+  const body = bodyOf([Buffer.alloc(MiB)]);
+  for (let index = 0; index < 100; index++) connection.send(DELIMITER, body);
+  await new Promise(setImmediate);
+  for (const socket of sockets) socket.resetAndDestroy();
+  assert.equal((await next('closed')).end.kind, 'dropped');
+  assert.ok(connection.handedOver > 0 && connection.handedOver < 100, `${connection.handedOver} of 100`);
+});

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { bodyOf, COMMAND, envelopeOf, frameHeader, framesOf } from '../../../src/transport/message.ts';
+import { Reader, type ReaderLimits } from '../../../src/transport/zmtp/reader.ts';
+
+const LIMITS: ReaderLimits = {
+  messageBytes: 2 ** 20,
+  frames: 1_000,
+  envelopeBytes: 65_536,
+  commandBytes: 4_096,
+};
+
+type Told =
+  | { kind: 'message'; address: string[]; frames: string[]; bytes: number; count: number }
+  | { kind: 'malformed' }
+  | { kind: 'tooLarge'; address: string[]; bytes: number }
+  | { kind: 'command'; text: string }
+  | { kind: 'broken'; why: string };
+
+/** What a reader tells of the chunks. */
+function read(chunks: readonly Buffer[], limits = LIMITS): Told[] {
+  const told: Told[] = [];
+  const addressOf = (envelope: Buffer) => framesOf([envelope]).slice(0, -1).map(String);
+  const reader = new Reader(limits, {
+    message: (envelope, body) =>
+      told.push({
+        kind: 'message',
+        address: addressOf(envelope),
+        frames: framesOf(body.chunks).map((frame) => frame.toString('latin1')),
+        bytes: body.bytes,
+        count: body.frames,
+      }),
+    malformed: () => told.push({ kind: 'malformed' }),
+    tooLarge: (envelope, bytes) => told.push({ kind: 'tooLarge', address: addressOf(envelope), bytes }),
+    command: (command) => told.push({ kind: 'command', text: command.toString('latin1') }),
+    broken: (why) => told.push({ kind: 'broken', why }),
+  });
+  for (const chunk of chunks) reader.push(chunk);
+  return told;
+}
+
+const NOTHING_ELSE = {
+  malformed: () => assert.fail('malformed'),
+  tooLarge: () => assert.fail('too large'),
+  command: () => assert.fail('a command'),
+  broken: (why: string) => assert.fail(why),
+};
+
+/** The same bytes in pieces that end at these shares of what is left. */
+function cut(wire: Buffer, shares: readonly number[]): Buffer[] {
+  const chunks: Buffer[] = [];
+  let rest = wire;
+  for (const share of shares) {
+    const at = Math.floor(rest.length * share);
+    chunks.push(rest.subarray(0, at));
+    rest = rest.subarray(at);
+  }
+  return [...chunks, rest];
+}
+
+const frame = fc
+  .oneof(
+    { weight: 8, arbitrary: fc.uint8Array({ maxLength: 20 }) },
+    { weight: 2, arbitrary: fc.uint8Array({ minLength: 250, maxLength: 260 }) },
+    { weight: 1, arbitrary: fc.nat(9_000).map((length) => new Uint8Array(length).fill(length)) },
+  )
+  .map((bytes) => Buffer.from(bytes));
+const filled = frame.filter(({ length }) => length > 0);
+const message = fc.record({
+  address: fc.array(filled, { maxLength: 3 }),
+  body: fc.array(frame, { minLength: 1, maxLength: 6 }),
+});
+const command = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
+const shares = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 });
+
+const wireOf = ({ address, body }: { address: Buffer[]; body: Buffer[] }) =>
+  Buffer.concat([envelopeOf(address), ...bodyOf(body).chunks]);
+const commandFrame = (data: Buffer) => Buffer.concat([frameHeader(data.length, COMMAND), data]);
+
+test('any messages and commands, cut anywhere, come out as they went in', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(message, command), { maxLength: 6 }), shares, (all, at) => {
+      const wire = Buffer.concat(all.map((one) => ('body' in one ? wireOf(one) : commandFrame(one))));
+      const expected = all.map((one) =>
+        'body' in one
+          ? {
+              kind: 'message',
+              address: one.address.map(String),
+              frames: one.body.map((part) => part.toString('latin1')),
+              bytes: one.body.reduce((sum, { length }) => sum + length, 0),
+              count: one.body.length,
+            }
+          : { kind: 'command', text: one.toString('latin1') },
+      );
+      assert.deepEqual(read(cut(wire, at)), expected);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('one byte at a time is as good as all at once', () => {
+  fc.assert(
+    fc.property(message, (one) => {
+      const wire = wireOf(one);
+      assert.deepEqual(read(Array.from(wire, (byte) => Buffer.from([byte]))), read([wire]));
+    }),
+  );
+});
+
+test('a command between two frames of a message is told, and the message comes whole', () => {
+  fc.assert(
+    fc.property(message, fc.nat(), shares, (one, where, at) => {
+      const frames = [...framesOf([envelopeOf(one.address)]), ...one.body];
+      const parts = frames.map((part, index) => {
+        const more = index + 1 < frames.length ? 1 : 0;
+        return Buffer.concat([frameHeader(part.length, more), part]);
+      });
+      parts.splice(1 + (where % (parts.length - 1)), 0, commandFrame(Buffer.from('\x04PING')));
+      const told = read(cut(Buffer.concat(parts), at));
+      assert.deepEqual(told, [{ kind: 'command', text: '\x04PING' }, ...read([wireOf(one)])]);
+    }),
+  );
+});
+
+test('a message over the limit is skipped, is told with its envelope, and disturbs none beside it', () => {
+  fc.assert(
+    fc.property(message, fc.nat(6), shares, (one, less, at) => {
+      const bytes = one.body.reduce((sum, { length }) => sum + length, 0);
+      fc.pre(bytes > less);
+      const limits = { ...LIMITS, messageBytes: bytes - 1 - less };
+      const small = { address: [], body: [Buffer.alloc(0)] };
+      const wire = Buffer.concat([wireOf(small), wireOf(one), wireOf(small)]);
+      const [before] = read([wireOf(small)]);
+      assert.deepEqual(read(cut(wire, at), limits), [
+        before,
+        { kind: 'tooLarge', address: one.address.map(String), bytes },
+        before,
+      ]);
+    }),
+  );
+});
+
+test('more frames than are allowed are skipped, however small', () => {
+  const body = Array.from({ length: 1_001 }, () => Buffer.alloc(0));
+  assert.deepEqual(read([wireOf({ address: [], body })]), [{ kind: 'tooLarge', address: [], bytes: 0 }]);
+  assert.equal(read([wireOf({ address: [], body: body.slice(1) })])[0]?.kind, 'message');
+});
+
+test('a message without a delimiter, with nothing behind it, or with an endless envelope is dropped', () => {
+  const x = Buffer.from([0, 1, 120]);
+  const more = Buffer.from([1, 1, 120]);
+  const good = wireOf({ address: [], body: [Buffer.from('x')] });
+  for (const bad of [[x], [more, x], [Buffer.from([0, 0])], [more, Buffer.from([0, 0])]])
+    assert.deepEqual(
+      read([Buffer.concat([...bad, good])]).map(({ kind }) => kind),
+      ['malformed', 'message'],
+    );
+  const endless = Buffer.concat(Array.from({ length: 30_000 }, () => more));
+  assert.deepEqual(
+    read([Buffer.concat([endless, x, good])]).map(({ kind }) => kind),
+    ['malformed', 'message'],
+  );
+});
+
+test('a frame longer than any message, and a command over the limit, break the stream', () => {
+  const huge = Buffer.from([2, 0x7f, 255, 255, 255, 255, 255, 255, 255]);
+  const good = wireOf({ address: [], body: [Buffer.from('x')] });
+  for (const bad of [huge, frameHeader(5_000, COMMAND)])
+    assert.deepEqual(
+      read([good, bad, good]).map(({ kind }) => kind),
+      ['message', 'broken'],
+    );
+});
+
+test('any bytes whatever are read without an error', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 2_000 }), shares, (bytes, at) => {
+      const wire = Buffer.from(bytes);
+      assert.deepEqual(read(cut(wire, at)), read([wire]));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('what comes byte by byte takes no Buffer for each byte', () => {
+  const body = [Buffer.alloc(20_000, 7)];
+  const chunks: number[] = [];
+  const reader = new Reader(LIMITS, {
+    ...NOTHING_ELSE,
+    message: (_, { chunks: all }) => chunks.push(all.length),
+  });
+  for (const byte of wireOf({ address: [], body })) reader.push(Buffer.from([byte]));
+  assert.deepEqual(chunks, [5]);
+});
+
+test('a small body does not pin the large chunk that it came in', () => {
+  const small = wireOf({ address: [], body: [Buffer.from('x')] });
+  const chunk = Buffer.concat(Array.from({ length: 15_000 }, () => small));
+  let count = 0;
+  const reader = new Reader(LIMITS, {
+    ...NOTHING_ELSE,
+    message: (_, { chunks }) => {
+      count++;
+      assert.notEqual(chunks[0]?.buffer, chunk.buffer);
+    },
+  });
+  reader.push(chunk);
+  assert.equal(count, 15_000);
+});
+
+test('reserved bits of a frame are neither minded nor passed on', () => {
+  const wire = wireOf({ address: [Buffer.from('id')], body: [Buffer.from('x'), Buffer.from('y')] });
+  const marked = Buffer.from(wire);
+  marked[0] = 0xf8 | (wire[0] ?? 0);
+  marked[4] = 0x88 | (wire[4] ?? 0);
+  const came: Buffer[] = [];
+  const reader = new Reader(LIMITS, {
+    ...NOTHING_ELSE,
+    message: (envelope, { chunks }) => came.push(envelope, ...chunks),
+  });
+  for (const byte of marked) reader.push(Buffer.from([byte]));
+  reader.push(marked);
+  assert.deepEqual(Buffer.concat(came), Buffer.concat([wire, wire]));
+});
