@@ -1,49 +1,82 @@
-import { lookup as systemLookup } from 'node:dns/promises';
 import { setTimeout } from 'node:timers/promises';
-import { codeOf, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import type { Discovery, DiscoveryListener } from './discovery.ts';
+import { type Family, FamilyChoice } from './family.ts';
+import { type Answer, addressesIn, type Half, lookUp } from './names.ts';
 import type { DnsSettings } from './settings.ts';
 
-export type Lookup = (name: string) => Promise<readonly { address: string; family: number }[]>;
-
-/** As every other program on the machine does it: with the hosts file and the search list, which short names in a cluster need. */
-const lookupAll: Lookup = (name) => systemLookup(name, { all: true, order: 'verbatim' });
+/** @param known the name that was found the last time */
+export type Lookup = (name: string, signal: AbortSignal, known: string | undefined) => Promise<Answer>;
 
 /**
- * All addresses of a name, A and AAAA, looked up again and again. A name that is not there is a failure, not an empty set: DNS
- * cannot tell a service without pods from a name server that has lost its zone.
+ * All addresses of a name, of one family, looked up again and again. A name that is not there is a failure, not an empty set: DNS
+ * cannot tell a service without pods from a name server that has lost its zone. Where only one family fails, its last addresses stay.
  */
 export class DnsDiscovery implements Discovery {
   readonly isFixed = false;
   readonly #settings: DnsSettings;
   readonly #lookup: Lookup;
+  readonly #families: FamilyChoice;
+  #known: string | undefined;
+  readonly #last: Record<Family, readonly string[]> = { IPv4: [], IPv6: [] };
 
-  constructor(settings: DnsSettings, lookup: Lookup = lookupAll) {
+  constructor(
+    settings: DnsSettings,
+    lookup: Lookup = (name, signal, known) => lookUp(name, signal, { known }),
+    families = new FamilyChoice(),
+  ) {
     this.#settings = settings;
     this.#lookup = lookup;
+    this.#families = families;
   }
 
   async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
-    const { name, port, intervalMs } = this.#settings;
+    const { name, intervalMs } = this.#settings;
     while (!signal.aborted) {
+      let pauseMs = intervalMs;
       try {
-        const found = await this.#lookup(name);
-        const addresses = new Set(found.map(({ address, family }) => tcp(address, family, port)));
-        if (!signal.aborted) listener.found(Array.from(addresses, (address) => ({ address })));
+        const answer = await this.#lookup(name, signal, this.#known);
+        if (!signal.aborted) pauseMs = Math.min(intervalMs, this.#take(answer, listener) ?? intervalMs);
       } catch (error) {
-        const isMissing = codeOf(error) === 'ENOTFOUND';
-        if (!signal.aborted) {
-          listener.failed(isMissing ? 'not_found' : 'unreachable', `${name}: ${messageOf(error)}`);
-        }
+        if (!signal.aborted) listener.failed('unreachable', `${name}: ${messageOf(error)}`);
       }
       // A tenth more or less, so that sidecars that started together do not ask together for ever.
-      await setTimeout(intervalMs * (0.9 + Math.random() / 5), undefined, { signal, ref: false }).catch(
+      await setTimeout(pauseMs * (0.9 + Math.random() / 5), undefined, { signal, ref: false }).catch(
         () => undefined,
       );
     }
   }
+
+  /** @returns when to look again, where that is sooner than usual */
+  #take(answer: Answer, listener: DiscoveryListener): number | undefined {
+    if (answer.kind === 'failed') {
+      listener.failed(answer.reason, answer.why);
+      return undefined;
+    }
+    const last = this.#last;
+    for (const family of ['IPv4', 'IPv6'] as const) {
+      const half = answer[family];
+      // Of another name, found with another search domain, nothing is to be kept.
+      if (half.kind !== 'failed' || answer.name !== this.#known) last[family] = addressesIn(half);
+    }
+    this.#known = answer.name;
+    const counts = { IPv4: last.IPv4.length, IPv6: last.IPv6.length };
+    const family = this.#families.choose(counts, performance.now());
+    if (typeof family === 'object') return family.waitMs;
+    const addresses = new Set(last[family].map((address) => tcp(address, family, this.#settings.port)));
+    listener.found(
+      Array.from(addresses, (address) => ({ address })),
+      failureOf(answer.name, 'A', answer.IPv4) ?? failureOf(answer.name, 'AAAA', answer.IPv6),
+    );
+    return undefined;
+  }
 }
 
-function tcp(address: string, family: number, port: number): string {
-  return family === 6 ? `tcp://[${address}]:${port}` : `tcp://${address}:${port}`;
+function failureOf(name: string, type: 'A' | 'AAAA', half: Half): string | undefined {
+  if (half.kind !== 'failed') return undefined;
+  return `the ${type} records of ${name} could not be looked up (${half.why}); those known before stay in use`;
+}
+
+function tcp(address: string, family: Family, port: number): string {
+  return family === 'IPv6' ? `tcp://[${address}]:${port}` : `tcp://${address}:${port}`;
 }

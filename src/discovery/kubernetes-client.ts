@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { type DispatcherOptions, KubeConfig } from '@kubernetes/client-node';
 
 /** What is used of the client: to name it lets the bundle leave out the rest, which is its whole generated API. */
@@ -14,11 +15,27 @@ export {
  * there comes upon the same connection, and if that is dead it stays dead for minutes.
  */
 export class ApiConfig extends KubeConfig {
+  readonly #lookup: LookupFunction;
+
+  /** @param lookup of the server's name: that of the system cannot be stopped, and an exit would wait for it */
+  constructor(lookup: LookupFunction) {
+    super();
+    this.#lookup = lookup;
+  }
+
   override createDispatcherOptions(
     ...args: Parameters<KubeConfig['createDispatcherOptions']>
   ): DispatcherOptions {
     const options = super.createDispatcherOptions(...args);
-    if (options.type !== 'none') return options;
-    return { type: 'agent', connect: { keepAlive: true, keepAliveInitialDelay: 30_000 } };
+    const lookup = this.#lookup;
+    switch (options.type) {
+      case 'none':
+        return { type: 'agent', connect: { keepAlive: true, keepAliveInitialDelay: 30_000, lookup } };
+      case 'agent':
+      case 'proxy':
+        return { ...options, connect: { ...options.connect, lookup } };
+      case 'socks':
+        return options;
+    }
   }
 }

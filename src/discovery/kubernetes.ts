@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
 import type { Discovery, DiscoveryListener } from './discovery.ts';
 import { FamilyChoice, ownFamilies } from './family.ts';
+import { lookupUntil } from './names.ts';
 import { type PodState, stateOf, whyNoPod } from './pods.ts';
 import type { KubernetesSettings } from './settings.ts';
 import { type EndpointSlice, endpointsOf, whyNone } from './slices.ts';
@@ -9,6 +10,11 @@ import { ApiFailure, type ApiPage, type ApiResource, statusFailure, Watcher } fr
 
 type Client = typeof import('./kubernetes-client.ts');
 type ApiConfig = InstanceType<Client['ApiConfig']>;
+
+interface Api {
+  client: Client;
+  newConfig(): ApiConfig;
+}
 
 const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 const PAGE_ITEMS = 500;
@@ -39,16 +45,17 @@ export class KubernetesDiscovery implements Discovery {
   async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
     const client = await import('./kubernetes-client.ts');
     const { select } = this.#settings;
+    const api = { client, newConfig: () => new client.ApiConfig(lookupUntil(signal)) };
     const watcher =
       select.kind === 'service'
-        ? this.#slices(client, listener, select.name)
-        : this.#pods(client, listener, select.selector);
+        ? this.#slices(api, listener, select.name)
+        : this.#pods(api, listener, select.selector);
     await watcher.run(signal);
   }
 
-  #slices(client: Client, listener: DiscoveryListener, name: string): Watcher<EndpointSlice> {
+  #slices(api: Api, listener: DiscoveryListener, name: string): Watcher<EndpointSlice> {
     const { port, namespace } = this.#settings;
-    const resource = new KubernetesResource(client, namespace, {
+    const resource = new KubernetesResource(api, namespace, {
       api: 'apis/discovery.k8s.io/v1',
       name: 'endpointslices',
       labelSelector: `kubernetes.io/service-name=${name}`,
@@ -69,9 +76,9 @@ export class KubernetesDiscovery implements Discovery {
     );
   }
 
-  #pods(client: Client, listener: DiscoveryListener, labelSelector: string): Watcher<PodState> {
+  #pods(api: Api, listener: DiscoveryListener, labelSelector: string): Watcher<PodState> {
     const { port, namespace } = this.#settings;
-    const resource = new KubernetesResource(client, namespace, {
+    const resource = new KubernetesResource(api, namespace, {
       api: 'api/v1',
       name: 'pods',
       labelSelector,
@@ -110,16 +117,18 @@ interface List {
 
 class KubernetesResource implements ApiResource {
   readonly #client: Client;
+  readonly #newConfig: () => ApiConfig;
   readonly #namespace: string | undefined;
   readonly #listing: Listing;
   /** Read anew with each list: addresses and credentials may have changed. */
   #config: ApiConfig;
 
-  constructor(client: Client, namespace: string | undefined, listing: Listing) {
+  constructor({ client, newConfig }: Api, namespace: string | undefined, listing: Listing) {
     this.#client = client;
+    this.#newConfig = newConfig;
     this.#namespace = namespace;
     this.#listing = listing;
-    this.#config = new client.ApiConfig();
+    this.#config = newConfig();
   }
 
   async list(next: string | undefined, signal: AbortSignal): Promise<ApiPage> {
@@ -180,7 +189,7 @@ class KubernetesResource implements ApiResource {
 
   /** @throws {ApiFailure} */
   #readConfig(): ApiConfig {
-    const config = new this.#client.ApiConfig();
+    const config = this.#newConfig();
     try {
       if (existsSync(TOKEN)) config.loadFromCluster();
       else config.loadFromDefault();
@@ -223,7 +232,7 @@ class KubernetesResource implements ApiResource {
     request.setQueryParam('labelSelector', this.#listing.labelSelector);
     for (const [key, value] of Object.entries(query)) request.setQueryParam(key, String(value));
     request.setSignal(signal);
-    await this.#config.applySecurityAuthentication(request);
+    await unlessAborted(this.#config.applySecurityAuthentication(request), signal);
     return new IsomorphicFetchHttpLibrary().send(request).toPromise();
   }
 
@@ -242,6 +251,15 @@ class KubernetesResource implements ApiResource {
 
 type Query = Record<string, string | number>;
 type Response = InstanceType<Client['ResponseContext']>;
+
+/** A program that is to give credentials may never end. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.throwIfAborted();
+  signal.addEventListener('abort', abort, { once: true });
+  await Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
+}
 
 /** Why it would not: a `Status`, as a rule, which names the permission that is missing. */
 async function refusalOf({ httpStatusCode: code, headers, body }: Response): Promise<ApiFailure> {

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DnsDiscovery, type Lookup } from '../../../src/discovery/dns.ts';
+import { type Family, FamilyChoice } from '../../../src/discovery/family.ts';
+import type { Half } from '../../../src/discovery/names.ts';
 import { Told } from '../../support/told.ts';
 
-const SETTINGS = { name: 'orders.shop.svc', port: 7000, intervalMs: 1 };
+const NAME = 'orders.shop.svc';
+const SETTINGS = { name: NAME, port: 7000, intervalMs: 1 };
+const NONE: Half = { kind: 'none' };
+const SERVFAIL: Half = { kind: 'failed', why: 'SERVFAIL' };
+const some = (...addresses: string[]): Half => ({ kind: 'some', addresses });
+const found = (IPv4: Half, IPv6: Half, name = NAME) => ({ kind: 'found', name, IPv4, IPv6 }) as const;
 
 async function run(lookup: Lookup, isEnough: (told: Told) => boolean): Promise<Told> {
   const told = new Told();
   const stopping = new AbortController();
-  const running = new DnsDiscovery(SETTINGS, lookup).run(told, stopping.signal);
+  const both = new FamilyChoice(() => new Set<Family>(['IPv4', 'IPv6']));
+  const running = new DnsDiscovery(SETTINGS, lookup, both).run(told, stopping.signal);
   // Its waits do not keep the process alive; this does.
   const alive = setInterval(() => undefined, 1_000);
   await told.until(isEnough);
@@ -18,34 +26,63 @@ async function run(lookup: Lookup, isEnough: (told: Told) => boolean): Promise<T
   return told;
 }
 
-test('all addresses of both families are told, each once', async () => {
-  const answer = [
-    { address: '10.0.0.1', family: 4 },
-    { address: 'fd00::1', family: 6 },
-    { address: '10.0.0.1', family: 4 },
-  ];
-  const told = await run(
-    async () => answer,
-    ({ sets }) => sets.length > 0,
-  );
-  assert.deepEqual(told.last, ['tcp://10.0.0.1:7000', 'tcp://[fd00::1]:7000']);
+/** Answers one after the other; the last one again and again. */
+function answering(...answers: Awaited<ReturnType<Lookup>>[]): Lookup {
+  let next = 0;
+  return async () => answers[Math.min(next++, answers.length - 1)] ?? assert.fail();
+}
+
+test('a pod with an address of each family counts once, and each address once', async () => {
+  const answer = found(some('10.0.0.1', '10.0.0.2', '10.0.0.1'), some('fd00::1', 'fd00::2'));
+  const told = await run(answering(answer), ({ sets }) => sets.length > 0);
+  assert.deepEqual(told.last, ['tcp://10.0.0.1:7000', 'tcp://10.0.0.2:7000']);
+  const six = await run(answering(found(NONE, some('fd00::1'))), ({ sets }) => sets.length > 0);
+  assert.deepEqual(six.last, ['tcp://[fd00::1]:7000']);
 });
 
-test('it is asked again and again, and a failure changes nothing', async () => {
-  const answers = ['10.0.0.1', 'ENOTFOUND', 'EAI_AGAIN', '10.0.0.2'];
+test('where one family fails, its last addresses stay, and it is said why', async () => {
+  const both = found(some('10.0.0.1'), some('fd00::1'));
+  const lookup = answering(both, found(SERVFAIL, some('fd00::1', 'fd00::2')), both);
+  const told = await run(lookup, ({ sets }) => sets.length >= 3);
+  assert.deepEqual(told.sets.slice(0, 3), Array(3).fill(['tcp://10.0.0.1:7000']));
+  const why = `the A records of ${NAME} could not be looked up (SERVFAIL); those known before stay in use`;
+  assert.deepEqual(told.whys.slice(0, 3), [undefined, why, undefined]);
+  assert.deepEqual(told.failures, []);
+});
+
+test('of a name that is found with another search domain nothing is kept', async () => {
+  const lookup = answering(
+    found(some('10.0.0.1'), some('fd00::1')),
+    found(SERVFAIL, some('fd00::9'), `${NAME}.other`),
+  );
+  const told = await run(lookup, ({ last }) => last?.[0] === 'tcp://[fd00::9]:7000');
+  assert.deepEqual(told.last, ['tcp://[fd00::9]:7000']);
+});
+
+test('it is asked again and again, with the name that was found, and a failure changes nothing', async () => {
+  const names: (string | undefined)[] = [];
+  const answers = answering(
+    found(some('10.0.0.1'), NONE, `${NAME}.local`),
+    { kind: 'failed', reason: 'not_found', why: 'a' },
+    { kind: 'failed', reason: 'unreachable', why: 'b' },
+    found(some('10.0.0.2'), NONE, `${NAME}.local`),
+  );
   const told = await run(
-    async () => {
-      const answer = answers.shift() ?? '10.0.0.2';
-      if (answer.startsWith('E')) throw Object.assign(new Error(`getaddrinfo ${answer}`), { code: answer });
-      return [{ address: answer, family: 4 }];
+    (name, signal, known) => {
+      names.push(known);
+      return answers(name, signal, known);
     },
     ({ sets }) => sets.length >= 2,
   );
   assert.deepEqual(told.sets.slice(0, 2), [['tcp://10.0.0.1:7000'], ['tcp://10.0.0.2:7000']]);
   assert.deepEqual(
-    told.failures.map(({ reason }) => reason),
-    ['not_found', 'unreachable'],
+    told.failures.map(({ reason, message }) => [reason, message]),
+    [
+      ['not_found', 'a'],
+      ['unreachable', 'b'],
+    ],
   );
+  assert.deepEqual(names.slice(0, 3), [undefined, `${NAME}.local`, `${NAME}.local`]);
 });
 
 test('the name is looked up as any program on the machine does it', async () => {
