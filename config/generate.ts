@@ -14,6 +14,7 @@ interface Node {
   required?: string[];
   items?: Node;
   oneOf?: Node[];
+  anyOf?: Node[];
   const?: unknown;
 }
 
@@ -40,7 +41,9 @@ function sections(node: Node, path: string): string[] {
   const below = entries.flatMap(([key, value]) => {
     const at = path === '' ? key : `${path}.${key}`;
     if (value.items?.properties) return sections(value.items, `${at}[]`);
-    return value.properties ? sections(value, at) : [];
+    // A word may stand in place of the object.
+    const object = [value, ...(value.anyOf ?? [])].find(({ properties }) => properties);
+    return object ? sections(object, at) : [];
   });
   return [
     `## ${title}\n\n| key | type | default | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`,

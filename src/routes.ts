@@ -214,6 +214,7 @@ function hasSameUpstream(one: RouteConfig, other: RouteConfig): boolean {
     upstream,
     subset,
     correlate,
+    connection,
     heartbeat,
     ejection,
     limits,
@@ -221,7 +222,15 @@ function hasSameUpstream(one: RouteConfig, other: RouteConfig): boolean {
     curve,
   }: RouteConfig) => {
     const { inFlightPerEndpoint, adaptive, messageBytes } = limits;
-    const lanes = [correlate, heartbeat, inFlightPerEndpoint, adaptive, messageBytes, retry.timeoutMs];
+    const lanes = [
+      correlate,
+      connection,
+      heartbeat,
+      inFlightPerEndpoint,
+      adaptive,
+      messageBytes,
+      retry.timeoutMs,
+    ];
     return JSON.stringify([name, upstream, subset, ejection, lanes, curve]);
   };
   return of(one) === of(other);

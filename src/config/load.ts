@@ -178,7 +178,7 @@ function shortDeadline(route: Parsed['routes'][number], index: number, source: S
 
 function completeRoute(route: Parsed['routes'][number]): Omit<RouteConfig, 'curve' | 'listenCurve'> {
   const { name, listen, correlate, timeout, attempts, retryOn, salvage } = route;
-  const { backoff, heartbeat, limits, ejection } = route;
+  const { backoff, connection, heartbeat, limits, ejection } = route;
   const deadlineMs = route.deadline ?? attempts * timeout + longestBackoffs(attempts, backoff);
   return {
     name,
@@ -196,7 +196,14 @@ function completeRoute(route: Parsed['routes'][number]): Omit<RouteConfig, 'curv
     },
     budget: route.budget,
     limits: { ...limits, inFlightPerEndpoint: limits.inFlightPerEndpoint ?? (correlate ? 64 : 8) },
-    heartbeat: { intervalMs: heartbeat.interval, timeoutMs: heartbeat.timeout },
+    connection: {
+      connectTimeoutMs: connection.connectTimeout,
+      handshakeTimeoutMs: connection.handshakeTimeout,
+    },
+    heartbeat:
+      typeof heartbeat === 'string'
+        ? heartbeat
+        : { intervalMs: heartbeat.interval, timeoutMs: heartbeat.timeout },
     failureReply: failureFormat(route.failureReply),
     subset: route.upstream.subset,
     ejection: {

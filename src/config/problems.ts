@@ -10,18 +10,31 @@ const MOST = 100;
 /** What zod has found, one line each: where, which key, what is wrong. */
 export function problemsOf(issues: readonly Issue[], source: Source): string[] {
   const known = jsonSchema() as SchemaNode;
-  const found = issues.flatMap((issue): { path: Path; words: () => string }[] => {
-    const { path } = issue;
-    if (issue.code !== 'unrecognized_keys') return [{ path, words: () => wordsOf(issue, source.value) }];
-    return issue.keys.map((key) => ({
-      path: [...path, key],
-      words: () => unknownKey(nodeAt(known, path), key),
-    }));
-  });
+  const found = issues
+    .flatMap((one) => inside(one, source.value))
+    .flatMap((issue): { path: Path; words: () => string }[] => {
+      const { path } = issue;
+      if (issue.code !== 'unrecognized_keys') return [{ path, words: () => wordsOf(issue, source.value) }];
+      return issue.keys.map((key) => ({
+        path: [...path, key],
+        words: () => unknownKey(nodeAt(known, path), key),
+      }));
+    });
   const lines = found.slice(0, MOST).map(({ path, words }) => line(source, path, words()));
   // In the order of the file.
   lines.sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
   return found.length > MOST ? [...lines, andMore(source, found.length - MOST)] : lines;
+}
+
+/** Where a word or an object may stand and there is an object: what is wrong inside it. */
+function inside(issue: Issue, value: unknown): Issue[] {
+  if (issue.code !== 'invalid_union' || !isObject(valueAt(value, issue.path))) return [issue];
+  const all = issue.errors.find((issues) => issues.every(({ code }) => code !== 'invalid_value')) ?? [];
+  return all.length === 0 ? [issue] : all.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The first hundred, and how many more there are. */
@@ -75,7 +88,9 @@ function unknownKey(node: SchemaNode, key: string): string {
     return Object.hasOwn(items?.properties ?? {}, key) ? [`${name}[]`] : [];
   });
   if (homes.length > 0) return `is no key that is known here; it belongs in ${homes.join(' or ')}`;
-  const known = [node, ...(node.oneOf ?? [])].flatMap(({ properties }) => Object.keys(properties ?? {}));
+  const known = [node, ...(node.oneOf ?? []), ...(node.anyOf ?? [])].flatMap(({ properties }) =>
+    Object.keys(properties ?? {}),
+  );
   const near = known.find((one) => isNear(one.toLowerCase(), key.toLowerCase()));
   return near === undefined
     ? 'is no key that is known here'
@@ -89,6 +104,7 @@ interface SchemaNode {
   properties?: Record<string, SchemaNode>;
   items?: SchemaNode;
   oneOf?: SchemaNode[];
+  anyOf?: SchemaNode[];
   const?: unknown;
 }
 

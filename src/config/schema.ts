@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HOST_PORT_PATTERN, isLocal, isSame, LISTEN_PATTERN, parseHostPort, parseListen } from './address.ts';
 import { refuseAdminClash, refuseClashes } from './clashes.ts';
+import { connection, heartbeat } from './connection.ts';
 import {
   DAY,
   despiteOthers,
@@ -174,20 +175,8 @@ const route = z
       .meta({ title: 'object', description: 'Bounds the retries of all requests of the route together.' }),
     limits,
     ejection,
-    heartbeat: z
-      .strictObject({
-        interval: duration(
-          'How often a connection is asked whether its peer is there (ZMTP PING).',
-          10,
-        ).prefault('1s'),
-        timeout: duration('Without an answer for so long the connection is dropped.', 10).prefault('3s'),
-      })
-      .refine(
-        ({ interval, timeout }) => !(timeout < interval),
-        rule('must be at least heartbeat.interval', 'timeout'),
-      )
-      .prefault({})
-      .meta({ title: 'object', description: 'Finds out that a process or a network is gone.' }),
+    connection,
+    heartbeat,
     failureReply,
     curve: z
       .strictObject({

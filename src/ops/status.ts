@@ -49,6 +49,7 @@ function policy({
   limits,
   subset,
   ejection,
+  connection,
   heartbeat,
   failureReply,
 }: RouteSettings) {
@@ -59,6 +60,7 @@ function policy({
     limits,
     subset,
     ejection,
+    connection,
     heartbeat,
     failureReply: failureReply.format,
   };

@@ -3,9 +3,10 @@ import type { Attempt, Caller } from './attempt.ts';
 import { Latency } from './balancer.ts';
 import { ConcurrencyLimit } from './concurrency.ts';
 import { Ejection } from './ejection.ts';
-import { EndpointState, NOT_YET } from './endpoint-state.ts';
+import { EndpointState } from './endpoint-state.ts';
 import type { Emit, ResetReason } from './events.ts';
-import { Lane, type LaneOwner } from './lane.ts';
+import { Lane } from './lane.ts';
+import type { LaneOwner } from './lane-owner.ts';
 import { Lanes } from './lanes.ts';
 import { Patience } from './patience.ts';
 import type { RouteSettings } from './settings.ts';
@@ -13,7 +14,6 @@ import type { EndpointStatus } from './status.ts';
 
 /** How often it is looked whether what is late makes room, in timeouts. */
 const LOOK_SHARE = 0.1;
-const HANDSHAKE_FAILED = 'the handshake failed';
 
 /** Who has endpoints and gives them work. */
 export interface EndpointOwner {
@@ -105,7 +105,7 @@ export class Endpoint implements LaneOwner {
     if (!this.isUp || this.isFull || this.#settings.correlate) return false;
     if (this.#lanes.isReopening || this.#lanes.size >= 2 * this.#settings.limits.inFlightPerEndpoint)
       return false;
-    return this.#pressure + this.#lanes.countOf('connecting') < this.#limit.value;
+    return this.#pressure + this.#lanes.countOf('connecting', 'handshaking') < this.#limit.value;
   }
 
   /** Opens another lane. Only where it `canGrow`. */
@@ -212,17 +212,14 @@ export class Endpoint implements LaneOwner {
     if (reason !== 'lost' && state.kind === 'retired') this.#lanes.keepOne();
   }
 
-  refused(): void {
-    this.#failed('nobody answers there');
+  accepted(): void {
+    if (!this.#isLeaving) this.#state.accepted();
   }
 
-  closed(lane: Lane, reason: 'lost' | 'protocol' | undefined, wasReadyMs: number): void {
-    this.#lanes.closed(lane, reason !== undefined, wasReadyMs);
+  closed(lane: Lane, why: string | undefined, wasReadyMs: number): void {
+    this.#lanes.closed(lane, why !== undefined, wasReadyMs);
     if (this.#isLeaving) return this.#goneIfDone();
-    if (reason !== undefined) {
-      const dropped = wasReadyMs > 0 ? 'the connection dropped' : HANDSHAKE_FAILED;
-      this.#failed(reason === 'lost' ? dropped : 'it sent what is no reply');
-    }
+    if (why !== undefined) this.tried(why);
     this.#lanes.keepOne();
   }
 
@@ -235,14 +232,10 @@ export class Endpoint implements LaneOwner {
   };
 
   /** It is down only when a connection has failed and none stands; that we have closed the last one ourselves tells nothing. */
-  #failed(why: string): void {
+  tried(why: string): void {
     if (this.#isLeaving) return;
     if (this.connection !== 'up') {
-      if (this.#state.kind !== this.connection) return;
-      // That nobody has ever been there, or somebody who does not let us in, is worth telling, once.
-      const isNews = this.#state.why === NOT_YET || (why === HANDSHAKE_FAILED && this.#state.why !== why);
-      if (isNews) this.#state.become(this.connection, why);
-      else this.#state.why = why;
+      if (this.#state.kind === this.connection) this.#state.tried(why);
     } else if (this.#lanes.countOf('ready', 'retired') === 0) this.#turn('down', why);
   }
 
@@ -302,9 +295,10 @@ export class Endpoint implements LaneOwner {
 
   /** @throws {Error} EMFILE where no descriptor is left */
   #makeLane(): Lane {
-    const { correlate, heartbeat, curve, limits } = this.#settings;
+    const { address } = this;
+    const { correlate, connection, heartbeat, curve, limits } = this.#settings;
     const { messageBytes, inFlightPerEndpoint } = limits;
     const capacity = correlate ? inFlightPerEndpoint : 1;
-    return new Lane({ address: this.address, correlate, capacity, messageBytes, heartbeat, curve }, this);
+    return new Lane({ address, correlate, capacity, messageBytes, connection, heartbeat, curve }, this);
   }
 }

@@ -1,63 +1,34 @@
-import { Dealer } from 'zeromq';
+import type { Dealer, Event } from 'zeromq';
 import { type Attempt, type Caller, newAttempt } from './attempt.ts';
 import { Bag } from './bag.ts';
-import { context } from './context.ts';
+import { type DealerSettings, openDealer } from './dealer.ts';
 import { sizeOf } from './envelope.ts';
 import type { ResetReason } from './events.ts';
 import { Inbox } from './inbox.ts';
-import type { CurveClient } from './settings.ts';
+import type { LaneOwner } from './lane-owner.ts';
+import { ENDED, NO_REPLY, SILENCE, troubleOf, UNREACHABLE, WAITING } from './trouble.ts';
 
 const DELIMITER = Buffer.alloc(0);
 
 export type LaneState =
   /** No connection yet; libzmq tries, and tries again. */
   | { kind: 'connecting' }
+  /** The peer has accepted the connection, and has still to show that it speaks ZMTP. */
+  | { kind: 'handshaking'; timer: NodeJS.Timeout }
   /** Connected, takes attempts. */
   | { kind: 'ready'; sinceMs: number }
   /** Not trusted any more: takes nothing new, but a reply that is still awaited may come. */
   | { kind: 'retired'; sinceMs: number }
   | { kind: 'closed' };
 
-/** Who opens lanes and wants to know how they fare. */
-export interface LaneOwner {
-  /** The lane is connected and takes attempts. */
-  opened(lane: Lane): void;
-  /** An attempt has its place on the lane. */
-  joined(attempt: Attempt): void;
-  /** An attempt has left the lane, whatever has come of it. */
-  left(attempt: Attempt): void;
-  /** An attempt was answered, in time or late. */
-  answered(attempt: Attempt, nowMs: number): void;
-  /** An attempt has waited in vain. */
-  overdue(attempt: Attempt, nowMs: number): void;
-  /** An attempt was given up while it was awaited: it has taken so long already. */
-  abandoned(attempt: Attempt, nowMs: number): void;
-  /** An attempt that was sent then got no reply: its connection dropped, or what came was none. */
-  unanswered(sentMs: number, nowMs: number): void;
-  /** The lane takes no more attempts and wants replacing: now, or when it is `closed` where its connection is lost. */
-  retired(lane: Lane, reason: ResetReason): void;
-  /**
-   * The lane's socket is closed.
-   * @param reason what the connection died of; `undefined` where closing it was our own wish
-   * @param wasReadyMs how long it had been connected
-   */
-  closed(lane: Lane, reason: 'lost' | 'protocol' | undefined, wasReadyMs: number): void;
-  /** A reply came that nobody waits for any more. */
-  discarded(lane: Lane): void;
-  /** A try to connect has failed; libzmq goes on trying. */
-  refused(lane: Lane): void;
-  /** An event of the connection, for people to read. */
-  told(event: string): void;
+export interface LaneSettings extends DealerSettings {
+  correlate: boolean;
 }
 
-export interface LaneSettings {
-  address: string;
-  correlate: boolean;
-  capacity: number;
-  messageBytes: number;
-  heartbeat: { intervalMs: number; timeoutMs: number };
-  curve: CurveClient | undefined;
-}
+/** A handshake that takes longer is told of. */
+const NOTABLE_MS = 3_000;
+/** libzmq tells of a handshake that takes too long, except where it sees an old peer: then it falls silent. */
+const SILENCE_MS = 1_000;
 
 /**
  * One socket connected to one endpoint, and at most one connection in its life: when that drops, the lane is closed, and
@@ -73,13 +44,14 @@ export class Lane {
   readonly #socket: Dealer;
   readonly #attempts = new Bag<Attempt>();
   #nextId = 0;
+  #acceptedMs = 0;
   #lastUsedMs = performance.now();
 
   /** @throws {Error} EMFILE where no descriptor is left */
   constructor(settings: LaneSettings, owner: LaneOwner) {
     this.#settings = settings;
     this.#owner = owner;
-    this.#socket = new Dealer({ ...SOCKET_OPTIONS, ...optionsOf(settings), context });
+    this.#socket = openDealer(settings);
     this.#watch().catch(() => this.close('lost'));
     try {
       this.#socket.connect(settings.address);
@@ -159,13 +131,17 @@ export class Lane {
   /** Takes nothing more, and closes when the attempts under way have ended. */
   finish(): void {
     if (this.state.kind === 'ready') this.state = { kind: 'retired', sinceMs: this.state.sinceMs };
-    if (this.state.kind === 'connecting') this.close();
+    if (this.state.kind === 'connecting' || this.state.kind === 'handshaking') this.close();
     else this.#closeIfDone();
   }
 
-  /** @param reason why, where it is a reset and the attempts under way fail by it; none where it is our own wish */
-  close(reason?: 'lost' | 'protocol'): void {
+  /**
+   * @param reason why, where it is a reset and the attempts under way fail by it; none where it is our own wish
+   * @param why the same for people
+   */
+  close(reason?: 'lost' | 'protocol', why = reason === 'protocol' ? NO_REPLY : ENDED): void {
     if (this.state.kind === 'closed') return;
+    if (this.state.kind === 'handshaking') clearTimeout(this.state.timer);
     const wasReadyMs = 'sinceMs' in this.state ? performance.now() - this.state.sinceMs : 0;
     const wasReady = this.state.kind === 'ready';
     this.state = { kind: 'closed' };
@@ -176,7 +152,7 @@ export class Lane {
     for (const attempt of attempts) this.#owner.left(attempt);
     if (reason !== undefined) this.#tellUnanswered(attempts);
     for (const attempt of attempts) attempt.caller.failed(attempt, failureOf(attempt, reason));
-    this.#owner.closed(this, reason, wasReadyMs);
+    this.#owner.closed(this, reason && why, wasReadyMs);
   }
 
   #retire(reason: ResetReason): void {
@@ -249,58 +225,65 @@ export class Lane {
       if (event.type === 'end') return;
       this.#owner.told('error' in event && event.error ? `${event.type} ${event.error.message}` : event.type);
       switch (event.type) {
+        case 'connect':
+          this.#handshake();
+          break;
         case 'handshake':
-          if (this.state.kind !== 'connecting') break;
-          this.state = { kind: 'ready', sinceMs: performance.now() };
-          this.#owner.opened(this);
+          this.#ready();
           break;
         case 'connect:retry':
           // libzmq begins anew, and we do not: that tells nothing of who is there.
-          if (!isOver) this.#owner.refused(this);
+          if (!isOver) this.#owner.tried(UNREACHABLE);
           break;
         case 'disconnect':
         case 'handshake:error:protocol':
         case 'handshake:error:auth':
         case 'handshake:error:other':
+          if (!isOver) this.#end(event);
           isOver = true;
-          this.#retire('lost');
-          // A reply that came before the connection dropped is in the process already: let it be read first. The next
-          // check phase may be that of this very turn of the event loop; only the one after it has polled in between.
-          setImmediate(() => setImmediate(() => this.close('lost')));
       }
     }
   }
-}
 
-const SOCKET_OPTIONS = {
-  linger: 0,
-  // Not `immediate`: with it, libzmq throws away replies that it has received but we have not read yet when the
-  // connection drops (session_base.cpp, reconnect). Nothing is queued without it: only a ready lane is written to.
-  sendTimeout: 0,
-  // A SYN that was lost is not worth waiting for, and after it libzmq pauses: the two together stay well below a second,
-  // so that a good client is served within that after a route is back.
-  connectTimeout: 500,
-  handshakeInterval: 3_000,
-  reconnectInterval: 50,
-  reconnectMaxInterval: 300,
-  tcpKeepalive: 1,
-} as const;
+  #handshake(): void {
+    if (this.state.kind !== 'connecting') return;
+    this.#acceptedMs = performance.now();
+    const { handshakeTimeoutMs } = this.#settings.connection;
+    const notableMs = Math.min(NOTABLE_MS, handshakeTimeoutMs);
+    this.#wait(notableMs, () => {
+      this.#owner.tried(WAITING);
+      this.#wait(handshakeTimeoutMs + SILENCE_MS - notableMs, () => this.#end(SILENCE));
+    });
+    this.#owner.accepted();
+  }
 
-function optionsOf({ address, capacity, messageBytes, heartbeat, curve }: LaneSettings) {
-  return {
-    // Whatever may be under way has room, should the other side stand still.
-    sendHighWaterMark: Math.max(capacity, 1_000),
-    ...(curve && {
-      curveServerKey: curve.serverKey,
-      curvePublicKey: curve.publicKey,
-      curveSecretKey: curve.secretKey,
-    }),
-    ipv6: address.startsWith('tcp://['),
-    // The size is checked here, where it can be told from a dropped connection; libzmq's bound only guards memory.
-    maxMessageSize: messageBytes * 2,
-    heartbeatInterval: heartbeat.intervalMs,
-    heartbeatTimeout: heartbeat.timeoutMs,
-  };
+  #wait(ms: number, then: () => void): void {
+    if (this.state.kind !== 'closed') this.state = { kind: 'handshaking', timer: setTimeout(then, ms) };
+  }
+
+  #ready(): void {
+    if (this.state.kind === 'handshaking') clearTimeout(this.state.timer);
+    else if (this.state.kind !== 'connecting') return;
+    this.state = { kind: 'ready', sinceMs: performance.now() };
+    this.#owner.opened(this);
+  }
+
+  /** The connection is gone, or was never any good. */
+  #end(event: Event | typeof SILENCE): void {
+    const { curve, connection } = this.#settings;
+    const wasReady = 'sinceMs' in this.state;
+    const why = wasReady
+      ? ENDED
+      : troubleOf(event, {
+          hasCurve: curve !== undefined,
+          timeoutMs: connection.handshakeTimeoutMs,
+          tookMs: performance.now() - this.#acceptedMs,
+        });
+    this.#retire('lost');
+    // A reply that came before the connection dropped is in the process already: let it be read first. The next
+    // check phase may be that of this very turn of the event loop; only the one after it has polled in between.
+    setImmediate(() => setImmediate(() => this.close('lost', why)));
+  }
 }
 
 /** 48 bits: no id comes twice in a lane's life. */

@@ -75,7 +75,7 @@ export class Lanes {
   /** Opens one, now or after a while, unless there is one. */
   keepOne(): void {
     if (this.#isFinished || this.#reopening !== undefined) return;
-    if (this.countOf('ready', 'connecting') > 0) return;
+    if (this.countOf('ready', 'connecting', 'handshaking') > 0) return;
     if (this.#failures === 0) return this.open();
     const delayMs = Math.random() * Math.min(REOPEN_MAX_MS, REOPEN_BASE_MS * 2 ** this.#failures);
     this.#reopening = setTimeout(() => {

@@ -14,13 +14,24 @@ export interface RouteSettings {
   /** Endpoints connected to at most; the rest stands by. */
   subset: SubsetSize;
   ejection: EjectionSettings;
-  heartbeat: { intervalMs: number; timeoutMs: number };
+  connection: ConnectionSettings;
+  heartbeat: Heartbeat;
   failureReply: FailureFormat;
   /** Towards the upstream; `undefined`: in plain. */
   curve: CurveClient | undefined;
   /** On the listener; `undefined`: in plain. */
   listenCurve: CurveServer | undefined;
 }
+
+export interface ConnectionSettings {
+  /** For a TCP connection to come about. */
+  connectTimeoutMs: number;
+  /** From then on, for the ZMTP handshake. */
+  handshakeTimeoutMs: number;
+}
+
+/** `auto`: PING only those who are known to answer. */
+export type Heartbeat = 'auto' | 'off' | { intervalMs: number; timeoutMs: number };
 
 /** Keys in Z85 (RFC 26, RFC 32). Secret: never to be shown. */
 export interface CurveClient {

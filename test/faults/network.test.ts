@@ -39,6 +39,24 @@ fault(
 );
 
 fault(
+  'a blackholed route, while connections stand idle, with nothing but the defaults',
+  async (t) => {
+    const far = FarNetwork.open(t);
+    const upstream = await far.startUpstream(t);
+    const trial = await startTrial(t, routeOf([upstream.address]));
+    const books = await Books.open(t, trial, APPS);
+    far.blackhole();
+    const sinceMs = performance.now();
+    await trial.program.logged('endpoint down');
+    const noticedMs = performance.now() - sinceMs;
+    far.mend();
+    const recoveredMs = await books.recovered();
+    return `noticed after ${noticedMs.toFixed(0)} ms; served ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
+  },
+  missing,
+);
+
+fault(
   'a blackholed route, before the first connection',
   async (t) => {
     const far = FarNetwork.open(t);

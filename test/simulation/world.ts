@@ -20,6 +20,7 @@ export interface AppSide {
 /** The times after which libzmq notices that nobody is there, with the settings of lane.ts and of the scenarios. */
 const CONNECT_TIMEOUT_MS = 700;
 const RECONNECT_MS = 50;
+/** As with a heartbeat; without one it takes TCP keepalive some seconds, which is longer than a request lasts here. */
 const HEARTBEAT_MS = 400;
 /** The time after which TCP first retransmits; it doubles each time (RFC 6298, with Linux's minimum of 200 ms). */
 const RETRANSMIT_MS = 200;

@@ -67,7 +67,8 @@ test('what is not given has the default of the contract', () => {
         },
         subset: 64,
         ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
-        heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 },
+        connection: { connectTimeoutMs: 500, handshakeTimeoutMs: 15_000 },
+        heartbeat: 'auto',
         failureReply: { format: 'json' },
         curve: undefined,
         listenCurve: undefined,
@@ -87,6 +88,13 @@ test('defaults that hang on other keys follow them', () => {
   assert.equal(load({ text: withKeys({ wait: 0 }) }).routes[0]?.retry.waitMs, 0);
   const [other] = load({ text: withKeys({ deadline: '2s' }) }).routes;
   assert.equal(other?.retry.waitMs, 2_000);
+});
+
+test('a heartbeat is a word, or how often and how long', () => {
+  const heartbeat = (given: unknown) => load({ text: withKeys({ heartbeat: given }) }).routes[0]?.heartbeat;
+  assert.equal(heartbeat('off'), 'off');
+  assert.equal(heartbeat('auto'), 'auto');
+  assert.deepEqual(heartbeat({ interval: '2s' }), { intervalMs: 2_000, timeoutMs: 3_000 });
 });
 
 test('one route needs no file', () => {
@@ -267,6 +275,10 @@ test('values that contradict each other are refused', () => {
       { heartbeat: { interval: '3s', timeout: '1s' } },
       /heartbeat\.timeout: must be at least heartbeat\.interval/,
     ],
+    [{ heartbeat: 'on' }, /heartbeat: must be auto, off, or an object with interval and timeout/],
+    [{ heartbeat: { interval: 'often' } }, /heartbeat\.interval: .*often/],
+    [{ heartbeat: { intervall: '1s' } }, /heartbeat\.intervall: .*did you mean interval\?/],
+    [{ connection: { connectTimeout: 0 } }, /connection\.connectTimeout: must be from 10ms to 1h/],
     [{ backoff: { base: '3s' } }, /backoff\.max: must be at least backoff\.base/],
     [{ limits: { messageBytes: '1GiB' } }, /queueBytes: must be at least messageBytes/],
     [{ upstream: { kubernetes: { port: 'zmq' } } }, /exactly one of service, podSelector/],

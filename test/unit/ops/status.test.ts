@@ -24,7 +24,7 @@ test('the status tells what each route and each endpoint is doing, and under whi
   });
   const page = renderStatus({ ...SIDECAR, routes: [route] });
   assert.equal(page.at(-1), '\n');
-  const { retry, budget, limits, subset, ejection, heartbeat } = route.settings;
+  const { retry, budget, limits, subset, ejection, connection, heartbeat } = route.settings;
   assert.deepEqual(JSON.parse(page), {
     version: '1.2.3',
     uptimeMs: 1_501,
@@ -44,6 +44,7 @@ test('the status tells what each route and each endpoint is doing, and under whi
           limits,
           subset,
           ejection,
+          connection,
           heartbeat,
           failureReply: 'json',
         },

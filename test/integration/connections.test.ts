@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { Publisher } from 'zeromq';
+import type { ProxyEvent } from '../../src/proxy/events.ts';
+import { ask } from '../support/ask.ts';
+import { RawServer, serveZmtp30 } from '../support/raw-server.ts';
+import { type RunningRoute, startRoute } from '../support/route.ts';
+import { until } from '../support/until.ts';
+import { greeting } from '../support/zmtp.ts';
+
+/* How connections to endpoints come about, and what is told of those that do not, or end. */
+
+const isEndpoint = (why: RegExp) => (event: ProxyEvent) => event.kind === 'endpoint' && why.test(event.why);
+const whyOf = ({ route }: RunningRoute) => route.status().endpoints[0]?.why ?? '';
+const told = ({ events }: RunningRoute, why: RegExp) => events.filter(isEndpoint(why)).length;
+
+test('a peer that speaks ZMTP 3.0 is sent no PING, unless it is asked for', async (t) => {
+  const commands: string[] = [];
+  const server = await RawServer.start(t, (socket) => serveZmtp30(socket, commands));
+  const { address } = await startRoute(t, [server.address]);
+  assert.equal((await ask(address, 'hello')).text, 'hello');
+
+  // Who is asked for PINGs shows how much time has passed: what stands idle for longer than the default interval of old.
+  const pings: string[] = [];
+  const pinged = await RawServer.start(t, (socket) => serveZmtp30(socket, pings));
+  const other = await startRoute(t, [pinged.address], {
+    heartbeat: { intervalMs: 100, timeoutMs: 3_600_000 },
+  });
+  await other.event(isEndpoint(/^connected$/));
+  await until('30 PINGs have come', () => pings.length >= 30);
+  assert.deepEqual(commands, []);
+  assert.equal((await ask(address, 'hello again')).text, 'hello again');
+  assert.equal(server.sockets.length, 1);
+});
+
+test('the kernel asks an idle peer every second whether it is there', {
+  skip: process.platform !== 'linux' && 'reads /proc/net/tcp',
+}, async (t) => {
+  const server = await RawServer.start(t, (socket) => serveZmtp30(socket));
+  const { event } = await startRoute(t, [server.address]);
+  await event(isEndpoint(/^connected$/));
+  const port = Number(new URL(server.address).port).toString(16).toUpperCase().padStart(4, '0');
+  // Remote address, state (established), queues, then which timer runs (2 is keepalive) and for how long, in 1/100 s.
+  const timer = new RegExp(`: \\S+ \\S+:${port} 01 \\S+ 02:([0-9A-F]+) `);
+  await until('the keepalive timer is set to a second', () => {
+    const [, ticks] = timer.exec(readFileSync('/proc/net/tcp', 'utf8')) ?? [];
+    return ticks !== undefined && Number.parseInt(ticks, 16) <= 100;
+  });
+});
+
+test('a peer that lets no byte through at first is told of, waited for, and used on the same connection', async (t) => {
+  const server = await RawServer.start(t, () => undefined);
+  const running = await startRoute(t, [server.address], { retry: { deadlineMs: 20_000 } });
+  const answer = ask(running.address, 'hello');
+  await running.event(isEndpoint(/^connected, but the server has not completed the ZMTP handshake yet$/));
+  assert.match(whyOf(running), /^connected, but/);
+  serveZmtp30(server.sockets[0] as Socket);
+  assert.equal((await answer).text, 'hello');
+  assert.equal(server.sockets.length, 1);
+});
+
+test('an endpoint whose server takes connections and lets none in is down, not up', async (t) => {
+  const server = await RawServer.start(t, (socket, number) => {
+    if (number === 0) serveZmtp30(socket);
+  });
+  const running = await startRoute(t, [server.address]);
+  assert.equal((await ask(running.address, 'hello')).text, 'hello');
+  server.sockets[0]?.destroy();
+  await running.event(isEndpoint(/^the connection ended: closed by the server, reset, or lost on the way$/));
+  await running.event(isEndpoint(/^connected, but the server has not completed/));
+  assert.equal(running.route.status().endpoints[0]?.state, 'down');
+  assert.equal(running.route.status().isUsable, false);
+});
+
+const HTTP = (t: TestContext) => {
+  const server = createServer();
+  t.after(() => server.close());
+  return new Promise<string>((resolve) => {
+    server.listen(0, '127.0.0.1', () =>
+      resolve(`tcp://127.0.0.1:${(server.address() as { port: number }).port}`),
+    );
+  });
+};
+const peer = (greet: (socket: Socket) => void) => async (t: TestContext) =>
+  (await RawServer.start(t, greet)).address;
+
+async function publisher(t: TestContext): Promise<string> {
+  const socket = new Publisher({ linger: 0 });
+  t.after(() => socket.close());
+  await socket.bind('tcp://127.0.0.1:*');
+  return socket.lastEndpoint ?? '';
+}
+
+/** Signature, revision 1 (ZMTP 2.0), a REP; an identity, empty. */
+const ZMTP_20 = [Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 4]), Buffer.from([0, 0])];
+
+const STRANGERS: Record<string, readonly [(t: TestContext) => Promise<string>, RegExp]> = {
+  'an HTTP server': [HTTP, /^the peer closed the connection in the handshake: it is not ZeroMQ/],
+  'a peer that says nothing': [
+    peer(() => undefined),
+    /^connected, but the handshake was not completed in time \(300 ms\): the server is stopped or hangs/,
+  ],
+  'a peer that greets and then says nothing': [
+    peer((socket) => socket.write(greeting())),
+    /^connected, but the handshake was not completed in time \(300 ms\): the server is stopped or hangs/,
+  ],
+  'a peer of ZMTP 2.0': [
+    peer((socket) => {
+      socket.write(ZMTP_20[0] as Buffer);
+      socket.once('data', () => socket.write(ZMTP_20[1] as Buffer));
+    }),
+    /^connected, but no ZMTP 3 handshake in time \(300 ms\): the peer speaks ZMTP 2\.0 or older, or it is not ZeroMQ/,
+  ],
+  'a peer that breaks the protocol': [
+    peer((socket) => socket.write(Buffer.concat([greeting(), Buffer.alloc(200, 'A')]))),
+    /^the peer broke the protocol in the handshake: it is not ZeroMQ, .*ERR_ZMTP_/,
+  ],
+  // Whoever is first to see that the two do not fit hangs up; the other may see nothing but that.
+  'a PUB': [
+    publisher,
+    /^the peer does not fit: its socket takes no requests|^the peer closed the connection/,
+  ],
+};
+
+for (const [what, [start, why]] of Object.entries(STRANGERS)) {
+  test(`${what} is named as what it is`, async (t) => {
+    const running = await startRoute(t, [await start(t)], {
+      connection: { connectTimeoutMs: 500, handshakeTimeoutMs: 300 },
+    });
+    await running.event(isEndpoint(why));
+    assert.match(whyOf(running), why);
+    assert.equal(running.route.status().endpoints[0]?.state, 'connecting');
+  });
+}
+
+test('why a handshake failed is still told when nobody listens there any more', async (t) => {
+  const server = await RawServer.start(t, (socket) =>
+    socket.write(Buffer.concat([greeting(), Buffer.alloc(200, 'A')])),
+  );
+  const running = await startRoute(t, [server.address]);
+  await running.event(isEndpoint(/^the peer broke the protocol/));
+  server.close();
+  await until('a try to connect is refused', () => /; now: nobody answers there$/.test(whyOf(running)));
+  assert.match(whyOf(running), /^the peer broke the protocol in the handshake/);
+  assert.equal(told(running, /nobody answers there/), 0);
+});
