@@ -29,7 +29,7 @@ const rate = (metric: string, by: string, labels = '') =>
 const now = (metric: string, by = 'route') => `sum by (${by}) (lazypirate_${metric}{${ROUTE}})`;
 const latency = (quantile: number) =>
   `histogram_quantile(${quantile}, ${rate('request_duration_seconds_bucket', 'le', 'outcome="ok"')})`;
-const share = (part: string) => `${part} / ${rate('requests_total', 'route')}`;
+const share = (part: string, whole: string) => `${part} / ${whole}`;
 /** Metrics that every Node process has: those of sidecars only. */
 const ofProcess = (metric: string) =>
   `${metric}{${POD}} * on (job, instance) group_left () lazypirate_build_info`;
@@ -44,16 +44,25 @@ const PANELS: readonly Panel[] = [
   },
   {
     title: 'Failures by code',
-    description: 'Requests a second that ended in a failure reply.',
+    description: 'Failed requests a second. With "gone", the app had left before it could be told.',
     unit: 'reqps',
-    queries: { '{{outcome}}': rate('requests_total', 'outcome', 'outcome!~"ok|client_gone"') },
+    queries: {
+      '{{outcome}}': rate('requests_total', 'outcome', 'outcome!~"ok|client_gone"'),
+      'gone: {{cause}}': rate('requests_total', 'cause', 'outcome="client_gone", cause!="ok"'),
+    },
     isStacked: true,
   },
   {
     title: 'Failure ratio',
-    description: 'Share of the requests that ended in a failure reply.',
+    description:
+      'Share of the requests that failed. Replies that came after the app had left count neither way.',
     unit: 'percentunit',
-    queries: { '{{route}}': share(rate('requests_total', 'route', 'outcome!~"ok|client_gone"')) },
+    queries: {
+      '{{route}}': share(
+        rate('requests_total', 'route', 'outcome!="ok", cause!="ok"'),
+        rate('requests_total', 'route', 'cause!="ok"'),
+      ),
+    },
   },
   {
     title: 'Time to a reply',

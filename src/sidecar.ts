@@ -12,7 +12,7 @@ import { readyHealth, startupHealth } from './ops/health.ts';
 import { type Log, logEvents } from './ops/log.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { renderStatus } from './ops/status.ts';
-import type { ProxyEvent } from './proxy/events.ts';
+import type { Cause, Outcome, ProxyEvent } from './proxy/events.ts';
 import { LINGER_MS } from './proxy/frontend.ts';
 import { leave, quiet, Routes } from './routes.ts';
 
@@ -72,7 +72,7 @@ export class Sidecar {
         // A bug in what is told of a request is none of the request's.
         log.error({ err: error, event: event.kind }, 'internal error');
       }
-      if (event.kind === 'settled') this.#settled(event.outcome === 'ok');
+      if (event.kind === 'settled') this.#settled(event);
     };
     const self = env['POD_NAME'] || env['HOSTNAME'] || '';
     const zone = env['LAZYPIRATE_ZONE'] || undefined;
@@ -118,10 +118,11 @@ export class Sidecar {
     for (const why of this.#config.warnings) this.#log.warn({ why }, 'configuration');
   }
 
-  #settled(isAnswered: boolean): void {
+  #settled({ outcome, cause }: { outcome: Outcome; cause: Cause }): void {
     this.#lastSettledMs = performance.now();
-    if (isAnswered) this.#answered++;
-    else this.#failed++;
+    if (outcome === 'ok') this.#answered++;
+    // A reply that nobody was there to take is neither.
+    else if (cause !== 'ok') this.#failed++;
   }
 
   async #startAdmin({ host, port }: Config['admin']): Promise<Admin> {

@@ -131,7 +131,7 @@ const route = z
     timeout: duration('How long one attempt is waited for.').prefault('2500ms'),
     attempts: whole('Sends in total, the first one included.', 100).prefault(3),
     deadline: duration(
-      'For the whole request, all waiting included. Default: attempts x timeout, and the longest backoffs between them.',
+      'For the whole request, all waiting included. If your app has a timeout of its own, make it longer than this; otherwise the app leaves before it gets its answer. Default: attempts x timeout, and the longest backoffs between them.',
       1,
       DAY,
     ).optional(),

@@ -45,7 +45,7 @@ export class Durations {
   }
 }
 
-type Labels = Record<string, string>;
+export type Labels = Record<string, string>;
 
 /** A histogram of durations in seconds, as prom-client's registry reads any metric: by its `name` and `get`. */
 export class DurationHistogram {

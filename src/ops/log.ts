@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { type Logger, pino, stdTimeFunctions } from 'pino';
 import type { LogLevel } from '../config/config.ts';
-import type { Outcome, ProxyEvent } from '../proxy/events.ts';
+import type { Cause, ProxyEvent } from '../proxy/events.ts';
 
 export type Log = Logger;
 
@@ -128,8 +128,9 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
           log.error({ route, err: event.error }, 'internal error'),
         );
       case 'settled': {
-        const { outcome } = event;
-        if (outcome !== 'ok') return limited(route, outcome, FAILURE_LINES, () => logSettled(log, event));
+        const { outcome, cause } = event;
+        const what = outcome === 'client_gone' ? `${outcome} (${cause})` : outcome;
+        if (outcome !== 'ok') return limited(route, what, FAILURE_LINES, () => logSettled(log, event));
         return random() < sample() ? logSettled(log, event) : undefined;
       }
       case 'received':
@@ -164,13 +165,23 @@ function logEndpoint(log: Log, event: Extract<ProxyEvent, { kind: 'endpoint' }>)
   );
 }
 
-function logSettled(log: Log, { route, outcome, request }: Extract<ProxyEvent, { kind: 'settled' }>): void {
+/** Whether it is a failure is told by what came of the request, not by whether the app was still there to take it. */
+function logSettled(log: Log, event: Extract<ProxyEvent, { kind: 'settled' }>): void {
+  const { route, outcome, cause, request } = event;
   const { elapsedMs, ...rest } = request;
-  const line = { route, outcome, ...rest, elapsedMs: Math.round(elapsedMs * 1_000) / 1_000 };
-  log[SETTLED_LEVELS[outcome]](line, SETTLED_WORDS[outcome] ?? 'gave up');
+  const isGone = outcome === 'client_gone';
+  const line = {
+    route,
+    outcome,
+    ...(isGone && { cause }),
+    ...rest,
+    elapsedMs: Math.round(elapsedMs * 1_000) / 1_000,
+  };
+  const word = cause === 'ok' ? 'answered' : 'gave up';
+  log[SETTLED_LEVELS[cause]](line, isGone ? `${word}, but the app had left` : word);
 }
 
-const SETTLED_LEVELS: Record<Outcome, 'info' | 'warn' | 'error'> = {
+const SETTLED_LEVELS: Record<Cause, 'info' | 'warn' | 'error'> = {
   ok: 'info',
   no_endpoints: 'warn',
   timeout: 'warn',
@@ -179,12 +190,6 @@ const SETTLED_LEVELS: Record<Outcome, 'info' | 'warn' | 'error'> = {
   too_large: 'warn',
   draining: 'warn',
   internal: 'error',
-  client_gone: 'warn',
-};
-
-const SETTLED_WORDS: Partial<Record<Outcome, string>> = {
-  ok: 'answered',
-  client_gone: 'the app was gone before its reply',
 };
 
 export type LineVerdict = { kind: 'pass' } | { kind: 'suppress'; isFirst: boolean; leftMs: number };

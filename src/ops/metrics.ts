@@ -2,14 +2,11 @@ import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'pr
 import type { ProxyEvent } from '../proxy/events.ts';
 import { FAILURE_CODES, type FailureCode } from '../proxy/failure.ts';
 import type { RouteStatus } from '../proxy/status.ts';
-import { DurationHistogram, Tally } from './in-place.ts';
+import { DurationHistogram, type Labels, Tally } from './in-place.ts';
 
 /** Every value a label can take besides route names, so that each series is there, at 0, before anything has happened. */
-const OUTCOMES = [
-  'ok',
-  ...FAILURE_CODES.map((code) => code.toLowerCase() as Lowercase<FailureCode>),
-  'client_gone',
-] as const;
+const CAUSES = ['ok', ...FAILURE_CODES.map((code) => code.toLowerCase() as Lowercase<FailureCode>)] as const;
+const OUTCOMES = [...CAUSES, 'client_gone'] as const;
 const ATTEMPT_RESULTS = ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled'] as const;
 const RETRY_REASONS = ['unsent', 'lost', 'timeout', 'protocol', 'hedge'] as const;
 const RETRY_DENIALS = ['budget', 'deadline', 'policy'] as const;
@@ -102,7 +99,8 @@ function count(series: RouteSeries, event: ProxyEvent): void {
     case 'lateReply':
       return series.lateReplies[event.fate].add();
     case 'settled':
-      series.requests[event.outcome].add();
+      if (event.outcome === 'client_gone') series.clientGone[event.cause].add();
+      else series.requests[event.outcome].add();
       series.requestDuration[event.outcome].observe(event.request.elapsedMs / 1_000);
       return series.replyBytes.add(event.request.replyBytes);
     case 'discovered':
@@ -133,7 +131,12 @@ function routeFamilies(registry: Registry) {
     return histogram;
   };
   return {
-    requests: counter('requests_total', 'Requests settled, by what the app got.', 'outcome'),
+    requests: counter(
+      'requests_total',
+      'Requests settled, by what the app got. client_gone: it did not wait; the cause is what it would have got.',
+      'outcome',
+      'cause',
+    ),
     requestDuration: seconds('request_duration_seconds', 'From arrival to outcome, all waiting included.'),
     attempts: counter('attempts_total', 'Attempts ended: sends of a request to an endpoint.', 'result'),
     attemptDuration: seconds('attempt_duration_seconds', 'From send to reply or failure of an attempt.'),
@@ -165,31 +168,32 @@ type RouteSeries = ReturnType<typeof routeSeries>;
 /** The series of one route, each bound to its labels and set to 0. */
 function routeSeries(families: RouteFamilies, route: string) {
   const tallies: Tally[] = [];
-  const total = (family: Counter, ...labels: string[]) => {
-    const tally = new Tally(family.labels(route, ...labels));
+  const total = (family: Counter, labels: Labels = {}) => {
+    const tally = new Tally(family.labels({ route, ...labels }));
     tallies.push(tally);
     return tally;
   };
-  const totals = <V extends string>(family: Counter, values: readonly V[]) =>
-    byValue(values, (value) => total(family, value));
+  const totals = <V extends string>(family: Counter, label: string, values: readonly V[]) =>
+    byValue(values, (value) => total(family, { [label]: value }));
   const { requestDuration, attemptDuration } = families;
   const discoveryLastSync = families.discoveryLastSync.labels(route);
   discoveryLastSync.set(0);
   return {
     tallies,
-    requests: totals(families.requests, OUTCOMES),
+    requests: totals(families.requests, 'outcome', CAUSES),
+    clientGone: byValue(CAUSES, (cause) => total(families.requests, { outcome: 'client_gone', cause })),
     requestDuration: byValue(OUTCOMES, (outcome) => requestDuration.series({ route, outcome })),
-    attempts: totals(families.attempts, ATTEMPT_RESULTS),
+    attempts: totals(families.attempts, 'result', ATTEMPT_RESULTS),
     attemptDuration: attemptDuration.series({ route }),
-    retries: totals(families.retries, RETRY_REASONS),
-    retriesDenied: totals(families.retriesDenied, RETRY_DENIALS),
-    resets: totals(families.resets, RESET_REASONS),
-    lateReplies: totals(families.lateReplies, LATE_REPLY_FATES),
+    retries: totals(families.retries, 'reason', RETRY_REASONS),
+    retriesDenied: totals(families.retriesDenied, 'reason', RETRY_DENIALS),
+    resets: totals(families.resets, 'reason', RESET_REASONS),
+    lateReplies: totals(families.lateReplies, 'fate', LATE_REPLY_FATES),
     malformed: total(families.malformed),
     ejections: total(families.ejections),
     requestBytes: total(families.requestBytes),
     replyBytes: total(families.replyBytes),
-    discoveryErrors: totals(families.discoveryErrors, DISCOVERY_FAILURES),
+    discoveryErrors: totals(families.discoveryErrors, 'reason', DISCOVERY_FAILURES),
     discoveryLastSync,
   };
 }

@@ -18,7 +18,8 @@ export type ProxyEvent =
   | { kind: 'reset'; route: string; endpoint: string; reason: ResetReason }
   | { kind: 'lateReply'; route: string; endpoint: string; fate: 'salvaged' | 'discarded' }
   | { kind: 'internalError'; route: string; error: unknown }
-  | { kind: 'settled'; route: string; outcome: Outcome; request: SettledRequest }
+  /** `cause` is what the outcome would have been had the app waited for it: where it did, they are the same. */
+  | { kind: 'settled'; route: string; outcome: Outcome; cause: Cause; request: SettledRequest }
   | DiscoveredSet
   /** `isFirst`: no try has succeeded yet. `isNew`: the try before had not failed, or not for this reason. */
   | {
@@ -68,8 +69,11 @@ export type RetryDenial = 'budget' | 'deadline' | 'policy';
 /** Why a lane's socket was closed and replaced. `abandoned`: it still carried an attempt nobody waits for. */
 export type ResetReason = 'lost' | 'timeout' | 'protocol' | 'abandoned';
 
-/** `client_gone`: there was an outcome, but the app's connection was not there any more to take it. */
-export type Outcome = 'ok' | Lowercase<FailureCode> | 'client_gone';
+/** What came of a request: a reply, or why there was none. */
+export type Cause = 'ok' | Lowercase<FailureCode>;
+
+/** What the app got. `client_gone`: its connection was closed before there was anything to send. */
+export type Outcome = Cause | 'client_gone';
 
 /** What is known of a request when it is settled. */
 export interface SettledRequest {

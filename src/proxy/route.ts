@@ -2,7 +2,7 @@ import type { Discovery } from '../discovery/discovery.ts';
 import { RetryBudget } from './budget.ts';
 import { Clients, type Request } from './clients.ts';
 import { sizeOf, weightOf } from './envelope.ts';
-import type { Emit, Outcome } from './events.ts';
+import type { Cause, Emit } from './events.ts';
 import { type FailureCode, failureFrames } from './failure.ts';
 import type { Result, Settled } from './forwarder.ts';
 import { Frontend, type FrontendOwner } from './frontend.ts';
@@ -258,10 +258,12 @@ export class Route implements FrontendOwner {
     const isReply = result.kind === 'reply';
     const body = isReply ? result.body : this.#failureBody(result, elapsedMs);
     const isTaken = body === undefined || (await this.#frontend.reply(guest, body));
+    const cause = causeOf(result);
     this.#emit({
       kind: 'settled',
       route: this.settings.name,
-      outcome: isTaken ? outcomeOf(result) : 'client_gone',
+      outcome: isTaken ? cause : 'client_gone',
+      cause,
       request: {
         attempts,
         endpoint,
@@ -295,6 +297,6 @@ function failure(code: FailureCode, message: string, executed: 'no' | 'maybe' = 
   return { kind: 'failure', code, message, executed, attempts: 0, endpoint: undefined };
 }
 
-function outcomeOf(result: Settled): Outcome {
+function causeOf(result: Settled): Cause {
   return result.kind === 'reply' ? 'ok' : (result.code.toLowerCase() as Lowercase<FailureCode>);
 }

@@ -37,7 +37,7 @@ const CASES: Record<string, { fires: Series; quiet: Series }> = {
     quiet: {
       [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0+199x60',
       [`lazypirate_requests_total{outcome="timeout", ${ROUTE}}`]: '0+1x60',
-      [`lazypirate_requests_total{outcome="client_gone", ${ROUTE}}`]: '0+100x60',
+      [`lazypirate_requests_total{outcome="client_gone", cause="ok", ${ROUTE}}`]: '0+100x60',
     },
   },
   LazypirateRetries: {
@@ -168,10 +168,21 @@ describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
     });
   }
 
+  test('LazypirateFailures fires where all requests fail and the app never waits for it', () => {
+    rulesWith();
+    const series = {
+      [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0x60',
+      [`lazypirate_requests_total{outcome="timeout", ${ROUTE}}`]: '0x60',
+      [`lazypirate_requests_total{outcome="client_gone", cause="ok", ${ROUTE}}`]: '0x60',
+      [`lazypirate_requests_total{outcome="client_gone", cause="timeout", ${ROUTE}}`]: '0+4x60',
+    };
+    promtool([unitTest(series, ['LazypirateFailures'])]);
+  });
+
   test('tell route, place and figure', () => {
     const { alerts } = rulesWith({ alertLabels: { team: 'shop' } });
     const runbook = alerts.find(({ alert }) => alert === 'LazypirateFailures')?.annotations['runbook_url'];
-    const description = '2% of the requests of route orders (shop/demo) end in a failure reply.';
+    const description = '2% of the requests of route orders (shop/demo) fail.';
     promtool([
       {
         interval: '1m',

@@ -1,6 +1,7 @@
 {{/*
 The alerts, without what all of them share. RUNBOOK.md has a section for each. `job` and `instance` are Prometheus' own labels of a
-sidecar; what is summed over its pods has `job`, which a PodMonitor makes of its namespace and name.
+sidecar; what is summed over its pods has `job`, which a PodMonitor makes of its namespace and name. Only `client_gone` has a `cause`:
+what the app would have got had it waited. `cause!="ok"` leaves out those whose reply had come, and keeps every other request.
 */}}
 {{- define "lazypirate.alerts" -}}
 {{- $values := .Values.lazypirate.alerts -}}
@@ -13,14 +14,14 @@ sidecar; what is summed over its pods has `job`, which a PodMonitor makes of its
     description: No endpoint of route {{`{{ $labels.route }}`}} is up at {{`{{ $labels.instance }}`}}, so its requests wait and then fail.
 - alert: LazypirateFailures
   expr: |
-    sum by (namespace, job, route) (rate(lazypirate_requests_total{outcome!~"ok|client_gone"}[5m]))
-      / sum by (namespace, job, route) (rate(lazypirate_requests_total{outcome!="client_gone"}[5m]))
+    sum by (namespace, job, route) (rate(lazypirate_requests_total{outcome!="ok", cause!="ok"}[5m]))
+      / sum by (namespace, job, route) (rate(lazypirate_requests_total{cause!="ok"}[5m]))
       > {{ $values.failureRatio }}
   for: 5m
   labels: { severity: critical }
   annotations:
     summary: Requests of route {{`{{ $labels.route }}`}} fail
-    description: "{{`{{ $value | humanizePercentage }}`}} of the requests of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}) end in a failure reply."
+    description: "{{`{{ $value | humanizePercentage }}`}} of the requests of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}) fail."
 - alert: LazypirateRetries
   expr: |
     sum by (namespace, job, route) (rate(lazypirate_retries_total[5m]))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { mock, test } from 'node:test';
 import { createLog, type EventLogSettings, LineLimiter, logEvents } from '../../../src/ops/log.ts';
-import type { Outcome, ProxyEvent } from '../../../src/proxy/events.ts';
+import type { Cause, Outcome, ProxyEvent } from '../../../src/proxy/events.ts';
 
 type Line = Record<string, unknown>;
 
@@ -114,7 +114,11 @@ test('a reader that is gone does no harm', async () => {
   assert.equal(stream.errored, gone);
 });
 
-function settled(outcome: Outcome, route = 'orders'): ProxyEvent {
+function settled(outcome: Cause, route = 'orders'): ProxyEvent {
+  return settledAs(outcome, outcome, route);
+}
+
+function settledAs(outcome: Outcome, cause: Cause, route = 'orders'): ProxyEvent {
   const request = {
     attempts: 3,
     endpoint: 'tcp://10.1.2.3:7000',
@@ -123,7 +127,7 @@ function settled(outcome: Outcome, route = 'orders'): ProxyEvent {
     requestBytes: 12,
     replyBytes: 0,
   } as const;
-  return { kind: 'settled', route, outcome, request };
+  return { kind: 'settled', route, outcome, cause, request };
 }
 
 /** What the log makes of events. */
@@ -166,15 +170,26 @@ test('a request given up is a warning that tells what was tried', () => {
   ]);
 });
 
-test('a bug of ours is an error, and an app that was gone is not called giving up', () => {
+test('a bug of ours is an error', () => {
   const { lines, logged } = recording();
   logged(settled('internal'));
-  logged(settled('client_gone'));
   assert.deepEqual(
     lines.map(({ level, msg }) => [level, msg]),
+    [['error', 'gave up']],
+  );
+});
+
+test('a failure is as grave when the app had left before it was told, and a reply that came too late for it is none', () => {
+  const { lines, logged } = recording();
+  logged(settledAs('client_gone', 'internal'));
+  logged(settledAs('client_gone', 'timeout'));
+  logged(settledAs('client_gone', 'ok'));
+  assert.deepEqual(
+    lines.map(({ level, msg, outcome, cause }) => [level, msg, outcome, cause]),
     [
-      ['error', 'gave up'],
-      ['warn', 'the app was gone before its reply'],
+      ['error', 'gave up, but the app had left', 'client_gone', 'internal'],
+      ['warn', 'gave up, but the app had left', 'client_gone', 'timeout'],
+      ['info', 'answered, but the app had left', 'client_gone', 'ok'],
     ],
   );
 });

@@ -6,17 +6,8 @@ import type { ProxyEvent, SettledRequest } from '../../../src/proxy/events.ts';
 import type { RouteStatus } from '../../../src/proxy/status.ts';
 import { endpointStatus, routeStatus } from './statuses.ts';
 
-const OUTCOMES = [
-  'ok',
-  'no_endpoints',
-  'timeout',
-  'lost',
-  'overloaded',
-  'too_large',
-  'draining',
-  'internal',
-  'client_gone',
-];
+const CAUSES = ['ok', 'no_endpoints', 'timeout', 'lost', 'overloaded', 'too_large', 'draining', 'internal'];
+const OUTCOMES = [...CAUSES, 'client_gone'];
 const REQUEST: SettledRequest = {
   attempts: 2,
   endpoint: 'tcp://10.1.2.3:7000',
@@ -49,7 +40,10 @@ function expectedSeries(route: string): string[] {
       ? [`lazypirate_${name}{route="${route}"}`]
       : values.map((value) => `lazypirate_${name}{route="${route}",${label}="${value}"}`);
   return [
-    ...family('requests_total', 'outcome', OUTCOMES),
+    ...family('requests_total', 'outcome', CAUSES),
+    ...CAUSES.map(
+      (cause) => `lazypirate_requests_total{route="${route}",outcome="client_gone",cause="${cause}"}`,
+    ),
     ...family('request_duration_seconds_count', 'outcome', OUTCOMES),
     ...family('attempts_total', 'result', ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled']),
     ...family('attempt_duration_seconds_count'),
@@ -116,11 +110,17 @@ for (const [event, ...changed] of [
     ['late_replies_total{route="orders",fate="salvaged"}', 1],
   ],
   [
-    { kind: 'settled', route, outcome: 'client_gone', request: REQUEST },
-    ['requests_total{route="orders",outcome="client_gone"}', 1],
+    { kind: 'settled', route, outcome: 'client_gone', cause: 'timeout', request: REQUEST },
+    ['requests_total{route="orders",outcome="client_gone",cause="timeout"}', 1],
     ['request_duration_seconds_count{route="orders",outcome="client_gone"}', 1],
     ['request_duration_seconds_sum{route="orders",outcome="client_gone"}', 0.03],
     ['reply_bytes_total{route="orders"}', 7],
+  ],
+  [
+    { kind: 'settled', route, outcome: 'timeout', cause: 'timeout', request: { ...REQUEST, replyBytes: 0 } },
+    ['requests_total{route="orders",outcome="timeout"}', 1],
+    ['request_duration_seconds_count{route="orders",outcome="timeout"}', 1],
+    ['request_duration_seconds_sum{route="orders",outcome="timeout"}', 0.03],
   ],
   [{ kind: 'listening', route, address: 'tcp://127.0.0.1:5555' }],
   [{ kind: 'endpoint', route, endpoint: ENDPOINT, from: 'new', to: 'connecting', why: 'in the set' }],
@@ -250,7 +250,7 @@ test('the default metrics of the process are there', async () => {
 
 test('promtool finds nothing wrong with the metrics of the sidecar', async (t) => {
   const metrics = metricsOf(() => [routeStatus('orders', { endpoints: [endpointStatus()] })]);
-  metrics.record({ kind: 'settled', route: 'orders', outcome: 'ok', request: REQUEST });
+  metrics.record({ kind: 'settled', route: 'orders', outcome: 'ok', cause: 'ok', request: REQUEST });
   metrics.record({ kind: 'attempt', route: 'orders', endpoint: ENDPOINT, result: 'ok', elapsedMs: 12 });
   const input = await metrics.text();
   const checked = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
