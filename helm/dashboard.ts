@@ -72,11 +72,11 @@ const PANELS: readonly Panel[] = [
   },
   {
     title: 'Time of an attempt',
-    description: 'From a send to its reply or failure: what the upstream takes.',
+    description: 'From a send to its reply: what the upstream takes. Attempts that failed are left out.',
     unit: 's',
     queries: {
-      p50: `histogram_quantile(0.5, ${rate('attempt_duration_seconds_bucket', 'le')})`,
-      p99: `histogram_quantile(0.99, ${rate('attempt_duration_seconds_bucket', 'le')})`,
+      p50: `histogram_quantile(0.5, ${rate('attempt_duration_seconds_bucket', 'le', 'result="ok"')})`,
+      p99: `histogram_quantile(0.99, ${rate('attempt_duration_seconds_bucket', 'le', 'result="ok"')})`,
     },
   },
   {

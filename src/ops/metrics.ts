@@ -89,7 +89,7 @@ function count(series: RouteSeries, event: ProxyEvent): void {
       return series.malformed.add();
     case 'attempt':
       series.attempts[event.result].add();
-      return series.attemptDuration.observe(event.elapsedMs / 1_000);
+      return series.attemptDuration[event.result].observe(event.elapsedMs / 1_000);
     case 'retry':
       return series.retries[event.reason].add();
     case 'retryDenied':
@@ -139,7 +139,10 @@ function routeFamilies(registry: Registry) {
     ),
     requestDuration: seconds('request_duration_seconds', 'From arrival to outcome, all waiting included.'),
     attempts: counter('attempts_total', 'Attempts ended: sends of a request to an endpoint.', 'result'),
-    attemptDuration: seconds('attempt_duration_seconds', 'From send to reply or failure of an attempt.'),
+    attemptDuration: seconds(
+      'attempt_duration_seconds',
+      'From the send of an attempt to its end. Only with result ok this is a reply time.',
+    ),
     retries: counter('retries_total', 'Attempts after the first, by why the one before failed.', 'reason'),
     retriesDenied: counter('retries_denied_total', 'Failed attempts that were not retried.', 'reason'),
     resets: counter('resets_total', 'Lanes whose socket was closed and replaced.', 'reason'),
@@ -184,7 +187,7 @@ function routeSeries(families: RouteFamilies, route: string) {
     clientGone: byValue(CAUSES, (cause) => total(families.requests, { outcome: 'client_gone', cause })),
     requestDuration: byValue(OUTCOMES, (outcome) => requestDuration.series({ route, outcome })),
     attempts: totals(families.attempts, 'result', ATTEMPT_RESULTS),
-    attemptDuration: attemptDuration.series({ route }),
+    attemptDuration: byValue(ATTEMPT_RESULTS, (result) => attemptDuration.series({ route, result })),
     retries: totals(families.retries, 'reason', RETRY_REASONS),
     retriesDenied: totals(families.retriesDenied, 'reason', RETRY_DENIALS),
     resets: totals(families.resets, 'reason', RESET_REASONS),

@@ -13,52 +13,87 @@ export interface Choice {
   readonly latency: Latency;
 }
 
-/** A moving average (EWMA) of reply times. Pure: the clock is an argument. */
+/**
+ * How long an endpoint takes to reply: a moving average (EWMA) of its reply times, raised by what is known of replies that did not come.
+ * Pure: the clock is an argument.
+ */
 export class Latency {
-  #averageMs: number | undefined;
+  #estimateMs: number | undefined;
   #atMs = 0;
+  /** How much the estimate rests on, and how many replies are among that. */
   #count = 0;
+  #replies = 0;
+  #replyMs: number | undefined;
 
+  /** A reply came after that time. */
   observe(elapsedMs: number, nowMs: number): void {
-    if (this.#isForgotten(nowMs)) {
-      this.#averageMs = undefined;
-      this.#count = 0;
-    }
-    const averageMs = this.#averageMs ?? elapsedMs;
-    this.#averageMs =
-      ++this.#count <= FIRST_REPLIES
-        ? Math.min(averageMs, elapsedMs)
-        : averageMs + (elapsedMs - averageMs) * WEIGHT_OF_NEWEST;
-    this.#atMs = nowMs;
+    this.#forgetIfOld(nowMs);
+    this.#replyMs =
+      this.#replies === 0 ? elapsedMs : this.#average(this.#replyMs, elapsedMs, this.#replies + 1);
+    // Replies that nobody waited for told only how long they would take at least.
+    const soFarMs = this.#replies === 0 && this.#count < FIRST_REPLIES ? undefined : this.#estimateMs;
+    this.#replies++;
+    this.#learn(this.#average(soFarMs, elapsedMs, this.#count + 1), nowMs);
   }
 
   /** No reply came in that time: enough is known of it. */
   overdue(elapsedMs: number, nowMs: number): void {
-    if (this.#count < FIRST_REPLIES) this.#averageMs = undefined;
+    this.#forgetIfOld(nowMs);
+    if (this.#count < FIRST_REPLIES) this.#estimateMs = undefined;
     this.#count = Math.max(this.#count, FIRST_REPLIES);
-    if (this.#averageMs === undefined || elapsedMs > this.#averageMs) this.observe(elapsedMs, nowMs);
+    this.#raise(elapsedMs, nowMs);
   }
 
-  /** A reply was no longer waited for after that time, which tells something where little is known, or the average is less. */
+  /** A reply was no longer waited for after that time, which tells something where little is known, or the estimate is less. */
   atLeast(elapsedMs: number, nowMs: number): void {
-    if (this.#count < FIRST_REPLIES || elapsedMs > (this.#averageMs ?? 0)) this.observe(elapsedMs, nowMs);
+    this.#forgetIfOld(nowMs);
+    if (this.#count >= FIRST_REPLIES) return this.#raise(elapsedMs, nowMs);
+    const soFarMs = this.#estimateMs ?? 0;
+    this.#learn(this.#replies > 0 ? soFarMs : Math.max(soFarMs, elapsedMs), nowMs);
   }
 
-  /** `undefined` before the first reply. */
-  get averageMs(): number | undefined {
-    return this.#averageMs;
+  /** Of replies alone, as far as they are remembered; `undefined` before the first. */
+  get replyMs(): number | undefined {
+    return this.#replyMs;
   }
 
-  /** The average, faded by the time since the last reply; `undefined` where too little is known, or nothing any more. */
+  /** The estimate, faded by the time since it was made; `undefined` where too little is known, or nothing any more. */
   fadedMs(nowMs: number): number | undefined {
-    if (this.#averageMs === undefined || this.#count < FIRST_REPLIES || this.#isForgotten(nowMs))
-      return undefined;
-    return this.#averageMs * Math.exp(-(nowMs - this.#atMs) / MEMORY_MS);
+    if (this.#estimateMs === undefined || this.#count < FIRST_REPLIES || this.#isOld(nowMs)) return undefined;
+    return this.#estimateMs * Math.exp(-(nowMs - this.#atMs) / MEMORY_MS);
   }
 
-  #isForgotten(nowMs: number): boolean {
-    const averageMs = this.#averageMs ?? 0;
-    return nowMs - this.#atMs > Math.min(MEMORY_MS, Math.max(MEMORY_LEAST_MS, WORTH * averageMs));
+  #raise(elapsedMs: number, nowMs: number): void {
+    if (elapsedMs <= (this.fadedMs(nowMs) ?? 0)) return;
+    const raisedMs = this.#average(this.#estimateMs, elapsedMs, this.#count + 1);
+    this.#learn(Math.max(this.#estimateMs ?? 0, raisedMs), nowMs);
+  }
+
+  #learn(estimateMs: number, nowMs: number): void {
+    this.#estimateMs = estimateMs;
+    this.#count++;
+    this.#atMs = nowMs;
+  }
+
+  #average(soFarMs: number | undefined, elapsedMs: number, count: number): number {
+    if (soFarMs === undefined) return elapsedMs;
+    return count <= FIRST_REPLIES
+      ? Math.min(soFarMs, elapsedMs)
+      : soFarMs + (elapsedMs - soFarMs) * WEIGHT_OF_NEWEST;
+  }
+
+  #forgetIfOld(nowMs: number): void {
+    if (!this.#isOld(nowMs)) return;
+    this.#estimateMs = undefined;
+    this.#count = 0;
+    this.#replies = 0;
+  }
+
+  /** What was never known cannot be old. */
+  #isOld(nowMs: number): boolean {
+    if (this.#estimateMs === undefined) return false;
+    const memoryMs = Math.min(MEMORY_MS, Math.max(MEMORY_LEAST_MS, WORTH * this.#estimateMs));
+    return nowMs - this.#atMs > memoryMs;
   }
 }
 

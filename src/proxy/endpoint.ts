@@ -151,7 +151,7 @@ export class Endpoint implements LaneOwner {
       inFlight: this.inFlight,
       inFlightLimit: this.#limit.value,
       lanes: this.#lanes.size,
-      latencyMs: this.latency.averageMs,
+      latencyMs: this.latency.replyMs,
       lastEvent: this.#lastEvent,
       nextProbeMs: state.kind === 'in' ? undefined : Math.max(0, state.untilMs - nowMs),
     };

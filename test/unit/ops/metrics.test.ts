@@ -7,6 +7,7 @@ import type { RouteStatus } from '../../../src/proxy/status.ts';
 import { endpointStatus, routeStatus } from './statuses.ts';
 
 const CAUSES = ['ok', 'no_endpoints', 'timeout', 'lost', 'overloaded', 'too_large', 'draining', 'internal'];
+const RESULTS = ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled'];
 const OUTCOMES = [...CAUSES, 'client_gone'];
 const REQUEST: SettledRequest = {
   attempts: 2,
@@ -45,8 +46,8 @@ function expectedSeries(route: string): string[] {
       (cause) => `lazypirate_requests_total{route="${route}",outcome="client_gone",cause="${cause}"}`,
     ),
     ...family('request_duration_seconds_count', 'outcome', OUTCOMES),
-    ...family('attempts_total', 'result', ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled']),
-    ...family('attempt_duration_seconds_count'),
+    ...family('attempts_total', 'result', RESULTS),
+    ...family('attempt_duration_seconds_count', 'result', RESULTS),
     ...family('retries_total', 'reason', ['unsent', 'lost', 'timeout', 'protocol', 'hedge']),
     ...family('retries_denied_total', 'reason', ['budget', 'deadline', 'policy']),
     ...family('resets_total', 'reason', ['lost', 'timeout', 'protocol', 'abandoned']),
@@ -93,8 +94,8 @@ for (const [event, ...changed] of [
   [
     { kind: 'attempt', route, endpoint: ENDPOINT, result: 'lost', elapsedMs: 250 },
     ['attempts_total{route="orders",result="lost"}', 1],
-    ['attempt_duration_seconds_count{route="orders"}', 1],
-    ['attempt_duration_seconds_sum{route="orders"}', 0.25],
+    ['attempt_duration_seconds_count{route="orders",result="lost"}', 1],
+    ['attempt_duration_seconds_sum{route="orders",result="lost"}', 0.25],
   ],
   [{ kind: 'retry', route, reason: 'timeout' }, ['retries_total{route="orders",reason="timeout"}', 1]],
   [

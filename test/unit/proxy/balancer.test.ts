@@ -46,6 +46,46 @@ test('one that did not reply in time is avoided from then on, until that is forg
   assert.equal(choose([hung, good], any, drawing(0, 0), 10_001), hung);
 });
 
+test('an endpoint that has never answered is not taken for a quick one', () => {
+  const latency = new Latency();
+  const nowMs = 1_000_000;
+  latency.overdue(2_500, nowMs);
+  assert.equal(latency.fadedMs(nowMs), 2_500, 'one timeout is enough to know');
+  latency.overdue(2_500, nowMs + 2_500);
+  latency.atLeast(5, nowMs + 2_500);
+  assert.equal(latency.fadedMs(nowMs + 2_500), 2_500);
+});
+
+test('that a reply was not waited for says how long it takes at least, never how short', () => {
+  const latency = new Latency();
+  for (const ms of [50, 40, 60, 30, 20]) latency.atLeast(ms, 1_000_000);
+  assert.equal(latency.fadedMs(1_000_000), 60);
+  const slow = taking(0, 200).latency;
+  slow.atLeast(50, 0);
+  assert.equal(slow.fadedMs(0), 200);
+  const cold = endpoint(0, 200, 200, 200, 200).latency;
+  cold.atLeast(50, 0);
+  assert.equal(cold.fadedMs(0), 200);
+});
+
+test('the first reply tells more than all that was not waited for', () => {
+  const latency = new Latency();
+  latency.atLeast(50, 0);
+  for (const ms of [80, 90, 90, 90]) latency.observe(ms, 0);
+  assert.equal(latency.fadedMs(0), 80);
+});
+
+test('a timeout is no reply time', () => {
+  const latency = new Latency();
+  latency.overdue(2_500, 1_000_000);
+  latency.atLeast(900, 1_000_000);
+  assert.equal(latency.replyMs, undefined);
+  latency.observe(12, 1_000_000);
+  latency.overdue(2_500, 1_000_000);
+  assert.equal(latency.replyMs, 12);
+  assert.notEqual(latency.fadedMs(1_000_000), 12);
+});
+
 test('one that others are faster than each time is avoided, although it has never replied', () => {
   const [hung, good] = [endpoint(0), taking(1, 1)];
   for (let count = 0; count < 5; count++) hung.latency.atLeast(50 - count, 0);
@@ -95,15 +135,15 @@ test('what has got no work is tried again, the slower it was the later', () => {
   assert.deepEqual([forgottenAfter(1), forgottenAfter(100), forgottenAfter(2_500)], [1_100, 5_100, 10_100]);
   const { latency } = taking(0, 20);
   latency.observe(1, 5_000);
-  assert.equal(latency.averageMs, 1, 'and then it begins anew');
+  assert.equal(latency.replyMs, 1, 'and then it begins anew');
 });
 
 test('a latency follows what is observed, and fades while nothing is', () => {
   const latency = new Latency();
   assert.equal(latency.fadedMs(0), undefined);
   for (let i = 0; i < 5; i++) latency.observe(100, 0);
-  assert.equal(latency.averageMs, 100);
+  assert.equal(latency.replyMs, 100);
   for (let i = 0; i < 50; i++) latency.observe(10, 0);
-  assert.ok((latency.averageMs ?? 0) < 11);
-  assert.ok((latency.fadedMs(999) ?? 100) < (latency.averageMs ?? 0));
+  assert.ok((latency.replyMs ?? 0) < 11);
+  assert.ok((latency.fadedMs(999) ?? 100) < (latency.replyMs ?? 0));
 });
