@@ -84,6 +84,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
 function count(series: RouteSeries, event: ProxyEvent): void {
   switch (event.kind) {
     case 'received':
+      series.received.add();
       return series.requestBytes.add(event.bytes);
     case 'malformed':
       return series.malformed.add();
@@ -131,6 +132,7 @@ function routeFamilies(registry: Registry) {
     return histogram;
   };
   return {
+    received: counter('requests_received_total', 'Requests received: settled, in flight or queued by now.'),
     requests: counter(
       'requests_total',
       'Requests settled, by what the app got. client_gone: it did not wait; the cause is what it would have got.',
@@ -183,6 +185,7 @@ function routeSeries(families: RouteFamilies, route: string) {
   discoveryLastSync.set(0);
   return {
     tallies,
+    received: total(families.received),
     requests: totals(families.requests, 'outcome', CAUSES),
     clientGone: byValue(CAUSES, (cause) => total(families.requests, { outcome: 'client_gone', cause })),
     requestDuration: byValue(OUTCOMES, (outcome) => requestDuration.series({ route, outcome })),

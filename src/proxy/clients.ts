@@ -46,8 +46,6 @@ export class Clients<T extends Turn> {
   readonly #clients = new Map<string, Client<T>>();
   /** How many of them have nothing under way. */
   #idle = 0;
-  /** How many of them are owed refusals. */
-  #owing = 0;
   #limit: number;
   readonly #turns: Turns<T>;
 
@@ -65,11 +63,6 @@ export class Clients<T extends Turn> {
   /** How many clients are known, those that have nothing under way included. */
   get size(): number {
     return this.#clients.size;
-  }
-
-  /** Whether a refusal is owed to any client. */
-  get isOwing(): boolean {
-    return this.#owing > 0;
   }
 
   /** Whether a refusal is owed to this client: what comes after it must not overtake it, and is refused too. */
@@ -102,7 +95,6 @@ export class Clients<T extends Turn> {
       this.#turns.refuse(request);
     else if (client.owed === undefined) {
       client.owed = { request, count: 1 };
-      this.#owing++;
     } else client.owed.count++;
   }
 
@@ -128,7 +120,6 @@ export class Clients<T extends Turn> {
         this.#turns.refuse(owed.request);
       if (owed.count > 0) return void setImmediate(() => this.#payRefusals(client));
       client.owed = undefined;
-      this.#owing--;
     }
     if (++this.#idle > IDLE_CLIENTS) this.#forgetIdle();
   }

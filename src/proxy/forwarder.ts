@@ -62,7 +62,7 @@ export class Forwarder {
   /**
    * Forwards one request until it is answered or given up, at the latest at its deadline.
    *
-   * @param place the request's place in the load; left when this resolves
+   * @param place the request's place in the load; it takes up no room any more when this resolves
    * @param arrivedMs when the request came, by `performance.now`
    */
   async forward(body: readonly Buffer[], place: Place, arrivedMs: number): Promise<Result> {
@@ -240,7 +240,7 @@ export class Forwarder {
       if (attempt.phase === 'awaited') this.#tell(attempt, 'cancelled');
       attempt.lane.release(attempt);
     }
-    if (call.end !== 'moved') this.#load.leave(call.place);
+    if (call.end !== 'moved') this.#load.end(call.place);
     this.#upstream.freed();
   }
 

@@ -5,30 +5,40 @@ export interface Waiting {
   queued: number;
 }
 
-/** A request's place in the load of its route: `queued` until it is first sent, then `inFlight` until it is settled. */
+/**
+ * A request's place in the load of its route. `queued`: not sent yet. `inFlight`: sent at least once. `refused` (never sent) and
+ * `ended` (sent): it takes up no room any more, but its outcome is still on the way to the app. `left`: settled.
+ */
 export interface Place {
   readonly bytes: number;
   /** Of the request's client. */
   readonly waiting: Waiting;
-  state: 'queued' | 'inFlight' | 'left';
+  state: 'queued' | 'inFlight' | 'refused' | 'ended' | 'left';
 }
 
 /** The share of the queue that is kept for clients with nothing queued, so that a client that floods does not shut out others. */
 const KEPT_SHARE = 0.25;
 
-/** What a route holds at the moment, checked against its limits. */
+/**
+ * What a route holds at the moment, checked against its limits. Every request that was received and is not settled is in exactly
+ * one of the four counts.
+ */
 export class Load {
   limits: Limits;
   queued = 0;
   queuedBytes = 0;
   inFlight = 0;
+  refused = 0;
+  ended = 0;
+  /** Shared by all that could not enter: a flood of them takes up no memory. */
+  readonly #outside: Place = { bytes: 0, waiting: { queued: 0 }, state: 'refused' };
 
   constructor(limits: Limits) {
     this.limits = limits;
   }
 
   get isEmpty(): boolean {
-    return this.queued + this.inFlight === 0;
+    return this.queued + this.inFlight + this.refused + this.ended === 0;
   }
 
   /** Whether one more request may be sent for the first time. */
@@ -53,19 +63,43 @@ export class Load {
     return { bytes, waiting, state: 'queued' };
   }
 
+  /** For a request that could not enter. */
+  refuse(): Place {
+    this.refused++;
+    return this.#outside;
+  }
+
   start(place: Place): void {
     if (place.state !== 'queued') return;
-    this.leave(place);
+    this.#leaveQueue(place);
     this.inFlight++;
     place.state = 'inFlight';
   }
 
-  leave(place: Place): void {
+  /** It has come to something: others may have its room. */
+  end(place: Place): void {
     if (place.state === 'queued') {
-      this.queued--;
-      this.queuedBytes -= place.bytes;
-      place.waiting.queued--;
-    } else if (place.state === 'inFlight') this.inFlight--;
-    place.state = 'left';
+      this.#leaveQueue(place);
+      this.refused++;
+      place.state = 'refused';
+    } else if (place.state === 'inFlight') {
+      this.inFlight--;
+      this.ended++;
+      place.state = 'ended';
+    }
+  }
+
+  /** It is settled. */
+  leave(place: Place): void {
+    this.end(place);
+    if (place.state === 'refused') this.refused--;
+    else if (place.state === 'ended') this.ended--;
+    if (place !== this.#outside) place.state = 'left';
+  }
+
+  #leaveQueue({ bytes, waiting }: Place): void {
+    this.queued--;
+    this.queuedBytes -= bytes;
+    waiting.queued--;
   }
 }

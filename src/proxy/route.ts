@@ -12,15 +12,12 @@ import type { Limits, RouteSettings } from './settings.ts';
 import type { RouteStatus } from './status.ts';
 import { Upstream } from './upstream.ts';
 
-/** A request and its place in the route's load; one that is refused has left it before it entered. */
+/** A request and its place in the route's load. */
 interface Guest extends Request {
   readonly place: Place;
   /** Its body was thrown away at once: all it gets is a failure reply when its turn comes. */
   readonly isTooLarge: boolean;
 }
-
-/** Of a guest that could not enter. */
-const NO_PLACE: Place = { bytes: 0, waiting: { queued: 0 }, state: 'left' };
 
 /** Most that a reload waits for a connection of its new upstream, while the old one serves on. */
 const SWITCH_MS = 3_000;
@@ -119,7 +116,7 @@ export class Route implements FrontendOwner {
 
   /** Whether every request that came has its outcome. */
   get isSettled(): boolean {
-    return this.#load.isEmpty && !this.#clients.isOwing;
+    return this.#load.isEmpty;
   }
 
   /** How long it has had nothing to do, where it `isSettled`. */
@@ -146,14 +143,14 @@ export class Route implements FrontendOwner {
   }
 
   status(nowMs = performance.now()): RouteStatus {
-    const { queued, queuedBytes, inFlight } = this.#load;
+    const { queued, queuedBytes, inFlight, refused, ended } = this.#load;
     const upstream = this.#current.upstream.status(nowMs);
     return {
       settings: this.settings,
       listening: this.#listening,
-      queued,
+      queued: queued + refused,
       queuedBytes,
-      inFlight,
+      inFlight: inFlight + ended,
       ...upstream,
     };
   }
@@ -178,7 +175,15 @@ export class Route implements FrontendOwner {
     const weight = Math.min(weightOf(head, kept), this.settings.limits.queueBytes);
     const place = mayEnter ? this.#load.enter(weight, waiting) : undefined;
     const body = place === undefined ? [] : kept;
-    const guest: Guest = { client, head, body, bytes, arrivedMs, isTooLarge, place: place ?? NO_PLACE };
+    const guest: Guest = {
+      client,
+      head,
+      body,
+      bytes,
+      arrivedMs,
+      isTooLarge,
+      place: place ?? this.#load.refuse(),
+    };
     if (place === undefined) this.#clients.refuse(guest);
     else this.#clients.arrive(guest);
   }
@@ -198,7 +203,6 @@ export class Route implements FrontendOwner {
       const message = 'a bug of the sidecar; its log tells more';
       await this.#settle(guest, failure('INTERNAL', message, 'maybe'));
     } finally {
-      this.#load.leave(guest.place);
       this.#lastWorkMs = performance.now();
       this.#clients.done(guest);
       if (this.#earlier.size > 0) this.#left();
@@ -259,6 +263,8 @@ export class Route implements FrontendOwner {
     const body = isReply ? result.body : this.#failureBody(result, elapsedMs);
     const isTaken = body === undefined || (await this.#frontend.reply(guest, body));
     const cause = causeOf(result);
+    // Whoever looks at load and events together sees each request in one of them, never in both or neither.
+    this.#load.leave(guest.place);
     this.#emit({
       kind: 'settled',
       route: this.settings.name,

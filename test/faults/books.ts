@@ -122,14 +122,12 @@ export class Books {
     return tookMs;
   }
 
-  /** Every request that came is settled, in flight or queued, at any moment. */
+  /** Promise 2: every request that came is settled, in flight or queued, at any moment. */
   async look(strangers = 0): Promise<void> {
     const answered = this.own + this.failed + this.crossed;
     const metrics = await this.#trial.metrics();
-    const known =
-      metrics.total('lazypirate_requests_total') +
-      metrics.total('lazypirate_in_flight_requests') +
-      metrics.total('lazypirate_queued_requests');
+    const known = metrics.total('lazypirate_requests_received_total');
+    assert.equal(metrics.unaccounted, 0, '2: received, and neither settled nor in flight nor queued');
     assert.ok(known >= answered, `it knows of ${known} requests, and ${answered} are answered`);
     const most = this.asked + strangers;
     assert.ok(known <= most, `it knows of ${known} requests, and ${most} were asked`);
@@ -211,6 +209,7 @@ export class Books {
         value >= least && value <= least + unseen,
         `2: ${value} ${what} counted, ${least} seen, ${unseen} unanswered or of others`,
       );
+    assert.equal(metrics.unaccounted, 0, '2: received, and neither settled nor in flight nor queued');
     between(settledAs(), this.own + this.failed, 'outcomes');
     between(settledAs(/outcome="ok"/), this.own, 'replies');
     between(settledAs(/outcome="(?!ok|client_gone)/), this.failed, 'failures');

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Request } from 'zeromq';
+import { Dealer, Request } from 'zeromq';
+import { App } from '../support/ask.ts';
 import { Exposition } from '../support/exposition.ts';
-import { startSidecar } from '../support/program.ts';
+import { type RunningSidecar, type Scope, startServe, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 import { drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
@@ -24,18 +25,18 @@ async function askImpatiently(address: string, patienceMs: number): Promise<'ans
   }
 }
 
+function startWith(t: Scope, endpoints: readonly string[], policy: object): Promise<RunningSidecar> {
+  const file = join(scratch(), 'config.yaml');
+  const route = { name: 'orders', listen: 'tcp://127.0.0.1:0', upstream: { endpoints }, ...policy };
+  const drain = { quiet: '200ms' };
+  writeFileSync(file, JSON.stringify({ drain, routes: [route] }));
+  return startSidecar(t, ['--config', file]);
+}
+
 test('a total outage counts as failures, although the app never waits for its failure replies', async (t) => {
   const upstream = await ScriptedUpstream.start(drop);
   t.after(() => upstream.close());
-  const config = join(scratch(), 'config.yaml');
-  const route = {
-    name: 'orders',
-    listen: 'tcp://127.0.0.1:0',
-    upstream: { endpoints: [upstream.address] },
-    timeout: '700ms',
-  };
-  writeFileSync(config, JSON.stringify({ drain: { quiet: '50ms' }, routes: [route] }));
-  const { address, admin, program } = await startSidecar(t, ['--config', config]);
+  const { address, admin, program } = await startWith(t, [upstream.address], { timeout: '700ms' });
 
   for (let i = 0; i < 5; i++) assert.equal(await askImpatiently(address, 50), 'no answer');
   const requests = async (labels?: RegExp) =>
@@ -49,4 +50,67 @@ test('a total outage counts as failures, although the app never waits for its fa
   program.kill('SIGTERM');
   const { answered, failed, cut } = await program.logged('drained');
   assert.deepEqual([answered, failed, cut], [0, 1, 0]);
+});
+
+/** Asks for more at once than its share of the queue, again and again, so that refusals are owed to it. */
+async function flood(socket: Dealer, atOnce: number, isOn: () => boolean): Promise<void> {
+  while (isOn()) {
+    for (let i = 0; i < atOnce; i++) await socket.send(['', `flood ${i}`]);
+    for (let i = 0; i < atOnce; i++) await socket.receive();
+  }
+}
+
+test('every scrape accounts for every request: under load, faults, floods, apps that leave, and a drain', async (t) => {
+  const slow = await startServe(t, ['--delay', '20ms', '--drop', '0.1']);
+  const hit = await startServe(t, ['--delay', '20ms']);
+  const { address, admin, program } = await startWith(t, [slow.address, hit.address], {
+    timeout: '100ms',
+    limits: { inFlight: 4, queue: 40, messageBytes: '1KiB' },
+  });
+  let isOn = true;
+  const apps = Array.from({ length: 12 }, () => new App(address));
+  const flooder = new Dealer({ linger: 0 });
+  t.after(() => {
+    isOn = false;
+    for (const app of apps) app.close();
+    flooder.close();
+  });
+  const asking = apps.map(async (app, i) => {
+    while (isOn) await app.ask(i === 0 ? Buffer.alloc(2_048) : 'hello');
+  });
+  const leaving = Array.from({ length: 3 }, async () => {
+    while (isOn) await askImpatiently(address, 15);
+  });
+  flooder.connect(address);
+  const flooding = flood(flooder, 60, () => isOn);
+
+  let [scrapes, busy] = [0, 0];
+  const seen = new Set<string>();
+  const scrape = async () => {
+    const metrics = await Exposition.of(admin);
+    assert.equal(metrics.unaccounted, 0, 'received, and neither settled nor in flight nor queued');
+    scrapes++;
+    if (metrics.total('lazypirate_queued_requests') > 0) busy++;
+    for (const outcome of ['ok', 'overloaded', 'too_large', 'client_gone'])
+      if (metrics.total('lazypirate_requests_total', new RegExp(`outcome="${outcome}"`)) > 0)
+        seen.add(outcome);
+  };
+  await until('all outcomes have been seen', async () => {
+    await scrape();
+    return seen.size === 4 && busy >= 20;
+  });
+  hit.program.kill('SIGKILL');
+  for (const enough = scrapes + 20; scrapes < enough; ) await scrape();
+
+  program.kill('SIGTERM');
+  await program.logged('draining');
+  const before = scrapes;
+  await until('the drain has been looked at', async () => {
+    await scrape();
+    return scrapes >= before + 10;
+  });
+  isOn = false;
+  await Promise.all([...asking, ...leaving, flooding]);
+  await scrape();
+  assert.deepEqual(await program.ended, { code: 0, signal: null });
 });

@@ -11,6 +11,16 @@ export class Exposition {
     return new Exposition(await (await fetch(`${admin}/metrics`)).text());
   }
 
+  /** Requests that were received and are neither settled nor in flight nor queued: 0, at any moment. */
+  get unaccounted(): number {
+    return (
+      this.total('lazypirate_requests_received_total') -
+      this.total('lazypirate_requests_total') -
+      this.total('lazypirate_in_flight_requests') -
+      this.total('lazypirate_queued_requests')
+    );
+  }
+
   /** Sum of the series of a metric whose labels match. */
   total(metric: string, labels = /(?:)/): number {
     const lines = this.#lines.filter((line) => /^[^{ ]+/.exec(line)?.[0] === metric && labels.test(line));

@@ -41,6 +41,7 @@ function expectedSeries(route: string): string[] {
       ? [`lazypirate_${name}{route="${route}"}`]
       : values.map((value) => `lazypirate_${name}{route="${route}",${label}="${value}"}`);
   return [
+    ...family('requests_received_total'),
     ...family('requests_total', 'outcome', CAUSES),
     ...CAUSES.map(
       (cause) => `lazypirate_requests_total{route="${route}",outcome="client_gone",cause="${cause}"}`,
@@ -89,7 +90,11 @@ test('the buckets of durations go from 250 us to 10 s', async () => {
 
 const route = 'orders';
 for (const [event, ...changed] of [
-  [{ kind: 'received', route, bytes: 42 }, ['request_bytes_total{route="orders"}', 42]],
+  [
+    { kind: 'received', route, bytes: 42 },
+    ['requests_received_total{route="orders"}', 1],
+    ['request_bytes_total{route="orders"}', 42],
+  ],
   [{ kind: 'malformed', route }, ['malformed_messages_total{route="orders"}', 1]],
   [
     { kind: 'attempt', route, endpoint: ENDPOINT, result: 'lost', elapsedMs: 250 },

@@ -84,3 +84,30 @@ test('a request that is given up in the queue leaves nothing behind', () => {
   load.leave(place);
   assert.deepEqual([load.queued, load.queuedBytes, load.inFlight], [0, 0, 0]);
 });
+
+test('what has ended leaves its room at once, and is counted until it is settled', () => {
+  const load = new Load(limits);
+  const [sent, unsent] = [load.enter(10, client()), load.enter(10, client())];
+  assert.ok(sent && unsent);
+  load.start(sent);
+  load.end(sent);
+  load.end(unsent);
+  load.end(unsent);
+  assert.deepEqual([load.queued, load.queuedBytes, load.inFlight, load.mayStart], [0, 0, 0, true]);
+  assert.deepEqual([load.ended, load.refused, load.isEmpty], [1, 1, false]);
+  load.leave(sent);
+  load.leave(unsent);
+  assert.deepEqual([load.ended, load.refused, load.isEmpty], [0, 0, true]);
+});
+
+test('each of those that could not enter is counted until it is settled', () => {
+  const load = new Load(limits);
+  const places = [load.refuse(), load.refuse()];
+  assert.equal(load.refused, 2);
+  for (const place of places) {
+    assert.equal(load.isEmpty, false);
+    load.leave(place);
+  }
+  assert.ok(load.isEmpty);
+  assert.equal(load.refuse().state, 'refused');
+});
