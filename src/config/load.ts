@@ -20,7 +20,7 @@ export interface ConfigSources {
 /**
  * Reads, checks and completes the configuration. Precedence: flag, environment, file, default.
  *
- * @throws {ConfigError} with every problem, one a line: `FILE:LINE:COLUMN: PATH: what is wrong`
+ * @throws {ConfigError} with every problem, one per line: `FILE:LINE:COLUMN: PATH: what is wrong`
  */
 export function loadConfig(sources: ConfigSources): Config {
   const source = readSource(sources);
@@ -62,15 +62,15 @@ function textOf(file: string): string {
   }
 }
 
-/** Each would be looked at, and compared with each other. */
+/** Refuses too many routes early: each would be checked, and compared with every other. */
 function refuseMany(source: Source): void {
   const routes = isObject(source.value) ? source.value['routes'] : undefined;
   if (!Array.isArray(routes) || routes.length <= ROUTES_MOST) return;
-  const words = `has ${routes.length} routes, and ${ROUTES_MOST} are allowed`;
+  const words = `has ${routes.length} routes, but at most ${ROUTES_MOST} are allowed`;
   throw new ConfigError([line(source, ['routes'], words)]);
 }
 
-/** Puts flags and variables over the file's values, and lets the source tell that they came from there. */
+/** Overrides the file's values with flags and variables, and records those as the place of the values. */
 function override(source: Source, sources: ConfigSources): string[] {
   const { env, flags, text } = sources;
   const problems: string[] = [];
@@ -80,7 +80,9 @@ function override(source: Source, sources: ConfigSources): string[] {
     const name = flags[key] === undefined ? variable : `--${flag}`;
     const routes = isObject(source.value) ? source.value['routes'] : undefined;
     if (path[0] === 'routes' && Array.isArray(routes) && routes.length > 1) {
-      problems.push(`${name}: sets the only route, and the file has ${routes.length}: set it in the file`);
+      problems.push(
+        `${name}: works only with a single route, but the file has ${routes.length}: set it in the file`,
+      );
       continue;
     }
     set(source, path, overrideValue(key, given.trim()));
@@ -100,11 +102,11 @@ function override(source: Source, sources: ConfigSources): string[] {
 
 const VARIABLES = ['LAZYPIRATE_CONFIG', 'LAZYPIRATE_ZONE', ...OVERRIDES.map(({ variable }) => variable)];
 
-/** Others are no mistake: Kubernetes has LAZYPIRATE_PORT and more where a Service is named lazypirate. */
+/** Reports only likely misspellings: for a Service named lazypirate, Kubernetes sets LAZYPIRATE_PORT and more. */
 function misspelt(env: ConfigSources['env']): string[] {
   return Object.keys(env).flatMap((name) => {
     const meant = VARIABLES.includes(name) ? undefined : VARIABLES.find((known) => isNear(known, name));
-    return meant === undefined ? [] : [`${name} is no variable that is known here; did you mean ${meant}?`];
+    return meant === undefined ? [] : [`${name} is not a known variable; did you mean ${meant}?`];
   });
 }
 
@@ -118,7 +120,7 @@ function overrideValue(key: keyof ConfigFlags, given: string): unknown {
   return { endpoints: given.split(',').map((one) => one.trim()) };
 }
 
-/** Sets a value, making the objects above it where there are none. What is of another kind is left for the schema to refuse. */
+/** Sets a value and creates missing objects above it. If one of those has another type, the schema will refuse it. */
 function set(source: Source, path: readonly (string | number)[], value: unknown): void {
   let at = source.value;
   path.slice(0, -1).forEach((part, index) => {
@@ -134,7 +136,7 @@ function isObject(value: unknown): value is Record<string | number, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-/** @throws {ConfigError} where a key file is no good */
+/** @throws {ConfigError} if a key file is missing or invalid */
 function complete({ admin, log, drain, routes }: Parsed, source: Source): Config {
   const problems: string[] = [];
   const keyFiles = new KeyFiles();
@@ -167,12 +169,12 @@ function complete({ admin, log, drain, routes }: Parsed, source: Source): Config
   }
 }
 
-/** Of a deadline that somebody has written, and that leaves no time for what else is written. */
+/** Warns about a configured deadline that leaves no time for retries. */
 function shortDeadline(route: Parsed['routes'][number], index: number, source: Source): string[] {
   const { deadline, timeout, attempts, hedge, retryOn } = route;
   const retries = attempts > 1 && hedge === 'off' && retryOn.includes('timeout');
   if (deadline === undefined || deadline >= timeout || !retries) return [];
-  const words = `the deadline of ${deadline} ms ends before the timeout of ${timeout} ms: no request that goes unanswered is ever tried again`;
+  const words = `the deadline of ${deadline} ms is shorter than the timeout of ${timeout} ms, so a request that times out is never retried`;
   return [line(source, ['routes', index, 'deadline'], words)];
 }
 
@@ -216,7 +218,7 @@ function completeRoute(route: Parsed['routes'][number]): Omit<RouteConfig, 'curv
   };
 }
 
-/** The schema has seen to it that there is exactly one source. */
+/** The schema guarantees exactly one source. */
 function completeUpstream({
   endpoints = [],
   kubernetes,

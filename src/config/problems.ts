@@ -4,10 +4,10 @@ import { type Path, type Source, shown } from './source.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** Nobody reads more, and to look up where they are takes time. */
+/** Nobody reads more, and finding the places takes time. */
 const MOST = 100;
 
-/** What zod has found, one line each: where, which key, what is wrong. */
+/** The problems that zod found, one line each: the place, the key, what is wrong. */
 export function problemsOf(issues: readonly Issue[], source: Source): string[] {
   const known = jsonSchema() as SchemaNode;
   const found = issues
@@ -47,7 +47,7 @@ function andMore(source: Source, count: number): string {
   return line(source, [], `and ${count} more problems`);
 }
 
-/** `FILE:LINE:COLUMN: PATH: words`, on one line whatever they hold. Of the value of a flag or variable: `--timeout: words`. */
+/** `FILE:LINE:COLUMN: PATH: words`, always on one line. For the value of a flag or variable: `--timeout: words`. */
 export function line(source: Source, path: Path, words: string): string {
   const place = source.place(path);
   const isOption = /^(--|LAZYPIRATE_)/.test(place ?? '') && path.length <= (path[0] === 'routes' ? 3 : 2);
@@ -69,7 +69,7 @@ function wordsOf(issue: Issue, value: unknown): string {
   if (issue.expected !== 'object') return issue.message;
   const found = valueAt(value, issue.path);
   const isGlued = typeof found === 'string' && /^\w+:\S/.test(found);
-  return `must be an object with keys of its own${isGlued ? '; a key needs a space behind its colon' : ''}`;
+  return `must be an object with its own keys${isGlued ? '; a key needs a space after its colon' : ''}`;
 }
 
 function valueAt(value: unknown, path: Path): unknown {
@@ -82,22 +82,20 @@ function valueAt(value: unknown, path: Path): unknown {
 
 function unknownKey(node: SchemaNode, key: string): string {
   const form = node.oneOf?.find(({ properties }) => Object.hasOwn(properties ?? {}, key));
-  if (form !== undefined) return `goes with format: ${form.properties?.['format']?.const} only`;
+  if (form !== undefined) return `is allowed only with format: ${form.properties?.['format']?.const}`;
   const homes = Object.entries(node.properties ?? {}).flatMap(([name, { properties, items }]) => {
     if (Object.hasOwn(properties ?? {}, key)) return [name];
     return Object.hasOwn(items?.properties ?? {}, key) ? [`${name}[]`] : [];
   });
-  if (homes.length > 0) return `is no key that is known here; it belongs in ${homes.join(' or ')}`;
+  if (homes.length > 0) return `is not a known key here; it belongs in ${homes.join(' or ')}`;
   const known = [node, ...(node.oneOf ?? []), ...(node.anyOf ?? [])].flatMap(({ properties }) =>
     Object.keys(properties ?? {}),
   );
   const near = known.find((one) => isNear(one.toLowerCase(), key.toLowerCase()));
-  return near === undefined
-    ? 'is no key that is known here'
-    : `is no key that is known here; did you mean ${near}?`;
+  return near === undefined ? 'is not a known key here' : `is not a known key here; did you mean ${near}?`;
 }
 
-/** Letters that are wrong, or missing, or too many. */
+/** The most letters that may be wrong, missing or extra. */
 const TYPOS = 2;
 
 interface SchemaNode {
@@ -108,19 +106,19 @@ interface SchemaNode {
   const?: unknown;
 }
 
-/** What the schema says of a path. */
+/** The part of the schema for a path. */
 function nodeAt(schema: SchemaNode, path: Path): SchemaNode {
   let node: SchemaNode | undefined = schema;
   for (const part of path) node = typeof part === 'number' ? node?.items : node?.properties?.[String(part)];
   return node ?? {};
 }
 
-/** Whether one may have been meant for the other. */
+/** Whether one may be a misspelling of the other. */
 export function isNear(one: string, other: string): boolean {
   return Math.abs(one.length - other.length) <= TYPOS && distance(one, other) <= TYPOS;
 }
 
-/** Levenshtein's: the least number of letters to insert, drop or change. */
+/** Levenshtein distance: the fewest letters to insert, delete or change. */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (let i = 1; i <= one.length; i++) {

@@ -13,18 +13,18 @@ import { ConfigError } from '../errors.ts';
 
 export type Path = readonly PropertyKey[];
 
-/** A configuration as it was written, and where in it each value stands. */
+/** A configuration as it was written, and the place of each value in it. */
 export interface Source {
   value: unknown;
-  /** `FILE:LINE:COLUMN`, or the flag or variable that a value came from; `undefined` where nobody wrote anything. */
+  /** `FILE:LINE:COLUMN`, or the flag or variable that a value came from; `undefined` if it was not set anywhere. */
   place(path: Path): string | undefined;
 }
 
 /**
  * Reads YAML 1.2.
  *
- * @param name of the file, for the places
- * @throws {ConfigError} with every error of syntax
+ * @param name the file name, to show places in error messages
+ * @throws {ConfigError} with every syntax error
  */
 export function sourceOf(text: string, name: string): Source {
   const lines = new LineCounter();
@@ -52,21 +52,21 @@ export function sourceOf(text: string, name: string): Source {
   };
 }
 
-/** Where the parser's words are for programmers, or leave out the likely cause. */
+/** Replacements for parser messages that are too technical, or do not name the likely cause. */
 const PLAINER: Partial<Record<ErrorCode, string>> = {
-  MULTIPLE_DOCS: 'A second document begins here, and only one is read: take the --- away',
-  MULTILINE_IMPLICIT_KEY: 'A key needs a colon and a space behind it, on the same line',
+  MULTIPLE_DOCS: 'A second document starts here, but only one is read: remove the ---',
+  MULTILINE_IMPLICIT_KEY: 'A key needs a colon and a space after it, on the same line',
 };
 
-/** Those behind are mostly of the first one's making. */
+/** Later errors are mostly caused by earlier ones. */
 const FAULTS_MOST = 20;
 const ALIASES_MOST = 100;
-/** Each is looked at by the schema. */
+/** The schema checks each value, which takes time. */
 const VALUES_MOST = 20_000;
 
 /**
- * What is YAML, and no configuration: keys that a map has already or that are no words, and more aliases than anybody writes. The
- * parser would find the first by comparing each with each, and takes seconds over some thousands of any of these.
+ * Finds what YAML allows but a configuration does not: duplicate keys, keys that are not plain text, and too many aliases. The
+ * parser could find duplicates itself, but it compares each key with every other. It takes seconds for some thousands of any of these.
  */
 function unwanted(root: ParsedNode | null): { offset: number; message: string }[] {
   const faults: { offset: number; message: string }[] = [];
@@ -77,9 +77,9 @@ function unwanted(root: ParsedNode | null): { offset: number; message: string }[
   };
   visit(root, {
     Alias(_, node) {
-      if (!anchors.has(node.source)) add(node, `No anchor &${node.source} stands before this alias`);
+      if (!anchors.has(node.source)) add(node, `This alias has no anchor &${node.source} before it`);
       if (++aliases <= ALIASES_MOST) return undefined;
-      add(node, `Aliases must be ${ALIASES_MOST} at most`);
+      add(node, `At most ${ALIASES_MOST} aliases are allowed`);
       return visit.BREAK;
     },
     Scalar: (_, { anchor }) => void anchors.add(anchor ?? ''),
@@ -89,7 +89,7 @@ function unwanted(root: ParsedNode | null): { offset: number; message: string }[
       const keys = new Set<string>();
       for (const { key } of items) {
         if (faults.length === FAULTS_MOST) return visit.BREAK;
-        if (!isScalar(key)) add(key, 'Map keys must be words');
+        if (!isScalar(key)) add(key, 'Map keys must be plain text');
         else if (keys.has(String(key.value))) add(key, `Map keys must be unique: ${key.value}`);
         else keys.add(String(key.value));
       }
@@ -99,7 +99,7 @@ function unwanted(root: ParsedNode | null): { offset: number; message: string }[
   return faults;
 }
 
-/** What aliases stand for is counted each time, so that a small file cannot become a huge value. */
+/** The target of an alias counts each time it is used, so that a small file cannot become a huge value. */
 function plainValue(document: ReturnType<typeof parseDocument>, name: string): unknown {
   let value: unknown;
   try {
@@ -111,7 +111,7 @@ function plainValue(document: ReturnType<typeof parseDocument>, name: string): u
   return value;
 }
 
-/** An alias may stand for what it is in itself: there is no end to that, and no call stack for it. */
+/** Uses a loop with a limit, because an alias may refer to a value that contains it: recursion would never end. */
 function hasAtMost(value: unknown, most: number): boolean {
   const left = [value];
   let count = 0;
@@ -127,13 +127,13 @@ function hasAtMost(value: unknown, most: number): boolean {
 
 const LONGEST = 300;
 
-/** Keys and values may be of any length, and a line break in one would make a second line of it. */
+/** Cuts long text and escapes control characters: a line break in a key or value would split a message into two lines. */
 export function shown(text: string): string {
   const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
   return cut.replace(/\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** The node of a path, or of the part of it that is there. For a key that a map has it is the key, which people look for. */
+/** The node at a path, or at the longest part of it that exists. In a map it is the key, because that is what people look for. */
 function nodeAt(root: ParsedNode | null, path: Path): Node | undefined {
   let node: Node | undefined = root ?? undefined;
   let found = node;

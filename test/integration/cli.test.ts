@@ -123,7 +123,7 @@ test('check and run tell the same problems, each with line and path, and exit wi
     `lazypirate: ${file}:1:8: log.level: must be one of trace, debug, info, warn, error, fatal, silent`,
     `lazypirate: ${file}:3:5: routes[0].listen: is missing`,
     `lazypirate: ${file}:3:5: routes[0].upstream: is missing`,
-    `lazypirate: ${file}:4:5: routes[0].atempts: is no key that is known here; did you mean attempts?`,
+    `lazypirate: ${file}:4:5: routes[0].atempts: is not a known key here; did you mean attempts?`,
   ]);
 });
 
@@ -146,7 +146,7 @@ test('check tells what is in force for each route, and warns', async (t) => {
   ]);
   assert.match(
     stdout.slice(4).join('\n'),
-    /^warning: .*routes\[2\]\.deadline: the deadline of 10 ms ends before/,
+    /^warning: .*routes\[2\]\.deadline: the deadline of 10 ms is shorter than/,
   );
 });
 

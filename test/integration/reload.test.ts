@@ -64,7 +64,10 @@ test('a change tells what it did, and a refused one what is wrong, once', async 
   mounted.write('routes:\n  - name: orders\n    timout: 1s\n');
   const { level, problems } = await program.logged('reload refused');
   assert.equal(level, 'error');
-  assert.match(String(problems), /config\.yaml:3:5: routes\[0\]\.timout: is no key.*did you mean timeout/);
+  assert.match(
+    String(problems),
+    /config\.yaml:3:5: routes\[0\]\.timout: is not a known key.*did you mean timeout/,
+  );
   assert.equal((await ask(address, 'still')).text, 'still');
   const metrics = await (await fetch(`${admin}/metrics`)).text();
   assert.match(metrics, /^lazypirate_config_reloads_total\{result="success"\} 1$/m);

@@ -155,8 +155,8 @@ test('a variable that is nearly one of ours is warned of, and told where nothing
     LAZYPIRATE_UPSTREAMS_ALL: 'x',
   };
   const words = [
-    'LAZYPIRATE_UPSTREM is no variable that is known here; did you mean LAZYPIRATE_UPSTREAM?',
-    'LAZYPIRATE_TIMOUT is no variable that is known here; did you mean LAZYPIRATE_TIMEOUT?',
+    'LAZYPIRATE_UPSTREM is not a known variable; did you mean LAZYPIRATE_UPSTREAM?',
+    'LAZYPIRATE_TIMOUT is not a known variable; did you mean LAZYPIRATE_TIMEOUT?',
   ];
   assert.deepEqual(load({ text: ORDERS, env }).warnings, words);
   assert.deepEqual(problems({ env }).slice(1), words);
@@ -164,7 +164,7 @@ test('a variable that is nearly one of ours is warned of, and told where nothing
 
 test('a setting of the only route is refused where there are several', () => {
   assert.deepEqual(problems({ text: TWO, flags: { timeout: '1s' }, env: { LAZYPIRATE_LOG_LEVEL: 'warn' } }), [
-    '--timeout: sets the only route, and the file has 2: set it in the file',
+    '--timeout: works only with a single route, but the file has 2: set it in the file',
   ]);
 });
 
@@ -190,7 +190,7 @@ routes:
     'config:3:5: routes[0].name: must be of lower-case letters, digits and inner hyphens, 63 characters at most',
     'config:4:5: routes[0].listen: can be reached from other machines; listen on 127.0.0.1 or ipc, have listenCurve, or say allowNonLoopback: true',
     "config:5:17: routes[0].upstream.endpoints: must not be the route's own listener",
-    'config:6:5: routes[0].timout: is no key that is known here; did you mean timeout?',
+    'config:6:5: routes[0].timout: is not a known key here; did you mean timeout?',
     'config:7:5: routes[0].attempts: must be a whole number from 1 to 100',
     'config:9:15: routes[0].limits.queueBytes: must be at least messageBytes, or the largest request could never wait',
     'config:10:5: routes[0].salvage: must be true or false',
@@ -199,13 +199,13 @@ routes:
 
 test('a key in the wrong place is told where it belongs', () => {
   const rows: [text: string, words: RegExp][] = [
-    [`timeout: 1s\n${ORDERS}`, /1:1: timeout: is no key .* here; it belongs in drain or routes\[\]$/],
+    [`timeout: 1s\n${ORDERS}`, /1:1: timeout: is not a known key here; it belongs in drain or routes\[\]$/],
     [`name: a\n${ORDERS}`, /1:1: name: .* it belongs in routes\[\]$/],
     [`level: warn\n${ORDERS}`, /1:1: level: .* it belongs in log$/],
     [withKeys({ endpoints: ['tcp://10.0.0.1:70'] }), /routes\[0\]\.endpoints: .* it belongs in upstream$/],
     [
       withKeys({ failureReply: { format: 'json', text: 'x' } }),
-      /Reply\.text: goes with format: static only$/,
+      /Reply\.text: is allowed only with format: static$/,
     ],
   ];
   for (const [text, words] of rows) {
@@ -235,7 +235,7 @@ test('a hedge is a time, and refused where it never happens or sends again what 
 test('a deadline before the timeout is warned of, where somebody has written it and retries were meant', () => {
   const warningsOf = (keys: object) => load({ text: withKeys(keys) }).warnings;
   assert.deepEqual(warningsOf({ timeout: '10s', deadline: '1s' }), [
-    'config:8:5: routes[0].deadline: the deadline of 1000 ms ends before the timeout of 10000 ms: no request that goes unanswered is ever tried again',
+    'config:8:5: routes[0].deadline: the deadline of 1000 ms is shorter than the timeout of 10000 ms, so a request that times out is never retried',
   ]);
   assert.deepEqual(warningsOf({ timeout: '10s' }), []);
   assert.deepEqual(warningsOf({ timeout: '1s', deadline: '1s' }), []);
@@ -391,17 +391,14 @@ test('the usual slips with YAML are told in plain words, with their line', () =>
     ['', '1:1: the file is empty'],
     ['# nothing yet\n', '1:1: the file is empty'],
     ['null', '1:1: the file is empty'],
-    [
-      `${ORDERS}\n---\n${ORDERS}`,
-      '2:1: A second document begins here, and only one is read: take the --- away',
-    ],
+    [`${ORDERS}\n---\n${ORDERS}`, '2:1: A second document starts here, but only one is read: remove the ---'],
     [
       'routes:\n  - name: a\n    listen:tcp://127.0.0.1:5\n    attempts: 3',
-      '3:5: A key needs a colon and a space behind it, on the same line',
+      '3:5: A key needs a colon and a space after it, on the same line',
     ],
-    ['log:level', '1:1: must be an object with keys of its own; a key needs a space behind its colon'],
+    ['log:level', '1:1: must be an object with its own keys; a key needs a space after its colon'],
     ['log:\n  level: info\n  level: warn', '3:3: Map keys must be unique: level'],
-    [`log: { x: &a 1, y: *a }\nadmin: *c`, '2:8: No anchor &c stands before this alias'],
+    [`log: { x: &a 1, y: *a }\nadmin: *c`, '2:8: This alias has no anchor &c before it'],
     ['"a\\nb": 1\n"a\\nb": 2', '2:1: Map keys must be unique: a\\u000ab'],
   ];
   for (const [text, words] of rows) assert.deepEqual(problems({ text }), [`config:${words}`]);
@@ -411,7 +408,7 @@ test('the usual slips with YAML are told in plain words, with their line', () =>
 
 test('aliases of each kind of value are resolved', () => {
   const text = `x: &text orders\n${ORDERS.replace('orders', '*text')}`;
-  assert.deepEqual(problems({ text }), ['config:1:1: x: is no key that is known here']);
+  assert.deepEqual(problems({ text }), ['config:1:1: x: is not a known key here']);
 });
 
 test('unknown flags and values that are missing are named', () => {
