@@ -67,7 +67,7 @@ export const hedge: Benchmark = async (scope) => {
 async function round(way: Way, ms: number, isCounted: boolean): Promise<void> {
   const attempts = async () => (await Exposition.of(way.sidecar.admin)).total('lazypirate_attempts_total');
   const before = await attempts();
-  const load = new SteadyLoad(way.sidecar.address, PER_SECOND);
+  const load = new SteadyLoad(way.sidecar.address, PER_SECOND, undefined, Number.POSITIVE_INFINITY);
   await setTimeout(ms);
   await load.stop();
   const { samples } = load;

@@ -3,6 +3,7 @@ import { ApiServer } from '../support/api-server.ts';
 import { startSidecar } from '../support/program.ts';
 import { MountedConfig } from '../support/reloads.ts';
 import { Deployment } from '../support/rolling-update.ts';
+import { monotonicMs } from '../support/stall-recorder.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 import type { Benchmark } from './bench.ts';
 import { quantile } from './figures.ts';
@@ -21,9 +22,9 @@ export const outage: Benchmark = async (scope) => {
     const { path } = new MountedConfig(scope, { routes });
     const env = { KUBECONFIG: server.kubeconfig(scope) };
     const { address } = await startSidecar(scope, ['--config', path], { env });
-    const load = new SteadyLoad(address, 100);
+    const load = new SteadyLoad(address, 100, undefined, Number.POSITIVE_INFINITY);
     await setTimeout(2_000);
-    const goneMs = performance.now();
+    const goneMs = monotonicMs();
     for (const pod of pods) {
       deployment.gone(pod);
       pod.program.kill('SIGKILL');
@@ -32,7 +33,7 @@ export const outage: Benchmark = async (scope) => {
     await setTimeout(OUTAGE_MS);
     const fresh = await deployment.start();
     deployment.ready(fresh);
-    const backMs = performance.now();
+    const backMs = monotonicMs();
     await setTimeout(3_000);
     await load.stop();
     report(name, load, goneMs, backMs);

@@ -15,7 +15,7 @@ export const reload: Benchmark = async (scope) => {
   const mounted = new MountedConfig(scope, configs[0] ?? {});
   const program = Program.lazypirate(scope, ['run', '--config', mounted.path, '--log-level', 'info']);
   const { address } = await program.logged('listening');
-  const load = new SteadyLoad(String(address), 500);
+  const load = new SteadyLoad(String(address), 500, undefined, Number.POSITIVE_INFINITY);
   const seen: string[] = [];
   for (let second = 0; second <= SECONDS; second++) {
     if (second % 25 === 0 || second === 10) {

@@ -18,7 +18,7 @@ export const rolling: Benchmark = async (scope) => {
     { env: { KUBECONFIG: server.kubeconfig(scope) } },
   );
   await ask(sidecar.address, 'until the endpoints are found');
-  const load = new SteadyLoad(sidecar.address, 500);
+  const load = new SteadyLoad(sidecar.address, 500, undefined, Number.POSITIVE_INFINITY);
   const replacements = await rollingUpdate(deployment, pods, 2_000);
   await load.stop();
   const took = load.samples.map(({ tookMs }) => tookMs);

@@ -8,7 +8,7 @@ import { reset } from '../support/reset.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 import { greeting, ready } from '../support/zmtp.ts';
 import { Books, bodiesOf } from './books.ts';
-import { fault, isFull, routeOf, startTrial } from './fault.ts';
+import { fault, isFull, NO_REPLY, routeOf, startTrial } from './fault.ts';
 
 /* What connects to a sidecar, and how much of it. */
 
@@ -62,7 +62,7 @@ fault('mutated ZMTP streams', async (t) => {
   await books.askOn(1, () => sent < streams);
   await attacks;
   assert.equal(books.failed, 0);
-  assert.ok(books.slowestMs < 1_000, `${books.slowestMs} ms`);
+  assert.equal(await trial.total('lazypirate_attempts_total', NO_REPLY), 0);
   // Some streams still carry a request, far from each of them.
   const figures = await books.balance({ executed: async () => bodiesOf(upstream), strangers: streams });
   return `${streams} streams; of a good client meanwhile: ${figures}`;
@@ -79,7 +79,7 @@ fault('500 silent connections and 500 that speak HTTP', async (t) => {
   const open500 = descriptors(trial.program.pid);
   for (const socket of sockets) reset(socket);
   assert.equal(books.failed, 0);
-  assert.ok(books.slowestMs < (isFull ? 500 : 2_500), `${books.slowestMs} ms`);
+  assert.equal(await trial.total('lazypirate_attempts_total', NO_REPLY), 0);
   return `${open500} descriptors; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });
 
@@ -101,19 +101,19 @@ fault('100 scrapes in parallel', async (t) => {
   const upstream = await UpstreamProcess.start(t);
   const trial = await startTrial(t, routeOf([upstream.address]));
   const books = await Books.open(t, trial);
-  const untilMs = performance.now() + (isFull ? 30_000 : 2_000);
+  const most = isFull ? 5_000 : 300;
   let scrapes = 0;
   const scrape = async () => {
-    for (; performance.now() < untilMs; scrapes++) {
+    while (scrapes++ < most) {
       const response = await fetch(`${trial.admin}/metrics`, { headers: { connection: 'close' } });
       assert.equal(response.status, 200);
       await response.text();
     }
   };
   const scraping = Promise.all(Array.from({ length: 100 }, scrape));
-  await books.askOn(1, () => performance.now() < untilMs);
+  await books.askOn(1, () => scrapes < most);
   await scraping;
   assert.equal(books.failed, 0);
-  assert.ok(books.slowestMs < 2_500, `${books.slowestMs} ms`);
-  return `${scrapes} scrapes; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
+  assert.equal(await trial.total('lazypirate_attempts_total', NO_REPLY), 0);
+  return `${most} scrapes; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });

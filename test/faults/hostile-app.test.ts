@@ -100,6 +100,9 @@ fault('an app pipelines without reading', async (t) => {
   return `${rounds} x 1,000 requests, then their replies: ${counts.own} replied and ${counts.refused} refused, in order; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: rounds * 1_000 })}`;
 });
 
+/** Of a good client beside a flood. */
+const LEAST_ASKED = 20;
+
 /** Floods a sidecar for a while beside a good client, and tells what that got and how the memory went. */
 async function flood(t: TestContext, books: Books, pid: number, args: [string, number, number]) {
   const flooding = startApp(t, 'apps.py', 'flood', ...args);
@@ -109,7 +112,8 @@ async function flood(t: TestContext, books: Books, pid: number, args: [string, n
   let mostMiB = beforeMiB;
   await books.askOn(1, () => {
     mostMiB = Math.max(mostMiB, rssMiB(pid));
-    return performance.now() < untilMs;
+    // Long enough, and often enough on a slow machine.
+    return performance.now() < untilMs || books.asked < LEAST_ASKED;
   });
   flooding.kill('SIGTERM');
   await flooding.ended;

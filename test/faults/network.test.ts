@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import { FarNetwork } from '../support/far-network.ts';
+import { monotonicMs } from '../support/stall-recorder.ts';
 import { until } from '../support/until.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
@@ -13,7 +14,10 @@ const APPS = 8;
 const WORK = 50;
 const SECONDS = isFull ? 20 : 1;
 const TIMES = isFull ? 10 : 1;
-const POLICY = { timeout: '300ms', deadline: '1500ms', heartbeat: { interval: '200ms', timeout: '600ms' } };
+const HEARTBEAT = { heartbeat: { interval: '200ms', timeout: '600ms' } };
+const POLICY = { timeout: '300ms', deadline: '1500ms', ...HEARTBEAT };
+/** A request may be tried at the lost upstream first, and be as slow at the other one as a busy machine makes it. */
+const PATIENT = { timeout: '5s', ...HEARTBEAT };
 const missing = FarNetwork.missing();
 
 fault(
@@ -79,7 +83,7 @@ fault(
   async (t) => {
     const far = FarNetwork.open(t);
     const [lost, near] = [await far.startUpstream(t), await UpstreamProcess.start(t)];
-    const trial = await startTrial(t, routeOf([lost.address, near.address], POLICY));
+    const trial = await startTrial(t, routeOf([lost.address, near.address], PATIENT));
     const books = await Books.open(t, trial, APPS);
     let isOver = false;
     const asking = books.askOn(APPS, () => !isOver);
@@ -88,14 +92,13 @@ fault(
     // So long it is not there.
     await setTimeout(SECONDS * 1_000);
     far.mend();
-    const sinceMs = performance.now();
+    const sinceMs = monotonicMs();
     const before = lost.executions.length;
     await lost.program.line(() => lost.executions.length > before || undefined);
-    const backMs = performance.now() - sinceMs;
+    const backMs = await books.backWithin(2_000, sinceMs);
     isOver = true;
     await asking;
     assert.equal(books.failed, 0);
-    assert.ok(backMs < 2_000, `${backMs} ms`);
     return `it was used again ${backMs.toFixed(0)} ms after it; ${await books.balance({ executed: async () => bodiesOf(lost, near) })}`;
   },
   missing,

@@ -11,8 +11,6 @@ import { fault, isFull, REPLY, REPLY_BYTES, routeOf, startTrial } from './fault.
 const APPS = 8;
 /** How many requests an upstream has had before it is killed. */
 const WORK = 100;
-/** Long enough for a process to start on a busy machine. */
-const PATIENT = { deadline: '30s' };
 
 /** Kills the only upstream again and again while apps ask, once each has done some work, and starts another. */
 async function killAgain(
@@ -45,7 +43,7 @@ async function killAgain(
 for (const correlate of [false, true]) {
   fault(`the only upstream is killed and restarted, correlate: ${correlate}`, async (t) => {
     const upstream = await UpstreamProcess.start(t);
-    const trial = await startTrial(t, routeOf([upstream.address], { ...PATIENT, correlate }));
+    const trial = await startTrial(t, routeOf([upstream.address], { correlate }));
     const books = await Books.open(t, trial, APPS);
     return killAgain(t, books, upstream, (old) => old.restart(t));
   });
@@ -55,7 +53,7 @@ fault(
   'the only upstream is killed and comes again on another address, as the configuration then says',
   async (t) => {
     const upstream = await UpstreamProcess.start(t);
-    const route = ({ address }: UpstreamProcess) => routeOf([address], PATIENT);
+    const route = ({ address }: UpstreamProcess) => routeOf([address]);
     const trial = await startTrial(t, route(upstream));
     const books = await Books.open(t, trial, APPS);
     return killAgain(t, books, upstream, async () => {
@@ -96,7 +94,7 @@ async function killAfter(t: TestContext, reply: string | Buffer, counts: readonl
   const [{ address }] = upstreams as [UpstreamProcess];
   const relay = await ManInTheMiddle.start(address);
   t.after(() => relay.close());
-  const route = routeOf([relay.address], { ...PATIENT, timeout: '20s', budget: { ratio: 1 } });
+  const route = routeOf([relay.address], { budget: { ratio: 1 } });
   const trial = await startTrial(t, route);
   const books = await Books.open(t, trial);
   for (const bytes of counts) {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
+import { App } from '../support/ask.ts';
 import { answeredBy, startServe } from '../support/program.ts';
 import { SerialUpstream } from '../support/serial-upstream.ts';
+import { monotonicMs } from '../support/stall-recorder.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial } from './fault.ts';
@@ -9,9 +11,23 @@ import { fault, isFull, routeOf, startTrial } from './fault.ts';
 /* Upstreams that are there, and do not answer in time. */
 
 const TIMEOUT_MS = 100;
+const BUDGET = { ratio: 0.2, minPerSecond: 0 };
 const SERVICE_MS = 120;
 /** Of one endpoint, by default. */
 const IN_FLIGHT = 8;
+
+/** Asks so many times as apps without a sidecar, and tells how long that took. */
+async function askDirectly(address: string, requests: number): Promise<number> {
+  const sinceMs = performance.now();
+  let asked = 0;
+  const run = async () => {
+    const app = new App(address);
+    while (asked++ < requests) await app.ask('directly');
+    app.close();
+  };
+  await Promise.all(Array.from({ length: 12 }, run));
+  return performance.now() - sinceMs;
+}
 
 for (const correlate of [false, true]) {
   fault(`a serial upstream takes 1.2 times the timeout, correlate: ${correlate}`, async (t) => {
@@ -19,7 +35,8 @@ for (const correlate of [false, true]) {
     t.after(() => upstream.close());
     const trial = await startTrial(
       t,
-      routeOf([upstream.address], { correlate, timeout: `${TIMEOUT_MS}ms`, deadline: '2s' }),
+      // No retry but for the budget's share, so that executions can be counted. A slow machine makes the service slower still.
+      routeOf([upstream.address], { correlate, timeout: `${TIMEOUT_MS}ms`, budget: BUDGET }),
     );
     const books = await Books.open(t, trial);
     upstream.serviceMs = SERVICE_MS;
@@ -27,17 +44,26 @@ for (const correlate of [false, true]) {
     await books.askOn(12, () => performance.now() < slowMs + (isFull ? 60_000 : 2_500));
     const seconds = (performance.now() - slowMs) / 1_000;
     const slow = { asked: books.asked, own: books.own, executions: upstream.executions };
-    assert.ok(slow.executions <= 1.2 * slow.asked + 10, `${slow.executions} executions for ${slow.asked}`);
+    assert.ok(
+      slow.executions <= (1 + BUDGET.ratio) * slow.asked + 10,
+      `${slow.executions} executions for ${slow.asked}`,
+    );
     assert.ok(slow.own > 0.5 * slow.asked, `${slow.own} replied of ${slow.asked}`);
 
     upstream.serviceMs = 1;
     const sinceMs = performance.now();
     await books.askOn(12, () => books.asked < slow.asked + 500);
     const recoveredMs = performance.now() - sinceMs;
-    assert.ok(recoveredMs < 5_000, `500 requests took ${recoveredMs} ms after it`);
     assert.equal(books.asked - slow.asked, books.own - slow.own);
+    const { executions } = upstream;
+    const directMs = await askDirectly(upstream.address, books.asked - slow.asked);
+    // What it does a moment after it was slow, beside what the upstream can do.
+    assert.ok(
+      recoveredMs < 4_000 + 4 * directMs,
+      `500 requests took ${recoveredMs} ms after it, and ${directMs} directly`,
+    );
     const used = ((slow.own * SERVICE_MS) / (seconds * 10)).toFixed(0);
-    return `${slow.own} of ${slow.asked} replied with ${slow.executions} executions in ${seconds.toFixed(1)} s, ${used} % of what it can do; 500 requests within ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: upstream.executions })}`;
+    return `${slow.own} of ${slow.asked} replied with ${slow.executions} executions in ${seconds.toFixed(1)} s, ${used} % of what it can do; 500 requests within ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: executions })}`;
   });
 }
 
@@ -66,8 +92,8 @@ for (const correlate of [false, true]) {
   });
 }
 
-/** One that has failed is tried again each second. */
-const POLICY = { timeout: '300ms', deadline: '1500ms', ejection: { max: '1s' } };
+/** One that has failed is tried again each second. The other one may be slow too, where the machine is. */
+const POLICY = { timeout: '300ms', attempts: 20, ejection: { max: '1s' } };
 
 fault('one of two upstreams is stopped (SIGSTOP)', async (t) => {
   const [stopped, other] = [await UpstreamProcess.start(t), await UpstreamProcess.start(t)];
@@ -82,16 +108,15 @@ fault('one of two upstreams is stopped (SIGSTOP)', async (t) => {
   await setTimeout(isFull ? 30_000 : 1_000);
   const before = stopped.executions.length;
   stopped.program.kill('SIGCONT');
-  const sinceMs = performance.now();
+  const sinceMs = monotonicMs();
   // What it had in flight when it was stopped is late by now.
   await stopped.program.line(() => stopped.executions.length > before + IN_FLIGHT || undefined);
-  const backMs = performance.now() - sinceMs;
+  const backMs = await books.backWithin(2_000, sinceMs);
   isOver = true;
   await asking;
   assert.equal(books.failed, 0);
   const overdue = await trial.total('lazypirate_attempts_total', /result="timeout"/);
   assert.ok(overdue > 0, 'it had nothing to do when it was stopped');
-  assert.ok(backMs < 2_000, `${backMs} ms`);
   const figures = await books.balance({ executed: async () => bodiesOf(stopped, other) });
   return `${overdue} attempts timed out; it was used again ${backMs.toFixed(0)} ms after it; ${figures}`;
 });

@@ -22,6 +22,17 @@ export interface ProgramOptions {
   through?: readonly string[];
 }
 
+/** What is loaded into each process of Node before its own code, where a test wants that (stalls.ts, under-load.ts). */
+function forTests(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const options = process.env['LAZYPIRATE_TEST_OPTIONS'];
+  if (!options) return {};
+  const folder = process.env['TEST_STALLS_FOLDER'];
+  return {
+    NODE_OPTIONS: `${env['NODE_OPTIONS'] ?? ''} ${options}`,
+    ...(folder !== undefined && { TEST_STALLS_FOLDER: folder }),
+  };
+}
+
 /** A process under test, what it has printed, and its end. It never outlives its scope. */
 export class Program {
   readonly child: ChildProcess;
@@ -43,7 +54,7 @@ export class Program {
   static start(scope: Scope, program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
     const child = spawn(program, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], ...env },
+      env: { PATH: process.env['PATH'], ...env, ...forTests(env) },
     });
     const started = new Program(child);
     scope.after(async () => {

@@ -1,7 +1,7 @@
 /* Loaded into a process before its own code: writes each stall of it to a file, for `stalledMs` of the test that has started it. */
-import { appendFileSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { StallRecorder } from './stall-recorder.ts';
 
-const file = join(process.env['TEST_STALLS_FOLDER'] ?? '', String(process.pid));
-new StallRecorder(({ fromMs, toMs }) => appendFileSync(file, `${fromMs} ${toMs}\n`));
+const file = openSync(join(process.env['TEST_STALLS_FOLDER'] ?? '', String(process.pid)), 'a');
+new StallRecorder(({ fromMs, toMs }) => writeSync(file, `${fromMs} ${toMs}\n`));

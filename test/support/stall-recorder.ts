@@ -47,26 +47,28 @@ export class StallRecorder {
 
   #list(): void {
     for (const thread of filesOf('/proc/self/task')) {
-      if (!this.#waits.has(thread) && textOf(`/proc/self/task/${thread}/comm`).startsWith('ZMQ'))
-        this.#waits.set(thread, waitMs(thread));
+      const isOurs = textOf(`/proc/self/task/${thread}/comm`).startsWith('ZMQ');
+      if (isOurs && !this.#waits.has(thread)) this.#waits.set(thread, waitMs(thread) ?? 0);
     }
   }
 
   #lookAtThreads(): void {
     const nowMs = monotonicMs();
     for (const [thread, before] of this.#waits) {
-      const now = waitMs(thread);
-      // When exactly within this time it waited nobody knows.
-      if (now - before > TICK_MS)
-        this.#tell({ fromMs: Math.max(this.#threadsMs, nowMs - 2 * (now - before)), toMs: nowMs });
+      const now = waitMs(thread) ?? before;
       this.#waits.set(thread, now);
+      // Nobody knows when exactly it has waited since it was looked at before.
+      const fromMs = Math.max(this.#threadsMs, nowMs - 2 * (now - before));
+      if (now - before > TICK_MS) this.#tell({ fromMs, toMs: nowMs });
     }
     this.#threadsMs = nowMs;
   }
 }
 
-function waitMs(thread: string): number {
-  return Number(textOf(`/proc/self/task/${thread}/schedstat`).split(' ')[1] ?? 0) / 1e6;
+/** `undefined` where the system does not tell, as when no descriptor is left. */
+function waitMs(thread: string): number | undefined {
+  const [, waitNs] = textOf(`/proc/self/task/${thread}/schedstat`).split(' ');
+  return waitNs === undefined ? undefined : Number(waitNs) / 1e6;
 }
 
 export function filesOf(directory: string): string[] {

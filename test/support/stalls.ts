@@ -11,17 +11,15 @@ const RECORDER = new URL('record-stalls.ts', import.meta.url).href;
 const folder = scratch();
 const own: Stall[] = [];
 const recorder = new StallRecorder((stall) => own.push(stall));
-
-/** What a process of ours is started with so that its stalls are known here. */
-export function recorded(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const options = [env['NODE_OPTIONS'], `--import=${RECORDER}`, process.env['LAZYPIRATE_TEST_OPTIONS']];
-  return { ...env, NODE_OPTIONS: options.filter(Boolean).join(' '), TEST_STALLS_FOLDER: folder };
-}
+// For each process of Node that a `Program` is from now on.
+process.env['LAZYPIRATE_TEST_OPTIONS'] =
+  `--import=${RECORDER} ${process.env['LAZYPIRATE_TEST_OPTIONS'] ?? ''}`;
+process.env['TEST_STALLS_FOLDER'] = folder;
 
 /**
  * For how much of this time this process or one of these others stood still.
  *
- * @param pids all that this process has started and that record it, where none are given
+ * @param pids of those others; all that this process has started, where none are given
  */
 export function stalledMs(fromMs: number, toMs: number, pids?: readonly number[]): number {
   const { current } = recorder;

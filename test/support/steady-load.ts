@@ -1,9 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { App } from './ask.ts';
 import { makePayload } from './payload.ts';
+import { monotonicMs } from './stall-recorder.ts';
 
-/** One request of a steady load, and what came of it. Times by `performance.now`. */
+/** One request of a steady load, and what came of it. */
 export interface Sample {
+  /** By `monotonicMs`. */
   sentMs: number;
   /** From when it was due, so that a load that falls behind does not look quicker. */
   tookMs: number;
@@ -12,18 +14,22 @@ export interface Sample {
   isCrossed: boolean;
 }
 
-/** Asks so many times a second, from as many apps as it takes to keep that up. */
+/**
+ * Asks so many times a second, from as many apps as it takes to keep that up, but for a machine that is too slow for it.
+ */
 export class SteadyLoad {
   readonly samples: Sample[] = [];
   readonly #apps: App[] = [];
   readonly #open: () => App;
+  readonly #mostAtOnce: number;
   readonly #asking = new Set<Promise<void>>();
   #free: { app: App; id: number }[] = [];
   #isOver = false;
   readonly #running: Promise<void>;
 
-  constructor(address: string, perSecond: number, open = () => new App(address)) {
+  constructor(address: string, perSecond: number, open = () => new App(address), mostAtOnce = 64) {
     this.#open = open;
+    this.#mostAtOnce = mostAtOnce;
     this.#running = this.#run(1_000 / perSecond);
   }
 
@@ -44,10 +50,11 @@ export class SteadyLoad {
   }
 
   async #run(everyMs: number): Promise<void> {
-    const sinceMs = performance.now();
+    const sinceMs = monotonicMs();
     for (let sent = 0; !this.#isOver; ) {
-      for (; sinceMs + sent * everyMs <= performance.now(); sent++) this.#ask(sinceMs + sent * everyMs, sent);
-      await setTimeout(1);
+      const dueMs = sinceMs + sent * everyMs;
+      if (dueMs <= monotonicMs() && this.#asking.size < this.#mostAtOnce) this.#ask(dueMs, sent++);
+      else await setTimeout(1);
     }
   }
 
@@ -63,7 +70,7 @@ export class SteadyLoad {
     this.#free.push(asker);
     this.samples.push({
       sentMs: dueMs,
-      tookMs: performance.now() - dueMs,
+      tookMs: monotonicMs() - dueMs,
       failure: failure?.code,
       isCrossed: failure === undefined && text !== body,
     });

@@ -5,13 +5,13 @@ const PATIENCE_MS = 300_000;
 
 /** Waits until it is so. Throws, with what was waited for, where it never comes. */
 export async function until(
-  what: string,
+  what: string | (() => string),
   isSo: () => boolean | Promise<boolean>,
-  withinMs = PATIENCE_MS,
 ): Promise<void> {
   const sinceMs = performance.now();
   while (!(await isSo())) {
-    if (performance.now() - sinceMs > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    if (performance.now() - sinceMs > PATIENCE_MS)
+      throw new Error(`not within ${PATIENCE_MS} ms: ${typeof what === 'string' ? what : what()}`);
     await setTimeout(1);
   }
 }
