@@ -42,7 +42,9 @@ async function main(argv: readonly string[]): Promise<number> {
     refuseTwice(rest);
     const interrupted = interrupt.signal;
     const onHangup = (listener: () => void) => void process.on('SIGHUP', listener);
-    return await command.run([...rest], { env, stdin, stdout, stderr, interrupted, onHangup, node, self });
+    const onExit = (listener: () => void) => void process.on('exit', listener);
+    const terminal = { env, stdin, stdout, stderr, interrupted, onHangup, onExit, node, self };
+    return await command.run([...rest], terminal);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     for (const line of error.lines) stderr.write(`lazypirate: ${line}\n`);

@@ -4,12 +4,14 @@ import type { Readable, Writable } from 'node:stream';
 export interface Terminal {
   env: Readonly<Record<string, string | undefined>>;
   stdin: Readable & { isTTY?: boolean };
-  stdout: Writable & { isTTY?: boolean; columns?: number };
+  stdout: Writable & { isTTY?: boolean; columns?: number; rows?: number };
   stderr: Writable;
   /** Aborted by the first SIGINT or SIGTERM, whose name is the reason; a second one ends the process at once. */
   interrupted: AbortSignal;
   /** Has the listener called at each SIGHUP, which otherwise ends the process. */
   onHangup(listener: () => void): void;
+  /** Has the listener called when the process ends, also by a second signal. It must not wait for anything. */
+  onExit(listener: () => void): void;
   /** Version of Node. */
   node: string;
   /** How another lazypirate is started: the program and its first arguments. */
