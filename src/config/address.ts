@@ -5,8 +5,8 @@ const IPC_PATH_BYTES = 107;
 const WILDCARDS = ['*', '0.0.0.0', '[::]'];
 
 /*
- * What addresses look like, for JSON Schema: all that is parsed below, and as little more as can be said in the syntax that every
- * dialect of regular expressions has.
+ * Patterns of addresses for JSON Schema. They accept everything that the parsers below accept, and little more. They use only
+ * syntax that all dialects of regular expressions share.
  */
 const OCTET = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
 const IPV4 = `(${OCTET}\\.){3}${OCTET}`;
@@ -19,15 +19,15 @@ export const LISTEN_PATTERN = `^(tcp://(localhost|\\*|${IPV4}|${IPV6}):${PORT}|$
 export const ENDPOINT_PATTERN = `^(tcp://(localhost|${IPV4}|${IPV6}):0*(${FIVE_DIGITS}|[1-9][0-9]{0,3})|${IPC})$`;
 
 /**
- * Checks an address that an upstream is reached at, more strictly than libzmq does, which takes port 99999 and then never
- * connects, and resolves a name anew, on its I/O thread, for each connection, using only the first address.
+ * Checks the address of an endpoint. It is stricter than libzmq, which accepts port 99999 and then never connects, and which
+ * resolves a name for each connection, on its I/O thread, and uses only the first address.
  *
- * @returns the address in its one spelling
- * @throws {Error} that says what would be right
+ * @returns the address in canonical form
+ * @throws {Error} with a message that shows a valid address
  */
 export function parseEndpoint(text: string): string {
   return parse(text, (host, port) => {
-    if (WILDCARDS.includes(host)) throw new Error(`${text}: ${host} is no address that one can connect to`);
+    if (WILDCARDS.includes(host)) throw new Error(`${text}: ${host} is not an address to connect to`);
     if (port === 0) throw new Error(`${text}: the port must be from 1 to 65535`);
   });
 }
@@ -35,28 +35,28 @@ export function parseEndpoint(text: string): string {
 /**
  * Checks an address to listen on.
  *
- * @returns the address in its one spelling
- * @throws {Error} that says what would be right
+ * @returns the address in canonical form
+ * @throws {Error} with a message that shows a valid address
  */
 export function parseListen(text: string): string {
   return parse(text, () => undefined);
 }
 
-/** Whether only this machine (or, with ipc, only this file system) can reach it. Of an address that was parsed. */
+/** Whether only this machine (or, with ipc, only this file system) can reach it. Takes a parsed address. */
 export function isLocal(address: string): boolean {
   return /^(ipc:|tcp:\/\/127\.|tcp:\/\/\[::1\])/.test(address);
 }
 
-/** Whether an upstream at this address would be the listener itself. Of addresses that were parsed. */
+/** Whether an endpoint at this address would be the listener itself. Takes parsed addresses. */
 export function isSame(endpoint: string, listen: string): boolean {
   if (endpoint === listen) return true;
   const [one, other] = [hostAndPort(endpoint), hostAndPort(listen)];
   return one?.port === other?.port && WILDCARDS.includes(other?.host ?? '') && isLocal(endpoint);
 }
 
-/** Whether one could not listen while the other does. Of addresses that were parsed. */
+/** Whether one cannot listen while the other does. Takes parsed addresses. */
 export function isTaken(listen: string, by: string): boolean {
-  // Of a thousand routes each is held against each, and nearly all differ in this.
+  // Up to a thousand routes are compared with each other, and nearly all differ in the port: check it first.
   if (!by.endsWith(listen.slice(listen.lastIndexOf(':')))) return false;
   const [one, other] = [hostAndPort(listen), hostAndPort(by)];
   if (one === undefined || other === undefined) return listen === by;
@@ -64,21 +64,21 @@ export function isTaken(listen: string, by: string): boolean {
   return one.host === other.host || takesIn(one.host, other.host) || takesIn(other.host, one.host);
 }
 
-/** `[::]` is every address of either family, the other wildcards those of IPv4. */
+/** `[::]` includes every address of both families; the other wildcards include those of IPv4. */
 function takesIn(wildcard: string, host: string): boolean {
   return wildcard === '[::]' || (WILDCARDS.includes(wildcard) && !host.startsWith('['));
 }
 
 /**
- * Reads `host:port`, with an IP address for a host.
+ * Reads `host:port`, where the host is an IP address.
  *
- * @throws {Error} that says what would be right
+ * @throws {Error} with a message that shows a valid address
  */
 export function parseHostPort(text: string): { host: string; port: number } {
   refuseVariable(text);
   const found = hostAndPort(`tcp://${text}`);
   if (found === undefined)
-    throw new Error(`${JSON.stringify(text)} is no address: write 0.0.0.0:9555 or [::]:9555`);
+    throw new Error(`${JSON.stringify(text)} is not an address: write 0.0.0.0:9555 or [::]:9555`);
   checkPort(text, found.port);
   const host = checkHost(text, found.host);
   return { host: host === '*' ? '0.0.0.0' : host.replace(/^\[|\]$/g, ''), port: found.port };
@@ -89,7 +89,7 @@ function parse(text: string, check: (host: string, port: number) => void): strin
   if (text.startsWith('ipc://')) return checkIpc(text);
   if (!text.startsWith('tcp://')) {
     throw new Error(
-      `${JSON.stringify(text)} is no address: write tcp://10.1.2.3:7000 or ipc:///run/some.sock`,
+      `${JSON.stringify(text)} is not an address: write tcp://10.1.2.3:7000 or ipc:///run/some.sock`,
     );
   }
   const found = hostAndPort(text);
@@ -100,7 +100,7 @@ function parse(text: string, check: (host: string, port: number) => void): strin
   return `tcp://${host}:${found.port}`;
 }
 
-/** `${PORT}` or `$(PORT)`, which a shell or Kubernetes would replace elsewhere. */
+/** Refuses `${PORT}` and `$(PORT)`, which a shell or Kubernetes would replace elsewhere. */
 function refuseVariable(text: string): void {
   const variable = /\$(\w+|\{[^}]*\}|\([^)]*\))/.exec(text)?.[0];
   if (variable !== undefined) throw new Error(`${text}: variables such as ${variable} are not expanded here`);
@@ -115,7 +115,9 @@ function checkIpc(text: string): string {
   }
   if (/\p{Cc}/u.test(path)) throw new Error(`${text}: an ipc path has no control characters`);
   if (Buffer.byteLength(path) > IPC_PATH_BYTES) {
-    throw new Error(`ipc path of ${Buffer.byteLength(path)} bytes: ${IPC_PATH_BYTES} are possible`);
+    throw new Error(
+      `the ipc path has ${Buffer.byteLength(path)} bytes; at most ${IPC_PATH_BYTES} are possible`,
+    );
   }
   return text;
 }
@@ -134,11 +136,11 @@ function checkHost(text: string, host: string): string {
   if (host === '*' || isIPv4(host)) return host;
   if (host.startsWith('[') && isIPv6(host.slice(1, -1))) return inOneSpelling(host);
   throw new Error(
-    `${text}: ${host} is no IP address; names are not looked up here (upstream.dns will do that)`,
+    `${text}: ${host} is not an IP address; names are not looked up here (upstream.dns will do that)`,
   );
 }
 
-/** `[0:0:0:0:0:0:0:1]` is `[::1]`. A zone, behind `%`, stays as it is: names of interfaces have upper and lower case. */
+/** `[0:0:0:0:0:0:0:1]` becomes `[::1]`. A zone, after `%`, stays as it is, because interface names are case-sensitive. */
 function inOneSpelling(host: string): string {
   const [address = '', zone] = host.slice(1, -1).split('%');
   const { hostname } = new URL(`http://[${address}]`);

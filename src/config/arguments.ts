@@ -21,7 +21,7 @@ export function parseArguments<T extends ParseArgsConfig>(
 }
 
 /**
- * Reads one value, and lets what is wrong with it begin with the name of its argument.
+ * Reads one value. An error message starts with the name of its argument.
  *
  * @throws {ConfigError}
  */
@@ -35,7 +35,7 @@ export function parseValue<T>(name: string, parse: (text: string) => T, text: st
 
 function wordsOf(error: unknown, options: readonly string[]): string {
   const message = messageOf(error);
-  // The first that is quoted: -x, '-c, --config <value>', or what is no option.
+  // The first quoted text: -x, '-c, --config <value>', or something that is not an option.
   const quoted = /'([^']*)'/.exec(message)?.[1] ?? '';
   const flag = /--[\w-]+/.exec(quoted)?.[0] ?? quoted;
   switch (codeOf(error)) {

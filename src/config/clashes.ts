@@ -1,12 +1,12 @@
 import type { z } from 'zod';
 import { isTaken } from './address.ts';
 
-/* What cannot be at the same time, of several routes or beside them. */
+/* Conflicts between routes, and between routes and the admin port. */
 
-/** What there is of a route; what is wrong with it is told elsewhere. */
+/** A route as it was given. Other checks report what is wrong with it. */
 type Given = { name?: unknown; listen?: unknown } | null | undefined;
 
-/** Refuses what two routes cannot both have, at the second of them. */
+/** Refuses a name or listener that two routes share. The problem is reported at the second route. */
 export function refuseClashes(routes: readonly Given[], context: z.RefinementCtx): void {
   if (!Array.isArray(routes)) return;
   for (const [index, route] of routes.entries()) {
@@ -14,13 +14,13 @@ export function refuseClashes(routes: readonly Given[], context: z.RefinementCtx
     const refuse = (key: string, message: string) =>
       context.addIssue({ code: 'custom', path: [index, key], message });
     const namesake = typeof name === 'string' ? routes.findIndex((one) => one?.name === name) : index;
-    if (namesake < index) refuse('name', `${name} is the name of routes[${namesake}] as well`);
+    if (namesake < index) refuse('name', `${name} is also the name of routes[${namesake}]`);
     const first = listenerAt(listen, routes);
     if (first >= 0 && first < index) refuse('listen', taken(listen, routes, first));
   }
 }
 
-/** Refuses an admin port where a route listens. */
+/** Refuses an admin port on which a route listens. */
 export function refuseAdminClash(
   { admin, routes }: { admin: { listen: { host: unknown; port: unknown } }; routes: readonly Given[] },
   context: z.RefinementCtx,
@@ -41,7 +41,7 @@ function taken(address: unknown, routes: readonly Given[], by: number): string {
   return `${address} is taken: routes[${by}] listens at ${routes[by]?.listen}`;
 }
 
-/** The first route that would keep others from listening there, or -1. */
+/** The first route whose listener conflicts with this address, or -1. */
 function listenerAt(address: unknown, routes: readonly Given[]): number {
   if (typeof address !== 'string') return -1;
   return routes.findIndex((one) => typeof one?.listen === 'string' && isTaken(address, one.listen));

@@ -1,7 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import { parseArguments } from './arguments.ts';
 
-/** Of the command line, as given. */
+/** Configuration flags as given on the command line. */
 export interface ConfigFlags {
   config?: string;
   listen?: string;
@@ -12,7 +12,7 @@ export interface ConfigFlags {
   logLevel?: string;
 }
 
-/** The settings that need no file: each has a flag, a variable and a place in the configuration. */
+/** The settings that work without a file. Each has a flag, a variable and a place in the configuration. */
 export const OVERRIDES = [
   { flag: 'listen', variable: 'LAZYPIRATE_LISTEN', key: 'listen', path: ['routes', 0, 'listen'] },
   { flag: 'upstream', variable: 'LAZYPIRATE_UPSTREAM', key: 'upstream', path: ['routes', 0, 'upstream'] },

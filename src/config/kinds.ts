@@ -10,15 +10,15 @@ import {
 } from './units.ts';
 
 /*
- * The kinds of values that the schema is made of. Each brings its own words for what it refuses. What is beside title and description in
- * a `meta` is for JSON Schema, which cannot have the words of a parser.
+ * The kinds of values in the schema, each with its own error message. In a `meta`, everything besides title and description is
+ * for JSON Schema, which cannot run a parser.
  */
 
 const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 export const MiB = 1024 ** 2;
 
-/** Reads a text, with the parser's own words where it refuses. */
+/** Reads a text with a parser. If it throws, its message is the problem. */
 export function read<T>(parse: (input: string) => T, pattern: string, title: string, description: string) {
   return z
     .string({ error: `must be ${title}` })
@@ -40,7 +40,7 @@ interface Unit {
   parse(input: string | number): number;
   format(value: number): string;
   pattern: string;
-  /** Of a number without a unit. */
+  /** The JSON type of a number without a unit. */
   type: 'number' | 'integer';
 }
 
@@ -73,7 +73,7 @@ function bounded(
       attempt(() => {
         const value = parse(input);
         if (value >= least && value <= most) return value;
-        throw new Error(`must be from ${format(least)} to ${format(most)}, and ${input} is not`);
+        throw new Error(`must be from ${format(least)} to ${format(most)}, but is ${input}`);
       }, context),
     )
     .meta({ title, description: `${description} ${format(least)} to ${format(most)}.` });
@@ -83,7 +83,7 @@ export function duration(description: string, least = 1, most = HOUR) {
   return bounded(DURATION, description, least, most);
 }
 
-/** The word `off`, which tools that read YAML 1.1, as Helm does, make a `false`. */
+/** The word `off`. Tools that read YAML 1.1, such as Helm, turn it into `false`. */
 export const off = z.union([z.literal('off'), z.literal(false).transform(() => 'off' as const)]);
 
 /** A duration from 1 ms on, or `off`. */
@@ -107,7 +107,7 @@ export function whole(description: string, most: number, least = 1) {
     .meta({ title: 'number', description: `${description} ${least} to ${most}.` });
 }
 
-/** A whole number from 1 on, or a word in its place. */
+/** A whole number of at least 1, or a certain word. */
 export function wholeOr<const W extends string>(word: W, description: string, most: number) {
   const error = `must be a whole number from 1 to ${most}, or ${word}`;
   return z
@@ -140,7 +140,7 @@ export function oneOf<const T extends readonly [string, ...string[]]>(values: T,
     .meta({ title: values.join(', '), description });
 }
 
-/** A text of a given form. */
+/** A text that matches a regular expression. */
 export function name(form: RegExp, what: string, description: string) {
   const error = `must be ${what}`;
   return z.string({ error }).regex(form, { error }).meta({ title: 'text', description });
@@ -148,11 +148,11 @@ export function name(form: RegExp, what: string, description: string) {
 
 const PORT_NAME = /^(?=.*[a-z])[a-z0-9](?:-?[a-z0-9]){0,14}$/;
 
-/** A port, by number or by the name that a pod gives it. */
+/** A port: a number, or a name that a pod or Service gives it. */
 export function namedPort(description: string) {
   const isPort = (port: string | number) =>
     typeof port === 'number' ? Number.isInteger(port) && port >= 1 && port <= 65_535 : PORT_NAME.test(port);
-  const error = 'must be a port from 1 to 65535, or the name of one';
+  const error = 'must be a port from 1 to 65535, or the name of a port';
   const number = z.number().meta({ type: 'integer', minimum: 1, maximum: 65_535 });
   return z
     .union([number, z.string().meta({ pattern: PORT_NAME.source })], { error })
@@ -160,7 +160,7 @@ export function namedPort(description: string) {
     .meta({ title: 'number or text', description });
 }
 
-/** A file's name. */
+/** A file name. */
 export function file(description: string) {
   return z
     .string({ error: 'must be the name of a file' })
@@ -168,7 +168,7 @@ export function file(description: string) {
     .meta({ title: 'file', description });
 }
 
-/** Rules between keys are checked also where single keys are wrong, so that every problem is told at once. */
+/** Rules between keys are checked even if single keys are wrong, so that every problem is reported at once. */
 export const despiteOthers = {
   when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null,
 };

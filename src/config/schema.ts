@@ -20,55 +20,56 @@ import {
 import { upstream } from './upstream.ts';
 
 /*
- * The configuration as people write it. What is generated from here: schema.json, REFERENCE.md. A default stands here as one
- * would write it; those that depend on other keys are filled in by load.ts.
+ * The configuration as people write it. schema.json and REFERENCE.md are generated from it. Defaults are given here in the form
+ * that people would write; load.ts fills in those that depend on other keys.
  */
 
 const ejection = z
   .strictObject({
-    failures: whole('Failed attempts in a row after which an endpoint is left out.', 1_000).prefault(5),
+    failures: whole('Failed attempts in a row after which an endpoint is ejected.', 1_000).prefault(5),
     base: duration(
-      'How long it is left out the first time; twice that the next time, and so on.',
+      'How long the first ejection lasts. Each further one in a row lasts twice as long.',
       1,
     ).prefault('1s'),
-    max: duration('The longest that it is left out.', 1).prefault('60s'),
-    maxFraction: share('Most that may be left out at once, of all endpoints; 0 turns it off.', 1).prefault(
-      0.5,
-    ),
+    max: duration('The longest that an ejection lasts.', 1).prefault('60s'),
+    maxFraction: share(
+      'Largest share of the endpoints that may be ejected at once. 0 turns ejection off.',
+      1,
+    ).prefault(0.5),
   })
   .refine(({ base, max }) => !(base > max), rule('must be at least ejection.base', 'max'))
   .prefault({})
   .meta({
     title: 'object',
     description:
-      'Leaves out endpoints that fail again and again. After that time one request tries it: a reply brings it back.',
+      'Sends nothing to endpoints that fail repeatedly. When an ejection ends, one request probes the endpoint; a reply brings it back.',
   });
 
 const limits = z
   .strictObject({
-    inFlight: whole('Requests of the route that have been sent and are not settled.', 100_000).prefault(256),
+    inFlight: whole('Most requests of the route that are sent and not yet settled.', 100_000).prefault(256),
     inFlightPerEndpoint: whole(
-      'Attempts that one endpoint has not answered. Without `correlate` each has a connection of its own. Default 8, with `correlate` 64.',
+      'Most attempts in flight at one endpoint. Without `correlate` each has a connection of its own. Default: 8, or 64 with `correlate`.',
       10_000,
     ).optional(),
     adaptive: flag(
-      'Gives an endpoint whose attempts time out fewer at once, down to one, until its replies come easily again.',
+      'Lowers the limit of an endpoint while its attempts time out, down to 1, and raises it again when replies are quick.',
     ).prefault(true),
     inFlightPerClient: whole(
-      'Requests of one client that are forwarded at once. Above 1 its replies may change order: for a DEALER that correlates by itself.',
+      'Most requests of one client in flight. Above 1 its replies may arrive in another order, so use it only for a DEALER that matches replies to requests itself.',
       10_000,
     ).prefault(1),
     queue: whole(
-      'Requests that wait to be sent; one more is refused with `OVERLOADED`. The last quarter, of the bytes too, is kept for clients that have none waiting.',
+      'Most requests that wait to be sent. Further ones are refused with `OVERLOADED`. The last quarter (of `queueBytes` too) is reserved for clients that have nothing waiting.',
       1_000_000,
     ).prefault(1024),
     queueBytes: size(
-      'Bytes of the requests that wait: bodies, whatever stands above the delimiter, and 384 for each frame that a plain request lacks.',
+      'Most bytes of the requests that wait. Bodies and frames in front of the delimiter count, plus 384 bytes for each frame beyond those of a plain request.',
       1,
       1024 * 1024 * MiB,
     ).prefault('64MiB'),
     messageBytes: size(
-      'Bytes of the body frames of one request or reply. A larger request is refused with `TOO_LARGE`; at a frame of over twice as much libzmq drops the connection of the app, which gets no reply: set it large enough, and `RCVTIMEO` in the app.',
+      'Most bytes in the body of one request or reply. A larger request is refused with `TOO_LARGE`. If one frame has more than twice as many, libzmq drops the connection of the app, and the app gets no reply. So make this large enough, and set `RCVTIMEO` in the app.',
       1,
       1024 * MiB,
     ).prefault('16MiB'),
@@ -78,7 +79,7 @@ const limits = z
     rule('must be at least messageBytes, or the largest request could never wait', 'queueBytes'),
   )
   .prefault({})
-  .meta({ title: 'object', description: 'Caps that bound memory and load.' });
+  .meta({ title: 'object', description: 'Limits on memory and load.' });
 
 const failureReply = z
   .discriminatedUnion(
@@ -104,7 +105,7 @@ const failureReply = z
   .meta({
     title: 'object',
     description:
-      'What the app gets where no reply is to be had. `format: json` is one frame of JSON; `multipart` is `LAZYPIRATE`, the status, that JSON; `static` is the bytes given as `text` or `base64`; `silent` is nothing.',
+      'What the app gets when there is no reply. `format: json` sends one frame of JSON. `multipart` sends three frames: `LAZYPIRATE`, the status, and that JSON. `static` sends the bytes given as `text` or `base64`. `silent` sends nothing.',
   });
 
 const route = z
@@ -119,24 +120,24 @@ const route = z
       parseListen,
       LISTEN_PATTERN,
       'an address',
-      'Where the app connects to: `tcp://127.0.0.1:5555` or `ipc:///run/lazypirate/orders.sock`.',
+      'Address that the app connects to: `tcp://127.0.0.1:5555` or `ipc:///run/lazypirate/orders.sock`.',
     ),
     allowNonLoopback: flag(
-      'Lets `listen` be an address that other machines can reach, without authentication.',
+      'Allows a `listen` address that other machines can reach without authentication.',
     ).prefault(false),
     upstream,
     correlate: flag(
-      'Sends an id above the delimiter, so that one connection carries many attempts. Needs servers that echo the whole envelope, as REP does.',
+      'Sends an id in front of the delimiter, so that one connection can carry many attempts. Needs servers that echo the whole envelope, as a REP does. If a server may send two replies to one request, turn this on. Otherwise the second reply could be taken for the answer to the next request.',
     ).prefault(false),
-    timeout: duration('How long one attempt is waited for.').prefault('2500ms'),
-    attempts: whole('Sends in total, the first one included.', 100).prefault(3),
+    timeout: duration('How long to wait for the reply to one attempt.').prefault('2500ms'),
+    attempts: whole('How often a request is sent at most, including the first time.', 100).prefault(3),
     deadline: duration(
-      'For the whole request, all waiting included. If your app has a timeout of its own, make it longer than this; otherwise the app leaves before it gets its answer. Default: attempts x timeout, and the longest backoffs between them.',
+      'Time limit for the whole request, including all waiting. If your app has a timeout of its own, make it longer than this; otherwise the app leaves before it gets its answer. Default: attempts x timeout plus the longest backoffs.',
       1,
       DAY,
     ).optional(),
     wait: duration(
-      'Most a request waits for a usable endpoint; 0 fails at once. Default: the deadline.',
+      'How long a request may wait for a usable endpoint. With 0 it fails at once. Default: the deadline.',
       0,
       DAY,
     ).optional(),
@@ -150,17 +151,20 @@ const route = z
         title: 'list of unsent, lost, timeout',
         uniqueItems: true,
         description:
-          'Failures after which a request is sent again. `unsent`: never handed to a live connection; `lost`: the connection dropped, or the reply broke the protocol. `[unsent]` is at-most-once delivery.',
+          'Failures after which a request is sent again. `unsent`: it was never handed to a live connection. `lost`: the connection dropped, or the reply broke the protocol. `timeout`: no reply came in time. `[unsent]` makes delivery at most once.',
       }),
     salvage: flag(
-      'Whether a reply that comes after its timeout still answers its own request, unless its place has been given to another by then.',
+      'A reply that comes after the timeout still answers its own request, unless another attempt has taken its place by then.',
     ).prefault(true),
     hedge: durationOrOff(
-      'The next attempt starts after so long on another endpoint although the one before is still awaited; the first reply wins. It counts as a retry.',
+      'Starts the next attempt after this time, on another endpoint, while the previous one is still awaited. The first reply wins. A hedge counts as a retry.',
     ).prefault('off'),
     backoff: z
       .strictObject({
-        base: duration('The longest wait before the first retry; it doubles with each.', 0).prefault('25ms'),
+        base: duration(
+          'The longest wait before the first retry. It doubles with each further retry.',
+          0,
+        ).prefault('25ms'),
         max: duration('The longest wait before any retry.', 0).prefault('1s'),
       })
       .refine(({ base, max }) => !(base > max), rule('must be at least backoff.base', 'max'))
@@ -169,10 +173,13 @@ const route = z
     budget: z
       .strictObject({
         ratio: share('Retries that each request earns.', 10).prefault(0.2),
-        minPerSecond: share('Retries a second allowed however few requests come.', 100_000).prefault(10),
+        minPerSecond: share(
+          'Retries per second that are always allowed, however few requests come.',
+          100_000,
+        ).prefault(10),
       })
       .prefault({})
-      .meta({ title: 'object', description: 'Bounds the retries of all requests of the route together.' }),
+      .meta({ title: 'object', description: 'Limits the retries of all requests of the route together.' }),
     limits,
     ejection,
     connection,
@@ -188,25 +195,27 @@ const route = z
       .meta({
         title: 'object',
         description:
-          'CURVE towards the upstream (RFC 26); plain servers get nothing then. Names of files start at the working directory.',
+          'CURVE towards the upstream (RFC 26). Servers without CURVE then get no requests. File names are relative to the working directory.',
       }),
     listenCurve: z
       .strictObject({
         secretKeyFile: file("The listener's secret key, in Z85."),
-        allowedKeysFile: file('Public keys of the clients that may connect, one a line. Nobody else may.'),
+        allowedKeysFile: file(
+          'Public keys of the clients that may connect, one per line. Others are refused.',
+        ),
       })
       .optional()
       .meta({
         title: 'object',
         description:
-          'CURVE on the listener (RFC 26); plain clients get nothing then. Names of files start at the working directory.',
+          'CURVE on the listener (RFC 26). Peers without the right key are refused. File names are relative to the working directory.',
       }),
   })
   .refine(
     ({ listen, allowNonLoopback, listenCurve }) =>
       typeof listen !== 'string' || isLocal(listen) || allowNonLoopback === true || listenCurve !== undefined,
     rule(
-      'can be reached from other machines; listen on 127.0.0.1 or ipc, have listenCurve, or say allowNonLoopback: true',
+      'can be reached from other machines; listen on 127.0.0.1 or ipc, set listenCurve, or set allowNonLoopback: true',
       'listen',
     ),
   )
@@ -220,11 +229,11 @@ const route = z
   )
   .refine(
     ({ hedge, retryOn }) => hedge === 'off' || !Array.isArray(retryOn) || retryOn.includes('timeout'),
-    rule('sends again what may still be executed, so retryOn must have timeout', 'hedge'),
+    rule('may send a request twice, so retryOn must include timeout', 'hedge'),
   )
   .refine(
     ({ hedge, timeout, attempts }) => hedge === 'off' || (!(hedge >= timeout) && attempts !== 1),
-    rule('must be less than timeout, and attempts more than 1, or it never happens', 'hedge'),
+    rule('must be less than timeout, and attempts must be more than 1, or it never happens', 'hedge'),
   )
   .meta({ title: 'object', description: 'One listener, one upstream, one policy.' });
 
@@ -238,7 +247,7 @@ const admin = z
     ).prefault('0.0.0.0:9555'),
     readiness: oneOf(
       ['listening', 'upstream'],
-      'When `/readyz` says yes: once it listens, or only while every route has a usable endpoint.',
+      'When `/readyz` reports ready: as soon as all listeners are bound, or only while every route has a usable endpoint.',
     ).prefault('listening'),
   })
   .prefault({})
@@ -248,10 +257,10 @@ const log = z
   .strictObject({
     level: oneOf(
       ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
-      'Lines below this level are not written.',
+      'Lowest level that is written.',
     ).prefault('info'),
     sample: share(
-      'Share of successful requests that get a line. Failures always do, rate-limited.',
+      'Share of successful requests that are logged. Failures are always logged, but rate-limited.',
       1,
     ).prefault(0),
   })
@@ -260,21 +269,21 @@ const log = z
 
 const drain = z
   .strictObject({
-    timeout: duration('Most that leaving may take after SIGTERM.', 0).prefault('25s'),
+    timeout: duration('Longest time from SIGTERM to exit.', 0).prefault('25s'),
     quiet: duration(
-      'It leaves when every request has its outcome, and for so long none has come or got one.',
+      'The process exits once every request has its outcome and nothing has happened for this time.',
       0,
     ).prefault('500ms'),
   })
   .refine(({ timeout, quiet }) => !(quiet > timeout), rule('must be at most drain.timeout', 'quiet'))
   .prefault({})
-  .meta({ title: 'object', description: 'How it leaves.' });
+  .meta({ title: 'object', description: 'How the process finishes its work and exits after SIGTERM.' });
 
 const routes = z
   .array(route, { error: 'must be a list of routes' })
   .min(1, { error: 'must have at least one route' })
   .superRefine(refuseClashes, despiteOthers)
-  .meta({ title: 'list of objects', description: 'What is forwarded where.' });
+  .meta({ title: 'list of objects', description: 'Which listener is forwarded to which upstream.' });
 
 export const schema = z
   .strictObject({ admin, log, drain, routes })

@@ -1,9 +1,9 @@
 const DURATION_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const SIZE_BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
-/** What a duration looks like, for JSON Schema and for the parser. Which numbers are in range it cannot say. */
+/** The form of a duration, for JSON Schema and for the parser. It does not check the range. */
 export const DURATION_PATTERN = pattern(DURATION_MS);
-/** What a size looks like, for JSON Schema and for the parser. That it is a whole number of bytes it cannot say. */
+/** The form of a size, for JSON Schema and for the parser. It does not check that it is a whole number of bytes. */
 export const SIZE_PATTERN = pattern(SIZE_BYTES);
 
 const DURATION = new RegExp(DURATION_PATTERN);
@@ -37,21 +37,21 @@ export function parseSize(input: string | number): number {
   return bytes;
 }
 
-/** As a person would write it: the largest unit that needs no fraction. */
+/** In the largest unit that needs no fraction. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0';
   const unit = (['h', 'm', 's'] as const).find((one) => ms % DURATION_MS[one] === 0) ?? 'ms';
   return `${ms / DURATION_MS[unit]}${unit}`;
 }
 
-/** As a person would write it: the largest unit that needs no fraction. */
+/** In the largest unit that needs no fraction. */
 export function formatSize(bytes: number): string {
   if (bytes === 0) return '0';
   const unit = (['GiB', 'MiB', 'KiB'] as const).find((one) => bytes % SIZE_BYTES[one] === 0);
   return unit === undefined ? String(bytes) : `${bytes / SIZE_BYTES[unit]}${unit}`;
 }
 
-/** Of the syntax that every dialect of regular expressions has. */
+/** Uses only syntax that all dialects of regular expressions share. */
 function pattern(units: Readonly<Record<string, number>>): string {
   return `^([0-9]{1,15}(?:\\.[0-9]{1,9})?) *(${Object.keys(units).join('|')})?$`;
 }

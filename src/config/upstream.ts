@@ -24,20 +24,18 @@ const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 const kubernetes = z
   .strictObject({
-    service: name(LABEL, 'the name of a Service', 'Service whose EndpointSlices are watched.').optional(),
+    service: name(LABEL, 'the name of a Service', 'Service whose EndpointSlices to watch.').optional(),
     podSelector: name(
       /^[\x21-\x7e][\x20-\x7e]{0,1023}$/,
       'a label selector, such as app=orders',
-      'Label selector of pods that are watched, in place of `service`.',
+      'Label selector of the pods to watch, instead of `service`.',
     ).optional(),
     namespace: name(
       LABEL,
       'the name of a namespace',
-      "Where they are. Default: the pod's own namespace; outside a cluster that of the current context.",
+      "Namespace of the Service or the pods. Default: the pod's own namespace; outside a cluster, that of the current context.",
     ).optional(),
-    port: namedPort(
-      'Port of the pods, by the name that the Service or the container gives it, or by number.',
-    ),
+    port: namedPort('Port of the pods: its name in the Service or in the container, or its number.'),
   })
   .refine(
     ({ service, podSelector }) => (service === undefined) !== (podSelector === undefined),
@@ -45,7 +43,8 @@ const kubernetes = z
   )
   .meta({
     title: 'object',
-    description: 'Endpoints found by the Kubernetes API: EndpointSlices of a service, or pods by label.',
+    description:
+      'Finds endpoints through the Kubernetes API: the EndpointSlices of a Service, or pods by label.',
   });
 
 const dns = z
@@ -56,9 +55,9 @@ const dns = z
       'Name whose A and AAAA records are the endpoints, such as `orders-headless.shop.svc`.',
     ),
     port: whole('Port of the endpoints.', 65_535),
-    interval: duration('How often it is looked up.', 100).prefault('5s'),
+    interval: duration('How often to look up the name.', 100).prefault('5s'),
   })
-  .meta({ title: 'object', description: 'Endpoints found by the addresses of a DNS name.' });
+  .meta({ title: 'object', description: 'Finds endpoints through DNS: all addresses of a name.' });
 
 export const upstream = z
   .strictObject({
@@ -67,7 +66,7 @@ export const upstream = z
     dns: dns.optional(),
     subset: wholeOr(
       'all',
-      'Endpoints connected to at most. Of more, each sidecar takes a part of its own, by its `POD_NAME`, and the rest stands by.',
+      'Most endpoints to connect to. If there are more, each sidecar connects to its own subset, chosen by its `POD_NAME`, and the rest are on standby.',
       100_000,
     ).prefault(64),
   })

@@ -39,10 +39,10 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
     [['serve', 'tcp://127.0.0.1:*', '--drop', '2'], /--drop must be a number from 0 to 1/],
     [['serve', 'tcp://127.0.0.1:*', '--delay', 'soon'], /"soon" is not a duration/],
     [['send'], /send needs an ENDPOINT/],
-    [['serve', '7002'], /ENDPOINT: "7002" is no address: write tcp:/],
+    [['serve', '7002'], /ENDPOINT: "7002" is not an address: write tcp:/],
     [['send', 'tcp://nowhere', 'x'], /ENDPOINT: .*write tcp:\/\/IP:PORT/],
-    [['send', '127.0.0.1:7000', 'x'], /^lazypirate: ENDPOINT: "127\.0\.0\.1:7000" is no address/],
-    [['send', 'service/orders:zmq', 'x'], /ENDPOINT: .* is no address/],
+    [['send', '127.0.0.1:7000', 'x'], /^lazypirate: ENDPOINT: "127\.0\.0\.1:7000" is not an address/],
+    [['send', 'service/orders:zmq', 'x'], /ENDPOINT: .* is not an address/],
     [['check', '--config='], /^lazypirate: --config needs the name of a file$/],
     [['check', '--upstream', 'tcp://10.0.0.1:7', '--upstream=tcp://10.0.0.2:7'], /--upstream is given twice/],
     [['run', '-c', 'a.yaml', '--config', 'b.yaml'], /--config is given twice/],
@@ -72,7 +72,7 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
     [['schema', 'x'], /^lazypirate: unexpected argument x; try lazypirate schema --help$/],
     [['serve', 'tcp://127.0.0.1:1', 'x'], /^lazypirate: unexpected argument x; try lazypirate serve --help$/],
     [['serve', 'tcp://127.0.0.1:1', '--exit-after', '0'], /^lazypirate: --exit-after must be a whole number/],
-    [['serve', 'orders:7000'], /^lazypirate: ENDPOINT: "orders:7000" is no address/],
+    [['serve', 'orders:7000'], /^lazypirate: ENDPOINT: "orders:7000" is not an address/],
     [[], /no upstream/],
   ];
   for (const [args, words] of rows) {

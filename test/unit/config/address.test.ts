@@ -24,14 +24,14 @@ test('what libzmq would take and never connect to is refused', () => {
     ['tcp://10.1.2.3:0', /from 1 to 65535/],
     ['tcp://10.1.2.3', /write tcp:\/\/IP:PORT/],
     ['tcp://fd00::1:7000', /in brackets/],
-    ['tcp://10.1.2.300:7000', /is no IP address/],
+    ['tcp://10.1.2.300:7000', /is not an IP address/],
     ['tcp://orders.shop.svc:7000', /names are not looked up/],
-    ['tcp://*:7000', /no address that one can connect to/],
-    ['tcp://0.0.0.0:7000', /no address that one can connect to/],
+    ['tcp://*:7000', /not an address to connect to/],
+    ['tcp://0.0.0.0:7000', /not an address to connect to/],
     ['udp://10.1.2.3:7000', /write tcp:/],
     ['10.1.2.3:7000', /write tcp:/],
     ['ipc://run/a.sock', /absolute path/],
-    [`ipc:///${'x'.repeat(107)}`, /108 bytes: 107 are possible/],
+    [`ipc:///${'x'.repeat(107)}`, /108 bytes; at most 107 are possible/],
     ['', /write tcp:/],
   ];
   for (const [text, words] of rows) assert.throws(() => parseEndpoint(text), words, text);
@@ -50,13 +50,13 @@ test('a variable is not taken for a part of the address', () => {
 test('a listener may have port 0 and any address of the machine', () => {
   assert.equal(parseListen('tcp://127.0.0.1:0'), 'tcp://127.0.0.1:0');
   assert.equal(parseListen('tcp://*:5555'), 'tcp://*:5555');
-  assert.throws(() => parseListen('tcp://eth0:5555'), /is no IP address/);
+  assert.throws(() => parseListen('tcp://eth0:5555'), /is not an IP address/);
 });
 
 test('an IPv6 address has one spelling, and its zone is left alone', () => {
   assert.equal(parseListen('tcp://[0:0:0:0:0:0:0:1]:5'), 'tcp://[::1]:5');
   assert.equal(parseEndpoint('tcp://[FE80:0::1%Eth0]:5'), 'tcp://[fe80::1%Eth0]:5');
-  assert.throws(() => parseEndpoint('tcp://[0::0]:5'), /no address that one can connect to/);
+  assert.throws(() => parseEndpoint('tcp://[0::0]:5'), /not an address to connect to/);
 });
 
 test('only loopback and ipc are local', () => {

@@ -38,7 +38,7 @@ const HOSTILE: Record<string, [content: string | Buffer, words: RegExp]> = {
   'what is not UTF-8': [Buffer.concat([Buffer.from(VALID), Buffer.from([0x23, 0xff, 0xfe])]), /is not UTF-8/],
   'zero bytes': [Buffer.alloc(100_000), /./],
   'deep nesting': ['['.repeat(100_000), /./],
-  'many routes': [`routes: [${`{ ${ROUTE} },`.repeat(1_000)}]`, /orders is the name of routes\[0\] as well/],
+  'many routes': [`routes: [${`{ ${ROUTE} },`.repeat(1_000)}]`, /orders is also the name of routes\[0\]/],
   'too many routes': [`routes: [${'{},'.repeat(15_000)}]`, /has 15000 routes, but at most 1000 are allowed/],
   'routes that are none': [`routes: [${'{},'.repeat(1_000)}]`, /2900 more problems/],
   'many keys that nobody knows': [VALID + keys(15_000, '\n'), /14900 more problems/],

@@ -186,9 +186,9 @@ routes:
 `;
   assert.deepEqual(problems({ text, flags: { logLevel: 'loud' } }), [
     '--log-level: must be one of trace, debug, info, warn, error, fatal, silent',
-    'config:1:10: admin.listen: "x" is no address: write 0.0.0.0:9555 or [::]:9555',
+    'config:1:10: admin.listen: "x" is not an address: write 0.0.0.0:9555 or [::]:9555',
     'config:3:5: routes[0].name: must be of lower-case letters, digits and inner hyphens, 63 characters at most',
-    'config:4:5: routes[0].listen: can be reached from other machines; listen on 127.0.0.1 or ipc, have listenCurve, or say allowNonLoopback: true',
+    'config:4:5: routes[0].listen: can be reached from other machines; listen on 127.0.0.1 or ipc, set listenCurve, or set allowNonLoopback: true',
     "config:5:17: routes[0].upstream.endpoints: must not be the route's own listener",
     'config:6:5: routes[0].timout: is not a known key here; did you mean timeout?',
     'config:7:5: routes[0].attempts: must be a whole number from 1 to 100',
@@ -226,10 +226,10 @@ test('a hedge is a time, and refused where it never happens or sends again what 
   );
   assert.match(
     refused({ hedge: '200ms', retryOn: ['unsent', 'lost'] }),
-    /hedge: .*retryOn must have timeout/,
+    /hedge: .*retryOn must include timeout/,
   );
   assert.match(refused({ hedge: '2500ms' }), /hedge: must be less than timeout/);
-  assert.match(refused({ hedge: '200ms', attempts: 1 }), /hedge: .*attempts more than 1/);
+  assert.match(refused({ hedge: '200ms', attempts: 1 }), /hedge: .*attempts must be more than 1/);
 });
 
 test('a deadline before the timeout is warned of, where somebody has written it and retries were meant', () => {
@@ -285,7 +285,7 @@ test('values that contradict each other are refused', () => {
     [{ upstream: { kubernetes: { service: 'a', podSelector: 'b=c', port: 1 } } }, /exactly one of service/],
     [{ upstream: { kubernetes: { service: 'a' } } }, /port: is missing/],
     [{ upstream: { kubernetes: { service: 'a', port: 70_000 } } }, /must be a port from 1 to 65535/],
-    [{ upstream: { kubernetes: { service: 'a', port: '7000' } } }, /or the name of one/],
+    [{ upstream: { kubernetes: { service: 'a', port: '7000' } } }, /or the name of a port/],
     [{ upstream: { dns: { name: '10.0.0.1', port: 7000 } } }, /must be a DNS name/],
     [{ upstream: { endpoints: ['tcp://10.0.0.1:70'], subset: 0 } }, /from 1 to 100000, or all/],
     [{ ejection: { base: '2m' } }, /ejection\.max: must be at least ejection\.base/],
@@ -307,7 +307,7 @@ test('values that contradict each other are refused', () => {
 
 test('what two routes cannot both have is refused at the second one, which names the first', () => {
   assert.deepEqual(problems({ text: TWO.replace('name: b', 'name: a').replace('0.1:2', '0.1:1') }), [
-    'config:7:5: routes[1].name: a is the name of routes[0] as well',
+    'config:7:5: routes[1].name: a is also the name of routes[0]',
     'config:8:5: routes[1].listen: tcp://127.0.0.1:1 is taken: routes[0] listens at tcp://127.0.0.1:1',
   ]);
   assert.deepEqual(problems({ text: TWO.replaceAll('127.0.0.1:1', '*:2\n    allowNonLoopback: true') }), [
@@ -342,7 +342,7 @@ test('a small file cannot become a huge value, and tags of its own are refused',
 
 test('routes whose name or listener is missing are not taken for two of the same', () => {
   const text = stringify({ routes: [{}, {}] });
-  assert.doesNotMatch(problems({ text }).join('\n'), /as well|taken/);
+  assert.doesNotMatch(problems({ text }).join('\n'), /is also|taken/);
   assert.equal(problems({ text }).length, 6);
 });
 
