@@ -198,6 +198,7 @@ export type LineVerdict = { kind: 'pass' } | { kind: 'suppress'; isFirst: boolea
 export class LineLimiter {
   readonly #windowMs: number;
   readonly #windows = new Map<string, { sinceMs: number; passed: number; suppressed: number }>();
+  #sweptMs = Number.NEGATIVE_INFINITY;
 
   constructor(windowMs: number) {
     this.#windowMs = windowMs;
@@ -211,6 +212,7 @@ export class LineLimiter {
     const window = this.#windows.get(key);
     const leftMs = window === undefined ? 0 : window.sinceMs + this.#windowMs - nowMs;
     if (window === undefined || (leftMs <= 0 && window.suppressed === 0)) {
+      this.#sweep(nowMs);
       this.#windows.set(key, { sinceMs: nowMs, passed: 1, suppressed: 0 });
       return { kind: 'pass' };
     }
@@ -227,5 +229,18 @@ export class LineLimiter {
     const suppressed = this.#windows.get(key)?.suppressed ?? 0;
     this.#windows.delete(key);
     return suppressed;
+  }
+
+  /** How many windows it keeps. */
+  get size(): number {
+    return this.#windows.size;
+  }
+
+  /** Forgets, once in a window's time, what is over and told: routes come and go. */
+  #sweep(nowMs: number): void {
+    if (nowMs - this.#sweptMs < this.#windowMs) return;
+    this.#sweptMs = nowMs;
+    for (const [key, { sinceMs, suppressed }] of this.#windows)
+      if (suppressed === 0 && sinceMs + this.#windowMs <= nowMs) this.#windows.delete(key);
   }
 }

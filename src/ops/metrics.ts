@@ -58,8 +58,16 @@ export function createMetrics(sources: MetricsSources): Metrics {
     return fresh;
   };
 
+  /** Series of routes that are gone go with them: each rename would leave some hundred behind. */
+  const keepOnly = (routes: readonly RouteStatus[]): void => {
+    const names = new Set(routes.map(({ settings }) => settings.name));
+    for (const [name, { forget }] of series) if (!names.has(name) && series.delete(name)) forget();
+  };
+
+  // All of it in one go, so that what a scrape shows is one moment.
   const scrape = async (): Promise<string> => {
     const routes = sources.routes();
+    keepOnly(routes);
     for (const { settings } of routes) seriesOf(settings.name);
     for (const { tallies } of series.values()) for (const tally of tallies) tally.tell();
     readGauges(routes);
@@ -69,7 +77,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
 
   return {
     record: (event) => count(seriesOf(event.route), event),
-    reload,
+    reload(result) {
+      reload(result);
+      // Nobody may ever scrape.
+      keepOnly(sources.routes());
+    },
     text() {
       // A hundred scrapers at once must cost the routes no more time than one does.
       scraping ??= scrape().finally(() => {
@@ -104,12 +116,11 @@ function count(series: RouteSeries, event: ProxyEvent): void {
       else series.requests[event.outcome].add();
       series.requestDuration[event.outcome].observe(event.request.elapsedMs / 1_000);
       return series.replyBytes.add(event.request.replyBytes);
-    case 'discovered':
-      return series.discoveryLastSync.setToCurrentTime();
     case 'discoveryFailed':
       return series.discoveryErrors[event.reason].add();
     case 'endpoint':
       return event.to === 'ejected' ? series.ejections.add() : undefined;
+    case 'discovered':
     case 'listening':
     case 'internalError':
       return;
@@ -158,12 +169,6 @@ function routeFamilies(registry: Registry) {
     requestBytes: counter('request_bytes_total', 'Body bytes of requests received.'),
     replyBytes: counter('reply_bytes_total', 'Body bytes of replies given to the app.'),
     discoveryErrors: counter('discovery_errors_total', 'Failures to learn the set of endpoints.', 'reason'),
-    discoveryLastSync: new Gauge({
-      name: 'lazypirate_discovery_last_sync_timestamp_seconds',
-      help: 'When the set of endpoints was last known to be right, in Unix time; 0: never, or nothing to discover.',
-      labelNames: ['route'],
-      registers: [registry],
-    }),
   };
 }
 
@@ -174,17 +179,19 @@ type RouteSeries = ReturnType<typeof routeSeries>;
 function routeSeries(families: RouteFamilies, route: string) {
   const tallies: Tally[] = [];
   const total = (family: Counter, labels: Labels = {}) => {
-    const tally = new Tally(family.labels({ route, ...labels }));
+    const tally = new Tally(family, { route, ...labels });
     tallies.push(tally);
     return tally;
   };
   const totals = <V extends string>(family: Counter, label: string, values: readonly V[]) =>
     byValue(values, (value) => total(family, { [label]: value }));
   const { requestDuration, attemptDuration } = families;
-  const discoveryLastSync = families.discoveryLastSync.labels(route);
-  discoveryLastSync.set(0);
   return {
     tallies,
+    forget() {
+      for (const tally of tallies) tally.forget();
+      for (const histogram of [requestDuration, attemptDuration]) histogram.forget({ route });
+    },
     received: total(families.received),
     requests: totals(families.requests, 'outcome', CAUSES),
     clientGone: byValue(CAUSES, (cause) => total(families.requests, { outcome: 'client_gone', cause })),
@@ -200,7 +207,6 @@ function routeSeries(families: RouteFamilies, route: string) {
     requestBytes: total(families.requestBytes),
     replyBytes: total(families.replyBytes),
     discoveryErrors: totals(families.discoveryErrors, 'reason', DISCOVERY_FAILURES),
-    discoveryLastSync,
   };
 }
 
@@ -215,8 +221,12 @@ function routeGauges(registry: Registry): (routes: readonly RouteStatus[]) => vo
     'Bytes of requests that wait to be sent, as `queueBytes` counts them.',
   );
   const endpoints = gauge('endpoints', 'Endpoints of the upstream, by state.', 'state');
+  const lastSync = gauge(
+    'discovery_last_sync_timestamp_seconds',
+    'When the set of endpoints was last known to be right, in Unix time; 0: never. Only of routes that discover theirs.',
+  );
   return (routes) => {
-    for (const one of [inFlight, queued, queuedBytes, endpoints]) one.reset();
+    for (const one of [inFlight, queued, queuedBytes, endpoints, lastSync]) one.reset();
     for (const route of routes) {
       const { name } = route.settings;
       // For a while there may be two of a name: one that leaves, and one that listens elsewhere.
@@ -228,7 +238,15 @@ function routeGauges(registry: Registry): (routes: readonly RouteStatus[]) => vo
       counts.standby = route.standby;
       for (const state of ENDPOINT_STATES) endpoints.inc({ route: name, state }, counts[state]);
     }
+    // Of two of a name, the one that stays comes first.
+    for (const { settings, discovery } of routes.toReversed())
+      if (!discovery.isFixed) lastSync.set({ route: settings.name }, unixSeconds(discovery.syncedMs));
   };
+}
+
+/** @param agoMs `undefined`: never */
+function unixSeconds(agoMs: number | undefined): number {
+  return agoMs === undefined ? 0 : Math.round((Date.now() - agoMs) / 1_000);
 }
 
 function reloadMetrics(registry: Registry): (result: ReloadResult) => void {

@@ -51,7 +51,7 @@ export class DiscoveryState {
   status(nowMs: number): DiscoveryStatus {
     const { kind: state, why } = this.#state;
     const syncedMs = this.#syncedMs === undefined ? undefined : nowMs - this.#syncedMs;
-    return { state, syncedMs, why };
+    return { isFixed: this.isFixed, state, syncedMs, why };
   }
 
   #synced(endpoints: number, wasWhy: string | undefined, nowMs: number): void {

@@ -22,6 +22,8 @@ export interface UpstreamStatus {
 
 /** What is known of the set of endpoints. */
 export interface DiscoveryStatus {
+  /** The configuration names the endpoints: there is nothing to discover. */
+  isFixed: boolean;
   /** `failed`: it has never been known. `lost`: it was known, and the last try to learn it has failed. */
   state: 'starting' | 'failed' | 'live' | 'lost';
   /** How long ago the set was last known to be right. */

@@ -336,3 +336,12 @@ test('the limiter keeps holding back until what it has held back is told', () =>
   assert.deepEqual(limiter.take('a', 1, 5_001), { kind: 'pass' });
   assert.equal(limiter.end('unknown'), 0);
 });
+
+test('the limiter forgets routes that are gone, and nothing that it has not told', () => {
+  const limiter = new LineLimiter(1_000);
+  limiter.take('untold', 1, 0);
+  limiter.take('untold', 1, 0);
+  for (let i = 0; i < 10_000; i++) limiter.take(`route ${i}`, 1, i);
+  assert.ok(limiter.size <= 2_001 + 1, `${limiter.size}`);
+  assert.equal(limiter.end('untold'), 1);
+});

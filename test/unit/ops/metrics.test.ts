@@ -62,7 +62,6 @@ function expectedSeries(route: string): string[] {
     ...family('request_bytes_total'),
     ...family('reply_bytes_total'),
     ...family('discovery_errors_total', 'reason', ['unreachable', 'forbidden', 'not_found', 'invalid']),
-    ...family('discovery_last_sync_timestamp_seconds'),
   ];
 }
 
@@ -178,8 +177,8 @@ test('while two routes of a name are there, one of which leaves, the gauges show
   assert.equal(seen.get('lazypirate_endpoints{route="orders",state="up"}'), 1);
 });
 
-test('a route that comes by an event has its series from then on', async () => {
-  const metrics = metricsOf(() => []);
+test('what happens to a route before its first scrape is counted', async () => {
+  const metrics = metricsOf(() => [routeStatus('late')]);
   metrics.record({ kind: 'received', route: 'late', bytes: 1 });
   const seen = await samples(metrics);
   assert.equal(seen.get('lazypirate_request_bytes_total{route="late"}'), 1);
@@ -199,17 +198,15 @@ test('a reload counts by its result, and the last one decides whether all is wel
 });
 
 test('discovery tells when it last knew the set, and why it did not', async () => {
-  const metrics = metricsOf(() => [routeStatus('orders')]);
-  const beforeS = Date.now() / 1_000;
-  metrics.record({
-    kind: 'discovered',
-    route: 'orders',
-    endpoints: 1,
-    isFirst: true,
-    wasLost: false,
-    why: undefined,
-    wasWhy: undefined,
-  });
+  const at = (syncedMs: number | undefined) =>
+    ({ isFixed: false, state: 'live', syncedMs, why: undefined }) as const;
+  const metrics = metricsOf(() => [
+    routeStatus('never', { discovery: at(undefined) }),
+    routeStatus('orders', { discovery: at(60_000) }),
+    // One of that name that leaves.
+    routeStatus('orders', { discovery: at(900_000) }),
+    routeStatus('fixed'),
+  ]);
   metrics.record({
     kind: 'discoveryFailed',
     route: 'orders',
@@ -218,10 +215,35 @@ test('discovery tells when it last knew the set, and why it did not', async () =
     isFirst: false,
     isNew: true,
   });
+  const beforeMs = Date.now();
   const seen = await samples(metrics);
-  const syncedS = seen.get('lazypirate_discovery_last_sync_timestamp_seconds{route="orders"}') ?? 0;
-  assert.ok(syncedS >= beforeS && syncedS <= Date.now() / 1_000);
+  const of = (route: string) =>
+    seen.get(`lazypirate_discovery_last_sync_timestamp_seconds{route="${route}"}`);
+  const [least, most] = [beforeMs - 60_000, Date.now() - 60_000].map((ms) => Math.round(ms / 1_000));
+  const syncedS = of('orders') ?? 0;
+  assert.ok(syncedS >= (least ?? 0) && syncedS <= (most ?? 0), `${least} ${syncedS} ${most}`);
+  assert.equal(of('never'), 0);
+  assert.equal(of('fixed'), undefined, 'nothing to discover');
   assert.equal(seen.get('lazypirate_discovery_errors_total{route="orders",reason="forbidden"}'), 1);
+});
+
+test('a route that is gone takes its series with it, and begins at 0 when it is back', async () => {
+  let names = ['orders', 'users'];
+  const metrics = metricsOf(() => names.map((name) => routeStatus(name)));
+  const before = await samples(metrics);
+  for (let i = 0; i < 100; i++) {
+    names = ['users', `renamed-${i}`];
+    for (const route of names) metrics.record({ kind: 'received', route, bytes: 1 });
+    metrics.reload('success');
+    if (i % 2 === 0) await metrics.text();
+  }
+  names = ['users', 'orders'];
+  // The last that is heard of a route may come when it is gone already.
+  metrics.record({ kind: 'settled', route: 'renamed-99', outcome: 'ok', cause: 'ok', request: REQUEST });
+  const after = await samples(metrics);
+  assert.deepEqual([...after.keys()].toSorted(), [...before.keys()].toSorted());
+  assert.equal(after.get('lazypirate_requests_received_total{route="users"}'), 100);
+  assert.equal(after.get('lazypirate_requests_received_total{route="orders"}'), 0);
 });
 
 test('a hundred scrapes at once get the same text and ask the routes once', async () => {

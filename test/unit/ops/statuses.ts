@@ -12,7 +12,7 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
     isUsable: false,
     endpoints: [],
     standby: 0,
-    discovery: { state: 'live', syncedMs: 0, why: undefined },
+    discovery: { isFixed: true, state: 'live', syncedMs: 0, why: undefined },
     ...given,
   };
 }
