@@ -4,14 +4,14 @@ import type { Discovery } from './discovery/discovery.ts';
 import { DnsDiscovery } from './discovery/dns.ts';
 import { KubernetesDiscovery } from './discovery/kubernetes.ts';
 import { StaticDiscovery } from './discovery/static.ts';
-import { UserError } from './errors.ts';
+import { messageOf, UserError } from './errors.ts';
 import { type Actor, Group } from './lifecycle/group.ts';
 import { type Admin, startAdmin } from './ops/admin.ts';
 import { watchDescriptors } from './ops/descriptors.ts';
 import { readyHealth, startupHealth } from './ops/health.ts';
 import { type Log, logEvents } from './ops/log.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
-import { renderStatus } from './ops/status.ts';
+import { renderStatus, type SidecarStatus } from './ops/status.ts';
 import type { Cause, Outcome, ProxyEvent } from './proxy/events.ts';
 import { LINGER_MS } from './proxy/frontend.ts';
 import { leave, quiet, Routes } from './routes.ts';
@@ -47,6 +47,7 @@ export class Sidecar {
   readonly #routes: Routes;
   #admin: Admin | undefined;
   #isDraining = false;
+  #refusedReload: SidecarStatus['refusedReload'];
   #answered = 0;
   #failed = 0;
   #lastSettledMs = Number.NEGATIVE_INFINITY;
@@ -137,6 +138,7 @@ export class Sidecar {
           version: this.#versions.lazypirate,
           uptimeMs: performance.now() - this.#startedMs,
           isDraining: this.#isDraining,
+          refusedReload: this.#refusedReload,
           routes: this.#statuses(),
         }),
     });
@@ -187,6 +189,7 @@ export class Sidecar {
       const changes = routes.commit();
       if (hasAdminMoved) await this.#admin?.close();
       this.#admin = admin;
+      this.#refusedReload = undefined;
       this.#metrics.reload('success');
       this.#log.info({ ...changes, settings: otherChanges(before, config) }, 'reload applied');
       this.#warn();
@@ -199,7 +202,9 @@ export class Sidecar {
   /** Nothing has changed. A file that is more than we can read is none of what is served meanwhile. */
   #refuse(error: unknown): void {
     this.#metrics.reload('failure');
-    if (error instanceof UserError) this.#log.error({ problems: error.lines }, 'reload refused');
+    const problems = error instanceof UserError ? error.lines : [`internal error: ${messageOf(error)}`];
+    this.#refusedReload = { at: new Date(), problems };
+    if (error instanceof UserError) this.#log.error({ problems }, 'reload refused');
     else this.#log.error({ err: error }, 'internal error');
   }
 

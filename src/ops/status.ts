@@ -5,6 +5,8 @@ export interface SidecarStatus {
   version: string;
   uptimeMs: number;
   isDraining: boolean;
+  /** The newest change of the configuration, where it was refused: what is in force is older. */
+  refusedReload: { at: Date; problems: readonly string[] } | undefined;
   routes: readonly RouteStatus[];
 }
 
@@ -12,11 +14,18 @@ export interface SidecarStatus {
  * The `/status` page: indented JSON, ending in a newline. Durations are milliseconds, sizes bytes. Every key is named here
  * one by one, so that nothing secret that settings may come to hold gets out by itself.
  */
-export function renderStatus({ version, uptimeMs, isDraining, routes }: SidecarStatus): string {
+export function renderStatus({
+  version,
+  uptimeMs,
+  isDraining,
+  refusedReload,
+  routes,
+}: SidecarStatus): string {
   const status = {
     version,
     uptimeMs: Math.round(uptimeMs),
     draining: isDraining,
+    refusedReload: refusedReload ?? null,
     routes: routes.map(routeStatus),
   };
   return `${JSON.stringify(status, undefined, 2)}\n`;

@@ -17,6 +17,11 @@ interface Running {
   reload(load: () => Config): Promise<void>;
 }
 
+interface Refused {
+  at: string;
+  problems: string[];
+}
+
 function configOf(upstream: ScriptedUpstream, ...names: string[]): Config {
   const route = { listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [upstream.address] } };
   const routes = names.map((name) => ({ name, ...route }));
@@ -84,6 +89,30 @@ test('a configuration at which reading it fails in a way that nobody thought of 
   });
   assert.equal((logged('internal error')?.['err'] as Error | undefined)?.message, 'too deep');
   assert.equal((await ask(String(logged('listening')?.['address']), 'hello')).text, 'hello');
+});
+
+test('a refused change shows in the status until one is applied', async (t) => {
+  const upstream = await ScriptedUpstream.start();
+  t.after(() => upstream.close());
+  const config = configOf(upstream, 'orders');
+  const { logged, reload } = await start(t, config);
+  const admin = `http://${String(logged('admin listening')?.['address'])}`;
+  const refused = async () => {
+    const status = (await (await fetch(`${admin}/status`)).json()) as { refusedReload: Refused | null };
+    return status.refusedReload;
+  };
+  const sinceMs = Date.now();
+  assert.equal(await refused(), null);
+  await reload(() => loadConfig({ env: {}, flags: {}, text: 'routes: 7' }));
+  const { at, problems } = (await refused()) ?? { at: '', problems: [] };
+  assert.ok(Date.parse(at) >= sinceMs && Date.parse(at) <= Date.now(), at);
+  assert.deepEqual(problems, logged('reload refused')?.['problems']);
+  await reload(() => {
+    throw new RangeError('too deep');
+  });
+  assert.deepEqual((await refused())?.problems, ['internal error: too deep']);
+  await reload(() => config);
+  assert.equal(await refused(), null);
 });
 
 test('a change that is still prepared when it is told to stop is given up', async (t) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { renderStatus } from '../../../src/ops/status.ts';
 import { endpointStatus, routeStatus } from './statuses.ts';
 
-const SIDECAR = { version: '1.2.3', uptimeMs: 1_500.7, isDraining: false };
+const SIDECAR = { version: '1.2.3', uptimeMs: 1_500.7, isDraining: false, refusedReload: undefined };
 
 test('the status tells what each route and each endpoint is doing, and under which policy', () => {
   const endpoint = endpointStatus({
@@ -20,7 +20,7 @@ test('the status tells what each route and each endpoint is doing, and under whi
     inFlight: 2,
     endpoints: [endpoint],
     standby: 7,
-    discovery: { state: 'lost', syncedMs: 1_499.7, why: 'no answer' },
+    discovery: { isFixed: false, state: 'lost', syncedMs: 1_499.7, why: 'no answer' },
   });
   const page = renderStatus({ ...SIDECAR, routes: [route] });
   assert.equal(page.at(-1), '\n');
@@ -29,6 +29,7 @@ test('the status tells what each route and each endpoint is doing, and under whi
     version: '1.2.3',
     uptimeMs: 1_501,
     draining: false,
+    refusedReload: null,
     routes: [
       {
         name: 'orders',
@@ -74,6 +75,17 @@ test('what is not known is null, not missing', () => {
   const [shown] = JSON.parse(renderStatus({ ...SIDECAR, routes: [route] })).routes;
   assert.equal(shown.listening, null);
   assert.equal(shown.endpoints[0].latencyMs, null);
+});
+
+test('a reload that was refused shows, with when and why', () => {
+  const refusedReload = {
+    at: new Date(1_700_000_000_000),
+    problems: ['routes: must be a list', 'log: unknown'],
+  };
+  assert.deepEqual(JSON.parse(renderStatus({ ...SIDECAR, refusedReload, routes: [] })).refusedReload, {
+    at: '2023-11-14T22:13:20.000Z',
+    problems: ['routes: must be a list', 'log: unknown'],
+  });
 });
 
 test('a drain shows', () => {
