@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { ApiServer } from '../support/api-server.ts';
@@ -8,7 +8,9 @@ import { build } from '../support/built.ts';
 import { Program, type ProgramOptions, type Scope, startSidecar } from '../support/program.ts';
 import { Deployment } from '../support/rolling-update.ts';
 import { scratch } from '../support/scratch.ts';
+import { lacks, run } from '../support/tools.ts';
 
+const UNIT = 'config/lazypirate.service';
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 describe('dist, copied to where nothing else is', () => {
@@ -77,6 +79,37 @@ describe('dist, copied to where nothing else is', () => {
     assert.equal((await ask(sidecar.address, 'hello')).text, 'hello');
   });
 
+  test('is started, reloaded and stopped as the systemd unit says', async (t) => {
+    const unit = readUnit();
+    const config = scratch();
+    chmodSync(config, 0o755);
+    const file = join(config, 'lazypirate.yaml');
+    const route =
+      '{ name: a, listen: "tcp://127.0.0.1:0", wait: 0, upstream: { endpoints: ["tcp://127.0.0.1:1"] } }';
+    const yaml = (level: string) =>
+      `{ admin: { listen: "127.0.0.1:0" }, log: { level: ${level} }, routes: [${route}] }`;
+    writeFileSync(file, yaml('info'));
+    const start = () => {
+      const [node = '', main = '', ...args] = unit('ExecStart').split(' ');
+      assert.deepEqual([node, main], ['/usr/bin/node', '/opt/lazypirate/main.cjs']);
+      assert.equal(args.at(-1), '/etc/lazypirate/lazypirate.yaml');
+      const variables = unit('Environment').split(' ');
+      const [env = '', ...through] = ['env', '-C', '/', ...variables, ...asNobody(), process.execPath];
+      return Program.start(t, env, [...through, join(folder, 'main.cjs'), ...args.slice(0, -1), file]);
+    };
+    const program = start();
+    await program.logged('started');
+    writeFileSync(file, yaml('debug'));
+    assert.match(unit('ExecReload'), /kill -HUP/);
+    program.kill('SIGHUP');
+    await program.logged('reload applied');
+    program.kill('SIGTERM');
+    assert.deepEqual(await program.ended, { code: 0, signal: null });
+    writeFileSync(file, 'routes: []');
+    const { code } = await start().ended;
+    assert.equal(String(code), unit('RestartPreventExitStatus'), 'it would be started again and again');
+  });
+
   test('shows the demo', async (t) => {
     assert.match(await lazypirate(t, 'demo', '--for', '1s'), /[\d,]+ replies, 0 lost/);
   });
@@ -88,15 +121,38 @@ test('what npx starts says how to build, until it is built', async (t) => {
   const { bin, scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
   assert.deepEqual(bin, { lazypirate: 'config/bin.cjs' });
   assert.ok(scripts.build);
-  const run = async () => {
+  const started = async () => {
     const program = Program.start(t, join(folder, bin.lazypirate), ['--version'], { PATH: pathToNode() });
     const { code } = await program.ended;
     return [code, ...program.stdout, ...program.stderr];
   };
-  assert.deepEqual(await run(), [1, 'lazypirate: not built yet: run "npm ci && npm run build" first']);
+  assert.deepEqual(await started(), [1, 'lazypirate: not built yet: run "npm ci && npm run build" first']);
   cpSync(dirname(build()), join(folder, 'dist'), { recursive: true });
-  assert.deepEqual(await run(), [0, `lazypirate ${version}`]);
+  assert.deepEqual(await started(), [0, `lazypirate ${version}`]);
 });
+
+test('the systemd unit is valid and keeps what it runs in a sandbox', {
+  skip: lacks('systemd-analyze'),
+}, () => {
+  const file = join(scratch(), 'lazypirate.service');
+  const text = readFileSync(UNIT, 'utf8');
+  assert.match(text, /^\[Install\]\nWantedBy=multi-user\.target$/m);
+  // Of programs it looks whether they are there.
+  writeFileSync(file, text.replaceAll('/usr/bin/node', process.execPath));
+  run('systemd-analyze', ['verify', file]);
+  // From 0, as safe as can be, to 100.
+  run('systemd-analyze', ['security', '--offline=true', '--threshold=20', '--no-pager', file]);
+});
+
+/** What the unit sets. */
+function readUnit(): (key: string) => string {
+  const lines = readFileSync(UNIT, 'utf8').split('\n');
+  return (key) => {
+    const found = lines.filter((line) => line.startsWith(`${key}=`));
+    assert.equal(found.length, 1, key);
+    return found[0]?.slice(key.length + 1) ?? '';
+  };
+}
 
 /** The Node of this process first. */
 function pathToNode(): string {
