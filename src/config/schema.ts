@@ -69,7 +69,7 @@ const limits = z
       1024 * 1024 * MiB,
     ).prefault('64MiB'),
     messageBytes: size(
-      'Most bytes in the body of one request or reply. A larger request is refused with `TOO_LARGE`. If one frame has more than twice as many, libzmq drops the connection of the app, and the app gets no reply. So make this large enough, and set `RCVTIMEO` in the app.',
+      'Most bytes in the body of one request or reply. A larger request is refused with `TOO_LARGE`. If one frame has more than twice as many, libzmq drops the connection of the app, and the app gets no reply. So make this large enough, and set `RCVTIMEO` in the app. A larger reply becomes `REPLY_TOO_LARGE`, and the request is not sent again. If one frame of a reply has more than twice as many (and more than 1 MiB), libzmq drops the connection to the endpoint, and the attempt counts as lost.',
       1,
       1024 * MiB,
     ).prefault('16MiB'),

@@ -188,6 +188,7 @@ const SETTLED_LEVELS: Record<Cause, 'info' | 'warn' | 'error'> = {
   lost: 'warn',
   overloaded: 'warn',
   too_large: 'warn',
+  reply_too_large: 'warn',
   draining: 'warn',
   internal: 'error',
 };

@@ -21,6 +21,8 @@ export function newAttempt(id: number, lane: Lane, caller: Caller): Attempt {
 /** Receives the results of attempts. Each attempt ends in one of these calls, or in `Lane.release`. */
 export interface Caller {
   replied(attempt: Attempt, body: Buffer[]): void;
+  /** Its reply has come, and is larger than it may be; another attempt would bring the same. */
+  tooLarge(attempt: Attempt, bytes: number): void;
   failed(attempt: Attempt, failure: 'unsent' | 'lost' | 'protocol'): void;
   /** The attempt is late, and another one needs its place. */
   forgotten(attempt: Attempt): void;

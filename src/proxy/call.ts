@@ -9,9 +9,9 @@ export type AttemptEnded = (attempt: Attempt, result: 'ok' | AttemptFailure) => 
 
 /**
  * `cut`: the route is leaving and cannot wait any longer. `hopeless`: it was not sent, because no reply could come in time.
- * `moved`: it was not sent, and another upstream is there for it now.
+ * `moved`: it was not sent, and another upstream is there for it now. `replyTooLarge`: so it would be each time.
  */
-export type CallEnd = 'cut' | 'hopeless' | 'moved';
+export type CallEnd = 'cut' | 'hopeless' | 'moved' | 'replyTooLarge';
 
 /**
  * One request on its way: what it has tried, what it still waits for, and what has come of it. Its attempts, the upstream
@@ -33,6 +33,8 @@ export class Call implements Waiter {
   picked: Attempt | undefined;
   /** The first reply to any of its attempts. */
   reply: Buffer[] | undefined;
+  /** Of a reply that was too large. */
+  replyBytes = 0;
   /** Why the attempt that failed last did so. */
   failure: Exclude<AttemptFailure, 'timeout'> = 'lost';
   /** Why it is over without a reply, where it was ended. */
@@ -123,6 +125,13 @@ export class Call implements Waiter {
     this.reply = body;
     this.#ended(attempt, 'ok');
     this.#wake('event');
+  }
+
+  tooLarge(attempt: Attempt, bytes: number): void {
+    this.#endAttempt(attempt);
+    this.replyBytes = bytes;
+    this.#ended(attempt, 'protocol');
+    this.stop('replyTooLarge');
   }
 
   forgotten(attempt: Attempt): void {

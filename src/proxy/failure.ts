@@ -5,6 +5,7 @@ export const FAILURE_STATUS = {
   LOST: 502,
   OVERLOADED: 429,
   TOO_LARGE: 413,
+  REPLY_TOO_LARGE: 502,
   DRAINING: 503,
   INTERNAL: 500,
 } as const;

@@ -217,14 +217,18 @@ export class Forwarder {
   }
 
   #reason(call: Call, failure: AttemptFailure | undefined): { code: FailureCode; message: string } {
-    const { timeoutMs } = this.#settings.retry;
+    const { retry, limits } = this.#settings;
+    if (call.end === 'replyTooLarge') {
+      const message = `the reply has ${call.replyBytes} bytes, ${limits.messageBytes} are allowed`;
+      return { code: 'REPLY_TOO_LARGE', message };
+    }
     if (call.end === 'cut')
       return { code: 'DRAINING', message: 'the sidecar is leaving and could not wait any longer' };
     if (call.end === 'hopeless')
       return { code: 'OVERLOADED', message: 'it waited until no reply could come in time' };
     if (call.wasHandedOver) {
       if (failure !== undefined && failure !== 'timeout') return { code: 'LOST', message: MESSAGES[failure] };
-      return { code: 'TIMEOUT', message: `no reply in time (${timeoutMs} ms an attempt)` };
+      return { code: 'TIMEOUT', message: `no reply in time (${retry.timeoutMs} ms an attempt)` };
     }
     if (this.#upstream.isUsable && this.#upstream.isFull) {
       return { code: 'OVERLOADED', message: 'every endpoint was busy until the deadline' };
@@ -262,7 +266,7 @@ export class Forwarder {
 const MESSAGES = {
   unsent: 'the connection dropped before the request could be sent',
   lost: 'the connection dropped before the reply came',
-  protocol: 'the upstream sent something that is no reply, or one that is too large',
+  protocol: 'the upstream sent something that is not a reply',
 } as const;
 
 function takePicked(call: Call): Attempt | undefined {

@@ -192,17 +192,12 @@ export class Lane {
         : this.close('protocol');
     }
     this.#attempts.delete(attempt);
-    if (sizeOf(frames, head) > this.#settings.messageBytes) {
-      this.#retire('protocol');
-      this.#tellUnanswered([attempt]);
-      this.#owner.left(attempt);
-      attempt.caller.failed(attempt, 'protocol');
-    } else {
-      const nowMs = performance.now();
-      this.#owner.answered(attempt, nowMs);
-      attempt.caller.replied(attempt, frames.slice(head));
-      this.#owner.left(attempt);
-    }
+    const bytes = sizeOf(frames, head);
+    this.#owner.answered(attempt, performance.now());
+    // The connection is as good as before: whatever else is under way on it goes on.
+    if (bytes > this.#settings.messageBytes) attempt.caller.tooLarge(attempt, bytes);
+    else attempt.caller.replied(attempt, frames.slice(head));
+    this.#owner.left(attempt);
     this.#closeIfDone();
   }
 

@@ -6,7 +6,17 @@ import type { ProxyEvent, SettledRequest } from '../../../src/proxy/events.ts';
 import type { RouteStatus } from '../../../src/proxy/status.ts';
 import { endpointStatus, routeStatus } from './statuses.ts';
 
-const CAUSES = ['ok', 'no_endpoints', 'timeout', 'lost', 'overloaded', 'too_large', 'draining', 'internal'];
+const CAUSES = [
+  'ok',
+  'no_endpoints',
+  'timeout',
+  'lost',
+  'overloaded',
+  'too_large',
+  'reply_too_large',
+  'draining',
+  'internal',
+];
 const RESULTS = ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled'];
 const OUTCOMES = [...CAUSES, 'client_gone'];
 const REQUEST: SettledRequest = {

@@ -37,8 +37,9 @@ test('the codes and their statuses are the contract', () => {
     LOST: 502,
     OVERLOADED: 429,
     TOO_LARGE: 413,
+    REPLY_TOO_LARGE: 502,
     DRAINING: 503,
     INTERNAL: 500,
   });
-  assert.equal(FAILURE_CODES.length, 7);
+  assert.equal(FAILURE_CODES.length, 8);
 });
