@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { isMap, type Pair, parseDocument, type Scalar, type YAMLMap } from 'yaml';
 import { generate } from '../config/generated.ts';
 import { dashboard } from './dashboard.ts';
+import { rules } from './rules.ts';
 import { demoSchema, librarySchema } from './values.ts';
 
 function json(value: unknown): string {
@@ -47,6 +48,7 @@ function read(file: string): string {
 generate(new URL('.', import.meta.url), {
   'lazypirate/values.schema.json': () => json(librarySchema()),
   'lazypirate/files/dashboard.json': () => json(dashboard()),
+  'lazypirate/files/rules.json': () => json(rules()),
   'lazypirate/README.md': () => readme('lazypirate'),
   'lazypirate-demo/values.schema.json': () => json(demoSchema()),
   'lazypirate-demo/README.md': () => readme('lazypirate-demo'),

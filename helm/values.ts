@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { jsonSchema } from '../src/config/schema.ts';
+import { forGo } from './rules.ts';
 
 /*
  * What the values of the charts may be. Their defaults, and what they mean, stand in each values.yaml.
@@ -14,6 +15,7 @@ const fragment = z.record(text, z.unknown());
 const fragments = z.array(fragment);
 /** Labels or annotations. */
 const marks = z.record(text, text);
+const labels = z.record(text, text.max(63).regex(/^(([A-Za-z0-9][A-Za-z0-9_.-]*)?[A-Za-z0-9])?$/));
 const ratio = z.number().min(0);
 const share = ratio.max(1);
 /** `registry.example.com:5000/team/name`, without a tag; or nothing. */
@@ -37,8 +39,8 @@ const library = z.strictObject({
   serviceAccountName: text,
   terminationGracePeriodSeconds: count,
   rbac: z.strictObject({ create: z.boolean() }),
-  selectorLabels: marks,
-  labels: marks,
+  selectorLabels: labels,
+  labels,
   annotations: marks,
   networkPolicy: z.strictObject({
     enabled: z.boolean(),
@@ -49,11 +51,11 @@ const library = z.strictObject({
   podMonitor: z.strictObject({
     enabled: z.boolean(),
     interval: text.regex(/^([0-9]+(ms|[smhdwy]))+$/),
-    labels: marks,
+    labels,
   }),
   alerts: z.strictObject({
     enabled: z.boolean(),
-    labels: marks,
+    labels,
     alertLabels: marks,
     disabled: z.array(text),
     runbook: text.regex(/^(https?:\/\/.+)?$/),
@@ -64,14 +66,14 @@ const library = z.strictObject({
     eventLoopLagSeconds: ratio,
     descriptorRatio: share,
   }),
-  dashboard: z.strictObject({ enabled: z.boolean(), labels: marks }),
+  dashboard: z.strictObject({ enabled: z.boolean(), labels }),
 });
 
 const demo = z.strictObject({
   app: z.strictObject({ replicas: count, requestsPerSecond: z.number().positive(), resources: fragment }),
   upstream: z.strictObject({ replicas: count, delay: text, resources: fragment }),
   imagePullSecrets: fragments,
-  podLabels: marks,
+  podLabels: labels,
   podAnnotations: marks,
   networkPolicy: z.strictObject({ enabled: z.boolean() }),
 });
@@ -90,16 +92,7 @@ export function demoSchema(): Json {
 
 /** Draft 7, because Helm 3 knows no newer one. */
 function draft7(schema: z.ZodType): Json {
-  const json = z.toJSONSchema(schema, { target: 'draft-7' }) as Json;
-  return withoutRequired(json) as Json;
-}
-
-/** Every value has a default, so none is required. */
-function withoutRequired(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(withoutRequired);
-  if (typeof node !== 'object' || node === null) return node;
-  const entries = Object.entries(node).filter(([key, value]) => key !== 'required' || !Array.isArray(value));
-  return Object.fromEntries(entries.map(([key, value]) => [key, withoutRequired(value)]));
+  return z.toJSONSchema(schema, { target: 'draft-7' }) as Json;
 }
 
 /** Values that Helm and the parent chart put beside those of the chart. */
@@ -109,18 +102,16 @@ function shared(schema: Json, keys: readonly string[]): Json {
 }
 
 /**
- * The schema of the configuration as Helm can use it: its expressions know no look-ahead and repeat
- * things 1,000 times at most, names may be templates, and whether
+ * The schema of the configuration as Helm can use it: with regular expressions of Go, and with names that may be templates. Whether
  * there are routes at all is told by the templates, since a library has no routes of its own.
  */
 function forHelm(node: unknown, isRoot = false): unknown {
   if (Array.isArray(node)) return node.map((one) => forHelm(one));
   if (typeof node !== 'object' || node === null) return node;
   const { $schema, required, pattern, ...rest } = node as Json;
-  const isUsable = typeof pattern === 'string' && !/\(\?[!=]|,\d{4}\}/.test(pattern);
   return {
     ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, forHelm(value)])),
     ...(required !== undefined && !isRoot && { required }),
-    ...(isUsable && { pattern: `(${pattern})|[{][{]` }),
+    ...(typeof pattern === 'string' && { pattern: `(${forGo(pattern)})|[{][{]` }),
   };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, rule } from './kinds.ts';
+import { duration, rule, unquotedOff } from './kinds.ts';
 
 /* How a connection to an endpoint is made, and how its loss is detected. */
 
@@ -17,7 +17,7 @@ const heartbeatTimes = z
   .meta({ title: 'object', description: 'PINGs of ZMTP 3.1.' });
 
 export const heartbeat = z
-  .union([z.literal('auto'), z.literal('off'), heartbeatTimes], {
+  .union([z.literal('auto'), z.literal('off'), unquotedOff, heartbeatTimes], {
     error: 'must be auto, off, or an object with interval and timeout',
   })
   .prefault('auto')

@@ -83,14 +83,16 @@ export function duration(description: string, least = 1, most = HOUR) {
   return bounded(DURATION, description, least, most);
 }
 
-/** The word `off`. Tools that read YAML 1.1, such as Helm, turn it into `false`. */
-export const off = z.union([z.literal('off'), z.literal(false).transform(() => 'off' as const)]);
+/** The word `off` without quotes. Tools that read YAML 1.1, such as Helm, turn it into `false`. */
+export const unquotedOff = z.literal(false).transform(() => 'off' as const);
 
 /** A duration from 1 ms on, or `off`. */
 export function durationOrOff(description: string, most = HOUR) {
   const range = `${formatDuration(1)} to ${formatDuration(most)}`;
   return z
-    .union([off, duration(description, 1, most)], { error: `must be a duration, from ${range}, or off` })
+    .union([z.literal('off'), unquotedOff, duration(description, 1, most)], {
+      error: `must be a duration, from ${range}, or off`,
+    })
     .meta({ title: 'duration or off', description: `${description} ${range}, or \`off\`.` });
 }
 

@@ -122,7 +122,7 @@ describe('a chart of `helm create` with the lines of the README', { skip: helmSk
     for (const version of ['1.28.0', '1.28.15-gke.1'])
       assert.throws(
         () => charts.template(chart, {}, `--kube-version=${version}`),
-        new RegExp(`Kubernetes v${version} has no native sidecars[\\s\\S]*set lazypirate.native to false`),
+        /Kubernetes v1[.]28[^ ]* has no native sidecars[\s\S]*set lazypirate.native to false/,
       );
     for (const version of ['1.29.0', '1.29.0-eks-1'])
       assert.equal(podIn(charts.render(chart, {}, `--kube-version=${version}`)).initContainers?.length, 1);

@@ -3,15 +3,12 @@
 {{- if not .Values.lazypirate.config.routes -}}
 {{- fail "lazypirate.config.routes must have at least one route; see config/REFERENCE.md" -}}
 {{- end -}}
-{{- if regexMatch "^(127[.]|localhost:|\\[::1\\]:)" (dig "admin" "listen" "" .Values.lazypirate.config) -}}
-{{- fail "lazypirate.config.admin.listen must not be loopback: the kubelet and Prometheus ask from outside the pod" -}}
-{{- end -}}
 {{ tpl (toYaml .Values.lazypirate.config) . }}
 {{- end }}
 
 {{/* Port of health, metrics and status. */}}
 {{- define "lazypirate.adminPort" -}}
-{{ dig "admin" "listen" "0.0.0.0:9555" .Values.lazypirate.config | regexFind "[0-9]+$" }}
+{{ dig "admin" "listen" "[::]:9555" (include "lazypirate.config" . | fromYaml) | regexFind "[1-9][0-9]*$" }}
 {{- end }}
 
 {{/* Not empty where a route asks the Kubernetes API. */}}

@@ -19,6 +19,7 @@
 
 {{- define "lazypirate.container" -}}
 {{- $values := .Values.lazypirate -}}
+{{- include "lazypirate.check" . -}}
 - name: lazypirate
   image: {{ include "lazypirate.image" . }}
   imagePullPolicy: {{ $values.image.pullPolicy }}

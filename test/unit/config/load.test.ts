@@ -133,7 +133,8 @@ test('blanks and line ends around a variable, as a Secret often has them, do not
 });
 
 test('off is false where a tool has read it as YAML 1.1, as Helm does', () => {
-  assert.deepEqual(load({ text: withKeys({ hedge: false }) }), load({ text: withKeys({ hedge: 'off' }) }));
+  for (const key of ['hedge', 'heartbeat'])
+    assert.deepEqual(load({ text: withKeys({ [key]: false }) }), load({ text: withKeys({ [key]: 'off' }) }));
 });
 
 test('what the platform sets by itself is no configuration', () => {
