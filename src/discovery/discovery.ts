@@ -2,31 +2,31 @@
 export interface Discovered {
   /** `tcp://IP:PORT` or `ipc://PATH`, valid. */
   address: string;
-  /** What stands behind the address, where that is known: another one under the same address starts afresh. */
+  /** Identifies the process at the address, if known. If it changes, the endpoint starts afresh. */
   identity?: string;
 }
 
-/** `unreachable`: no answer. `forbidden`: it would not tell us. `not_found`: it knows no such thing. `invalid`: it makes no sense. */
+/** `unreachable`: no answer. `forbidden`: no permission. `not_found`: it does not exist. `invalid`: the answer makes no sense. */
 export type DiscoveryFailure = 'unreachable' | 'forbidden' | 'not_found' | 'invalid';
 
-/** Who wants to know the addresses. */
+/** Receives the addresses. */
 export interface DiscoveryListener {
   /**
-   * The whole set as it is now; each address once. An empty one is meant.
+   * The whole current set, each address once. An empty set means that there are no endpoints.
    *
-   * @param why it is empty, or a part of it may be out of date: one sentence for people, the same as long as the cause is
+   * @param why the set is empty or may be partly out of date: one sentence for users, unchanged while the cause is the same
    */
   found(endpoints: readonly Discovered[], why?: string): void;
-  /** The set told last has been seen to be right still. */
+  /** The last set is still correct. */
   confirmed(): void;
-  /** A try to learn the set has failed; the one told last stays good. */
+  /** Discovery failed; the last set stays valid. */
   failed(reason: DiscoveryFailure, message: string): void;
 }
 
-/** Tells a route which addresses its upstream has, and keeps telling until it is stopped. */
+/** Tells a route the addresses of its upstream, and every change, until it is stopped. */
 export interface Discovery {
-  /** Whether the set is told once and for all, so that it has no age. */
+  /** Whether the set never changes, so that it cannot become out of date. */
   readonly isFixed: boolean;
-  /** Runs until the signal aborts. Whatever happens to the source of the set is told to the listener: it rejects for bugs only. */
+  /** Runs until the signal aborts. Failures of the source go to the listener; it rejects only on a bug. */
   run(listener: DiscoveryListener, signal: AbortSignal): Promise<void>;
 }

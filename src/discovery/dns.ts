@@ -5,12 +5,13 @@ import { type Family, FamilyChoice } from './family.ts';
 import { type Answer, addressesIn, type Half, lookUp } from './names.ts';
 import type { DnsSettings } from './settings.ts';
 
-/** @param known the name that was found the last time */
+/** @param known the name that was found last time, with its search domain */
 export type Lookup = (name: string, signal: AbortSignal, known: string | undefined) => Promise<Answer>;
 
 /**
- * All addresses of a name, of one family, looked up again and again. A name that is not there is a failure, not an empty set: DNS
- * cannot tell a service without pods from a name server that has lost its zone. Where only one family fails, its last addresses stay.
+ * Looks up all addresses of a name regularly, and uses those of one family. A missing name is a failure, not an empty set: DNS
+ * cannot tell a service without pods from a name server that has lost its zone. If only one family fails, its last addresses
+ * stay in use.
  */
 export class DnsDiscovery implements Discovery {
   readonly isFixed = false;
@@ -40,14 +41,14 @@ export class DnsDiscovery implements Discovery {
       } catch (error) {
         if (!signal.aborted) listener.failed('unreachable', `${name}: ${messageOf(error)}`);
       }
-      // A tenth more or less, so that sidecars that started together do not ask together for ever.
+      // Varied by up to a tenth, so that sidecars that started together do not keep asking at the same moment.
       await setTimeout(pauseMs * (0.9 + Math.random() / 5), undefined, { signal, ref: false }).catch(
         () => undefined,
       );
     }
   }
 
-  /** @returns when to look again, where that is sooner than usual */
+  /** @returns when to look again, if sooner than usual */
   #take(answer: Answer, listener: DiscoveryListener): number | undefined {
     if (answer.kind === 'failed') {
       listener.failed(answer.reason, answer.why);
@@ -56,7 +57,7 @@ export class DnsDiscovery implements Discovery {
     const last = this.#last;
     for (const family of ['IPv4', 'IPv6'] as const) {
       const half = answer[family];
-      // Of another name, found with another search domain, nothing is to be kept.
+      // If another search domain matched, it is another name: keep nothing of the old one.
       if (half.kind !== 'failed' || answer.name !== this.#known) last[family] = addressesIn(half);
     }
     this.#known = answer.name;
@@ -74,7 +75,7 @@ export class DnsDiscovery implements Discovery {
 
 function failureOf(name: string, type: 'A' | 'AAAA', half: Half): string | undefined {
   if (half.kind !== 'failed') return undefined;
-  return `the ${type} records of ${name} could not be looked up (${half.why}); those known before stay in use`;
+  return `the ${type} records of ${name} could not be looked up (${half.why}); the last known ones stay in use`;
 }
 
 function tcp(address: string, family: Family, port: number): string {

@@ -2,12 +2,12 @@ import { networkInterfaces } from 'node:os';
 
 export type Family = 'IPv4' | 'IPv6';
 
-/** How long a family must have been without an address before the other one takes over. */
+/** How long a family must be without any address before the other one takes over. */
 const HOLD_MS = 1_000;
-/** Both reach no further than the link. */
+/** Link-local addresses are useless here. */
 const LINK_LOCAL = /^(fe80:|169\.254\.)/i;
 
-/** The families that this machine has an address of, other than loopback and link-local ones. */
+/** The address families of this machine, without loopback and link-local addresses. */
 export function ownFamilies(): ReadonlySet<Family> {
   const all = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
   const far = all.filter(({ internal, address }) => !internal && !LINK_LOCAL.test(address));
@@ -16,8 +16,8 @@ export function ownFamilies(): ReadonlySet<Family> {
 
 /**
  * Chooses one address family, so that a pod with an address of each counts once. The choice stays while that family has any
- * address: the two halves of a change are told one after the other (two EndpointSlices, two DNS records), and the set must not
- * move to the other family and back meanwhile.
+ * address. The two halves of a change arrive one after the other (two EndpointSlices, two DNS records), and meanwhile the set
+ * must not switch to the other family and back.
  */
 export class FamilyChoice {
   readonly #own: () => ReadonlySet<Family>;
@@ -32,7 +32,7 @@ export class FamilyChoice {
 
   /**
    * @param counts how many addresses each family has
-   * @returns the family to use; or how long to wait with the change, since the other half of it may be on its way
+   * @returns the family to use; or how long to wait before a switch, because the other half of the change may be on its way
    */
   choose(counts: Readonly<Record<Family, number>>, nowMs: number): Family | { waitMs: number } {
     const current = this.#current;
@@ -58,7 +58,7 @@ export class FamilyChoice {
     return own.has('IPv6') && !own.has('IPv4') ? 'IPv6' : 'IPv4';
   }
 
-  /** IPv4, unless this machine has none, or far more endpoints have IPv6: a few less may only be a change under way. */
+  /** IPv4, unless this machine has none, or far more endpoints have IPv6. A small difference may only be a change in progress. */
   #best({ IPv4, IPv6 }: Readonly<Record<Family, number>>): Family {
     if (IPv4 === 0) return 'IPv6';
     if (IPv6 === 0) return 'IPv4';

@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { type DispatcherOptions, KubeConfig } from '@kubernetes/client-node';
 
-/** What is used of the client: to name it lets the bundle leave out the rest, which is its whole generated API. */
+/** The only parts of the client that are used. Naming them lets the bundler drop the rest: its whole generated API. */
 export {
   HttpMethod,
   IsomorphicFetchHttpLibrary,
@@ -10,14 +10,14 @@ export {
 } from '@kubernetes/client-node';
 
 /**
- * With this one each request has a connection of its own. The client's own sends those to a cluster that needs no options of
- * TLS, as one that the public trusts, through connections that the whole process shares; over HTTP/2 what is taken up anew
- * there comes upon the same connection, and if that is dead it stays dead for minutes.
+ * Gives each request a connection of its own. If a cluster needs no TLS options (for example, with a publicly trusted
+ * certificate), the client's own class uses connections that the whole process shares. With HTTP/2, a new request then goes
+ * through the same connection, and if that one is dead, requests fail for minutes.
  */
 export class ApiConfig extends KubeConfig {
   readonly #lookup: LookupFunction;
 
-  /** @param lookup of the server's name: that of the system cannot be stopped, and an exit would wait for it */
+  /** @param lookup resolves the server's name. The system's own lookup cannot be stopped, so an exit would wait for it. */
   constructor(lookup: LookupFunction) {
     super();
     this.#lookup = lookup;

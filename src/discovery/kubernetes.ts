@@ -18,25 +18,25 @@ interface Api {
 
 const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 const PAGE_ITEMS = 500;
-/** What an answer may take: a page of a list, or that a watch is open. */
+/** Time limit for an answer: a page of a list, or the start of a watch. */
 const ANSWER_TIMEOUT_MS = 15_000;
-/** How long the server is asked to keep a watch open. */
+/** How long we ask the server to keep a watch open. */
 const WATCH_S = 300;
-/** A watch that has told nothing for so long, no bookmark either, is taken up anew. */
+/** A watch that is silent for this long, without even a bookmark, is restarted. */
 const WATCH_SILENCE_MS = 90_000;
-/** Characters of one event; what the API server keeps of an object is at most 1.5 MiB. */
+/** Most characters of one event. The API server stores at most 1.5 MiB per object. */
 const LINE_MOST = 8 * 1_024 * 1_024;
 
 /**
  * Asks the API server of the cluster: in a pod with its service account, elsewhere with the current kubeconfig. The client is
- * loaded only here, and only when it is needed: whole, it costs a good 80 MB.
+ * loaded only here, and only when needed: all of it costs over 80 MB.
  */
 export class KubernetesDiscovery implements Discovery {
   readonly isFixed = false;
   readonly #settings: KubernetesSettings;
   readonly #zone: string | undefined;
 
-  /** @param zone that this pod is in, where that is known */
+  /** @param zone the zone of this pod, if known */
   constructor(settings: KubernetesSettings, zone: string | undefined) {
     this.#settings = settings;
     this.#zone = zone;
@@ -86,7 +86,7 @@ export class KubernetesDiscovery implements Discovery {
     const own = ownFamilies();
     return new Watcher(
       resource,
-      // Of a pod, which is large, only this is kept.
+      // Pods are large: keep only this.
       (pod) => stateOf(pod, port, own),
       listener,
       (objects) => {
@@ -101,15 +101,15 @@ export class KubernetesDiscovery implements Discovery {
   }
 }
 
-/** One kind of object, and how it is asked for. */
+/** One kind of object, and how to ask for it. */
 interface Listing {
-  /** The group and version, as in its path. */
+  /** The group and version, as in the URL path. */
   api: string;
   name: string;
   labelSelector: string;
 }
 
-/** What is used of a list; whatever the server sends, no field is taken for granted. */
+/** The part of a list that is used. The server may send anything, so no field is taken for granted. */
 interface List {
   items?: unknown;
   metadata?: { resourceVersion?: unknown; continue?: string };
@@ -120,7 +120,7 @@ class KubernetesResource implements ApiResource {
   readonly #newConfig: () => ApiConfig;
   readonly #namespace: string | undefined;
   readonly #listing: Listing;
-  /** Read anew with each list: addresses and credentials may have changed. */
+  /** Read again before each list: addresses and credentials may have changed. */
   #config: ApiConfig;
 
   constructor({ client, newConfig }: Api, namespace: string | undefined, listing: Listing) {
@@ -179,7 +179,7 @@ class KubernetesResource implements ApiResource {
         if (typeof told?.type === 'string') event(told.type, told.object);
       }
     } catch (error) {
-      // A quiet watch is no failure.
+      // A silent watch is not a failure.
       if (signal.aborted || (isOpen && silence.signal.aborted)) return;
       throw this.#failureOf(error, silence.signal, ANSWER_TIMEOUT_MS);
     } finally {
@@ -194,10 +194,12 @@ class KubernetesResource implements ApiResource {
       if (existsSync(TOKEN)) config.loadFromCluster();
       else config.loadFromDefault();
       const cluster = config.getCurrentCluster();
-      if (cluster === null) throw new Error('it has no current context with a cluster');
-      // What the client falls back to where it finds nothing.
+      if (cluster === null) throw new Error('it has no current context that names a cluster');
+      // The client falls back to this server if it finds no configuration.
       if (cluster.server === 'http://localhost:8080' && !cluster.skipTLSVerify) {
-        throw new Error('there is none, nor a service account token: set KUBECONFIG, or run in a pod');
+        throw new Error(
+          'there is no kubeconfig and no service account token: set KUBECONFIG, or run in a pod',
+        );
       }
       return config;
     } catch (error) {
@@ -205,7 +207,7 @@ class KubernetesResource implements ApiResource {
     }
   }
 
-  /** The one that is configured, or that of the configuration of the client. */
+  /** The configured namespace, or else that of the client's configuration. */
   get namespace(): string {
     const config = this.#config;
     const own = config.getContextObject(config.getCurrentContext())?.namespace?.trim();
@@ -217,14 +219,14 @@ class KubernetesResource implements ApiResource {
     return `/${api}/namespaces/${encodeURIComponent(this.namespace)}/${name}`;
   }
 
-  /** @throws {ApiFailure} where its status says that it would not */
+  /** @throws {ApiFailure} if the status is not 200 */
   async #get(query: Query, signal: AbortSignal): Promise<unknown> {
     const response = await this.#send(query, signal);
     if (response.httpStatusCode !== 200) throw await refusalOf(response);
     return JSON.parse(await response.body.text());
   }
 
-  /** What the server sends: the client's typed calls would load the type of every object there is. */
+  /** Sends a plain request, because the client's typed calls would load the types of all objects that exist. */
   async #send(query: Query, signal: AbortSignal): Promise<Response> {
     const { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext } = this.#client;
     const url = `${this.#config.getCurrentCluster()?.server}${this.#path}`;
@@ -236,7 +238,7 @@ class KubernetesResource implements ApiResource {
     return new IsomorphicFetchHttpLibrary().send(request).toPromise();
   }
 
-  /** @param late aborted where it has taken so long */
+  /** @param late aborted if the request took longer than `timeoutMs` */
   #failureOf(error: unknown, late: AbortSignal, timeoutMs: number): ApiFailure {
     if (error instanceof ApiFailure) return error;
     const server = this.#config.getCurrentCluster()?.server;
@@ -252,7 +254,7 @@ class KubernetesResource implements ApiResource {
 type Query = Record<string, string | number>;
 type Response = InstanceType<Client['ResponseContext']>;
 
-/** A program that is to give credentials may never end. */
+/** Waits for work that may never end, such as an external program that provides credentials. */
 async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   const aborted = Promise.withResolvers<void>();
   const abort = () => aborted.reject(signal.reason);
@@ -261,7 +263,7 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
   await Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
 }
 
-/** Why it would not: a `Status`, as a rule, which names the permission that is missing. */
+/** The reason for a refusal: usually a `Status` object, which names the missing permission. */
 async function refusalOf({ httpStatusCode: code, headers, body }: Response): Promise<ApiFailure> {
   const text = await body.text();
   const status = parsed(text) as { message?: unknown } | null | undefined;
@@ -269,7 +271,7 @@ async function refusalOf({ httpStatusCode: code, headers, body }: Response): Pro
   return statusFailure({ code, message }, Number(headers['retry-after']) * 1_000 || 0);
 }
 
-/** @throws {ApiFailure} where a line is longer than any object can be */
+/** @throws {ApiFailure} if a line is longer than any object can be */
 async function* linesOf(
   stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   heard: () => void,

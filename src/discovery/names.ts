@@ -6,18 +6,18 @@ import type { DiscoveryFailure } from './discovery.ts';
 import type { Family } from './family.ts';
 import { addressesOf, candidatesOf, parseResolvConf, type ResolvConf } from './resolv-conf.ts';
 
-/** What the name servers say of the addresses of one family. `none`: the name has others. `missing`: there is no such name. */
+/** The answer for one address family. `none`: the name exists but has no such record. `missing`: the name does not exist. */
 export type Half =
   | { kind: 'some'; addresses: readonly string[] }
   | { kind: 'none' | 'missing' }
   | { kind: 'failed'; why: string };
 
 export type Answer =
-  /** `name` is the one that was found, with its search domain. At least one half has addresses. */
+  /** `name` is the name that was found, with its search domain. At least one half has addresses. */
   | ({ kind: 'found'; name: string } & Record<Family, Half>)
   | { kind: 'failed'; reason: DiscoveryFailure; why: string };
 
-/** Where the machine says how names are looked up. */
+/** The files that configure name lookups on the machine. */
 export interface NameFiles {
   resolvConf: string;
   hosts: string;
@@ -26,12 +26,13 @@ export interface NameFiles {
 const SYSTEM: NameFiles = { resolvConf: '/etc/resolv.conf', hosts: '/etc/hosts' };
 
 /**
- * Looks a name up as other programs on the machine do: in the hosts file, then at the name servers, with the search domains that
- * short names in a cluster need. Each family is asked for by itself, so that the failure of one tells nothing of the other. It does not
- * use the lookup of the system, which blocks a thread that nobody can stop: the process could not end before the name server answers.
+ * Looks up a name as other programs on the machine do: in the hosts file, then at the name servers, with the search domains
+ * that short names in a cluster need. It asks for each family separately, so that one may fail without the other. It does not
+ * use the system's lookup, which blocks a thread that cannot be stopped: the process could not end before the name server
+ * answers.
  *
- * @param known the name that was found the last time: where it fails, no other one is tried in its place
- * @throws the reason of the signal, once that is aborted
+ * @param known the name that was found last time; if that one fails, no other name is tried
+ * @throws the signal's reason once it is aborted
  */
 export async function lookUp(
   name: string,
@@ -54,7 +55,7 @@ export async function lookUp(
     if (!kinds.includes('failed')) continue;
     const why = `${candidate}: ${whyOf(IPv4, IPv6)}`;
     failure ??= { kind: 'failed', reason: 'unreachable', why };
-    // As the C library: it goes on only past a name server that answers, and never past a name that is there.
+    // As in the C library: try the next name only if the name server answered and the name does not exist.
     if (candidate === known || kinds.includes('none') || why.includes(NO_ANSWER)) return failure;
   }
   if (failure !== undefined) return failure;
@@ -62,7 +63,7 @@ export async function lookUp(
   return { kind: 'failed', reason: 'not_found', why };
 }
 
-/** The same for whoever connects to a name. */
+/** The same lookup in the form that `net.connect` needs. */
 export function lookupUntil(signal: AbortSignal): LookupFunction {
   return (name, options, done) => {
     const fail = (code: string, why: string) => done(Object.assign(new Error(why), { code }), '');
@@ -90,13 +91,13 @@ export function addressesIn(half: Half): readonly string[] {
 
 const NO_ANSWER = 'no answer';
 
-/** Each name server in turn, as often as the configuration says, until one knows. */
+/** Asks each name server in turn until one answers, with as many attempts as resolv.conf says. */
 async function ask(name: string, family: Family, conf: ResolvConf, signal: AbortSignal): Promise<Half> {
   let why = '';
   for (let attempt = 0; attempt < conf.attempts; attempt++) {
     for (const server of conf.servers) {
       signal.throwIfAborted();
-      // With one try and one server: the resolver itself would not go on to the next server after a SERVFAIL.
+      // One server and one try at a time, because the resolver does not go on to the next server after a SERVFAIL.
       const resolver = new Resolver({ timeout: conf.timeoutMs, tries: 1 });
       const cancel = () => resolver.cancel();
       signal.addEventListener('abort', cancel, { once: true });
@@ -140,7 +141,7 @@ function halvesOf(addresses: readonly string[]): Record<Family, Half> {
   return { IPv4: half(false), IPv6: half(true) };
 }
 
-/** A file that is not there says nothing. */
+/** A missing file counts as empty. */
 function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');

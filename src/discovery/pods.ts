@@ -3,7 +3,7 @@ import type { Discovered } from './discovery.ts';
 import { type Family, ownFamilies } from './family.ts';
 import { listOf } from './slices.ts';
 
-/** What is used of a v1 Pod; whatever the server sends, no field is taken for granted. */
+/** The part of a v1 Pod that is used. The server may send anything, so no field is taken for granted. */
 export interface Pod {
   metadata?: { uid?: string; deletionTimestamp?: unknown };
   spec?: { containers?: readonly Container[]; initContainers?: readonly Container[] };
@@ -21,17 +21,17 @@ interface Container {
   ports?: readonly { name?: string; containerPort?: number }[];
 }
 
-/** What is kept of a pod: its endpoint where it can be given work, or else why it cannot. */
+/** What is kept of a pod: its endpoint if it can take requests, or else the reason why it cannot. */
 export type PodState =
   | { kind: 'ready'; endpoint: Discovered }
   | { kind: 'notReady' }
-  /** None of its containers gives a port that name; `ports` are those that they name. */
+  /** None of its containers has a port of that name; `ports` are the names that they have. */
   | { kind: 'noPort'; ports: readonly string[] };
 
 /**
- * A pod can be given work if it is Running, Ready, not being deleted, and has an IP and the port.
+ * A pod can take requests if it is Running, Ready, not being deleted, and has an IP address and the port.
  *
- * @param port by the name that a container gives it, or its number
+ * @param port its name in a container, or its number
  */
 export function stateOf(pod: Pod, port: string | number, own = ownFamilies()): PodState {
   const { metadata, status } = pod;
@@ -47,9 +47,9 @@ export function stateOf(pod: Pod, port: string | number, own = ownFamilies()): P
 }
 
 /**
- * Why no pod can be given work, for people.
+ * The reason why no pod can take requests, for users.
  *
- * @param pods how they are called in the text
+ * @param pods what to call the pods in the text
  */
 export function whyNoPod(states: readonly PodState[], port: string | number, pods: string): string {
   if (states.length === 0) return `there are no ${pods}; check the selector and the namespace`;
@@ -59,7 +59,7 @@ export function whyNoPod(states: readonly PodState[], port: string | number, pod
   return `the ${pods} have no port named ${port}; their ports: ${known}`;
 }
 
-/** The primary address; of a pod with two families the other one, where this machine has only that. */
+/** The primary address of a pod, or its address of the other family if this machine has only that family. */
 function addressOf({ status }: Pod, own: ReadonlySet<Family>): string | undefined {
   const all = [status?.podIP, ...(status?.podIPs ?? []).map((one) => one?.ip)].filter(
     (ip): ip is string => typeof ip === 'string' && isIP(ip) !== 0,

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-/** What is used of resolv.conf(5). */
+/** The part of resolv.conf(5) that is used. */
 export interface ResolvConf {
   servers: readonly string[];
   search: readonly string[];
@@ -9,7 +9,7 @@ export interface ResolvConf {
   attempts: number;
 }
 
-/** As the C library has it. */
+/** The defaults of the C library. */
 const SERVERS_MOST = 3;
 
 export function parseResolvConf(text: string): ResolvConf {
@@ -39,7 +39,7 @@ export function parseResolvConf(text: string): ResolvConf {
   };
 }
 
-/** The names that a name may stand for, in the order in which they are looked up. */
+/** The names to look up for a given name, in order. */
 export function candidatesOf(name: string, { search, ndots }: ResolvConf): string[] {
   if (name.endsWith('.')) return [name.slice(0, -1)];
   const searched = search.map((domain) => `${name}.${domain}`);

@@ -1,14 +1,14 @@
-/** Where Kubernetes is asked for endpoints. */
+/** Which endpoints to ask Kubernetes for. */
 export interface KubernetesSettings {
   /** `service`: the EndpointSlices of a Service. `pods`: the pods with these labels. */
   select: { kind: 'service'; name: string } | { kind: 'pods'; selector: string };
   /** `undefined`: the pod's own, or that of the current kubeconfig context. */
   namespace: string | undefined;
-  /** By its name, or its number on the pod. */
+  /** Its name, or its number on the pod. */
   port: string | number;
 }
 
-/** Which name is looked up. */
+/** Which name to look up. */
 export interface DnsSettings {
   name: string;
   port: number;

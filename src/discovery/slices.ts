@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { Discovered } from './discovery.ts';
 import { type Family, FamilyChoice } from './family.ts';
 
-/** What is used of a discovery.k8s.io/v1 EndpointSlice; whatever the server sends, no field is taken for granted. */
+/** The part of a discovery.k8s.io/v1 EndpointSlice that is used. The server may send anything, so no field is taken for granted. */
 export interface EndpointSlice {
   addressType?: string;
   ports?: readonly { name?: string; port?: number; protocol?: string }[] | null;
@@ -16,7 +16,7 @@ interface SliceEndpoint {
   targetRef?: { uid?: string };
 }
 
-/** An endpoint that may be used, and when. */
+/** An endpoint that may be used, and under which conditions. */
 interface Candidate extends Discovered {
   family: Family;
   isReady: boolean;
@@ -24,13 +24,13 @@ interface Candidate extends Discovered {
 }
 
 /**
- * The addresses of a service, of all its slices together: the ready ones, or, where none is ready, those that still serve
- * while they terminate. Where every one of them has a zone hint and some are for our zone, only those, as kube-proxy does it.
- * Of a service with two address families, one of them.
+ * The endpoints of a Service, from all of its slices: the ready ones or, if none is ready, those that still serve while they
+ * terminate. If all of them have zone hints and some are for our zone, only those are used, as in kube-proxy. If the Service
+ * has two address families, one of them is used.
  *
- * @param port by its name in the slice, or its number on the pods
- * @param zone that this pod is in, where that is known
- * @returns the endpoints, or how long to wait before it is asked again with the slices as they are then
+ * @param port its name in the slice, or its number on the pods
+ * @param zone the zone of this pod, if known
+ * @returns the endpoints, or how long to wait before calling this again with the then current slices
  */
 export function endpointsOf(
   slices: Iterable<EndpointSlice>,
@@ -57,9 +57,9 @@ export function endpointsOf(
 }
 
 /**
- * Why a service has no endpoints, for people.
+ * The reason why a Service has no endpoints, for users.
  *
- * @param service how it is called in the text
+ * @param service what to call the Service in the text
  */
 export function whyNone(slices: readonly EndpointSlice[], port: string | number, service: string): string {
   if (slices.length === 0) return `there is no EndpointSlice of ${service}; check its name and namespace`;
@@ -78,7 +78,7 @@ export function whyNone(slices: readonly EndpointSlice[], port: string | number,
 
 const LISTED_MOST = 10;
 
-/** Ports that there are, for people. */
+/** A list of existing ports, for users. */
 export function listOf(ports: readonly string[]): string {
   const all = [...new Set(ports)].sort();
   if (all.length === 0) return 'none';
@@ -95,7 +95,7 @@ function candidatesOf(slice: EndpointSlice, port: string | number): Candidate[] 
     const { ready, serving, terminating } = endpoint?.conditions ?? {};
     const isReady = (ready ?? true) && !terminating;
     const isLastResort = (serving ?? true) && terminating === true;
-    // Further addresses of one endpoint are only there for compatibility (the API says: use the first).
+    // The API says to use the first address of an endpoint; further ones exist only for compatibility.
     const address = addressOf(endpoint?.addresses?.[0], family, number);
     if (address === undefined || !(isReady || isLastResort) || !isFamily(family)) return [];
     const zones = (endpoint.hints?.forZones ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));

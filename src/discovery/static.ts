@@ -1,6 +1,6 @@
 import type { Discovery, DiscoveryListener } from './discovery.ts';
 
-/** Endpoints that stand in the configuration: told once. */
+/** The endpoints from the configuration: reported once. */
 export class StaticDiscovery implements Discovery {
   readonly isFixed = true;
   readonly #addresses: readonly string[];

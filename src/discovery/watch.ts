@@ -2,29 +2,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
 import type { DiscoveryFailure, DiscoveryListener } from './discovery.ts';
 
-/** Least time between two lists, and between two watches. */
+/** Minimum time between two lists, and between two watches. */
 const PACE_MS = 1_000;
 const BACKOFF_BASE_MS = 800;
 const BACKOFF_MAX_MS = 30_000;
-/** Where it is refused (401, 403), asking again soon helps nobody. */
+/** After a refusal (401, 403), asking again soon does not help. */
 const FORBIDDEN_MS = 5_000;
 /**
- * After so long without a failure the next one is the first again. Between two failures in a row it is far less: a pause, a list
- * and the opening of a watch.
+ * After this long without a failure, the backoff starts again. Two failures in a row are much closer together: only a pause, a
+ * list and the start of a watch.
  */
 const HEALTHY_MS = 120_000;
 /** Far more than a namespace holds. */
 const PAGES_MOST = 200;
-/** A watch can miss things; now and then the list is read anew. */
+/** A watch can miss changes, so the list is read again from time to time. */
 const RELIST_MS = 300_000;
-/** Changes that come together (a rollout, a node that goes) are told together, */
+/** Changes that come close together (a rollout, a node that fails) are reported together, */
 const TOGETHER_MS = 5;
-/** and where there are so many endpoints that telling takes its time, it takes one part in so many of it. */
+/** and if there are so many endpoints that reporting is slow, it may take only one part in this many of the time. */
 const TELLING_SHARE = 20;
 
-/** The server would not, or could not, tell. */
+/** The server refused, or could not answer. */
 export class ApiFailure extends Error {
-  /** `expired`: it has forgotten the version asked for (410), which only asks for a new list. */
+  /** `expired`: the server no longer has this version (410), so a new list is needed. */
   readonly reason: DiscoveryFailure | 'expired';
   readonly retryAfterMs: number;
 
@@ -35,17 +35,17 @@ export class ApiFailure extends Error {
   }
 }
 
-/** One kind of object of the API server, some of them selected. */
+/** A selection of objects of one kind at the API server. */
 export interface ApiResource {
   /**
-   * A page of the list.
+   * Reads one page of the list.
    *
-   * @param next what the page before gave for it
+   * @param next the token from the previous page
    * @throws {ApiFailure}
    */
   list(next: string | undefined, signal: AbortSignal): Promise<ApiPage>;
   /**
-   * Tells each event, until the server ends the stream, as it does every few minutes.
+   * Reports each event until the server ends the stream, as it does every few minutes.
    *
    * @param event must not throw
    * @throws {ApiFailure}
@@ -60,8 +60,8 @@ export interface ApiPage {
 }
 
 /**
- * Keeps a copy of some objects of the API server: lists them, watches from there on, and begins again whenever that fails.
- * No more than one list a second; the copy stays as it was until a list is complete.
+ * Keeps a copy of some objects of the API server: it lists them, watches them from there on, and starts again if that fails. It
+ * reads at most one list a second. The copy does not change until a list is complete.
  */
 export class Watcher<T> {
   readonly #resource: ApiResource;
@@ -77,8 +77,8 @@ export class Watcher<T> {
   #failedMs = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param keep what is kept of an object
-   * @param changed gets all that is kept, whenever it may have changed; it may return after how many milliseconds it wants it again
+   * @param keep extracts the part of an object to keep
+   * @param changed called with everything that is kept when it may have changed; may return after how many ms to call it again
    */
   constructor(
     resource: ApiResource,
@@ -92,7 +92,7 @@ export class Watcher<T> {
     this.#changed = changed;
   }
 
-  /** Until the signal aborts. */
+  /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const paced = pause(PACE_MS, signal);
@@ -113,8 +113,7 @@ export class Watcher<T> {
     let page: ApiPage | undefined;
     let pages = 0;
     do {
-      if (++pages > PAGES_MOST)
-        throw new ApiFailure('invalid', `its list has no end after ${PAGES_MOST} pages`);
+      if (++pages > PAGES_MOST) throw new ApiFailure('invalid', `its list has more than ${PAGES_MOST} pages`);
       page = await this.#resource.list(page?.next, signal);
       for (const item of page.items) objects.set(nameOf(item), this.#keep(item as object));
     } while (page.next !== undefined);
@@ -124,7 +123,7 @@ export class Watcher<T> {
     this.#tell();
   }
 
-  /** Watches, and resumes where the stream has ended, until it is time for a new list. */
+  /** Watches, and resumes when the stream ends, until it is time for a new list. */
   async #watchOn(signal: AbortSignal): Promise<void> {
     const relistMs = performance.now() + RELIST_MS * (1 + Math.random());
     while (!signal.aborted && performance.now() < relistMs) {
@@ -175,7 +174,7 @@ export class Watcher<T> {
     else this.#telling ??= setTimeout(() => this.#tellOrFail(), this.#togetherMs).unref();
   }
 
-  /** What makes no sense must not end the process: the set told last stays. */
+  /** Data that makes no sense must not end the process: the last set stays in use. */
   #tellOrFail(): void {
     try {
       this.#tell();
@@ -207,7 +206,7 @@ export class Watcher<T> {
   }
 }
 
-/** What a `Status` object of the API, as an event or as the answer to a request, says. */
+/** The failure that a `Status` object of the API describes, from an event or an answer. */
 export function statusFailure(status: unknown, retryAfterMs = 0): ApiFailure {
   const { code, message } = (status ?? {}) as { code?: unknown; message?: unknown };
   const text = typeof message === 'string' && message !== '' ? message.slice(0, 300) : 'it gave no reason';
@@ -233,7 +232,7 @@ function metadataOf(object: unknown): { name?: unknown; resourceVersion?: unknow
   return typeof metadata === 'object' && metadata !== null ? metadata : {};
 }
 
-/** @throws {ApiFailure} where it is no object of the API */
+/** @throws {ApiFailure} if it is not an API object */
 function nameOf(object: unknown): string {
   const { name } = metadataOf(object);
   if (typeof name !== 'string') throw new ApiFailure('invalid', 'it sent an object without a name');

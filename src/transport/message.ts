@@ -1,9 +1,9 @@
 /**
- * The body of a request or reply as it stands on the wire: its frames with their headers (RFC 23, section 3.2). Frames look alike
- * on either side, so the body goes out as it came in, and only tools and failure replies ever take it apart.
+ * The body of a request or reply as on the wire: its frames with their headers (RFC 23, section 3.2). Both sides use the same
+ * frame format, so a body goes out exactly as it came in. Only tools and failure replies look at single frames.
  */
 export interface Body {
-  /** The wire bytes, cut anywhere. */
+  /** The wire bytes, split anywhere. */
   readonly chunks: readonly Buffer[];
   /** Bytes of the frames without their headers. */
   readonly bytes: number;
@@ -16,13 +16,13 @@ export const MORE = 1;
 export const LONG = 2;
 export const COMMAND = 4;
 
-/** Longest content of a frame with a one-byte length. */
+/** The longest content of a frame with a one-byte length. */
 const SHORT_MOST = 255;
 
-/** The empty frame that ends an envelope, as it stands on the wire when it is all there is of one. */
+/** The wire bytes of an envelope that consists only of the delimiter, an empty frame. */
 export const DELIMITER = Buffer.from([MORE, 0]);
 
-/** Header of a frame with so many bytes. */
+/** The header of a frame of the given size. */
 export function frameHeader(length: number, flags: number): Buffer {
   if (length <= SHORT_MOST) return Buffer.from([flags, length]);
   const header = Buffer.allocUnsafe(9);
@@ -45,13 +45,13 @@ export function bodyOf(frames: readonly Uint8Array[]): Body {
   return { chunks, bytes, frames: frames.length };
 }
 
-/** An envelope of these frames and the delimiter behind them. */
+/** The wire bytes of an envelope: these frames, then the delimiter. */
 export function envelopeOf(frames: readonly Uint8Array[]): Buffer {
   const parts = frames.flatMap((frame) => [frameHeader(frame.length, MORE), frame]);
   return Buffer.concat([...parts, DELIMITER]);
 }
 
-/** The frames of wire bytes that hold whole frames only. */
+/** Splits wire bytes into frames. They must not end inside a frame. */
 export function framesOf(chunks: readonly Buffer[]): Buffer[] {
   const [only] = chunks;
   const wire = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);

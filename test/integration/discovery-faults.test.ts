@@ -235,7 +235,7 @@ test('where there is no cluster at all, it says what is missing', async (t) => {
   });
   const { told } = discover(t, '', SERVICE);
   await told.until(({ failures }) => failures.length > 0);
-  assert.match(told.failures[0]?.message ?? '', /there is none, nor a service account token/);
+  assert.match(told.failures[0]?.message ?? '', /there is no kubeconfig and no service account token/);
 });
 
 test('10,000 endpoints are found, and impossible addresses passed over', async (t) => {

@@ -1,13 +1,13 @@
-/** Where `node:net` connects to or listens. */
+/** The address in the form that `node:net` needs. */
 export type NetAddress = { host: string; port: number } | { path: string };
 
-/** @param address as the configuration's parser spells it */
+/** @param address in the form that the configuration's parser returns */
 export function netAddressOf(address: string): NetAddress {
   const ipc = /^ipc:\/\/(@?)(.*)$/s.exec(address);
-  // An abstract name of Linux begins with a NUL (unix(7)).
+  // An abstract name on Linux starts with a NUL (unix(7)).
   if (ipc !== null) return { path: `${ipc[1] === '@' ? '\0' : ''}${ipc[2]}` };
   const tcp = /^tcp:\/\/(.*):(\d+)$/.exec(address);
-  if (tcp === null) throw new Error(`${address} is no address of a transport`);
+  if (tcp === null) throw new Error(`${address} is not an address that this transport can use`);
   const host = (tcp[1] ?? '').replace(/^\[|\]$/g, '');
   return { host: host === '*' ? '0.0.0.0' : host, port: Number(tcp[2]) };
 }

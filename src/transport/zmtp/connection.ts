@@ -5,7 +5,7 @@ import { netAddressOf } from './address.ts';
 import { KEEP_ALIVE, readerLimits } from './limits.ts';
 import { Session } from './session.ts';
 
-/** Whatever answers requests. */
+/** The socket types that answer requests. */
 const ACCEPTED = ['REP', 'ROUTER', 'DEALER'];
 
 type State =
@@ -13,7 +13,7 @@ type State =
   | { kind: 'connected'; session: Session }
   | { kind: 'closed' };
 
-/** One try to connect to an endpoint, and the connection that comes of it. */
+/** One attempt to connect to an endpoint, and the connection if it succeeds. */
 export class ZmtpConnection implements Connection {
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;

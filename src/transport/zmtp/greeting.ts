@@ -1,6 +1,6 @@
 /*
- * What both sides send first (RFC 23, section 3.1; RFC 37 for 3.1; RFC 15 for 2.0). The first eleven bytes tell a peer's version, and
- * whoever sends no more before it knows can talk to the older ones too.
+ * The greeting that both sides send first (RFC 23, section 3.1; RFC 37 for 3.1; RFC 15 for 2.0). The first eleven bytes contain the
+ * peer's version. A side that sends no more until it knows the version can talk to older peers too.
  */
 
 /** Socket types by their number in ZMTP 2.0 (RFC 15). */
@@ -10,37 +10,37 @@ const SIGNATURE = Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f]);
 const MECHANISM_AT = 12;
 const MECHANISM_BYTES = 20;
 const GREETING_3 = 64;
-/** Signature and revision, and the type of the socket. */
+/** Signature, revision and socket type. */
 const GREETING_2 = 12;
 
-/** Signature and our highest version: all that is sent before the peer's version is known. */
+/** Signature and our highest version. Nothing more is sent until the peer's version is known. */
 export const OPENING = Buffer.concat([SIGNATURE, Buffer.from([3])]);
 
-/** The rest of a greeting of version 3.1, behind the opening. */
+/** The rest of a greeting of version 3.1, after the opening. */
 export const GREETING_REST = Buffer.concat([
   Buffer.from([1]),
   Buffer.from('NULL'.padEnd(MECHANISM_BYTES, '\0')),
   Buffer.alloc(32),
 ]);
 
-/** What follows the opening for a peer of 2.0: our type, and our identity, an empty frame. */
+/** What follows the opening for a peer of version 2.0: our socket type, and an empty frame as our identity. */
 export function rest2(socketType: string): Buffer {
   return Buffer.from([TYPES_2_0.indexOf(socketType), 0, 0]);
 }
 
 export type Greeting =
-  /** The version is known, the rest is not there yet. */
+  /** The version is known; the rest has not arrived yet. */
   | { kind: 'incomplete'; version: 2 | 3 | undefined }
-  /** @property length how many bytes it took */
+  /** @property length the number of bytes of the greeting */
   | { kind: 'greeted'; version: 3; minor: number; length: number }
   | { kind: 'greeted'; version: 2; socketType: string; length: number }
   | { kind: 'refused'; why: string };
 
-/** @param bytes all that the peer has sent so far */
+/** @param bytes everything that the peer has sent so far */
 export function parseGreeting(bytes: Buffer): Greeting {
   const [first, second] = bytes;
   if (first === undefined) return { kind: 'incomplete', version: undefined };
-  // 1.0 begins with the length of an identity and flags (RFC 13): anonymous, 1 and 0.
+  // Version 1.0 starts with the length of an identity and flags (RFC 13); for an anonymous peer, 1 and 0.
   if (first !== 0xff) {
     if (first === 1 && second === undefined) return { kind: 'incomplete', version: undefined };
     return { kind: 'refused', why: first === 1 && second === 0 ? OLD : `${NOT_ZEROMQ}: ${beginning(bytes)}` };
@@ -75,7 +75,7 @@ function parse3(bytes: Buffer): Greeting {
   return { kind: 'greeted', version: 3, minor: bytes[11] ?? 0, length: GREETING_3 };
 }
 
-/** What a peer began with, for people to read. */
+/** The first bytes from a peer, as readable text. */
 function beginning(bytes: Buffer): string {
   return JSON.stringify(bytes.toString('latin1', 0, 24).replace(/[^ -~]/g, '.'));
 }

@@ -13,12 +13,12 @@ import { netAddressOf } from './address.ts';
 import { KEEP_ALIVE, readerLimits } from './limits.ts';
 import { Session } from './session.ts';
 
-/** Who may ask a REP (RFC 28). */
+/** The socket types that may send requests to a REP (RFC 28). */
 const ACCEPTED = ['REQ', 'DEALER'];
-/** Connections that wait to be accepted, as far as the system allows. */
+/** Most connections that wait to be accepted, if the system allows that many. */
 const BACKLOG = 4_096;
 
-/** Listens as a REP does, and keeps its clients apart by their connections. */
+/** Listens as a REP does. Clients are identified by their connections. */
 export class ZmtpListener implements Listener {
   readonly settings: ListenSettings;
   readonly #owner: ListenerOwner;
@@ -37,7 +37,7 @@ export class ZmtpListener implements Listener {
     );
   }
 
-  /** @throws {Error} with the system's code, where it cannot listen there */
+  /** @throws {Error} with the system's error code, if it cannot listen */
   static async open(settings: ListenSettings, owner: ListenerOwner): Promise<ZmtpListener> {
     const listener = new ZmtpListener(settings, owner);
     listener.#server.listen({ ...netAddressOf(settings.address), backlog: BACKLOG });
@@ -110,13 +110,13 @@ class ZmtpClient implements Client, ConnectionOwner {
     this.#session.resume();
   }
 
-  /** Ends once the replies so far are out. */
+  /** Ends when the replies so far have been sent. */
   leave(): void {
     if (this.#session.unsentBytes === 0) return this.cut();
     this.#session.finish();
   }
 
-  /** Ends at once. */
+  /** Ends immediately. */
   cut(): void {
     this.#session.close();
     this.#gone();

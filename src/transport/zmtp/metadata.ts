@@ -2,7 +2,7 @@
 
 import { COMMAND, frameHeader } from '../message.ts';
 
-/** What a command is, as far as we know it. Unknown ones are ignored, as the RFC wants it. */
+/** A parsed command. Unknown commands are ignored, as the RFC requires. */
 export type Command =
   | { kind: 'ready'; socketType: string | undefined; identity: Buffer }
   | { kind: 'error'; reason: string }
@@ -11,10 +11,10 @@ export type Command =
   | { kind: 'unknown'; name: string }
   | { kind: 'broken' };
 
-/** Longest context of a PING that is sent back (RFC 37, section 3.5). */
+/** The longest context of a PING that is sent back (RFC 37, section 3.5). */
 const CONTEXT_MOST = 16;
 
-/** READY as it goes out, with the type of our socket and no identity. */
+/** Our READY command, with the type of our socket and no identity. */
 export function readyCommand(socketType: string): Buffer {
   const properties = [property('Socket-Type', socketType), property('Identity', '')];
   return commandFrame('READY', Buffer.concat(properties));
@@ -25,7 +25,7 @@ export function errorCommand(reason: string): Buffer {
   return commandFrame('ERROR', Buffer.concat([Buffer.from([text.length]), text]));
 }
 
-/** @param ttlMs how long the peer may hear nothing of us before it drops the connection; 0: it decides */
+/** @param ttlMs how long the peer should wait for anything from us before it drops the connection; 0: the peer decides */
 export function pingCommand(ttlMs: number): Buffer {
   const ttl = Buffer.alloc(2);
   ttl.writeUInt16BE(Math.min(0xffff, Math.floor(ttlMs / 100)));
@@ -57,7 +57,7 @@ export function parseCommand(command: Buffer): Command {
   }
 }
 
-/** Names are case-insensitive; of those that come twice the last counts, as in libzmq. */
+/** Names are case-insensitive. If a name comes twice the last one counts, as in libzmq. */
 function parseReady(data: Buffer): Command {
   let socketType: string | undefined;
   let identity = Buffer.alloc(0);
@@ -87,7 +87,7 @@ function commandFrame(name: string, data: Buffer): Buffer {
   return Buffer.concat([frameHeader(body.length, COMMAND), body]);
 }
 
-/** What a peer has sent, for people to read. */
+/** Bytes from a peer, as readable text. */
 function printable(bytes: Buffer): string {
   return bytes.toString('latin1', 0, 255).replace(/[^ -~]/g, '.');
 }

@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import type { Body } from '../message.ts';
 import { atEndOfTurn } from './turn.ts';
 
-/** Larger chunks are written as they are, smaller ones are copied together. */
+/** Larger chunks are written as they are; smaller ones are copied into one block. */
 const COPY_MOST = 8_192;
 const BLOCK_LEAST = 1_024;
-/** Also the most that is written at once to a peer that is slower than we are, but for the message that exceeds it. */
+/** Also the most that is written at once to a peer that is slower than we are, except for a single larger message. */
 const BLOCK_MOST = 65_536;
 
 const NOTHING = Buffer.alloc(0);
@@ -16,38 +16,39 @@ interface Message {
 }
 
 /**
- * What goes out on one connection. A message that is alone in its turn of the event loop is written at once; those that come
- * together are written together, at the end of the turn. While the kernel has not taken what it was given, it is given no more.
+ * The outgoing side of one connection. A message that is alone in its turn of the event loop is written immediately. Several
+ * messages of one turn are written together at the end of the turn. Nothing is written while the kernel has not accepted the last
+ * write.
  */
 export class Outbox {
   readonly #socket: Socket;
   readonly #flushed = () => this.#flush();
   readonly #drained = () => this.#drain();
-  /** Small chunks, one after the other. */
+  /** Small chunks, copied one after the other. */
   #block = Buffer.allocUnsafeSlow(BLOCK_LEAST);
   #filled = 0;
-  /** What goes out before the block: earlier blocks and large chunks. */
+  /** Chunks that go out before the block: earlier blocks and large chunks. */
   #parts: Buffer[] = [];
-  /** Bytes of both. */
+  /** Bytes in both. */
   #ready = 0;
   #isBlocked = false;
-  /** What came while it was blocked, from `#heldAt` on. */
+  /** Messages that came while it was blocked, starting at `#heldAt`. */
   #held: Message[] = [];
   #heldAt = 0;
   #heldBytes = 0;
   #isScheduled = false;
-  /** Messages of this turn; of the turn before it is only of interest whether there were several. */
+  /** Messages of this turn, and whether the previous turn had several. */
   #inTurn = 0;
   #gathers = false;
   #count = 0;
-  /** Of all messages, how many the kernel has been given, if only in part. */
+  /** How many of all messages have been given to the kernel, at least in part. */
   handedOver = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
   }
 
-  /** Bytes that the kernel has not taken. */
+  /** Bytes that the kernel has not accepted. */
   get unsentBytes(): number {
     return this.#ready + this.#heldBytes + this.#socket.writableLength;
   }
@@ -64,13 +65,13 @@ export class Outbox {
     } else if (this.#ready >= BLOCK_MOST) this.#write();
   }
 
-  /** A greeting or a command: behind the message before it, and ahead of those that are held. */
+  /** Sends a greeting or a command: after the message before it, and before messages that are held back. */
   putCommand(bytes: Buffer): void {
     this.#append(bytes);
     if (!this.#isBlocked && !this.#isScheduled) this.#write();
   }
 
-  /** Nothing more is put in; the connection ends once everything is out. */
+  /** Accepts nothing more, and ends the connection when everything is sent. */
   end(): void {
     this.#isBlocked = false;
     this.#takeHeld(Number.POSITIVE_INFINITY);
@@ -136,7 +137,7 @@ export class Outbox {
     if (!this.#isBlocked && this.#ready > 0) this.#write();
   }
 
-  /** The kernel has taken everything. It gets little at a time, so that it is known what it was never given. */
+  /** The kernel has accepted everything. It gets little at a time, so that we know which messages it never got. */
   #drain(): void {
     this.#isBlocked = false;
     while (
@@ -165,9 +166,9 @@ export class Outbox {
     } else if (block !== undefined) socket.write(block);
     if (socket.writableLength === 0) return;
     this.#isBlocked = true;
-    // `drain` is only told from a certain length on: an empty write tells in any case.
+    // `drain` is emitted only above a certain length; the callback of an empty write always comes.
     socket.write(NOTHING, this.#drained);
-    // The kernel has not taken all of the block, so its memory must stay as it is.
+    // The kernel has not accepted all of the block, so its memory must not change.
     if (block !== undefined) this.#block = Buffer.allocUnsafeSlow(BLOCK_LEAST);
   }
 }

@@ -1,15 +1,15 @@
-/** Smaller pieces share blocks, so that a message which comes byte by byte does not take a Buffer for each. */
+/** Smaller pieces share blocks, so that a message that arrives byte by byte does not need a Buffer for each byte. */
 const BLOCK_BYTES = 4_096;
 
 /** Collects a message's wire bytes from the chunks that were read, without copying the large ones. */
 export class Pieces {
   #all: Buffer[] = [];
-  /** The block that small pieces are copied to; what is filled of it is not in `#all` yet. */
+  /** The block that small pieces are copied to. Its filled part is not in `#all` yet. */
   #block: Buffer | undefined;
   #filled = 0;
   bytes = 0;
 
-  /** Whether there are none. */
+  /** Whether there are no pieces. */
   get isEmpty(): boolean {
     return this.bytes === 0;
   }
@@ -24,7 +24,7 @@ export class Pieces {
     } else this.#copy(chunk, from, to);
   }
 
-  /** All that was added, in order. Empty from then on. */
+  /** Returns everything that was added, in order, and empties itself. */
   take(): Buffer[] {
     this.#seal();
     const all = this.#all;

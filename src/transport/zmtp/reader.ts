@@ -1,33 +1,33 @@
 import { type Body, COMMAND, DELIMITER, LONG, MORE } from '../message.ts';
 import { Pieces } from './pieces.ts';
 
-/** What one message may have. What exceeds it is skipped, never stored. */
+/** Limits for one message. A message that exceeds one is skipped, never stored. */
 export interface ReaderLimits {
-  /** Bytes of all body frames. */
+  /** Most bytes of all body frames. */
   messageBytes: number;
-  /** Body frames; an empty one costs its sender two bytes. */
+  /** Most body frames: an empty one costs its sender only two bytes. */
   frames: number;
-  /** Wire bytes of the envelope. */
+  /** Most wire bytes of the envelope. */
   envelopeBytes: number;
-  /** Bytes of one command. */
+  /** Most bytes of one command. */
   commandBytes: number;
 }
 
-/** Who wants what comes in. It may `stop` the reader from any of these. */
+/** Receives what is read. It may call `stop` from any of these. */
 export interface ReaderOwner {
-  /** @param envelope wire bytes, the delimiter included */
+  /** @param envelope wire bytes, including the delimiter */
   message(envelope: Buffer, body: Body): void;
-  /** A message without a delimiter or without a body, or with too large an envelope. It was dropped. */
+  /** A message was dropped: it had no delimiter, no body, or too large an envelope. */
   malformed(): void;
   /**
-   * A message over its limits has ended.
+   * The end of a message over its limits.
    *
-   * @param bytes of its body frames
+   * @param bytes the size of its body frames
    */
   tooLarge(envelope: Buffer, bytes: number): void;
-  /** @param command its name and data, without the frame's header */
+  /** @param command its name and data, without the frame header */
   command(command: Buffer): void;
-  /** The stream makes no sense from here on. Nothing more is read. */
+  /** The stream is not valid ZMTP. Nothing more is read. */
   broken(why: string): void;
 }
 
@@ -37,33 +37,33 @@ const SHORT_HEADER = 2;
 const LONG_HEADER = 9;
 /** Lengths are doubles, which count exactly up to 2^53: more than any peer can send. */
 const LENGTH_HIGH_MOST = 2 ** 21;
-/** A body is copied out of a chunk of more than so many bytes that it would pin without need. */
+/** A body is copied out of a chunk with more bytes than this, if it would otherwise keep the chunk in memory needlessly. */
 const PIN_BYTES = 4_096;
-/** Without need: where the chunk has so many times its size. */
+/** Needlessly: if the chunk is this many times larger than the body. */
 const PIN_TIMES = 4;
 
 /**
- * Takes apart what a peer of ZMTP 2.0 or 3.x sends behind its greeting (RFC 23, section 3.2). Chunks may be cut anywhere, and what
- * a message holds is passed on as it came.
+ * Parses everything that a peer of ZMTP 2.0 or 3.x sends after its greeting (RFC 23, section 3.2). Chunks may be split anywhere.
+ * The content of a message is passed on unchanged.
  */
 export class Reader {
   limits: ReaderLimits;
   readonly #owner: ReaderOwner;
   #isOver = false;
-  /** Where in a message it is. `skip`: the message is over its limits, and only its end matters. */
+  /** The current part of a message. `skip`: the message is over its limits, and only its end matters. */
   #part: 'envelope' | 'body' | 'skip' = 'envelope';
-  /** The frame that is being read. */
+  /** The current frame. */
   #isInFrame = false;
   #flags = 0;
   #length = 0;
   #left = 0;
-  /** A header that was cut. */
+  /** The start of a header that was split. */
   readonly #header = Buffer.allocUnsafe(LONG_HEADER);
   #headerBytes = 0;
-  /** What earlier chunks had of the part that is being read. */
+  /** The start of the current part, from earlier chunks. */
   readonly #pieces = new Pieces();
   readonly #command = new Pieces();
-  /** Of the message that is being read, once it is whole. */
+  /** The envelope of the current message, once it is complete. */
   #envelope: Buffer | undefined;
   #envelopeBytes = 0;
   #bytes = 0;
@@ -74,14 +74,14 @@ export class Reader {
     this.#owner = owner;
   }
 
-  /** Reads nothing more. */
+  /** Stops reading for good. */
   stop(): void {
     this.#isOver = true;
   }
 
   push(chunk: Buffer): void {
     let at = 0;
-    /** Where the part begins of which nothing has been kept yet. */
+    /** The start, in this chunk, of the part that has not been kept yet. */
     let from = 0;
     while (!this.#isOver) {
       if (!this.#isInFrame) {
@@ -95,7 +95,7 @@ export class Reader {
         } else {
           this.#beginFrame(chunk, at);
           if (this.#isCommand) {
-            // Perhaps between two frames of one message: libzmq sends a PING when it is due.
+            // This may be between two frames of one message, because libzmq sends a PING when it is due.
             this.#keepMessage(chunk, from, at);
             from = at + length;
           }
@@ -117,7 +117,7 @@ export class Reader {
     return (this.#flags & COMMAND) !== 0;
   }
 
-  /** Copies what there is of a header that was cut, and begins the frame when it is whole. */
+  /** Copies more of a header that was split, and starts the frame when the header is complete. */
   #collectHeader(chunk: Buffer, at: number): number {
     while (at < chunk.length) {
       this.#header[this.#headerBytes++] = chunk[at++] ?? 0;
@@ -130,7 +130,7 @@ export class Reader {
 
   #beginFrame(header: Buffer, at: number): void {
     this.#flags = header[at] ?? 0;
-    // Reserved bits are passed over, as libzmq does, and not passed on: another peer may take them amiss.
+    // Reserved bits are ignored, as in libzmq, and not passed on, because another peer might reject them.
     if (this.#flags > FLAGS) header[at] = this.#flags &= FLAGS;
     this.#length = header[at + 1] ?? 0;
     if ((this.#flags & LONG) !== 0) {
@@ -144,7 +144,7 @@ export class Reader {
     else if (this.#length > this.limits.commandBytes) this.#break('a command that is too long');
   }
 
-  /** Holds the message against its limits, as soon as a frame's length is known. */
+  /** Checks the message against its limits as soon as the length of a frame is known. */
   #count(): void {
     if (this.#part === 'envelope') {
       this.#envelopeBytes += this.#length + SHORT_HEADER;
@@ -162,7 +162,7 @@ export class Reader {
     this.#pieces.clear();
   }
 
-  /** @returns where in the chunk the next part begins, or this one, if it has not ended */
+  /** @returns where in the chunk the next part starts, or the current one if it has not ended */
   #endFrame(chunk: Buffer, from: number, at: number): number {
     if (this.#isCommand) {
       this.#owner.command(this.#takeCommand(chunk, from, at));
@@ -210,7 +210,7 @@ export class Reader {
     return Buffer.concat(this.#command.take());
   }
 
-  /** Keeps what has come of the part or command that has not ended. */
+  /** Keeps the start of a part or command that has not ended. */
   #keep(chunk: Buffer, from: number, to: number): void {
     if (this.#isInFrame && this.#isCommand) this.#command.add(chunk, from, to);
     else this.#keepMessage(chunk, from, to);
@@ -226,7 +226,7 @@ export class Reader {
   }
 }
 
-/** Of the header there; `undefined` where the chunk does not have all of it. */
+/** The size of the header at this position; `undefined` if the chunk does not contain all of it. */
 function headerLength(chunk: Buffer, at: number): number | undefined {
   const flags = chunk[at];
   if (flags === undefined) return undefined;

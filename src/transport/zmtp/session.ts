@@ -7,26 +7,26 @@ import { Outbox } from './outbox.ts';
 import { Reader, type ReaderLimits } from './reader.ts';
 
 export interface SessionSettings {
-  /** Of our socket. */
+  /** The type of our socket. */
   socketType: 'REP' | 'DEALER' | 'REQ';
-  /** Socket types of peers that may connect, or be connected to. */
+  /** The socket types that peers may have. */
   accepts: readonly string[];
   limits: ReaderLimits;
   handshakeTimeoutMs: number;
-  /** To peers that announced ZMTP 3.1; `undefined`: never. */
+  /** Sent to peers that announced ZMTP 3.1; `undefined`: never. */
   heartbeat: { intervalMs: number; timeoutMs: number } | undefined;
 }
 
 type State =
   | { kind: 'greeting'; bytes: Buffer; hasSentRest: boolean }
-  /** `socketType`: what a peer of 2.0 told in its greeting; a later one tells it in READY. */
+  /** `socketType`: a peer of version 2.0 sends it in its greeting, later versions in READY. */
   | { kind: 'handshake'; version: PeerInfo['version']; socketType: string }
   | { kind: 'ready' }
   | { kind: 'closed' };
 
 /**
- * ZMTP 2.0, 3.0 and 3.1 with the NULL mechanism over one socket that is connected (RFC 15, 23, 37). It alone reads, writes and
- * closes it.
+ * ZMTP 2.0, 3.0 and 3.1 with the NULL mechanism over one connected socket (RFC 15, 23, 37). Only this class reads, writes and closes
+ * the socket.
  */
 export class Session {
   readonly #socket: Socket;
@@ -68,17 +68,17 @@ export class Session {
     this.#outbox.putCommand(OPENING);
   }
 
-  /** Bytes that wait to be taken by the kernel. */
+  /** Bytes that the kernel has not accepted yet. */
   get unsentBytes(): number {
     return this.#outbox.unsentBytes;
   }
 
-  /** How many of the messages sent so far the kernel has begun to take. */
+  /** How many of the messages sent so far have started to go to the kernel. */
   get handedOver(): number {
     return this.#outbox.handedOver;
   }
 
-  /** Only once it is ready. */
+  /** Call this only when the session is ready. */
   send(envelope: Buffer, body: Body): void {
     this.#outbox.put(envelope, body);
   }
@@ -91,13 +91,13 @@ export class Session {
     this.#socket.resume();
   }
 
-  /** Reads nothing more, and closes once everything that was sent is out. */
+  /** Reads nothing more, and closes when everything has been sent. */
   finish(): void {
     this.#reader.stop();
     this.#outbox.end();
   }
 
-  /** What was sent and not taken by the kernel is lost (linger 0). */
+  /** Closes immediately. Messages that the kernel has not accepted are lost (linger 0). */
   close(): void {
     this.#shut();
   }
@@ -128,7 +128,7 @@ export class Session {
     if (bytes.length > greeting.length) this.#reader.push(bytes.subarray(greeting.length));
   }
 
-  /** The identity of a peer of 2.0 is a message without delimiter, or an empty one without a body. */
+  /** The identity of a peer of version 2.0 is a message without a delimiter, or an empty one without a body. */
   #malformed(): void {
     if (this.#state.kind === 'ready') return this.#owner.malformed();
     if (this.#state.kind === 'handshake' && this.#state.version === '2.0')
@@ -153,7 +153,7 @@ export class Session {
       case 'broken':
         return this.#end({ kind: 'protocol', why: 'it sent a command that cannot be read' });
       case 'unknown':
-        // Later ones may be of a newer version (RFC 37, section 3.5).
+        // Unknown commands may belong to a newer version (RFC 37, section 3.5).
         if (this.#state.kind === 'handshake')
           this.#end({ kind: 'handshake', why: `it sent the command ${parsed.name} in place of READY` });
         return;
@@ -164,7 +164,7 @@ export class Session {
   #ready(socketType: string): void {
     if (this.#state.kind !== 'handshake') return;
     const { version } = this.#state;
-    // Some do not tell their type. libzmq takes them as well.
+    // Some peers do not send their type. libzmq accepts them too.
     if (socketType !== '' && !this.#settings.accepts.includes(socketType)) {
       const why = `a ${socketType} socket is there, which does not go with ${this.#settings.socketType}`;
       if (version !== '2.0') this.#outbox.putCommand(errorCommand('Invalid socket type'));

@@ -1,8 +1,8 @@
-/** What is due when this turn of the event loop has read all that was there: one `setImmediate` for all of it. */
+/** Functions to call when this turn of the event loop has read all input: they share one `setImmediate`. */
 let due: (() => void)[] = [];
 let spare: (() => void)[] = [];
 
-/** Calls it at the end of this turn. It must not throw. */
+/** Calls the function at the end of this turn. It must not throw. */
 export function atEndOfTurn(flush: () => void): void {
   if (due.length === 0) setImmediate(flushAll);
   due.push(flush);

@@ -45,7 +45,7 @@ test('where one family fails, its last addresses stay, and it is said why', asyn
   const lookup = answering(both, found(SERVFAIL, some('fd00::1', 'fd00::2')), both);
   const told = await run(lookup, ({ sets }) => sets.length >= 3);
   assert.deepEqual(told.sets.slice(0, 3), Array(3).fill(['tcp://10.0.0.1:7000']));
-  const why = `the A records of ${NAME} could not be looked up (SERVFAIL); those known before stay in use`;
+  const why = `the A records of ${NAME} could not be looked up (SERVFAIL); the last known ones stay in use`;
   assert.deepEqual(told.whys.slice(0, 3), [undefined, why, undefined]);
   assert.deepEqual(told.failures, []);
 });
