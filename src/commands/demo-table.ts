@@ -42,8 +42,8 @@ function row([upstream]: Cell, process: Cell, state: Cell, figures: readonly [st
   return [
     upstream.padEnd(26),
     cell(process, 12),
-    cell(state, 13),
-    `${inFlight.padStart(9)}${latency.padStart(11)}${kills.padStart(7)}`,
+    cell(state, 14),
+    `${inFlight.padStart(9)}${latency.padStart(10)}${kills.padStart(7)}`,
   ];
 }
 
@@ -91,7 +91,7 @@ export function summary(figures: DemoFigures): string[] {
     ...(median === undefined
       ? []
       : [
-          `Slowest request in flight at a kill: ${ms(median)} (median of the kills), ${ms(slowest.at(-1) ?? 0)} (worst).`,
+          `Slowest request in flight at a kill: ${ms(median)} (median), ${ms(slowest.at(-1) ?? 0)} (worst).`,
           'Without the sidecar, a plain REQ socket would have hung at the first kill.',
         ]),
   ];
