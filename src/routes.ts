@@ -15,6 +15,8 @@ export interface RoutesContext {
 /** A route that serves, and what it was made of. */
 interface Serving {
   config: RouteConfig;
+  /** What the upstream was made of that serves, unless the route has switched to that of `config` since. */
+  inUse: RouteConfig;
   route: Route;
 }
 
@@ -120,9 +122,7 @@ export class Routes {
       if (wasLeaving) changes.added.push(config.name);
       else if (!isSame) changes.changed.push(config.name);
       if (isSame) return known;
-      const discovery = hasSameUpstream(known.config, config) ? undefined : this.#context.discoveryOf(config);
-      known.route.apply(config, discovery);
-      return { config, route: known.route };
+      return this.#change(known, config);
     });
     for (const { route } of fresh) this.#start(route);
     const kept = new Set(this.#serving.map(({ route }) => route));
@@ -132,6 +132,15 @@ export class Routes {
       void this.#retire(serving, drain);
     }
     return changes;
+  }
+
+  #change({ route, config: before, inUse }: Serving, config: RouteConfig): Serving {
+    const serves = route.isSwitching ? inUse : before;
+    const isBack = hasSameUpstream(serves, config);
+    if (isBack) route.stay();
+    const isKnown = isBack || hasSameUpstream(before, config);
+    route.apply(config, isKnown ? undefined : this.#context.discoveryOf(config));
+    return { config, inUse: serves, route };
   }
 
   /** Serves on until its apps are quiet, as in a drain, unless it is wanted again. */
@@ -151,7 +160,7 @@ export class Routes {
 
   #make(config: RouteConfig): Serving {
     const { emit, discoveryOf, self } = this.#context;
-    return { config, route: new Route(config, discoveryOf(config), emit, self) };
+    return { config, inUse: config, route: new Route(config, discoveryOf(config), emit, self) };
   }
 
   #start(route: Route): void {
@@ -163,7 +172,7 @@ export class Routes {
   #checkListener(config: RouteConfig): void {
     const known = this.#listeningAt(config);
     if (known === undefined) return;
-    if (known.config.listenCurve?.secretKey !== config.listenCurve?.secretKey)
+    if (known.config.listener.curve?.secretKey !== config.listener.curve?.secretKey)
       throw new StartError(
         `route ${config.name}: the key of a listener cannot be changed while it runs; restart for it`,
       );
@@ -204,34 +213,12 @@ export async function leave(routes: readonly Route[]): Promise<void> {
 
 /** Port 0 is another port each time. */
 function isSameListener(one: RouteConfig, other: RouteConfig): boolean {
-  return one.listen === other.listen && (!one.listen.endsWith(':0') || one.name === other.name);
+  const { listen } = one.listener;
+  return listen === other.listener.listen && (!listen.endsWith(':0') || one.name === other.name);
 }
 
 /** Whether its endpoints, and its connections to them, can stay as they are. */
 function hasSameUpstream(one: RouteConfig, other: RouteConfig): boolean {
-  const of = ({
-    name,
-    upstream,
-    subset,
-    correlate,
-    connection,
-    heartbeat,
-    ejection,
-    limits,
-    retry,
-    curve,
-  }: RouteConfig) => {
-    const { inFlightPerEndpoint, adaptive, messageBytes } = limits;
-    const lanes = [
-      correlate,
-      connection,
-      heartbeat,
-      inFlightPerEndpoint,
-      adaptive,
-      messageBytes,
-      retry.timeoutMs,
-    ];
-    return JSON.stringify([name, upstream, subset, ejection, lanes, curve]);
-  };
+  const of = ({ upstream, connection }: RouteConfig) => JSON.stringify([upstream, connection]);
   return of(one) === of(other);
 }

@@ -19,8 +19,8 @@ export const check: Command = {
   async run(args, { env, stdout }) {
     const { routes, warnings } = loadConfig({ env, flags: parseConfigFlags('check', args) });
     stdout.write(`valid: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}\n`);
-    for (const { name, listen, upstream, retry } of routes) {
-      stdout.write(`  ${name}: ${listen} -> ${sourceOf(upstream)} (${effortOf(retry)})\n`);
+    for (const { name, listener, upstream, retry } of routes) {
+      stdout.write(`  ${name}: ${listener.listen} -> ${sourceOf(upstream)} (${effortOf(retry)})\n`);
     }
     for (const warning of warnings) stdout.write(`warning: ${warning}\n`);
     return 0;

@@ -53,7 +53,6 @@ export const send: Command = {
       const sentMs = performance.now();
       const result = await forwarder.forward(body, place, sentMs);
       const elapsedMs = performance.now() - sentMs;
-      if (result.kind === 'moved') throw new Error('moved, and there is nowhere to move to');
       if (result.kind === 'reply') return reply(result, elapsedMs, terminal);
       const words = terminal.interrupted.aborted
         ? 'interrupted before a reply came'

@@ -1,5 +1,6 @@
 import { ConfigError, messageOf } from '../errors.ts';
 import type { FailureFormat } from '../proxy/failure.ts';
+import type { CurveClient, CurveServer } from '../proxy/settings.ts';
 import type { Config, RouteConfig, UpstreamConfig } from './config.ts';
 import { type ConfigFlags, OVERRIDES } from './flags.ts';
 import { KeyFiles, type NoteProblem } from './keys.ts';
@@ -143,7 +144,7 @@ function complete({ admin, log, drain, routes }: Parsed, source: Source): Config
   const completed = routes.map((route, index) => {
     const curve = keysOf(route, index, 'curve', (files, note) => keyFiles.client(files, note));
     const listenCurve = keysOf(route, index, 'listenCurve', (files, note) => keyFiles.server(files, note));
-    return { ...completeRoute(route), curve, listenCurve };
+    return completeRoute(route, curve, listenCurve);
   });
   if (problems.length > 0) throw new ConfigError(firstOf(problems, source));
   return {
@@ -178,14 +179,27 @@ function shortDeadline(route: Parsed['routes'][number], index: number, source: S
   return [line(source, ['routes', index, 'deadline'], words)];
 }
 
-function completeRoute(route: Parsed['routes'][number]): Omit<RouteConfig, 'curve' | 'listenCurve'> {
+function completeRoute(
+  route: Parsed['routes'][number],
+  curve: CurveClient | undefined,
+  listenCurve: CurveServer | undefined,
+): RouteConfig {
   const { name, listen, correlate, timeout, attempts, retryOn, salvage } = route;
   const { backoff, connection, heartbeat, limits, ejection } = route;
   const deadlineMs = route.deadline ?? attempts * timeout + longestBackoffs(attempts, backoff);
   return {
     name,
-    listen,
-    correlate,
+    listener: { listen, curve: listenCurve },
+    connection: {
+      correlate,
+      heartbeat:
+        typeof heartbeat === 'string'
+          ? heartbeat
+          : { intervalMs: heartbeat.interval, timeoutMs: heartbeat.timeout },
+      curve,
+      connectTimeoutMs: connection.connectTimeout,
+      handshakeTimeoutMs: connection.handshakeTimeout,
+    },
     retry: {
       timeoutMs: timeout,
       attempts,
@@ -198,14 +212,6 @@ function completeRoute(route: Parsed['routes'][number]): Omit<RouteConfig, 'curv
     },
     budget: route.budget,
     limits: { ...limits, inFlightPerEndpoint: limits.inFlightPerEndpoint ?? (correlate ? 64 : 8) },
-    connection: {
-      connectTimeoutMs: connection.connectTimeout,
-      handshakeTimeoutMs: connection.handshakeTimeout,
-    },
-    heartbeat:
-      typeof heartbeat === 'string'
-        ? heartbeat
-        : { intervalMs: heartbeat.interval, timeoutMs: heartbeat.timeout },
     failureReply: failureFormat(route.failureReply),
     subset: route.upstream.subset,
     ejection: {

@@ -113,6 +113,12 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
         const words = isFirst ? 'discovery failed' : 'discovery lost';
         return log[isNew ? 'warn' : 'debug']({ route, reason, why: message }, words);
       }
+      case 'upstreamDelayed':
+        return log.warn({ route, why: event.why }, 'new upstream not connected; the old one serves on');
+      case 'upstreamSwitched':
+        if (!event.isUsable)
+          return log.warn({ route }, 'switched to the new upstream: the old one is not usable any more');
+        return log[event.wasDelayed ? 'info' : 'debug']({ route }, 'switched to the new upstream');
       case 'reset':
         return log.debug({ route, endpoint: event.endpoint, reason: event.reason }, 'reset');
       case 'malformed':

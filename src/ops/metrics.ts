@@ -122,6 +122,8 @@ function count(series: RouteSeries, event: ProxyEvent): void {
       return event.to === 'ejected' ? series.ejections.add() : undefined;
     case 'discovered':
     case 'listening':
+    case 'upstreamDelayed':
+    case 'upstreamSwitched':
     case 'internalError':
       return;
   }

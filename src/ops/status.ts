@@ -1,5 +1,5 @@
 import type { RouteSettings } from '../proxy/settings.ts';
-import type { EndpointStatus, RouteStatus } from '../proxy/status.ts';
+import type { DiscoveryStatus, EndpointStatus, RouteStatus, UpstreamStatus } from '../proxy/status.ts';
 
 export interface SidecarStatus {
   version: string;
@@ -32,34 +32,38 @@ export function renderStatus({
 }
 
 function routeStatus(route: RouteStatus) {
-  const { settings, listening, queued, queuedBytes, inFlight, endpoints, standby, discovery } = route;
+  const { settings, listening, queued, queuedBytes, inFlight, endpoints, standby, discovery, next } = route;
   return {
     name: settings.name,
-    listen: settings.listen,
+    listen: settings.listener.listen,
     listening: listening ?? null,
     queued,
     queuedBytes,
     inFlight,
     policy: policy(settings),
-    discovery: {
-      state: discovery.state,
-      syncedMs: discovery.syncedMs === undefined ? null : Math.round(discovery.syncedMs),
-      why: discovery.why ?? null,
-    },
+    discovery: discoveryStatus(discovery),
     standby,
     endpoints: endpoints.map(endpointStatus),
+    ...(next !== undefined && { next: nextStatus(next) }),
   };
 }
 
+/** The upstream of a reload while it is not connected. */
+function nextStatus({ endpoints, standby, discovery }: UpstreamStatus) {
+  return { discovery: discoveryStatus(discovery), standby, endpoints: endpoints.map(endpointStatus) };
+}
+
+function discoveryStatus({ state, syncedMs, why }: DiscoveryStatus) {
+  return { state, syncedMs: syncedMs === undefined ? null : Math.round(syncedMs), why: why ?? null };
+}
+
 function policy({
-  correlate,
+  connection: { correlate, heartbeat, connectTimeoutMs, handshakeTimeoutMs },
   retry,
   budget,
   limits,
   subset,
   ejection,
-  connection,
-  heartbeat,
   failureReply,
 }: RouteSettings) {
   return {
@@ -69,7 +73,7 @@ function policy({
     limits,
     subset,
     ejection,
-    connection,
+    connection: { connectTimeoutMs, handshakeTimeoutMs },
     heartbeat,
     failureReply: failureReply.format,
   };

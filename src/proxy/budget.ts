@@ -13,7 +13,7 @@ const MEMORY_MS = 10_000;
  * (The idea comes from the budgets of Finagle and Linkerd.) Pure: the clock is an argument.
  */
 export class RetryBudget {
-  readonly #settings: BudgetSettings;
+  #settings: BudgetSettings;
   #earned = 0;
   #floor: number;
   #atMs: number;
@@ -22,6 +22,13 @@ export class RetryBudget {
     this.#settings = settings;
     this.#floor = settings.minPerSecond;
     this.#atMs = nowMs;
+  }
+
+  /** Goes on with other settings: what has been earned stays, and nothing is filled up. */
+  adjust(settings: BudgetSettings, nowMs: number): void {
+    this.#age(nowMs);
+    this.#settings = settings;
+    this.#floor = Math.min(this.#floor, this.#floorMost);
   }
 
   /** Call this for each new request: it earns its share of a retry. */
@@ -48,8 +55,12 @@ export class RetryBudget {
     const { minPerSecond } = this.#settings;
     this.#atMs = nowMs;
     this.#earned *= Math.exp(-elapsedMs / MEMORY_MS);
-    // A rate below one a second saves up for one retry.
-    const most = minPerSecond > 0 ? Math.max(1, minPerSecond) : 0;
-    this.#floor = Math.min(most, this.#floor + (minPerSecond * elapsedMs) / 1000);
+    this.#floor = Math.min(this.#floorMost, this.#floor + (minPerSecond * elapsedMs) / 1000);
+  }
+
+  /** A rate below one a second saves up for one retry. */
+  get #floorMost(): number {
+    const { minPerSecond } = this.#settings;
+    return minPerSecond > 0 ? Math.max(1, minPerSecond) : 0;
   }
 }

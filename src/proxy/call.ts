@@ -1,17 +1,17 @@
 import type { Attempt } from './attempt.ts';
 import type { AttemptFailure } from './events.ts';
+import type { Waiter } from './line.ts';
 import type { Place } from './load.ts';
 import type { RetryPolicy } from './settings.ts';
-import type { Waiter } from './upstream.ts';
 
 /** Who keeps the account of attempts. */
 export type AttemptEnded = (attempt: Attempt, result: 'ok' | AttemptFailure) => void;
 
 /**
  * `cut`: the route is leaving and cannot wait any longer. `hopeless`: it was not sent, because no reply could come in time.
- * `moved`: it was not sent, and another upstream is there for it now. `replyTooLarge`: so it would be each time.
+ * `replyTooLarge`: so it would be each time.
  */
-export type CallEnd = 'cut' | 'hopeless' | 'moved' | 'replyTooLarge';
+export type CallEnd = 'cut' | 'hopeless' | 'replyTooLarge';
 
 /**
  * One request on its way: what it has tried, what it still waits for, and what has come of it. Its attempts, the upstream
@@ -22,9 +22,11 @@ export class Call implements Waiter {
   index = 0;
   readonly body: readonly Buffer[];
   readonly place: Place;
-  readonly arrivedMs: number;
   /** On the clock of `performance.now`, as all times here. */
-  readonly deadlineMs: number;
+  readonly arrivedMs: number;
+  deadlineMs: number;
+  /** What was in force when it arrived. */
+  readonly policy: RetryPolicy;
   /** Addresses of the attempts so far, in order. */
   readonly tried: string[] = [];
   /** Attempts whose reply may still come. */
@@ -41,7 +43,6 @@ export class Call implements Waiter {
   end: CallEnd | undefined;
   /** Attempts that were never handed to a live connection. */
   #unsent = 0;
-  readonly #policy: RetryPolicy;
   readonly #ended: AttemptEnded;
   /** Ends the wait, where there is one. */
   #resume: ((why: 'event' | 'time') => void) | undefined;
@@ -49,17 +50,15 @@ export class Call implements Waiter {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
-    body: readonly Buffer[],
-    place: Place,
-    arrivedMs: number,
+    { body, place, arrivedMs, deadlineMs }: Pick<Call, 'body' | 'place' | 'arrivedMs' | 'deadlineMs'>,
     policy: RetryPolicy,
     ended: AttemptEnded,
   ) {
     this.body = body;
     this.place = place;
     this.arrivedMs = arrivedMs;
-    this.deadlineMs = arrivedMs + policy.deadlineMs;
-    this.#policy = policy;
+    this.deadlineMs = deadlineMs;
+    this.policy = policy;
     this.#ended = ended;
   }
 
@@ -95,11 +94,18 @@ export class Call implements Waiter {
     });
   }
 
-  /** Waits until it is decided, waiting is in vain, or the time has come. */
+  /** Waits until it is decided, waiting is in vain, or the time or the deadline has come. */
   async until(untilMs: number, isWorthwhile: () => boolean): Promise<void> {
     while (!this.isDecided && isWorthwhile()) {
-      if ((await this.change(untilMs)) === 'time') return;
+      if ((await this.change(Math.min(untilMs, this.deadlineMs))) === 'time') return;
     }
+  }
+
+  /** It ends at that time at the latest. */
+  shorten(deadlineMs: number): void {
+    if (deadlineMs >= this.deadlineMs) return;
+    this.deadlineMs = deadlineMs;
+    this.#wake('event');
   }
 
   granted(attempt: Attempt): void {
@@ -173,14 +179,14 @@ export class Call implements Waiter {
       if (attempt.phase !== 'awaited' || this.#timeoutAtMs(attempt) > nowMs) continue;
       this.#ended(attempt, 'timeout');
       attempt.lane.timeOut(attempt, performance.now());
-      if (this.#policy.salvage) continue;
+      if (this.policy.salvage) continue;
       this.#endAttempt(attempt);
       attempt.lane.release(attempt);
     }
   }
 
   #timeoutAtMs({ sentMs }: Attempt): number {
-    return Math.min(sentMs + this.#policy.timeoutMs, this.deadlineMs);
+    return Math.min(sentMs + this.policy.timeoutMs, this.deadlineMs);
   }
 
   failed(attempt: Attempt, failure: 'unsent' | 'lost' | 'protocol'): void {

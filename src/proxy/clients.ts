@@ -16,11 +16,15 @@ export interface Request {
 /** A request that a client may have to wait with. */
 export interface Turn extends Request {
   readonly place: { readonly waiting: Waiting };
+  /** When it must have its outcome, on the clock of `performance.now`. */
+  deadlineMs: number;
 }
 
 interface Client<T> {
   readonly waiting: Waiting;
   inFlight: number;
+  /** The latest deadline of those in flight and in line. */
+  deadlineMs: number;
   readonly line: T[];
   /** Refusals owed to it behind those in line; all alike, so that however much it floods, they take no room. */
   owed: { request: T; count: number } | undefined;
@@ -36,6 +40,8 @@ const REFUSALS_AT_ONCE = 64;
 export interface Turns<T> {
   start(request: T): void;
   refuse(request: T): void;
+  /** What this client has in flight must end by then, because a later request of it waits for that. */
+  hurry(client: Waiting, deadlineMs: number): void;
 }
 
 /**
@@ -55,14 +61,21 @@ export class Clients<T extends Turn> {
     this.#turns = turns;
   }
 
-  /** From the next request on. */
+  /** Where it is raised, those in line may begin; where it is lowered, those in flight go on. */
   set limit(limit: number) {
     this.#limit = limit;
+    for (const client of this.#clients.values()) this.#startInLine(client);
   }
 
   /** How many clients are known, those that have nothing under way included. */
   get size(): number {
     return this.#clients.size;
+  }
+
+  /** Requests of this client that have no outcome yet, refusals that are owed to it aside. */
+  countOf(client: string): number {
+    const known = this.#clients.get(client);
+    return known === undefined ? 0 : known.inFlight + known.line.length;
   }
 
   /** Whether a refusal is owed to this client: what comes after it must not overtake it, and is refused too. */
@@ -79,21 +92,28 @@ export class Clients<T extends Turn> {
   arrive(request: T): void {
     let client = this.#clients.get(request.client);
     if (client === undefined) {
-      client = { waiting: request.place.waiting, inFlight: 0, line: [], owed: undefined };
+      const { waiting } = request.place;
+      client = { waiting, inFlight: 0, deadlineMs: request.deadlineMs, line: [], owed: undefined };
       this.#clients.set(request.client, client);
     } else if (client.inFlight === 0) {
       this.#idle--;
     }
-    if (client.inFlight >= this.#limit || client.line.length > 0) client.line.push(request);
-    else this.#start(client, request);
+    if (client.inFlight >= this.#limit || client.line.length > 0) {
+      this.#hurry(client, request);
+      client.line.push(request);
+    } else {
+      client.deadlineMs = Math.max(client.deadlineMs, request.deadlineMs);
+      this.#start(client, request);
+    }
   }
 
   /** Refuses the request, now or when its turn comes. */
   refuse(request: T): void {
     const client = this.#clients.get(request.client);
     if (client === undefined || client.inFlight === 0 || this.#limit > 1 || hasAddress(request))
-      this.#turns.refuse(request);
-    else if (client.owed === undefined) {
+      return this.#turns.refuse(request);
+    this.#hurry(client, request);
+    if (client.owed === undefined) {
       client.owed = { request, count: 1 };
     } else client.owed.count++;
   }
@@ -103,13 +123,29 @@ export class Clients<T extends Turn> {
     const client = this.#clients.get(request.client);
     if (client === undefined) return;
     client.inFlight--;
-    // Several where the limit has been raised, none where it has been lowered.
+    this.#startInLine(client);
+    if (client.inFlight === 0) this.#payRefusals(client);
+  }
+
+  /** None where the limit has been lowered. */
+  #startInLine(client: Client<T>): void {
     while (client.inFlight < this.#limit) {
       const next = client.line.shift();
       if (next === undefined) break;
       this.#start(client, next);
     }
-    if (client.inFlight === 0) this.#payRefusals(client);
+  }
+
+  /**
+   * A request waits for those that its client has sent before. Where a reload has shortened the deadline, they have more time than
+   * it has, and may not use it: its outcome would be late, and to send it before theirs would answer the wrong request.
+   */
+  #hurry(client: Client<T>, { deadlineMs }: T): void {
+    if (deadlineMs < client.deadlineMs) {
+      for (const one of client.line) one.deadlineMs = Math.min(one.deadlineMs, deadlineMs);
+      this.#turns.hurry(client.waiting, deadlineMs);
+    }
+    client.deadlineMs = deadlineMs;
   }
 
   /** Until all are paid, the client is owed refusals, so that nothing of it overtakes them. */

@@ -15,9 +15,9 @@ const HARD_WEIGHT = 0.1;
  * It starts at the maximum, so an endpoint without timeouts is never limited. Pure: the clock is an argument.
  */
 export class ConcurrencyLimit {
-  readonly #isAdaptive: boolean;
-  readonly #most: number;
-  readonly #timeoutMs: number;
+  #isAdaptive: boolean;
+  #most: number;
+  #timeoutMs: number;
   #exact: number;
   #cutMs = Number.NEGATIVE_INFINITY;
   /** A whole number from 1 to the maximum. */
@@ -29,6 +29,15 @@ export class ConcurrencyLimit {
     this.#timeoutMs = timeoutMs;
     this.#exact = inFlightPerEndpoint;
     this.value = inFlightPerEndpoint;
+  }
+
+  /** Goes on with other settings: an endpoint that is held back stays so, as far as they allow. */
+  adjust({ adaptive, inFlightPerEndpoint }: Limits, timeoutMs: number): void {
+    const isHeldBack = adaptive && !this.isAtMost;
+    this.#isAdaptive = adaptive;
+    this.#timeoutMs = timeoutMs;
+    this.#most = inFlightPerEndpoint;
+    this.#set(isHeldBack ? this.#exact : inFlightPerEndpoint);
   }
 
   get isAtMost(): boolean {

@@ -1,14 +1,12 @@
 import { Dealer } from 'zeromq';
 import { context } from './context.ts';
-import type { ConnectionSettings, CurveClient, Heartbeat } from './settings.ts';
+import type { ConnectionSettings } from './settings.ts';
 
 export interface DealerSettings {
   address: string;
   capacity: number;
   messageBytes: number;
   connection: ConnectionSettings;
-  heartbeat: Heartbeat;
-  curve: CurveClient | undefined;
 }
 
 /** libzmq applies its bound to the commands of the handshake too, which take some hundred bytes. */
@@ -16,7 +14,8 @@ const LEAST_BOUND_BYTES = 1024 * 1024;
 
 /** A socket for one connection to an endpoint. */
 export function openDealer(settings: DealerSettings): Dealer {
-  const { address, capacity, messageBytes, connection, heartbeat, curve } = settings;
+  const { address, capacity, messageBytes, connection } = settings;
+  const { heartbeat, curve } = connection;
   return new Dealer({
     context,
     linger: 0,

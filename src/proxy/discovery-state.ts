@@ -10,7 +10,8 @@ type State =
 
 /** How much a route knows of its set of endpoints, and what it tells of that. */
 export class DiscoveryState {
-  readonly #route: string;
+  /** The route's name, which a reload may change. */
+  route: string;
   readonly #emit: Emit;
   /** Told once and for all: there is nothing to tell of it. */
   isFixed = false;
@@ -20,7 +21,7 @@ export class DiscoveryState {
   #setWhy: string | undefined;
 
   constructor(route: string, emit: Emit) {
-    this.#route = route;
+    this.route = route;
     this.#emit = emit;
   }
 
@@ -45,7 +46,7 @@ export class DiscoveryState {
     const isFirst = kind === 'starting' || kind === 'failed';
     this.#state = { kind: isFirst ? 'failed' : 'lost', why: message };
     const isNew = kind === 'starting' || kind === 'live' || why !== message;
-    this.#emit({ kind: 'discoveryFailed', route: this.#route, reason, message, isFirst, isNew });
+    this.#emit({ kind: 'discoveryFailed', route: this.route, reason, message, isFirst, isNew });
   }
 
   status(nowMs: number): DiscoveryStatus {
@@ -62,6 +63,6 @@ export class DiscoveryState {
     if (this.isFixed) return;
     const isFirst = kind === 'starting' || kind === 'failed';
     const wasLost = kind === 'lost';
-    this.#emit({ kind: 'discovered', route: this.#route, endpoints, isFirst, wasLost, why, wasWhy });
+    this.#emit({ kind: 'discovered', route: this.route, endpoints, isFirst, wasLost, why, wasWhy });
   }
 }

@@ -14,7 +14,7 @@ export type EjectionState =
  * outlier detection and Linkerd's failure accrual.) Pure: clock and randomness are arguments.
  */
 export class Ejection {
-  readonly #settings: EjectionSettings;
+  #settings: EjectionSettings;
   readonly #random: () => number;
   state: EjectionState = { kind: 'in', failures: 0 };
   /** Ejections in a row. */
@@ -25,6 +25,24 @@ export class Ejection {
   constructor(settings: EjectionSettings, random: () => number) {
     this.#settings = settings;
     this.#random = random;
+  }
+
+  /**
+   * Goes on with other settings: what is out stays out, for no longer than they allow.
+   *
+   * @returns whether the endpoint has returned, because nothing is to be left out any more
+   */
+  adjust(settings: EjectionSettings, nowMs: number): boolean {
+    this.#settings = settings;
+    const { state } = this;
+    if (state.kind === 'in') return false;
+    if (settings.maxFraction > 0) {
+      this.state = { ...state, untilMs: Math.min(state.untilMs, nowMs + settings.maxMs) };
+      return false;
+    }
+    this.state = { kind: 'in', failures: 0 };
+    this.#returnedMs = nowMs;
+    return true;
   }
 
   get isOut(): boolean {

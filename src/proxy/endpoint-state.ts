@@ -16,12 +16,13 @@ export class EndpointState {
   #newest: string | undefined;
   /** Causes that were told of since it was up. */
   readonly #told = new Set<string>();
-  readonly #route: string;
+  /** The route's name, which a reload may change. */
+  route: string;
   readonly #address: string;
   readonly #emit: Emit;
 
   constructor(route: string, address: string, emit: Emit) {
-    this.#route = route;
+    this.route = route;
     this.#address = address;
     this.#emit = emit;
     this.#tell('new', 'in the set');
@@ -67,7 +68,7 @@ export class EndpointState {
 
   #tell(from: EndpointStateKind | 'new', why: string): void {
     const { kind: to } = this;
-    this.#emit({ kind: 'endpoint', route: this.#route, endpoint: this.#address, from, to, why });
+    this.#emit({ kind: 'endpoint', route: this.route, endpoint: this.#address, from, to, why });
   }
 }
 

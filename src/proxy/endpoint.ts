@@ -1,19 +1,18 @@
 import type { Discovered } from '../discovery/discovery.ts';
 import type { Attempt, Caller } from './attempt.ts';
 import { Latency } from './balancer.ts';
-import { ConcurrencyLimit } from './concurrency.ts';
+import { Capacity } from './capacity.ts';
 import { Ejection } from './ejection.ts';
 import { EndpointState } from './endpoint-state.ts';
 import type { Emit, ResetReason } from './events.ts';
 import { Lane } from './lane.ts';
 import type { LaneOwner } from './lane-owner.ts';
 import { Lanes } from './lanes.ts';
-import { Patience } from './patience.ts';
 import type { RouteSettings } from './settings.ts';
 import type { EndpointStatus } from './status.ts';
 
-/** How often it is looked whether what is late makes room, in timeouts. */
-const LOOK_SHARE = 0.1;
+/** Attempts on one lane with correlation; no `inFlightPerEndpoint` is larger. */
+const CORRELATED_MOST = 10_000;
 
 /** Who has endpoints and gives them work. */
 export interface EndpointOwner {
@@ -37,19 +36,12 @@ export class Endpoint implements LaneOwner {
   latency = new Latency();
   /** `down`: it was up once and is not now. */
   connection: 'connecting' | 'up' | 'down' = 'connecting';
-  /** Attempts that it has not answered yet, those that nobody waits for in time any more included. */
-  inFlight = 0;
-  /** Those of them whose timeout is over. */
-  #late = 0;
-  #looking: NodeJS.Timeout | undefined;
-  #isMakingRoom = false;
-  readonly #settings: RouteSettings;
+  #settings: RouteSettings;
   readonly #owner: EndpointOwner;
   readonly #emit: Emit;
   readonly #ejection: Ejection;
-  readonly #limit: ConcurrencyLimit;
-  readonly #patience: Patience;
   readonly #lanes: Lanes;
+  readonly #capacity: Capacity;
   readonly #state: EndpointState;
   #lastEvent = 'none';
   #isLeaving = false;
@@ -67,11 +59,21 @@ export class Endpoint implements LaneOwner {
     this.#owner = owner;
     this.#emit = emit;
     this.#ejection = new Ejection(settings.ejection, random);
-    this.#limit = new ConcurrencyLimit(settings.limits, settings.retry.timeoutMs);
-    this.#patience = new Patience(settings.retry.timeoutMs, settings.limits.inFlightPerEndpoint);
     this.#state = new EndpointState(settings.name, address, emit);
     this.#lanes = new Lanes(() => this.#makeLane(), this.told);
+    this.#capacity = new Capacity(settings, this.#lanes, () => owner.freed(this));
     this.#lanes.open();
+  }
+
+  /** Goes on under another policy. What has been learned of it stays, and so do its connections. */
+  adjust(settings: RouteSettings): void {
+    const { name, limits, ejection } = settings;
+    const isGrown = limits.messageBytes > this.#settings.limits.messageBytes;
+    this.#settings = settings;
+    this.#state.route = name;
+    this.#capacity.adjust(settings);
+    if (this.#ejection.adjust(ejection, performance.now())) this.#returned('ejection is turned off');
+    this.#lanes.resize(limits.messageBytes, isGrown);
   }
 
   get isUp(): boolean {
@@ -86,26 +88,28 @@ export class Endpoint implements LaneOwner {
     return this.#ejection.isProbeDue(nowMs);
   }
 
+  /** Attempts that it has not answered yet, those that nobody waits for in time any more included. */
+  get inFlight(): number {
+    return this.#capacity.inFlight;
+  }
+
   /** Whether an attempt could be sent right now. */
   get isFree(): boolean {
     return !this.isFull && this.#lanes.free !== undefined;
   }
 
   get isFull(): boolean {
-    return this.#pressure >= this.#limit.value || (this.isCrowded && this.#toForget() === undefined);
+    return this.#capacity.isFull;
   }
 
   /** Whether as many are unanswered as may be: one more is sent only in place of a late one. */
   get isCrowded(): boolean {
-    return this.inFlight >= this.#settings.limits.inFlightPerEndpoint;
+    return this.#capacity.isCrowded;
   }
 
   /** Whether another lane would help: connected, below the cap, and none on its way already. */
   get canGrow(): boolean {
-    if (!this.isUp || this.isFull || this.#settings.correlate) return false;
-    if (this.#lanes.isReopening || this.#lanes.size >= 2 * this.#settings.limits.inFlightPerEndpoint)
-      return false;
-    return this.#pressure + this.#lanes.countOf('connecting', 'handshaking') < this.#limit.value;
+    return this.isUp && !this.#settings.connection.correlate && this.#capacity.wantsLane;
   }
 
   /** Opens another lane. Only where it `canGrow`. */
@@ -116,7 +120,7 @@ export class Endpoint implements LaneOwner {
   /** Reserves a place for an attempt, which is the probe where one is due. Only where it `isFree`. */
   pick(caller: Caller, nowMs: number): Attempt | undefined {
     if (this.isProbeDue(nowMs)) this.#ejection.probe(nowMs, this.#settings.retry.timeoutMs);
-    if (this.isCrowded && !this.#makeRoom()) return undefined;
+    if (this.isCrowded && !this.#capacity.makeRoom()) return undefined;
     return this.#lanes.free?.pick(caller);
   }
 
@@ -149,7 +153,7 @@ export class Endpoint implements LaneOwner {
       sinceMs: nowMs - this.#state.sinceMs,
       why: this.#state.why,
       inFlight: this.inFlight,
-      inFlightLimit: this.#limit.value,
+      inFlightLimit: this.#capacity.limit,
       lanes: this.#lanes.size,
       latencyMs: this.latency.replyMs,
       lastEvent: this.#lastEvent,
@@ -162,40 +166,35 @@ export class Endpoint implements LaneOwner {
     // Another process may be there now.
     if (this.connection === 'down') {
       this.latency = new Latency();
-      this.#patience.renew();
+      this.#capacity.renew();
     }
     if (this.connection !== 'up') this.#turn('up', 'connected');
     this.#owner.freed(this);
   }
 
   joined(attempt: Attempt): void {
-    this.inFlight++;
-    attempt.answersBefore = this.#patience.answers;
+    this.#capacity.joined(attempt);
   }
 
-  left({ phase }: Attempt): void {
-    this.inFlight--;
-    if (phase === 'late') this.#late--;
-    if (!this.#isMakingRoom) this.#owner.freed(this);
+  left(attempt: Attempt): void {
+    this.#capacity.left(attempt);
   }
 
-  answered({ phase, sentMs }: Attempt, nowMs: number): void {
+  answered(attempt: Attempt, nowMs: number): void {
+    const { phase, sentMs } = attempt;
     this.#lanes.wasGood();
     this.latency.observe(nowMs - sentMs, nowMs);
-    this.#patience.answered(sentMs, nowMs);
-    if (phase === 'awaited') this.#limit.answered(nowMs - sentMs, this.inFlight);
+    this.#capacity.answered(attempt, nowMs);
     // A late reply tells that it lives, and that it is too slow: it neither ejects nor brings back.
     if (this.#isLeaving || phase !== 'awaited' || !this.#ejection.succeeded(sentMs, nowMs)) return;
-    this.#state.become(this.connection, 'it answered');
-    this.#owner.ejectionTurned(this);
+    this.#returned('it answered');
     this.#owner.freed(this);
   }
 
-  overdue({ sentMs }: Attempt, nowMs: number): void {
-    this.#late++;
-    this.#lookAgain();
+  overdue(attempt: Attempt, nowMs: number): void {
+    const { sentMs } = attempt;
+    this.#capacity.overdue(attempt, nowMs);
     this.latency.overdue(nowMs - sentMs, nowMs);
-    this.#limit.overdue(sentMs, nowMs, this.inFlight);
     this.#judge(sentMs, nowMs, 'no reply in time');
   }
 
@@ -258,47 +257,24 @@ export class Endpoint implements LaneOwner {
     if (!wasEjected) this.#owner.ejectionTurned(this);
   }
 
+  #returned(why: string): void {
+    this.#state.become(this.connection, why);
+    this.#owner.ejectionTurned(this);
+  }
+
   #goneIfDone(): void {
     if (this.#lanes.size > 0 || this.#state.kind === 'gone') return;
     this.#state.become('gone', this.#state.why);
     this.#owner.gone(this);
   }
 
-  /** What it has to work on, as far as we know: what it has had for so long that no reply is expected any more is lost. */
-  get #pressure(): number {
-    if (this.#late === 0) return this.inFlight;
-    return this.#lanes.countExpected(this.#patience.expectedSinceMs(performance.now()));
-  }
-
-  /** While attempts are late, time alone may make room. */
-  #lookAgain(): void {
-    if (this.#looking !== undefined || this.#late === 0) return;
-    this.#looking = setTimeout(() => {
-      this.#looking = undefined;
-      this.#owner.freed(this);
-      this.#lookAgain();
-    }, LOOK_SHARE * this.#settings.retry.timeoutMs).unref();
-  }
-
-  #toForget(): Attempt | undefined {
-    if (this.#late === 0) return undefined;
-    return this.#patience.toForget(this.#lanes.late(), this.#late === this.inFlight, performance.now());
-  }
-
-  #makeRoom(): boolean {
-    const forgotten = this.#toForget();
-    this.#isMakingRoom = true;
-    forgotten?.caller.forgotten(forgotten);
-    this.#isMakingRoom = false;
-    return forgotten !== undefined;
-  }
-
   /** @throws {Error} EMFILE where no descriptor is left */
   #makeLane(): Lane {
     const { address } = this;
-    const { correlate, connection, heartbeat, curve, limits } = this.#settings;
-    const { messageBytes, inFlightPerEndpoint } = limits;
-    const capacity = correlate ? inFlightPerEndpoint : 1;
-    return new Lane({ address, correlate, capacity, messageBytes, connection, heartbeat, curve }, this);
+    const { connection, limits } = this.#settings;
+    const { messageBytes } = limits;
+    // With correlation the endpoint's limit decides, which a reload may change.
+    const capacity = connection.correlate ? CORRELATED_MOST : 1;
+    return new Lane({ address, capacity, messageBytes, connection }, this);
   }
 }

@@ -30,6 +30,10 @@ export type ProxyEvent =
       isFirst: boolean;
       isNew: boolean;
     }
+  /** The upstream of a reload is not connected yet, while the old one serves on. Told once. */
+  | { kind: 'upstreamDelayed'; route: string; why: string }
+  /** The upstream of a reload has taken over: it `isUsable`, or the old one is not any more. */
+  | { kind: 'upstreamSwitched'; route: string; isUsable: boolean; wasDelayed: boolean }
   | {
       kind: 'endpoint';
       route: string;

@@ -4,24 +4,19 @@ import type { RetryBudget } from './budget.ts';
 import { Call } from './call.ts';
 import type { AttemptFailure, AttemptResult, Emit, RetryReason } from './events.ts';
 import type { FailureCode } from './failure.ts';
-import type { Load, Place } from './load.ts';
+import type { Load, Place, Waiting } from './load.ts';
 import { afterFailure, mayHedge, type Verdict } from './retry.ts';
-import type { RouteSettings } from './settings.ts';
+import type { Policy, RetryPolicy } from './settings.ts';
 import type { Upstream } from './upstream.ts';
 
 /** Where there was nowhere to hedge to, it is not looked again before so long. */
 const HEDGE_AGAIN_MS = 10;
 
 /** What came of a request. */
-export type Result = { attempts: number; endpoint: string | undefined } & (
+export type Settled = { attempts: number; endpoint: string | undefined } & (
   | { kind: 'reply'; body: Buffer[] }
-  /** Never sent, and to be forwarded by the generation that is current now; it has kept its place. */
-  | { kind: 'moved' }
   | { kind: 'failure'; code: FailureCode; message: string; executed: 'no' | 'maybe' }
 );
-
-/** What came of it in the end. */
-export type Settled = Exclude<Result, { kind: 'moved' }>;
 
 /**
  * The Lazy Pirate loop.
@@ -35,7 +30,8 @@ export type Settled = Exclude<Result, { kind: 'moved' }>;
  *     give up ─▶ failure reply
  */
 export class Forwarder {
-  readonly #settings: RouteSettings;
+  /** What is not the request's own. */
+  policy: Policy;
   #upstream: Upstream;
   readonly #load: Load;
   readonly #emit: Emit;
@@ -44,14 +40,14 @@ export class Forwarder {
   readonly #calls = new Bag<Call>();
 
   constructor(
-    settings: RouteSettings,
+    policy: Policy,
     upstream: Upstream,
     budget: RetryBudget,
     load: Load,
     emit: Emit,
     random: () => number = Math.random,
   ) {
-    this.#settings = settings;
+    this.policy = policy;
     this.#upstream = upstream;
     this.#load = load;
     this.#emit = emit;
@@ -64,10 +60,17 @@ export class Forwarder {
    *
    * @param place the request's place in the load; it takes up no room any more when this resolves
    * @param arrivedMs when the request came, by `performance.now`
+   * @param retry what was in force then
+   * @param deadlineMs on the same clock
    */
-  async forward(body: readonly Buffer[], place: Place, arrivedMs: number): Promise<Result> {
-    const { retry } = this.#settings;
-    const call = new Call(body, place, arrivedMs, retry, this.#ended);
+  async forward(
+    body: readonly Buffer[],
+    place: Place,
+    arrivedMs: number,
+    retry: RetryPolicy = this.policy.retry,
+    deadlineMs = arrivedMs + retry.deadlineMs,
+  ): Promise<Settled> {
+    const call = new Call({ body, place, arrivedMs, deadlineMs }, retry, this.#ended);
     this.#calls.add(call);
     try {
       let failure: AttemptFailure | undefined;
@@ -76,7 +79,7 @@ export class Forwarder {
       while (!call.isDecided) {
         const attempt = this.#upstream.pick(call) ?? (await this.#stand(call));
         if (attempt === undefined) return await this.#giveUp(call, failure);
-        // It may have been cut or handed on since it was given the place.
+        // It may have been cut since it was given the place.
         if (call.isDecided) {
           attempt.lane.release(attempt);
           break;
@@ -96,36 +99,30 @@ export class Forwarder {
     }
   }
 
-  /** Whether any request is under way. */
-  get isBusy(): boolean {
-    return this.#calls.items.length > 0;
-  }
-
   /** Every request under way gets a `DRAINING` failure now. */
   cut(): void {
     for (const call of this.#calls.items) call.stop('cut');
   }
 
-  /**
-   * Another upstream takes over: requests that were never sent end as `moved`, and those that were make their next attempts,
-   * if it comes to that, there.
-   */
-  hand(upstream: Upstream): void {
+  /** Another upstream has taken over: whatever has not been sent yet is sent there, and so are retries. */
+  set upstream(upstream: Upstream) {
     this.#upstream = upstream;
-    for (const call of [...this.#calls.items]) {
-      if (call.tried.length === 0 && !call.isDecided) call.stop('moved');
-      else call.usableChanged();
-    }
+  }
+
+  /** What this client has under way ends at that time at the latest. */
+  hurry(client: Waiting, deadlineMs: number): void {
+    for (const call of this.#calls.items) if (call.place.waiting === client) call.shorten(deadlineMs);
   }
 
   /** Stands in line for a place: until the deadline, or as long as `wait` says while no endpoint is usable. */
   async #stand(call: Call): Promise<Attempt | undefined> {
-    const sinceMs = performance.now();
     let upstream = this.#upstream;
     try {
       while (!call.isDecided) {
-        const waitMs = this.#upstream.isUsable ? Number.POSITIVE_INFINITY : this.#settings.retry.waitMs;
-        if ((await call.change(Math.min(call.deadlineMs, sinceMs + waitMs))) === 'time') return undefined;
+        const { isUsable, unusableSinceMs } = this.#upstream;
+        const waitedSinceMs = Math.max(call.arrivedMs, unusableSinceMs);
+        const untilMs = isUsable ? call.deadlineMs : waitedSinceMs + call.policy.waitMs;
+        if ((await call.change(Math.min(call.deadlineMs, untilMs))) === 'time') return undefined;
         if (call.isDecided) return undefined;
         if (call.picked !== undefined) return takePicked(call);
         if (upstream !== this.#upstream) upstream.leave(call);
@@ -143,7 +140,7 @@ export class Forwarder {
   /** @param reason where this is a retry */
   #send(call: Call, attempt: Attempt, reason: RetryReason | undefined): void {
     if (reason === undefined) this.#budget.deposit(performance.now());
-    else this.#emit({ kind: 'retry', route: this.#settings.name, reason });
+    else this.#emit({ kind: 'retry', route: this.policy.name, reason });
     call.tried.push(attempt.lane.address);
     call.pending.push(attempt);
     attempt.lane.send(attempt, call.body, performance.now());
@@ -154,7 +151,7 @@ export class Forwarder {
    * attempt has failed where none came.
    */
   async #reply(call: Call, attempt: Attempt): Promise<AttemptFailure | undefined> {
-    const { hedgeMs = Number.POSITIVE_INFINITY } = this.#settings.retry;
+    const { hedgeMs = Number.POSITIVE_INFINITY } = call.policy;
     let newest = attempt;
     let hedgeAtMs = newest.sentMs + hedgeMs;
     while (!call.isDecided) {
@@ -170,8 +167,7 @@ export class Forwarder {
 
   /** Sends the request to another endpoint too, if it may and there is one: the first reply wins. */
   #hedge(call: Call): Attempt | undefined {
-    if (!mayHedge(this.#settings.retry, call.tried.length, call.deadlineMs - performance.now()))
-      return undefined;
+    if (!mayHedge(call.policy, call.tried.length, call.deadlineMs - performance.now())) return undefined;
     const attempt = this.#upstream.pickElsewhere(call);
     if (attempt === undefined) return undefined;
     if (this.#budget.withdraw(performance.now())) {
@@ -191,33 +187,31 @@ export class Forwarder {
       leftMs: call.deadlineMs - nowMs,
       replyPossible: call.pending.length > 0,
     };
-    const verdict = afterFailure(this.#settings.retry, failed, this.#random, () =>
-      this.#budget.withdraw(nowMs),
-    );
+    const verdict = afterFailure(call.policy, failed, this.#random, () => this.#budget.withdraw(nowMs));
     if (verdict.kind !== 'retry') {
-      this.#emit({ kind: 'retryDenied', route: this.#settings.name, reason: verdict.denied });
+      this.#emit({ kind: 'retryDenied', route: this.policy.name, reason: verdict.denied });
     }
     return verdict;
   }
 
   /** Sends no more; attempts that were sent before the last one, as a hedge is, still have their time. */
-  async #giveUp(call: Call, failure: AttemptFailure | undefined): Promise<Result> {
+  async #giveUp(call: Call, failure: AttemptFailure | undefined): Promise<Settled> {
     await call.until(call.deadlineMs, () => call.isAwaiting);
     return this.#conclude(call, failure);
   }
 
   /** @param failure why the last attempt failed, where it was the last one allowed */
-  #conclude(call: Call, failure?: AttemptFailure): Result {
+  #conclude(call: Call, failure?: AttemptFailure): Settled {
     const attempts = call.tried.length;
     const endpoint = call.tried.at(-1);
     if (call.reply !== undefined) return { kind: 'reply', body: call.reply, attempts, endpoint };
-    if (call.end === 'moved') return { kind: 'moved', attempts, endpoint };
     const executed = call.wasHandedOver ? 'maybe' : 'no';
     return { kind: 'failure', ...this.#reason(call, failure), executed, attempts, endpoint };
   }
 
   #reason(call: Call, failure: AttemptFailure | undefined): { code: FailureCode; message: string } {
-    const { retry, limits } = this.#settings;
+    const { limits } = this.policy;
+    const { timeoutMs } = call.policy;
     if (call.end === 'replyTooLarge') {
       const message = `the reply has ${call.replyBytes} bytes, ${limits.messageBytes} are allowed`;
       return { code: 'REPLY_TOO_LARGE', message };
@@ -228,7 +222,7 @@ export class Forwarder {
       return { code: 'OVERLOADED', message: 'it waited until no reply could come in time' };
     if (call.wasHandedOver) {
       if (failure !== undefined && failure !== 'timeout') return { code: 'LOST', message: MESSAGES[failure] };
-      return { code: 'TIMEOUT', message: `no reply in time (${retry.timeoutMs} ms an attempt)` };
+      return { code: 'TIMEOUT', message: `no reply in time (${timeoutMs} ms an attempt)` };
     }
     if (this.#upstream.isUsable && this.#upstream.isFull) {
       return { code: 'OVERLOADED', message: 'every endpoint was busy until the deadline' };
@@ -244,7 +238,7 @@ export class Forwarder {
       if (attempt.phase === 'awaited') this.#tell(attempt, 'cancelled');
       attempt.lane.release(attempt);
     }
-    if (call.end !== 'moved') this.#load.end(call.place);
+    this.#load.end(call.place);
     this.#upstream.freed();
   }
 
@@ -253,13 +247,13 @@ export class Forwarder {
     if (attempt.phase !== 'late') return this.#tell(attempt, result);
     if (result !== 'ok') return;
     const { address } = attempt.lane;
-    this.#emit({ kind: 'lateReply', route: this.#settings.name, endpoint: address, fate: 'salvaged' });
+    this.#emit({ kind: 'lateReply', route: this.policy.name, endpoint: address, fate: 'salvaged' });
   };
 
   #tell(attempt: Attempt, result: AttemptResult): void {
     const elapsedMs = performance.now() - attempt.sentMs;
     const { address } = attempt.lane;
-    this.#emit({ kind: 'attempt', route: this.#settings.name, endpoint: address, result, elapsedMs });
+    this.#emit({ kind: 'attempt', route: this.policy.name, endpoint: address, result, elapsedMs });
   }
 }
 

@@ -28,6 +28,10 @@ export interface FrontendSettings {
   name: string;
   listen: string;
   messageBytes: number;
+  /**
+   * Replies kept for a client that does not read; further ones are thrown away. Fixed when it is bound: libzmq 4.3.5 crashes
+   * where its high water mark is set while clients come and go (it sends the new mark to connections that are freed already).
+   */
   unreadPerClient: number;
   curve: CurveServer | undefined;
 }
@@ -42,7 +46,6 @@ export class Frontend {
   readonly #socket: Router;
   #isOpen = true;
   #isBound = false;
-  #unreadPerClient: number;
   readonly #door: Door;
   #domain: string | undefined;
   /** Of a message over this, libzmq drops the connection. */
@@ -53,7 +56,6 @@ export class Frontend {
     this.#settings = settings;
     this.maxMessageBytes = settings.messageBytes * 2;
     this.#owner = owner;
-    this.#unreadPerClient = settings.unreadPerClient;
     const { curve, unreadPerClient } = settings;
     this.#door = {
       allowed: new Set(curve?.allowedKeys),
@@ -124,18 +126,6 @@ export class Frontend {
     const { listen } = this.#settings;
     // libzmq leaves the file behind. An abstract name (`@...`) has none, and one that is not ours is another process's.
     if (this.#isBound && listen.startsWith('ipc:///')) removeIfPossible(listen.slice('ipc://'.length));
-  }
-
-  /** Replies kept for a client that does not read; further ones are thrown away. */
-  set unreadPerClient(count: number) {
-    this.#unreadPerClient = count;
-    this.#socket.sendHighWaterMark = count;
-  }
-
-  /** A client is new: libzmq has given its connection the limit that stood when the listener was bound. */
-  welcome(): void {
-    if (this.#unreadPerClient !== this.#settings.unreadPerClient)
-      this.#socket.sendHighWaterMark = this.#unreadPerClient;
   }
 
   /** Who may connect from now on. */

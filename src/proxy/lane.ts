@@ -21,10 +21,6 @@ export type LaneState =
   | { kind: 'retired'; sinceMs: number }
   | { kind: 'closed' };
 
-export interface LaneSettings extends DealerSettings {
-  correlate: boolean;
-}
-
 /** A handshake that takes longer is told of. */
 const NOTABLE_MS = 3_000;
 /** libzmq tells of a handshake that takes too long, except where it sees an old peer: then it falls silent. */
@@ -39,8 +35,10 @@ const SILENCE_MS = 1_000;
  */
 export class Lane {
   state: LaneState = { kind: 'connecting' };
+  /** Most that a reply may have. */
+  messageBytes: number;
   readonly #owner: LaneOwner;
-  readonly #settings: LaneSettings;
+  readonly #settings: DealerSettings;
   readonly #socket: Dealer;
   readonly #attempts = new Bag<Attempt>();
   #nextId = 0;
@@ -48,8 +46,9 @@ export class Lane {
   #lastUsedMs = performance.now();
 
   /** @throws {Error} EMFILE where no descriptor is left */
-  constructor(settings: LaneSettings, owner: LaneOwner) {
+  constructor(settings: DealerSettings, owner: LaneOwner) {
     this.#settings = settings;
+    this.messageBytes = settings.messageBytes;
     this.#owner = owner;
     this.#socket = openDealer(settings);
     this.#watch().catch(() => this.close('lost'));
@@ -96,7 +95,7 @@ export class Lane {
     this.#lastUsedMs = nowMs;
     // The lane may have been closed between the pick and now.
     if (!this.#attempts.has(attempt)) return attempt.caller.failed(attempt, 'unsent');
-    const head = this.#settings.correlate ? [idFrame(attempt.id), DELIMITER] : [DELIMITER];
+    const head = this.#settings.connection.correlate ? [idFrame(attempt.id), DELIMITER] : [DELIMITER];
     this.#socket.send(head.concat(body)).catch(() => {
       if (!this.#attempts.delete(attempt)) return;
       this.#owner.left(attempt);
@@ -118,7 +117,7 @@ export class Lane {
     const isUnanswered = attempt.phase !== 'picked';
     if (attempt.phase === 'awaited') this.#owner.abandoned(attempt, performance.now());
     // Without correlation nothing would tell this attempt's reply from the next one's.
-    if (isUnanswered && !this.#settings.correlate) {
+    if (isUnanswered && !this.#settings.connection.correlate) {
       this.#retire('abandoned');
       this.#owner.left(attempt);
       this.close();
@@ -181,13 +180,13 @@ export class Lane {
 
   #take(frames: Buffer[]): void {
     if (this.state.kind === 'closed') return;
-    const head = this.#settings.correlate ? 2 : 1;
+    const head = this.#settings.connection.correlate ? 2 : 1;
     const id = this.#idOf(frames);
     if (id === undefined || frames.length <= head || frames[head - 1]?.length !== 0)
       return this.close('protocol');
     const attempt = this.#find(id);
     if (attempt === undefined || attempt.phase === 'picked') {
-      return this.#settings.correlate && id < this.#nextId
+      return this.#settings.connection.correlate && id < this.#nextId
         ? this.#owner.discarded(this)
         : this.close('protocol');
     }
@@ -195,7 +194,7 @@ export class Lane {
     const bytes = sizeOf(frames, head);
     this.#owner.answered(attempt, performance.now());
     // The connection is as good as before: whatever else is under way on it goes on.
-    if (bytes > this.#settings.messageBytes) attempt.caller.tooLarge(attempt, bytes);
+    if (bytes > this.messageBytes) attempt.caller.tooLarge(attempt, bytes);
     else attempt.caller.replied(attempt, frames.slice(head));
     this.#owner.left(attempt);
     this.#closeIfDone();
@@ -208,7 +207,7 @@ export class Lane {
 
   /** Which attempt the frames answer; without correlation it is the only one there is. */
   #idOf(frames: Buffer[]): number | undefined {
-    if (!this.#settings.correlate) return this.#attempts.items[0]?.id;
+    if (!this.#settings.connection.correlate) return this.#attempts.items[0]?.id;
     return frames[0]?.length === ID_BYTES ? frames[0].readUIntBE(0, ID_BYTES) : undefined;
   }
 
@@ -265,13 +264,13 @@ export class Lane {
 
   /** The connection is gone, or was never any good. */
   #end(event: Event | typeof SILENCE): void {
-    const { curve, connection } = this.#settings;
+    const { curve, handshakeTimeoutMs } = this.#settings.connection;
     const wasReady = 'sinceMs' in this.state;
     const why = wasReady
       ? ENDED
       : troubleOf(event, {
           hasCurve: curve !== undefined,
-          timeoutMs: connection.handshakeTimeoutMs,
+          timeoutMs: handshakeTimeoutMs,
           tookMs: performance.now() - this.#acceptedMs,
         });
     this.#retire('lost');

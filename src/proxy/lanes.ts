@@ -99,6 +99,15 @@ export class Lanes {
     if (wasLost) this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
   }
 
+  /** Replies may be of another size. Those that the system would not let through need other connections: what is under way on the old ones ends there. */
+  resize(messageBytes: number, isGrown: boolean): void {
+    for (const lane of [...this.#all]) {
+      lane.messageBytes = messageBytes;
+      if (isGrown) lane.finish();
+    }
+    if (isGrown) this.keepOne();
+  }
+
   /** Closes those that have had nothing to do for so long, all but the first. */
   trim(idleMs: number, nowMs: number): void {
     for (const lane of [...this.#all].slice(1)) if (lane.idleMs(nowMs) >= idleMs) lane.close();

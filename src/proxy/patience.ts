@@ -18,9 +18,9 @@ export interface Late {
 
 /** Decides how long late attempts keep their places at an endpoint. Pure: the clock is an argument. */
 export class Patience {
-  readonly #timeoutMs: number;
+  #timeoutMs: number;
   /** An attempt was overtaken if the endpoint has answered this many others since. */
-  readonly #overtakers: number;
+  #overtakers: number;
   /** How many attempts the endpoint has answered. */
   answers = 0;
   /** How long the last reply took, whether late or not; 0 before the first. */
@@ -29,6 +29,12 @@ export class Patience {
 
   /** @param most attempts that the endpoint may have in flight */
   constructor(timeoutMs: number, most: number) {
+    this.#timeoutMs = timeoutMs;
+    this.#overtakers = ROUNDS * most;
+  }
+
+  /** Goes on with other settings. */
+  adjust(timeoutMs: number, most: number): void {
     this.#timeoutMs = timeoutMs;
     this.#overtakers = ROUNDS * most;
   }

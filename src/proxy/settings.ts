@@ -1,33 +1,46 @@
 import type { FailureFormat } from './failure.ts';
 import type { SubsetSize } from './subset.ts';
 
-/** Everything that decides how one route treats its requests. Milliseconds and bytes. */
-export interface RouteSettings {
-  name: string;
+/**
+ * Everything that decides how one route treats its requests. Milliseconds and bytes. Sorted by who owns it, which is what
+ * decides how much a reload touches: nothing else may.
+ */
+export interface RouteSettings extends Policy {
+  listener: ListenerSettings;
+  connection: ConnectionSettings;
+}
+
+/** What the listener is made with. Another `listen` moves it; another secret key needs a restart. */
+export interface ListenerSettings {
   /** `tcp://host:port` (port 0 picks one) or `ipc://path`. */
   listen: string;
+  /** `undefined`: in plain. */
+  curve: CurveServer | undefined;
+}
+
+/** How connections to endpoints are made. Where any of it changes, a reload makes another upstream, with connections of its own. */
+export interface ConnectionSettings {
   /** Sends an attempt id above the delimiter, so that one lane carries many attempts (RFC 28 obliges a REP to echo it). */
   correlate: boolean;
+  heartbeat: Heartbeat;
+  /** `undefined`: in plain. */
+  curve: CurveClient | undefined;
+  /** For a TCP connection to come about. */
+  connectTimeoutMs: number;
+  /** From then on, for the ZMTP handshake. */
+  handshakeTimeoutMs: number;
+}
+
+/** What a reload changes while everything stays connected, and nothing that has been learned of an endpoint is forgotten. */
+export interface Policy {
+  name: string;
   retry: RetryPolicy;
   budget: BudgetSettings;
   limits: Limits;
   /** Endpoints connected to at most; the rest stands by. */
   subset: SubsetSize;
   ejection: EjectionSettings;
-  connection: ConnectionSettings;
-  heartbeat: Heartbeat;
   failureReply: FailureFormat;
-  /** Towards the upstream; `undefined`: in plain. */
-  curve: CurveClient | undefined;
-  /** On the listener; `undefined`: in plain. */
-  listenCurve: CurveServer | undefined;
-}
-
-export interface ConnectionSettings {
-  /** For a TCP connection to come about. */
-  connectTimeoutMs: number;
-  /** From then on, for the ZMTP handshake. */
-  handshakeTimeoutMs: number;
 }
 
 /** `auto`: PING only those who are known to answer. */
@@ -46,6 +59,11 @@ export interface CurveServer {
   allowedKeys: readonly string[];
 }
 
+/**
+ * How one request is tried. A request keeps the one that was in force when it arrived: a reload neither shortens nor lengthens
+ * what is under way. But a client gets its replies in order, so what is ahead of a request of the same client ends no later than
+ * that one's deadline.
+ */
 export interface RetryPolicy {
   /** How long one attempt is waited for. */
   timeoutMs: number;
@@ -55,7 +73,7 @@ export interface RetryPolicy {
   hedgeMs: number | undefined;
   /** For the whole request from its arrival, all waiting included. */
   deadlineMs: number;
-  /** Most a request waits for a usable endpoint; 0 fails at once. */
+  /** Most a request waits while no endpoint is usable; 0 fails at once. */
   waitMs: number;
   retryOn: readonly ('unsent' | 'lost' | 'timeout')[];
   /** Whether a late reply still answers its own request. */

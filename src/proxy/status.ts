@@ -2,13 +2,19 @@ import type { EndpointStateKind } from './events.ts';
 import type { RouteSettings } from './settings.ts';
 
 /** What a route is doing now, for `/status`, the gauges and readiness. Taken when asked for, never kept up to date. */
-export interface RouteStatus extends UpstreamStatus {
+export interface RouteStatus extends UpstreamsStatus {
   settings: RouteSettings;
   /** Where it really listens: the port the system chose where the settings say 0. */
   listening: string | undefined;
   queued: number;
   queuedBytes: number;
   inFlight: number;
+}
+
+/** The upstream that serves, and beside its endpoints those of earlier ones that still have requests. */
+export interface UpstreamsStatus extends UpstreamStatus {
+  /** What is to take over as soon as it is connected, after a reload. */
+  next: UpstreamStatus | undefined;
 }
 
 export interface UpstreamStatus {

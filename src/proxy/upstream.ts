@@ -1,30 +1,16 @@
 import type { Discovered, Discovery, DiscoveryFailure, DiscoveryListener } from '../discovery/discovery.ts';
-import type { Attempt, Caller } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import { choose } from './balancer.ts';
 import { DiscoveryState } from './discovery-state.ts';
 import { mayEject } from './ejection.ts';
 import { Endpoint, type EndpointOwner } from './endpoint.ts';
 import type { Emit } from './events.ts';
-import type { Load, Place } from './load.ts';
-import type { RouteSettings } from './settings.ts';
+import { Line, type Waiter } from './line.ts';
+import type { Load } from './load.ts';
+import { select, wanted } from './selection.ts';
+import type { Policy, RouteSettings } from './settings.ts';
 import type { UpstreamStatus } from './status.ts';
 import { subset } from './subset.ts';
-
-/** A request that wants to be sent. */
-export interface Waiter extends Caller {
-  readonly place: Place;
-  readonly deadlineMs: number;
-  /** Whether it needs no place any more. */
-  readonly isDecided: boolean;
-  /** Addresses that it has been sent to; a retry prefers others. */
-  readonly tried: readonly string[];
-  /** It got its place; not sent yet. */
-  granted(attempt: Attempt): void;
-  /** It will be past its deadline before a reply is likely, so it is not sent at all; it stands in line no more. */
-  hopeless(): void;
-  /** Whether any endpoint is usable has changed. */
-  usableChanged(): void;
-}
 
 /** A lane beyond an endpoint's first that has had nothing to do for so long is closed. */
 const LANE_IDLE_MS = 60_000;
@@ -34,13 +20,18 @@ const HOPE = 1.25;
 
 /** The endpoints that can answer a route's requests, and the requests that wait for one of them. */
 export class Upstream implements EndpointOwner, DiscoveryListener {
-  readonly #settings: RouteSettings;
+  /** Called when it has become usable, or is not any more, and when it `isDone`. */
+  changed: () => void = () => undefined;
+  /** Since when no endpoint has been usable, where none is. */
+  unusableSinceMs = performance.now();
+  #settings: RouteSettings;
   readonly #load: Load;
   readonly #emit: Emit;
   readonly #self: string;
   readonly #random: () => number;
   readonly #stopping = new AbortController();
-  readonly #becameUsable = Promise.withResolvers<void>();
+  /** As discovery knows it. */
+  #known: readonly Discovered[] = [];
   #endpoints: Endpoint[] = [];
   /** Those that are not in the set any more and have attempts in flight. */
   readonly #leaving = new Set<Endpoint>();
@@ -48,9 +39,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   #up = 0;
   #ejected = 0;
   readonly #discovery: DiscoveryState;
-  /** In order of arrival; those that have been sent before stand ahead of those that have not. */
-  readonly #retries: Waiter[] = [];
-  readonly #firsts: Waiter[] = [];
+  readonly #line = new Line();
 
   /** @param self what tells this sidecar from others, for the subset that it connects to */
   constructor(
@@ -79,9 +68,26 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     }
   }
 
-  /** Resolves when an endpoint is connected for the first time. */
-  get usable(): Promise<void> {
-    return this.#becameUsable.promise;
+  /** Goes on under another policy: nothing is connected anew, and nothing that has been learned is forgotten. */
+  adjust(policy: Policy): void {
+    const { listener, connection } = this.#settings;
+    this.#settings = { ...policy, listener, connection };
+    this.#discovery.route = policy.name;
+    for (const endpoint of this.#endpoints) endpoint.adjust(this.#settings);
+    this.#fill();
+    this.freed();
+  }
+
+  /** Another upstream has taken over: it takes nothing new, and is done when what is in flight has ended. */
+  retire(): void {
+    this.#stopping.abort();
+    for (const endpoint of this.#endpoints) this.#remove(endpoint, 'another upstream has taken over');
+    for (const waiter of this.#line.clear()) waiter.usableChanged();
+  }
+
+  /** Whether nothing is under way any more, after `retire`. */
+  get isDone(): boolean {
+    return this.#stopping.signal.aborted && this.#endpoints.length + this.#leaving.size === 0;
   }
 
   /** Whether any endpoint is connected. */
@@ -96,7 +102,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /** Whether connected endpoints lack room, not lanes. */
   get isFull(): boolean {
-    const isWanted = this.#wanted();
+    const isWanted = wanted(this.#endpoints, this.#ejected);
     return !this.#load.mayStart || this.#endpoints.every((one) => !isWanted(one) || one.isFull);
   }
 
@@ -104,15 +110,23 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   found(endpoints: readonly Discovered[], why?: string): void {
     if (this.#stopping.signal.aborted) return;
     this.#discovery.found(endpoints.length, why, performance.now());
-    const chosen = subset(endpoints, this.#settings.subset, this.#self);
-    this.#standby = endpoints.length - chosen.length;
-    const wanted = new Map(chosen.map((one) => [one.address, one]));
+    this.#known = endpoints;
+    this.#fill();
+  }
+
+  /** Connects to as many of the known ones as it should, and lets go of others. */
+  #fill(): void {
+    const chosen = subset(this.#known, this.#settings.subset, this.#self);
+    this.#standby = this.#known.length - chosen.length;
+    const missing = new Map(chosen.map((one) => [one.address, one]));
     for (const endpoint of this.#endpoints) {
-      if (wanted.get(endpoint.address)?.identity === endpoint.identity && wanted.delete(endpoint.address))
+      if (missing.get(endpoint.address)?.identity === endpoint.identity && missing.delete(endpoint.address))
         continue;
       this.#remove(endpoint, 'not in the set any more');
     }
-    for (const one of wanted.values()) {
+    // Losing its last usable endpoint may have retired it.
+    if (this.#stopping.signal.aborted) return;
+    for (const one of missing.values()) {
       this.#endpoints.push(new Endpoint(one, this.#settings, this, this.#emit, this.#random));
     }
   }
@@ -132,17 +146,15 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /** A place on a lane for the waiter, now if it can be; else it stands in line, once, until `granted` or `leave`. */
   pick(waiter: Waiter): Attempt | undefined {
-    const isRetry = waiter.tried.length > 0;
     const isNext =
-      this.#retries.length === 0 && (isRetry || (this.#firsts.length === 0 && this.#load.mayStart));
+      waiter.tried.length > 0 ? !this.#line.hasRetries : this.#line.isEmpty && this.#load.mayStart;
     const nowMs = performance.now();
     const attempt = isNext ? this.#choose(waiter, nowMs)?.pick(waiter, nowMs) : undefined;
     if (attempt !== undefined) {
       this.#load.start(waiter.place);
       return attempt;
     }
-    const line = isRetry ? this.#retries : this.#firsts;
-    if (!line.includes(waiter)) line.push(waiter);
+    this.#line.join(waiter);
     this.#grow();
     return undefined;
   }
@@ -152,8 +164,8 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
    * stands in line. It takes no other attempt's place, and never waits; where a connection more would help the next time, one is opened.
    */
   pickElsewhere(waiter: Waiter): Attempt | undefined {
-    if (this.#retries.length + this.#firsts.length > 0) return undefined;
-    const isWanted = this.#wanted();
+    if (!this.#line.isEmpty) return undefined;
+    const isWanted = wanted(this.#endpoints, this.#ejected);
     const nowMs = performance.now();
     const isElsewhere = (one: Endpoint) =>
       !one.isCrowded && isWanted(one) && !waiter.tried.includes(one.address);
@@ -165,17 +177,12 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /** The waiter stands in line no more. */
   leave(waiter: Waiter): void {
-    for (const line of [this.#retries, this.#firsts]) {
-      const index = line.indexOf(waiter);
-      // The first one mostly, which `shift` takes away without moving the others.
-      if (index === 0) line.shift();
-      else if (index > 0) line.splice(index, 1);
-    }
+    this.#line.leave(waiter);
   }
 
   /** There may be room now: for another attempt at an endpoint, or below the route's own cap. */
   freed(): void {
-    if (this.#retries.length + this.#firsts.length > 0) this.#serve();
+    if (!this.#line.isEmpty) this.#serve();
   }
 
   turned(endpoint: Endpoint): void {
@@ -192,6 +199,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   gone(endpoint: Endpoint): void {
     this.#leaving.delete(endpoint);
+    if (this.isDone) this.changed();
   }
 
   status(nowMs: number): UpstreamStatus {
@@ -213,12 +221,18 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     const wasUsable = this.isUsable;
     this.#up += change;
     if (wasUsable === this.isUsable) return;
-    if (this.isUsable) this.#becameUsable.resolve();
-    for (const waiter of [...this.#retries, ...this.#firsts]) waiter.usableChanged();
+    if (wasUsable) this.unusableSinceMs = performance.now();
+    for (const waiter of this.#line.all) waiter.usableChanged();
+    this.changed();
+  }
+
+  /** Who is first in line, if it may be sent. */
+  get #first(): Waiter | undefined {
+    return this.#line.next(this.#load.mayStart);
   }
 
   #serve(): void {
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+    for (let next = this.#first; next !== undefined; next = this.#first) {
       // One that has its reply leaves the line only when its own turn of the loop comes.
       if (next.isDecided) this.leave(next);
       else if (!this.#grant(next) && !this.#grantLast(next)) return this.#grow();
@@ -227,17 +241,14 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /** Who came last has most time left: what is free may be too slow for the first in line, and not for this one. */
   #grantLast(first: Waiter): boolean {
-    const last = this.#firsts.at(-1);
-    if (last === undefined || last === first || this.#retries.length > 0) return false;
+    const { last } = this.#line;
+    if (last === undefined || last === first) return false;
     return !last.isDecided && this.#grant(last);
   }
 
-  /** Who is first in line, if it may be sent. */
-  #next(): Waiter | undefined {
-    return this.#retries[0] ?? (this.#load.mayStart ? this.#firsts[0] : undefined);
-  }
-
   #remove(endpoint: Endpoint, why: string): void {
+    // It may be gone already: that the one before it went may have retired the upstream.
+    if (!this.#endpoints.includes(endpoint)) return;
     const wasUp = endpoint.isUp;
     this.#endpoints = this.#endpoints.filter((one) => one !== endpoint);
     this.#leaving.add(endpoint);
@@ -246,24 +257,8 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     if (wasUp) this.#count(-1);
   }
 
-  /** Two random choices among those that are free, first among those that this request has not tried. */
-  #choose(waiter: Waiter, nowMs: number, fits = (_: Endpoint) => true): Endpoint | undefined {
-    const isFitting = (one: Endpoint) => one.isFree && fits(one);
-    const probed =
-      this.#ejected > 0 ? this.#endpoints.find((one) => isFitting(one) && one.isProbeDue(nowMs)) : undefined;
-    if (probed !== undefined) return probed;
-    const isWanted = this.#wanted();
-    const isFree = (one: Endpoint) => isFitting(one) && isWanted(one);
-    const isUntried = (one: Endpoint) => isFree(one) && !waiter.tried.includes(one.address);
-    const fresh = choose(this.#endpoints, waiter.tried.length > 0 ? isUntried : isFree, this.#random, nowMs);
-    if (fresh !== undefined || waiter.tried.length === 0) return fresh;
-    return choose(this.#endpoints, isFree, this.#random, nowMs);
-  }
-
-  /** Which endpoints to use: the ejected are left out while another is up; where none is, what there is must do. */
-  #wanted(): (endpoint: Endpoint) => boolean {
-    const mayLeaveOut = this.#ejected > 0 && this.#endpoints.some((one) => one.isUp && !one.isEjected);
-    return mayLeaveOut ? (one) => one.isUp && !one.isEjected : (one) => one.isUp;
+  #choose({ tried }: Waiter, nowMs: number, fits = (_: Endpoint) => true): Endpoint | undefined {
+    return select(this.#endpoints, this.#ejected, tried, fits, this.#random, nowMs);
   }
 
   /** @returns whether the waiter stands in line no more */
@@ -285,14 +280,14 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /** Whether there is room, and no endpoint that could reply in time, had it room or not. */
   #isHopeless(isInTime: (endpoint: Endpoint) => boolean): boolean {
-    const wanted = this.#endpoints.filter(this.#wanted());
-    return wanted.some((one) => one.isFree) && !wanted.some(isInTime);
+    const all = this.#endpoints.filter(wanted(this.#endpoints, this.#ejected));
+    return all.some((one) => one.isFree) && !all.some(isInTime);
   }
 
   /** Those in line want more lanes: one is opened at a time, and when it is there and they are still in line, the next. */
   #grow(): void {
-    if (!this.#load.mayStart && this.#retries.length === 0) return;
-    const isWanted = this.#wanted();
+    if (!this.#load.mayStart && !this.#line.hasRetries) return;
+    const isWanted = wanted(this.#endpoints, this.#ejected);
     choose(this.#endpoints, (one) => one.canGrow && isWanted(one), this.#random, performance.now())?.grow();
   }
 }

@@ -4,8 +4,9 @@ import { StaticDiscovery } from '../../src/discovery/static.ts';
 import type { Attempt } from '../../src/proxy/attempt.ts';
 import { RetryBudget } from '../../src/proxy/budget.ts';
 import { Forwarder, type Settled } from '../../src/proxy/forwarder.ts';
+import type { Waiter } from '../../src/proxy/line.ts';
 import { Load } from '../../src/proxy/load.ts';
-import { Upstream, type Waiter } from '../../src/proxy/upstream.ts';
+import { Upstream } from '../../src/proxy/upstream.ts';
 import { settingsOf } from '../support/route.ts';
 import { delay, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
@@ -47,7 +48,7 @@ test('a request that is cut while it is given its place is not sent, at whatever
     upstream.close();
     await running;
   });
-  await upstream.usable;
+  await until('it is connected', () => upstream.isUsable);
 
   const forward = async (body: string) => {
     const place = load.enter(body.length, { queued: 0 });

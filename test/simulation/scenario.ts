@@ -75,7 +75,7 @@ function settingsBy(chance: Chance): RouteSettings {
   });
 }
 
-export function habits(chance: Chance, { correlate, retry: { timeoutMs } }: RouteSettings): Habits {
+export function habits(chance: Chance, { connection, retry: { timeoutMs } }: RouteSettings): Habits {
   const serviceMs = chance.one([1, timeoutMs / 4, timeoutMs * 0.8, timeoutMs * 1.3]);
   const rarely = () => (chance.is(0.3) ? chance.between(0, 0.2) : 0);
   return {
@@ -83,7 +83,7 @@ export function habits(chance: Chance, { correlate, retry: { timeoutMs } }: Rout
     serviceMs: [serviceMs * 0.5, serviceMs],
     silent: rarely(),
     // Without correlation, a second reply to one request cannot be told from the reply to the next. A REQ could not do it either.
-    twice: correlate ? rarely() : 0,
+    twice: connection.correlate ? rarely() : 0,
     garbage: rarely(),
     dies: rarely(),
   };

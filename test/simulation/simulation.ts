@@ -188,20 +188,13 @@ class Simulation {
     this.#world.time.stall(ms);
   }
 
-  /** Other settings; where the upstream stays, so does what its endpoints were made with (routes.ts, hasSameUpstream). */
+  /** Other settings; the connections of an upstream stay as they were made. */
   #reload(isOtherUpstream = false): void {
     const { settings } = scenarioOf(this.#chance);
     const latest = this.#policies.at(-1) ?? settings;
-    const { inFlightPerEndpoint, adaptive, inFlightPerClient } = latest.limits;
-    const { correlate, ejection, subset } = latest;
-    const other = { ...settings, limits: { ...settings.limits, inFlightPerClient } };
-    const same = {
-      ...other,
-      ...{ ejection, subset },
-      limits: { ...other.limits, inFlightPerEndpoint, adaptive },
-      retry: { ...settings.retry, timeoutMs: latest.retry.timeoutMs, hedgeMs: undefined },
-    };
-    const next = { ...(isOtherUpstream ? other : same), correlate, budget: latest.budget };
+    const { inFlightPerClient } = latest.limits;
+    const limits = { ...settings.limits, inFlightPerClient };
+    const next = { ...settings, limits, connection: latest.connection, budget: latest.budget };
     this.#policies.push(next);
     this.#tell(`reload: ${JSON.stringify(next)}`);
     if (isOtherUpstream) this.#discovery = new DrivenDiscovery();

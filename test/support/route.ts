@@ -3,9 +3,17 @@ import type { Discovery } from '../../src/discovery/discovery.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
 import type { ProxyEvent } from '../../src/proxy/events.ts';
 import { Route } from '../../src/proxy/route.ts';
-import type { Limits, RetryPolicy, RouteSettings } from '../../src/proxy/settings.ts';
+import type {
+  ConnectionSettings,
+  Limits,
+  Policy,
+  RetryPolicy,
+  RouteSettings,
+} from '../../src/proxy/settings.ts';
 
-export interface RouteOptions extends Partial<Omit<RouteSettings, 'retry' | 'limits'>> {
+export interface RouteOptions extends Partial<Omit<Policy, 'retry' | 'limits'>>, Partial<ConnectionSettings> {
+  listen?: string;
+  connection?: Partial<ConnectionSettings>;
   retry?: Partial<RetryPolicy>;
   limits?: Partial<Limits>;
 }
@@ -66,24 +74,30 @@ function isAbout(event: ProxyEvent, what: string | undefined): boolean {
   return [result, reason, fate, outcome, to].includes(what);
 }
 
-export function settingsOf({ retry, limits, ...rest }: RouteOptions): RouteSettings {
-  const correlate = rest.correlate ?? false;
+export function settingsOf({
+  listen = 'tcp://127.0.0.1:0',
+  correlate = false,
+  heartbeat = 'auto',
+  curve,
+  connectTimeoutMs = 500,
+  handshakeTimeoutMs = 15_000,
+  connection,
+  retry,
+  limits,
+  ...rest
+}: RouteOptions): RouteSettings {
   const timeoutMs = retry?.timeoutMs ?? 2_500;
   const attempts = retry?.attempts ?? 3;
   const deadlineMs = retry?.deadlineMs ?? attempts * timeoutMs + 75;
   return {
     name: 'test',
-    listen: 'tcp://127.0.0.1:0',
+    listener: { listen, curve: undefined },
+    connection: { correlate, heartbeat, curve, connectTimeoutMs, handshakeTimeoutMs, ...connection },
     budget: { ratio: 0.2, minPerSecond: 10 },
-    connection: { connectTimeoutMs: 500, handshakeTimeoutMs: 15_000 },
-    heartbeat: 'auto',
     failureReply: { format: 'json' },
-    curve: undefined,
-    listenCurve: undefined,
     subset: 64,
     ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
     ...rest,
-    correlate,
     retry: {
       timeoutMs,
       attempts,

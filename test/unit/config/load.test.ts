@@ -43,8 +43,14 @@ test('what is not given has the default of the contract', () => {
     routes: [
       {
         name: 'orders',
-        listen: 'tcp://127.0.0.1:5555',
-        correlate: false,
+        listener: { listen: 'tcp://127.0.0.1:5555', curve: undefined },
+        connection: {
+          correlate: false,
+          heartbeat: 'auto',
+          curve: undefined,
+          connectTimeoutMs: 500,
+          handshakeTimeoutMs: 15_000,
+        },
         retry: {
           timeoutMs: 2_500,
           attempts: 3,
@@ -67,11 +73,7 @@ test('what is not given has the default of the contract', () => {
         },
         subset: 64,
         ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
-        connection: { connectTimeoutMs: 500, handshakeTimeoutMs: 15_000 },
-        heartbeat: 'auto',
         failureReply: { format: 'json' },
-        curve: undefined,
-        listenCurve: undefined,
         upstream: { kind: 'static', endpoints: ['tcp://10.0.0.1:70'] },
       },
     ],
@@ -91,7 +93,8 @@ test('defaults that hang on other keys follow them', () => {
 });
 
 test('a heartbeat is a word, or how often and how long', () => {
-  const heartbeat = (given: unknown) => load({ text: withKeys({ heartbeat: given }) }).routes[0]?.heartbeat;
+  const heartbeat = (given: unknown) =>
+    load({ text: withKeys({ heartbeat: given }) }).routes[0]?.connection.heartbeat;
   assert.equal(heartbeat('off'), 'off');
   assert.equal(heartbeat('auto'), 'auto');
   assert.deepEqual(heartbeat({ interval: '2s' }), { intervalMs: 2_000, timeoutMs: 3_000 });
@@ -101,7 +104,7 @@ test('one route needs no file', () => {
   const env = { LAZYPIRATE_UPSTREAM: 'tcp://10.0.0.1:70, tcp://10.0.0.2:70', LAZYPIRATE_ATTEMPTS: '5' };
   const [route] = load({ env }).routes;
   assert.equal(route?.name, 'default');
-  assert.equal(route?.listen, 'tcp://127.0.0.1:5555');
+  assert.equal(route?.listener.listen, 'tcp://127.0.0.1:5555');
   assert.equal(route?.retry.attempts, 5);
   assert.deepEqual(route?.upstream, {
     kind: 'static',
@@ -127,7 +130,7 @@ test('blanks and line ends around a variable, as a Secret often has them, do not
   };
   const [route] = load({ text: ORDERS, env }).routes;
   assert.deepEqual(
-    [route?.retry.timeoutMs, route?.listen, route?.retry.attempts],
+    [route?.retry.timeoutMs, route?.listener.listen, route?.retry.attempts],
     [1_000, 'tcp://127.0.0.1:7', 2],
   );
 });

@@ -24,7 +24,7 @@ test('the status tells what each route and each endpoint is doing, and under whi
   });
   const page = renderStatus({ ...SIDECAR, routes: [route] });
   assert.equal(page.at(-1), '\n');
-  const { retry, budget, limits, subset, ejection, connection, heartbeat } = route.settings;
+  const { retry, budget, limits, subset, ejection, connection } = route.settings;
   assert.deepEqual(JSON.parse(page), {
     version: '1.2.3',
     uptimeMs: 1_501,
@@ -45,8 +45,8 @@ test('the status tells what each route and each endpoint is doing, and under whi
           limits,
           subset,
           ejection,
-          connection,
-          heartbeat,
+          connection: { connectTimeoutMs: 500, handshakeTimeoutMs: 15_000 },
+          heartbeat: connection.heartbeat,
           failureReply: 'json',
         },
         discovery: { state: 'lost', syncedMs: 1_500, why: 'no answer' },
@@ -98,7 +98,7 @@ test('neither the body of a static failure reply nor a setting that is not named
   const settings = {
     ...route.settings,
     failureReply: { format: 'static' as const, body: Buffer.from('body-of-ours') },
-    curve,
+    connection: { ...route.settings.connection, curve },
   };
   const page = renderStatus({ ...SIDECAR, routes: [{ ...route, settings }] });
   assert.equal(JSON.parse(page).routes[0].policy.failureReply, 'static');

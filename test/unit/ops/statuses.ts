@@ -12,6 +12,7 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
     isUsable: false,
     endpoints: [],
     standby: 0,
+    next: undefined,
     discovery: { isFixed: true, state: 'live', syncedMs: 0, why: undefined },
     ...given,
   };
@@ -37,8 +38,14 @@ export function endpointStatus(given: Partial<EndpointStatus> = {}): EndpointSta
 function settings(name: string): RouteSettings {
   return {
     name,
-    listen: 'tcp://127.0.0.1:0',
-    correlate: false,
+    listener: { listen: 'tcp://127.0.0.1:0', curve: undefined },
+    connection: {
+      correlate: false,
+      heartbeat: 'auto',
+      curve: undefined,
+      connectTimeoutMs: 500,
+      handshakeTimeoutMs: 15_000,
+    },
     retry: {
       timeoutMs: 2_500,
       attempts: 3,
@@ -61,10 +68,6 @@ function settings(name: string): RouteSettings {
     },
     subset: 64,
     ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
-    connection: { connectTimeoutMs: 500, handshakeTimeoutMs: 15_000 },
-    heartbeat: 'auto',
-    curve: undefined,
-    listenCurve: undefined,
     failureReply: { format: 'json' },
   };
 }

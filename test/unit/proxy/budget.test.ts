@@ -58,3 +58,16 @@ test('retries never exceed requests x ratio + the minimum, in any order of event
     }),
   );
 });
+
+test('other settings neither fill it up nor take what was earned', () => {
+  const budget = new RetryBudget({ ratio: 1, minPerSecond: 10 }, 0);
+  const burst = (nowMs: number) =>
+    Array.from({ length: 100 }, () => budget.withdraw(nowMs)).filter(Boolean).length;
+  assert.equal(burst(0), 10);
+  budget.adjust({ ratio: 1, minPerSecond: 50 }, 0);
+  assert.equal(burst(0), 0);
+  assert.equal(burst(1_000), 50);
+  for (let i = 0; i < 5; i++) budget.deposit(2_000);
+  budget.adjust({ ratio: 0, minPerSecond: 2 }, 2_000);
+  assert.equal(burst(2_000), 7);
+});

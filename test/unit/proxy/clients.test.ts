@@ -6,7 +6,7 @@ import { Clients, type Turn } from '../../../src/proxy/clients.ts';
 import { Load } from '../../../src/proxy/load.ts';
 import { settingsOf } from '../../support/route.ts';
 
-function request(client: string, name: string, hasAddress = false): Turn {
+function request(client: string, name: string, hasAddress = false, deadlineMs = 1_000): Turn {
   const id = Buffer.from(client);
   const head = hasAddress ? [id, Buffer.from(name), Buffer.alloc(0)] : [id, Buffer.alloc(0)];
   return {
@@ -16,6 +16,7 @@ function request(client: string, name: string, hasAddress = false): Turn {
     bytes: name.length,
     arrivedMs: 0,
     place: { waiting: { queued: 0 } },
+    deadlineMs,
   };
 }
 
@@ -26,6 +27,7 @@ function clients(limit = 1) {
   const all = new Clients<Turn>(limit, {
     start: (one) => log.push(`start ${name(one)}`),
     refuse: (one) => log.push(`refuse ${name(one)}`),
+    hurry: (_client, deadlineMs) => log.push(`hurry ${deadlineMs}`),
   });
   return { all, log };
 }
@@ -40,7 +42,7 @@ test('the requests of one client go one after the other, those of others beside 
   assert.deepEqual(log, ['start a1', 'start b1', 'start a2']);
 });
 
-test('a limit that is lowered or raised holds from the next outcome on', () => {
+test('where the limit is lowered those in flight go on, and where it is raised those in line begin', () => {
   const { all, log } = clients(3);
   const asked = Array.from({ length: 8 }, (_, index) => request('a', String(index)));
   const begun = () => log.map((line) => line.replace('start a', ''));
@@ -52,10 +54,9 @@ test('a limit that is lowered or raised holds from the next outcome on', () => {
   all.done(asked[2] ?? request('a', '2'));
   assert.deepEqual(begun(), ['0', '1', '2', '3']);
   all.limit = 3;
+  assert.deepEqual(begun(), ['0', '1', '2', '3', '4', '5']);
   all.arrive(request('a', '8'));
-  assert.deepEqual(begun(), ['0', '1', '2', '3'], 'it does not overtake those in line');
-  all.done(asked[3] ?? request('a', '3'));
-  assert.deepEqual(begun(), ['0', '1', '2', '3', '4', '5', '6']);
+  assert.deepEqual(begun(), ['0', '1', '2', '3', '4', '5'], 'it does not overtake those in line');
 });
 
 test('a refusal does not overtake the requests before it, and nothing overtakes the refusal', () => {
@@ -141,6 +142,7 @@ test('every client gets its outcomes in the order of its requests, and each exac
       const all = new Clients<Turn>(1, {
         start: (one) => underWay.set(one.client, [...(underWay.get(one.client) ?? []), one]),
         refuse: settle,
+        hurry: () => undefined,
       });
       const finish = (client: string) => {
         const one = underWay.get(client)?.shift();
@@ -192,4 +194,21 @@ test('however many clients come and go, only so many are remembered, and none th
   assert.equal(log.includes('start busy2'), false, 'it still has its turn to end');
   all.done(busy);
   assert.equal(log.at(-1), 'start busy2');
+});
+
+test('what a client has sent before is hurried where a later request has less time, and never where it has more', () => {
+  const { all, log } = clients();
+  const [first, second, third, fourth] = [5_000, 9_000, 2_000, 3_000].map((deadlineMs, index) =>
+    request('a', String(index), false, deadlineMs),
+  ) as [Turn, Turn, Turn, Turn];
+  all.arrive(first);
+  all.arrive(second);
+  assert.deepEqual(log, ['start a0']);
+  all.arrive(third);
+  assert.deepEqual(log, ['start a0', 'hurry 2000']);
+  assert.equal(second.deadlineMs, 2_000, 'it stands in line before it');
+  all.arrive(fourth);
+  all.arrive(request('b', '0', false, 1));
+  all.refuse(request('a', 'refused', false, 1_000));
+  assert.deepEqual(log, ['start a0', 'hurry 2000', 'start b0', 'hurry 1000']);
 });

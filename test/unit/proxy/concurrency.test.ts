@@ -69,3 +69,20 @@ test('with adaptive: false it never changes', () => {
   limit.overdue(0, 100, 8);
   assert.equal(limit.value, 8);
 });
+
+test('other settings leave an endpoint held back, as far as they go, unless nothing is to be held back any more', () => {
+  const limits = (inFlightPerEndpoint: number, adaptive = true) =>
+    settingsOf({ limits: { inFlightPerEndpoint, adaptive } }).limits;
+  const limit = limitOf(64);
+  limit.adjust(limits(32), TIMEOUT_MS);
+  assert.equal(limit.value, 32, 'it was at the most, and is again');
+  limit.adjust(limits(64), TIMEOUT_MS);
+  limit.overdue(0, 100, 40);
+  limit.adjust(limits(128), TIMEOUT_MS);
+  assert.equal(limit.value, 20);
+  limit.adjust(limits(8), TIMEOUT_MS);
+  assert.equal(limit.value, 8);
+  limit.overdue(200, 300, 8);
+  limit.adjust(limits(8, false), TIMEOUT_MS);
+  assert.equal(limit.value, 8);
+});

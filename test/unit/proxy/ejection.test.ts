@@ -111,3 +111,13 @@ test('never more than the fraction is ejected, so a single endpoint never is', (
     [0, 1, 1, 5, 0, 3],
   );
 });
+
+test('other settings leave it out no longer than they allow, and not at all where they turn ejection off', () => {
+  const ejection = out(0);
+  assert.equal(ejection.adjust({ ...SETTINGS, failures: 9 }, 100), false);
+  assert.ok(ejection.isOut && !ejection.isProbeDue(999) && ejection.isProbeDue(1_000));
+  assert.equal(ejection.adjust({ ...SETTINGS, maxMs: 50 }, 100), false);
+  assert.ok(ejection.isProbeDue(150));
+  assert.equal(ejection.adjust({ ...SETTINGS, maxFraction: 0 }, 160), true);
+  assert.equal(ejection.isOut, false);
+});

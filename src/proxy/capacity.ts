@@ -1,0 +1,119 @@
+import type { Attempt } from './attempt.ts';
+import { ConcurrencyLimit } from './concurrency.ts';
+import type { Lanes } from './lanes.ts';
+import { Patience } from './patience.ts';
+import type { Policy } from './settings.ts';
+
+/** How often it is looked whether what is late makes room, in timeouts. */
+const LOOK_SHARE = 0.1;
+
+/** How many attempts an endpoint has, and how many more it may have. */
+export class Capacity {
+  /** Attempts that it has not answered yet, those that nobody waits for in time any more included. */
+  inFlight = 0;
+  /** Those of them whose timeout is over. */
+  #late = 0;
+  #most: number;
+  #timeoutMs: number;
+  #looking: NodeJS.Timeout | undefined;
+  #isMakingRoom = false;
+  readonly #lanes: Lanes;
+  readonly #freed: () => void;
+  readonly #limit: ConcurrencyLimit;
+  readonly #patience: Patience;
+
+  /** @param freed is called when one more attempt may fit */
+  constructor({ limits, retry }: Policy, lanes: Lanes, freed: () => void) {
+    this.#most = limits.inFlightPerEndpoint;
+    this.#timeoutMs = retry.timeoutMs;
+    this.#lanes = lanes;
+    this.#freed = freed;
+    this.#limit = new ConcurrencyLimit(limits, retry.timeoutMs);
+    this.#patience = new Patience(retry.timeoutMs, limits.inFlightPerEndpoint);
+  }
+
+  /** Goes on under another policy. */
+  adjust({ limits, retry }: Policy): void {
+    this.#most = limits.inFlightPerEndpoint;
+    this.#timeoutMs = retry.timeoutMs;
+    this.#limit.adjust(limits, retry.timeoutMs);
+    this.#patience.adjust(retry.timeoutMs, limits.inFlightPerEndpoint);
+  }
+
+  get isFull(): boolean {
+    return this.#pressure >= this.limit || (this.isCrowded && this.#toForget() === undefined);
+  }
+
+  /** Whether as many are unanswered as may be: one more is sent only in place of a late one. */
+  get isCrowded(): boolean {
+    return this.inFlight >= this.#most;
+  }
+
+  /** What may be in flight at the moment. */
+  get limit(): number {
+    return this.#limit.value;
+  }
+
+  /** Whether one more lane would be used. */
+  get wantsLane(): boolean {
+    if (this.isFull || this.#lanes.isReopening || this.#lanes.size >= 2 * this.#most) return false;
+    return this.#pressure + this.#lanes.countOf('connecting', 'handshaking') < this.limit;
+  }
+
+  /** Another process may be there now. */
+  renew(): void {
+    this.#patience.renew();
+  }
+
+  joined(attempt: Attempt): void {
+    this.inFlight++;
+    attempt.answersBefore = this.#patience.answers;
+  }
+
+  left({ phase }: Attempt): void {
+    this.inFlight--;
+    if (phase === 'late') this.#late--;
+    if (!this.#isMakingRoom) this.#freed();
+  }
+
+  answered({ phase, sentMs }: Attempt, nowMs: number): void {
+    this.#patience.answered(sentMs, nowMs);
+    if (phase === 'awaited') this.#limit.answered(nowMs - sentMs, this.inFlight);
+  }
+
+  overdue({ sentMs }: Attempt, nowMs: number): void {
+    this.#late++;
+    this.#lookAgain();
+    this.#limit.overdue(sentMs, nowMs, this.inFlight);
+  }
+
+  /** Gives up a late attempt for another one, where that is due; tells whether it has. */
+  makeRoom(): boolean {
+    const forgotten = this.#toForget();
+    this.#isMakingRoom = true;
+    forgotten?.caller.forgotten(forgotten);
+    this.#isMakingRoom = false;
+    return forgotten !== undefined;
+  }
+
+  /** What there is to work on, as far as we know: what it has had for so long that no reply is expected any more is lost. */
+  get #pressure(): number {
+    if (this.#late === 0) return this.inFlight;
+    return this.#lanes.countExpected(this.#patience.expectedSinceMs(performance.now()));
+  }
+
+  /** While attempts are late, time alone may make room. */
+  #lookAgain(): void {
+    if (this.#looking !== undefined || this.#late === 0) return;
+    this.#looking = setTimeout(() => {
+      this.#looking = undefined;
+      this.#freed();
+      this.#lookAgain();
+    }, LOOK_SHARE * this.#timeoutMs).unref();
+  }
+
+  #toForget(): Attempt | undefined {
+    if (this.#late === 0) return undefined;
+    return this.#patience.toForget(this.#lanes.late(), this.#late === this.inFlight, performance.now());
+  }
+}

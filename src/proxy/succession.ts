@@ -1,0 +1,112 @@
+import type { Emit } from './events.ts';
+import type { Policy } from './settings.ts';
+import type { UpstreamsStatus } from './status.ts';
+import type { Upstream } from './upstream.ts';
+
+/** A new upstream that is not connected after so long is worth a line in the log. */
+const DELAYED_MS = 3_000;
+
+/**
+ * The upstreams of one route over its reloads. The current one serves until the next one is connected, or until it has no
+ * usable endpoint itself any more: a reload to an upstream that cannot be reached takes nothing away. Earlier ones stay
+ * only as long as replies of theirs are awaited.
+ */
+export class Succession {
+  #current: Upstream;
+  #next: Upstream | undefined;
+  readonly #earlier = new Set<Upstream>();
+  /** While the next one may still come without anybody being told. */
+  #delayed: NodeJS.Timeout | undefined;
+  #isDelayed = false;
+  #route: string;
+  readonly #emit: Emit;
+  readonly #takesOver: (upstream: Upstream) => void;
+
+  /** @param takesOver is told of the upstream that requests get from now on, before the old one lets go of those that wait */
+  constructor(route: string, current: Upstream, emit: Emit, takesOver: (upstream: Upstream) => void) {
+    this.#route = route;
+    this.#current = current;
+    this.#emit = emit;
+    this.#takesOver = takesOver;
+    current.changed = this.#changed;
+  }
+
+  /** What new requests get. */
+  get current(): Upstream {
+    return this.#current;
+  }
+
+  /** What they are to get as soon as it is connected. */
+  get next(): Upstream | undefined {
+    return this.#next;
+  }
+
+  adjust(policy: Policy): void {
+    this.#route = policy.name;
+    this.#current.adjust(policy);
+    this.#next?.adjust(policy);
+  }
+
+  /** It takes over when its time has come; one that was to take over before it is given up. */
+  add(upstream: Upstream): void {
+    this.stay();
+    this.#next = upstream;
+    upstream.changed = this.#changed;
+    this.#delayed = setTimeout(() => this.#tellDelay(), DELAYED_MS).unref();
+    this.#changed();
+  }
+
+  /** The one that was to take over is given up. */
+  stay(): void {
+    clearTimeout(this.#delayed);
+    this.#isDelayed = false;
+    const given = this.#next;
+    this.#next = undefined;
+    given?.close();
+  }
+
+  close(): void {
+    this.stay();
+    for (const upstream of [...this.#earlier, this.#current]) upstream.close();
+  }
+
+  status(nowMs: number): UpstreamsStatus {
+    const current = this.#current.status(nowMs);
+    const earlier = [...this.#earlier].flatMap((one) => one.status(nowMs).endpoints);
+    return {
+      ...current,
+      endpoints: [...current.endpoints, ...earlier],
+      next: this.#next?.status(nowMs),
+    };
+  }
+
+  readonly #changed = (): void => {
+    const next = this.#next;
+    if (next !== undefined && (next.isUsable || !this.#current.isUsable)) this.#switchTo(next);
+    for (const upstream of this.#earlier) if (upstream.isDone) this.#earlier.delete(upstream);
+  };
+
+  #switchTo(next: Upstream): void {
+    const old = this.#current;
+    const wasDelayed = this.#isDelayed;
+    clearTimeout(this.#delayed);
+    this.#isDelayed = false;
+    this.#next = undefined;
+    this.#current = next;
+    // It is the route that has had no usable endpoint since then.
+    if (!next.isUsable) next.unusableSinceMs = old.unusableSinceMs;
+    this.#takesOver(next);
+    this.#earlier.add(old);
+    old.retire();
+    const { isUsable } = next;
+    this.#emit({ kind: 'upstreamSwitched', route: this.#route, isUsable, wasDelayed });
+  }
+
+  #tellDelay(): void {
+    if (this.#next === undefined) return;
+    this.#isDelayed = true;
+    const [first] = this.#next.status(performance.now()).endpoints;
+    const why = first === undefined ? this.#next.whyUnusable : `${first.address}: ${first.why}`;
+    this.#emit({ kind: 'upstreamDelayed', route: this.#route, why });
+  }
+}

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { Dealer } from 'zeromq';
+import { loadConfig } from '../../src/config/load.ts';
+import { StaticDiscovery } from '../../src/discovery/static.ts';
+import { context } from '../../src/proxy/context.ts';
+import type { ProxyEvent } from '../../src/proxy/events.ts';
+import { Routes } from '../../src/routes.ts';
+import { App, ask, failureOf } from '../support/ask.ts';
+import { settingsOf, startRoute } from '../support/route.ts';
+import { delay, drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { until } from '../support/until.ts';
+
+/* What a reload changes while everything stays connected. */
+
+async function start(t: TestContext, ...args: Parameters<typeof ScriptedUpstream.start>) {
+  const upstream = await ScriptedUpstream.start(...args);
+  t.after(() => upstream.close());
+  return upstream;
+}
+
+const isUp = (event: ProxyEvent) => event.kind === 'endpoint' && event.to === 'up';
+
+/** One route of a configuration that a test changes key by key, and how often its endpoints were looked for. */
+async function startRoutes(t: TestContext, endpoints: string[]) {
+  const events: ProxyEvent[] = [];
+  let discoveries = 0;
+  const routes = new Routes({
+    emit: (event) => events.push(event),
+    self: '',
+    discoveryOf: ({ upstream }) => {
+      discoveries++;
+      return new StaticDiscovery(upstream.kind === 'static' ? upstream.endpoints : []);
+    },
+  });
+  const configOf = ({ upstream, ...keys }: { upstream?: object } = {}) => {
+    const route = { name: 'a', listen: 'tcp://127.0.0.1:0', ...keys, upstream: { endpoints, ...upstream } };
+    return loadConfig({ env: {}, flags: {}, text: JSON.stringify({ routes: [route] }) });
+  };
+  await routes.bind(configOf().routes);
+  const running = routes.run();
+  t.after(async () => {
+    routes.close();
+    await running;
+  });
+  await until('all are up', () => events.filter(isUp).length === endpoints.length);
+  const reload = async (keys: object) => (await routes.prepare(configOf(keys))).commit();
+  const status = () => routes.all[0]?.status();
+  return { events, reload, status, discoveries: () => discoveries, address: status()?.listening ?? '' };
+}
+
+test('a change of policy, whatever it is, connects nothing anew and forgets no latency', async (t) => {
+  const upstream = await start(t);
+  const { address, events, reload, status, discoveries } = await startRoutes(t, [upstream.address]);
+  await ask(address, 'x');
+  const latencyMs = () => status()?.endpoints[0]?.latencyMs;
+  const before = latencyMs();
+  assert.notEqual(before, undefined);
+  events.length = 0;
+  const limits = [
+    { inFlight: 7 },
+    { inFlightPerEndpoint: 3 },
+    { adaptive: false },
+    { inFlightPerClient: 2 },
+    { queue: 9 },
+    { queueBytes: '32MiB' },
+    { messageBytes: '1MiB' },
+  ];
+  const policies = [
+    { timeout: '3s' },
+    { attempts: 5 },
+    { deadline: '1s' },
+    { wait: 0 },
+    { retryOn: ['unsent'] },
+    { salvage: false },
+    { hedge: '100ms' },
+    { backoff: { base: '1ms' } },
+    { budget: { ratio: 1 } },
+    { ejection: { failures: 1 } },
+    { failureReply: { format: 'silent' } },
+    { upstream: { subset: 1 } },
+    ...limits.map((one) => ({ limits: one })),
+  ];
+  for (const policy of policies) {
+    assert.deepEqual((await reload(policy)).changed, ['a'], JSON.stringify(policy));
+    assert.equal((await ask(address, 'y')).text, 'y');
+  }
+  const changes = events.filter(({ kind }) => kind === 'endpoint' || kind === 'upstreamSwitched');
+  assert.deepEqual(changes, []);
+  assert.equal(discoveries(), 1);
+  assert.notEqual(latencyMs(), undefined);
+});
+
+test('a change of how connections are made, or of where they go, makes another upstream', async (t) => {
+  const [first, second] = await Promise.all([start(t), start(t)]);
+  const { events, reload, discoveries } = await startRoutes(t, [first.address]);
+  const changes = [
+    { correlate: true },
+    { heartbeat: { interval: '500ms', timeout: '2s' } },
+    { upstream: { endpoints: [second.address] } },
+  ];
+  for (const [index, change] of changes.entries()) {
+    await reload(change);
+    const switched = () => events.filter(({ kind }) => kind === 'upstreamSwitched').length;
+    await until(`the switch for ${JSON.stringify(change)}`, () => switched() === index + 1);
+  }
+  assert.equal(discoveries(), 1 + changes.length);
+});
+
+test('a reload that is taken back before its upstream was connected leaves the old one as it was', async (t) => {
+  const upstream = await start(t);
+  const { address, events, reload, status, discoveries } = await startRoutes(t, [upstream.address]);
+  await ask(address, 'x');
+  await reload({ upstream: { endpoints: ['tcp://127.0.0.1:9'] } });
+  assert.notEqual(status()?.next, undefined);
+  await reload({});
+  assert.equal(status()?.next, undefined);
+  assert.equal(discoveries(), 2);
+  assert.notEqual(status()?.endpoints[0]?.latencyMs, undefined);
+  assert.equal(events.filter(isUp).length, 1);
+});
+
+test('an endpoint that is left out stays so over a change of policy, and returns where ejection is turned off', async (t) => {
+  const [bad, good] = await Promise.all([start(t, drop), start(t)]);
+  const ejection = { failures: 1, baseMs: 60_000, maxMs: 60_000, maxFraction: 0.5 };
+  const options = { ejection, retry: { timeoutMs: 40, salvage: false } };
+  const { address, route, event, count, events } = await startRoute(t, [bad.address, good.address], options);
+  await until('both are up', () => count('endpoint', 'up') === 2);
+  await until('one is left out', async () => {
+    await ask(address, 'x');
+    return count('endpoint', 'ejected') > 0;
+  });
+  const shown = () => route.status().endpoints.find((one) => one.address === bad.address);
+  route.apply(settingsOf({ ejection, retry: { timeoutMs: 5_000 } }), undefined);
+  assert.equal(shown()?.state, 'ejected');
+  assert.ok((shown()?.nextProbeMs ?? 0) > 10_000);
+  route.apply(settingsOf({ ejection: { ...ejection, baseMs: 1, maxMs: 10 } }), undefined);
+  assert.ok((shown()?.nextProbeMs ?? 0) <= 10, 'no longer than the new settings allow');
+
+  events.length = 0;
+  route.apply(settingsOf({ ejection: { ...ejection, maxFraction: 0 } }), undefined);
+  await event((one) => 'to' in one && one.to === 'up');
+  assert.equal(shown()?.state, 'up');
+});
+
+test('more attempts at an endpoint may be under way as soon as a reload allows them, on one connection or many', async (t) => {
+  for (const correlate of [false, true]) {
+    const upstream = await start(t, { do: 'hold', until: new Promise(() => undefined) });
+    const limitsOf = (inFlightPerEndpoint: number) => ({ correlate, limits: { inFlightPerEndpoint } });
+    const { address, route, event } = await startRoute(t, [upstream.address], limitsOf(1));
+    await event(isUp);
+    const apps = Array.from({ length: 4 }, () => new App(address));
+    t.after(() => apps.forEach((app) => void app.close()));
+    for (const app of apps) app.ask('x').catch(() => undefined);
+    await until('all wait', () => route.status().queued === 3);
+    route.apply(settingsOf(limitsOf(3)), undefined);
+    await until('three are under way', () => upstream.seen.length === 3);
+    assert.equal(route.status().queued, 1);
+  }
+});
+
+test('a reply that a reload has allowed to be larger comes, on a connection of its own', async (t) => {
+  const large = Buffer.alloc(3_000_000, 'x');
+  const upstream = await start(t, { do: 'reply', frames: [large] });
+  const limitsOf = (messageBytes: number) => ({ limits: { messageBytes }, retry: { attempts: 1 } });
+  const { address, route, event } = await startRoute(t, [upstream.address], limitsOf(4_000_000));
+  await event(isUp);
+  route.apply(settingsOf(limitsOf(1_000)), undefined);
+  // Whatever is connected now would be cut by so large a reply.
+  upstream.close();
+  await event((one) => 'to' in one && one.to === 'down');
+  await upstream.listen();
+  await until('it is up again', () => route.status().isUsable);
+  assert.equal((await ask(address, 'q')).failure?.status, 502);
+  route.apply(settingsOf(limitsOf(4_000_000)), undefined);
+  assert.equal((await ask(address, 'q')).frames[0]?.length, large.length);
+});
+
+test('what a client has sent before does not outlast the shorter deadline of what it sends after a reload', async (t) => {
+  const upstream = await start(t, (body) => (body === 'third' ? delay(0) : drop));
+  const policy = (deadlineMs: number) => ({ retry: { timeoutMs: 3_600_000, deadlineMs, attempts: 1 } });
+  const { address, route, events } = await startRoute(t, [upstream.address], policy(3_600_000));
+  const app = new Dealer({ context, linger: 0 });
+  t.after(() => app.close());
+  app.connect(address);
+  await app.send(['', 'first']);
+  await until('it is at the upstream', () => upstream.seen.length === 1);
+  route.apply(settingsOf(policy(100)), undefined);
+  await app.send(['', 'second']);
+  const codes = [];
+  for (let replies = 0; replies < 2; replies++) codes.push(failureOf((await app.receive()).slice(1))?.code);
+  assert.deepEqual(codes, ['TIMEOUT', 'OVERLOADED'], 'in the order in which they were asked');
+  const settled = events.flatMap((one) => (one.kind === 'settled' ? [one.request.attempts] : []));
+  assert.deepEqual(settled, [1, 0]);
+});
+
+test('what is under way keeps its deadline over a reload, shorter or longer, where nothing of its client waits for it', async (t) => {
+  const held = Promise.withResolvers<void>();
+  const upstream = await start(t, { do: 'hold', until: held.promise });
+  const policy = (deadlineMs: number) => ({ retry: { timeoutMs: 3_600_000, deadlineMs, attempts: 1 } });
+  const { address, route, event, count } = await startRoute(t, [upstream.address], policy(3_600_000));
+  const asking = ask(address, 'long');
+  await until('it is at the upstream', () => upstream.seen.length === 1);
+  route.apply(settingsOf(policy(1)), undefined);
+  // Of another client, and past its own deadline before the first one is answered.
+  assert.notEqual((await ask(address, 'short')).failure, undefined);
+  await event(({ kind }) => kind === 'settled');
+  assert.equal(count('settled'), 1);
+  held.resolve();
+  assert.equal((await asking).text, 'long');
+});
