@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { codeOf, messageOf, StartError } from '../errors.ts';
 import type { Health } from './health.ts';
 
-/** What the pages show; each is asked when its page is. */
+/** The content of the pages, read when a page is requested. */
 export interface AdminSources {
   startup(): Health;
   ready(): Health;
@@ -19,9 +19,9 @@ export interface AdminSettings extends AdminSources {
 }
 
 export interface Admin {
-  /** `host:port` as really bound. */
+  /** `host:port` as bound, with the real port. */
   address: string;
-  /** Stops listening and cuts every connection, one in the middle of a page included. */
+  /** Stops listening and closes every connection, even in the middle of a page. */
   close(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ interface Page {
   body: string;
 }
 
-/** Read-only pages, so anybody whose request is not here within seconds is no honest client. */
+/** The pages are read-only, so an honest client sends its whole request within seconds. */
 const LIMITS = {
   headersTimeout: 3_000,
   requestTimeout: 5_000,
@@ -39,29 +39,29 @@ const LIMITS = {
   keepAliveTimeout: 5_000,
   maxHeaderSize: 8_192,
 } as const;
-/** Most that a connection may be silent, a client that does not read its page included. */
+/** How long a connection may be silent, which includes a client that does not read its page. */
 const SILENCE_MS = 10_000;
-/** Far more than probes and scrapers need, far less than the descriptors that the routes need. */
+/** Far more than probes and scrapers need, but few enough to leave descriptors for the routes. */
 const MAX_CONNECTIONS = 256;
 
 const PATHS = `/startupz  every route is listening
-/livez     the event loop turns
-/readyz    the app may be given work
+/livez     the event loop is running
+/readyz    ready to take requests
 /metrics   Prometheus metrics
 /status    routes and endpoints, as JSON
 `;
 
 /**
- * Serves the pages of health, metrics and status over HTTP: GET and HEAD only, nothing can be changed through it.
+ * Serves health, metrics and status over HTTP. It accepts only GET and HEAD; nothing can be changed through it.
  *
- * @throws {StartError} where it cannot listen
+ * @throws {StartError} if it cannot listen
  */
 export async function startAdmin({ host, port, ...sources }: AdminSettings): Promise<Admin> {
   const server = createServer(LIMITS, (request, response) => {
     void answer(sources, request, response);
   });
   server.maxConnections = MAX_CONNECTIONS;
-  // Or a page would be made for each that somebody sends at once, and kept for whoever does not read.
+  // Otherwise a client could pipeline requests without reading, and a page would be made and kept for each.
   server.maxRequestsPerSocket = 1;
   server.timeout = SILENCE_MS;
   try {

@@ -4,7 +4,7 @@ import { codeOf, StartError } from '../errors.ts';
 import type { Log } from './log.ts';
 
 const EVERY_MS = 1_000;
-/** Exhausted for so long, it is not going to pass: a process that starts anew may do better. */
+/** If descriptors are exhausted for this long, it will not pass by itself: a restart may help. */
 const PATIENCE_MS = 30_000;
 
 export interface DescriptorSettings {
@@ -15,10 +15,10 @@ export interface DescriptorSettings {
 }
 
 /**
- * Watches whether the process can open descriptors. Where it cannot, whoever is connected is served, while new connections
- * wait, those of probes too, and libzmq spins over its listener: that is told at once, and ends the process if it lasts.
+ * Checks whether the process can open descriptors. If it cannot, connected clients are still served, but new connections wait,
+ * including those of probes, and libzmq uses a full core to retry. This is logged at once, and ends the process if it lasts.
  *
- * @throws {StartError} where it has lasted
+ * @throws {StartError} if it has lasted too long
  */
 export async function watchDescriptors(
   { log, isLeft = isDescriptorLeft, everyMs = EVERY_MS, patienceMs = PATIENCE_MS }: DescriptorSettings,
@@ -27,20 +27,20 @@ export async function watchDescriptors(
   let sinceMs: number | undefined;
   while (await pause(everyMs, signal)) {
     if (isLeft()) {
-      if (sinceMs !== undefined) log.info('descriptors are to be had again');
+      if (sinceMs !== undefined) log.info('file descriptors are available again');
       sinceMs = undefined;
     } else if (sinceMs === undefined) {
       sinceMs = performance.now();
-      log.error('no descriptor is left: new connections wait; raise the limit of open files (ulimit -n)');
+      log.error('no file descriptors left: new connections must wait; raise the open file limit (ulimit -n)');
     } else if (performance.now() - sinceMs >= patienceMs) {
       throw new StartError(
-        `no descriptor was left for ${patienceMs / 1_000} s; raise the limit of open files`,
+        `no file descriptors were left for ${patienceMs / 1_000} s; raise the open file limit (ulimit -n)`,
       );
     }
   }
 }
 
-/** @returns `false` where the signal has come */
+/** @returns `false` if the signal was aborted */
 async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   await setTimeout(ms, undefined, { signal, ref: false }).catch(() => undefined);
   return !signal.aborted;

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { RouteStatus } from '../proxy/status.ts';
 
-/** What a probe answers, and why in a sentence for a person. */
+/** The answer of a probe, and the reason as a sentence for users. */
 export interface Health {
   isOk: boolean;
   reason: string;
@@ -16,8 +16,8 @@ export function startupHealth(routes: readonly RouteStatus[]): Health {
 }
 
 /**
- * Whether the app may be given work. Never while starting or draining; with the readiness `upstream` only while every route
- * has an endpoint that could be used: an ejected one may be the last that is there, and only a request brings it back.
+ * Whether the pod is ready. Never while starting or draining. With `readiness: upstream`, only while every route has an endpoint
+ * that could be used. An ejected one counts, because it may be the last one, and only a request can bring it back.
  */
 export function readyHealth(
   readiness: Config['admin']['readiness'],
@@ -29,7 +29,7 @@ export function readyHealth(
   if (!startup.isOk || readiness === 'listening') return startup;
   const cutOff = namesOf(routes.filter(({ isUsable }) => !isUsable));
   if (cutOff !== '') return { isOk: false, reason: `no endpoint is connected: ${cutOff}` };
-  return { isOk: true, reason: 'every route has an endpoint that is connected' };
+  return { isOk: true, reason: 'every route has a connected endpoint' };
 }
 
 function namesOf(routes: readonly RouteStatus[]): string {

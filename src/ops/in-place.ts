@@ -1,6 +1,6 @@
 /**
- * Metrics that only bump a number when something happens, because something does for each request; prom-client hashes and
- * checks the labels each time, which took a tenth of the main thread's time. It is told at each scrape instead.
+ * Metrics that only increment a number when an event happens, because there are events for each request. prom-client hashes
+ * and checks the labels each time, which took a tenth of the main thread's time. So it is updated only at each scrape.
  */
 
 export type Labels = Record<string, string>;
@@ -27,7 +27,7 @@ export class Tally {
     this.#untold += count;
   }
 
-  /** Tells prom-client what came since the last time. */
+  /** Passes the new counts to prom-client. */
   tell(): void {
     if (this.#untold > 0) this.#family.inc(this.#labels, this.#untold);
     this.#untold = 0;
@@ -42,11 +42,11 @@ export class Tally {
 /** Durations of one series of a histogram. */
 export class Durations {
   readonly #bounds: readonly number[];
-  /** By the first bound that is not below; the last one is for those above all bounds. */
+  /** Counts by the first bound that is not below the value; the last one is for values above all bounds. */
   readonly counts: number[];
   sum = 0;
 
-  /** @param bounds in seconds, rising */
+  /** @param bounds in seconds, ascending */
   constructor(bounds: readonly number[]) {
     this.#bounds = bounds;
     this.counts = new Array<number>(bounds.length + 1).fill(0);
@@ -60,7 +60,7 @@ export class Durations {
   }
 }
 
-/** A histogram of durations in seconds, as prom-client's registry reads any metric: by its `name` and `get`. */
+/** A histogram of durations in seconds. It has what prom-client's registry needs of any metric: `name` and `get`. */
 export class DurationHistogram {
   readonly name: string;
   readonly #help: string;
@@ -73,7 +73,7 @@ export class DurationHistogram {
     this.#bounds = bounds;
   }
 
-  /** One more series; its labels must be new. */
+  /** Adds a series. Its labels must be new. */
   series(labels: Labels): Durations {
     const durations = new Durations(this.#bounds);
     this.#series.push({ labels, durations });

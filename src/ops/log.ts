@@ -8,18 +8,18 @@ export type Log = Logger;
 export interface LogSettings {
   level: LogLevel;
   version: string;
-  /** POD_NAME and POD_NAMESPACE, from the downward API, are put on every line where they are set. */
+  /** If POD_NAME and POD_NAMESPACE (downward API) are set, they are on every line. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Where the lines go: standard output, one that does not block. */
+  /** Where lines are written: standard output. It must not block. */
   destination: Writable;
 }
 
-/** Characters of waiting lines from which on further ones are dropped. */
+/** Lines are dropped while this many characters are waiting. */
 const WAITING_MAX = 1024 * 1024;
 
 /**
- * A log that writes one JSON object a line. A reader that stands still never stops the process: lines beyond a cap are dropped,
- * and when the reader is back an error line says how many. A reader that is gone for good is put up with.
+ * A log that writes one JSON object per line. A reader that stops reading never stops the process: lines beyond a limit are
+ * dropped, and when the reader continues, an error line says how many. If the reader is gone for good, the process goes on.
  */
 export function createLog({ level, version, env, destination }: LogSettings): Log {
   const lines = boundedLines(destination, (dropped) =>
@@ -39,9 +39,9 @@ export function createLog({ level, version, env, destination }: LogSettings): Lo
 }
 
 /**
- * Why not pino's own asynchronous destination: it writes in a thread, a write to a full pipe blocks that thread, and Node
- * waits for its threads at exit, `process.exit` included: the process could not end until somebody killed it. A stream over a
- * pipe waits in the event loop instead, and needs only the bound.
+ * Why not pino's own asynchronous destination: it writes in a thread, and a write to a full pipe blocks that thread. Node waits
+ * for its threads at exit, even in `process.exit`, so the process could not end until it was killed. A stream over a pipe waits in
+ * the event loop instead, and needs only a limit.
  */
 function boundedLines(
   destination: Writable,
@@ -54,7 +54,7 @@ function boundedLines(
     state = { kind: 'flowing' };
     resumed(dropped);
   });
-  // The reader is gone (EPIPE): there is nobody left to tell, and the traffic matters more.
+  // The reader is gone (EPIPE): nobody can be told, and the traffic matters more.
   destination.on('error', () => undefined);
   return {
     write(line) {
@@ -70,7 +70,7 @@ function boundedLines(
 }
 
 export interface EventLogSettings {
-  /** Share of successful requests that get a line, 0 to 1. */
+  /** Share of successful requests that are logged, 0 to 1. */
   sample: () => number;
   /** In [0, 1). */
   random: () => number;
@@ -78,14 +78,14 @@ export interface EventLogSettings {
   now: () => number;
 }
 
-/** Of one kind in one window: failures of a route with the same code, and changes of its endpoints (a rollout has many). */
+/** The most lines per window: for failures of a route with the same code, and for changes of its endpoints (a rollout has many). */
 const WINDOW_MS = 10_000;
 const FAILURE_LINES = 10;
 const ENDPOINT_LINES = 100;
 
 /**
- * Makes log lines of those events that are worth one. Failures and changes of endpoints always are, up to so many in each
- * 10 s; one line then says how many there were beyond that. Never a payload, only sizes.
+ * Logs the events that are worth a line. Failures and changes of endpoints always are, up to a limit for every 10 s; after that,
+ * one line says how many were suppressed. It never logs payloads, only sizes.
  */
 export function logEvents(log: Log, { sample, random, now }: EventLogSettings): (event: ProxyEvent) => void {
   const limiter = new LineLimiter(WINDOW_MS);
@@ -149,7 +149,7 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
   };
 }
 
-/** Once for the first set, and then what has changed: not each time that it is told. */
+/** Logs the first set and later changes, not every confirmation. */
 function logDiscovered(
   log: Log,
   { route, endpoints, isFirst, wasLost, why, wasWhy }: Extract<ProxyEvent, { kind: 'discovered' }>,
@@ -171,7 +171,7 @@ function logEndpoint(log: Log, event: Extract<ProxyEvent, { kind: 'endpoint' }>)
   );
 }
 
-/** Whether it is a failure is told by what came of the request, not by whether the app was still there to take it. */
+/** The level depends on the outcome of the request, not on whether the app was still there to receive it. */
 function logSettled(log: Log, event: Extract<ProxyEvent, { kind: 'settled' }>): void {
   const { route, outcome, cause, request } = event;
   const { elapsedMs, ...rest } = request;
@@ -201,7 +201,7 @@ const SETTLED_LEVELS: Record<Cause, 'info' | 'warn' | 'error'> = {
 
 export type LineVerdict = { kind: 'pass' } | { kind: 'suppress'; isFirst: boolean; leftMs: number };
 
-/** Lets the first lines of a kind through in each window and counts the others. Pure: the clock is the caller's. */
+/** Lets the first lines of a kind through in each window and counts the others. Pure: the clock is an argument. */
 export class LineLimiter {
   readonly #windowMs: number;
   readonly #windows = new Map<string, { sinceMs: number; passed: number; suppressed: number }>();
@@ -212,8 +212,8 @@ export class LineLimiter {
   }
 
   /**
-   * Whether a line may pass. Of those that may not, the first of a window says so: whoever gets it calls `end` after
-   * `leftMs`. A window that has suppressed anything goes on until then, so that nothing stays untold.
+   * Whether a line may pass. The verdict on the first suppressed line of a window says so, and the caller must then call `end`
+   * after `leftMs`. Such a window lasts until then, so that every suppressed line is counted.
    */
   take(key: string, most: number, nowMs: number): LineVerdict {
     const window = this.#windows.get(key);
@@ -231,7 +231,7 @@ export class LineLimiter {
     return { kind: 'suppress', isFirst: window.suppressed === 1, leftMs };
   }
 
-  /** Ends the window; the next line opens a new one. Returns how many it has suppressed. */
+  /** Ends the window; the next line starts a new one. Returns the number of suppressed lines. */
   end(key: string): number {
     const suppressed = this.#windows.get(key)?.suppressed ?? 0;
     this.#windows.delete(key);

@@ -4,7 +4,7 @@ import { FAILURE_CODES, type FailureCode } from '../proxy/failure.ts';
 import type { RouteStatus } from '../proxy/status.ts';
 import { DurationHistogram, type Labels, Tally } from './in-place.ts';
 
-/** Every value a label can take besides route names, so that each series is there, at 0, before anything has happened. */
+/** All values of labels other than route names, so that each series exists, at 0, before the first event. */
 const CAUSES = ['ok', ...FAILURE_CODES.map((code) => code.toLowerCase() as Lowercase<FailureCode>)] as const;
 const OUTCOMES = [...CAUSES, 'client_gone'] as const;
 const ATTEMPT_RESULTS = ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled'] as const;
@@ -24,7 +24,7 @@ const SECONDS_BUCKETS = [
 export type ReloadResult = (typeof RELOAD_RESULTS)[number];
 
 export interface MetricsSources {
-  /** The routes as they are now; asked at each scrape. */
+  /** The current routes, read at each scrape. */
   routes(): readonly RouteStatus[];
   version: string;
   nodeVersion: string;
@@ -32,15 +32,15 @@ export interface MetricsSources {
 }
 
 export interface Metrics {
-  /** Counts an event. On the hot path: three a request. */
+  /** Counts an event. This is on the hot path: three calls per request. */
   record(event: ProxyEvent): void;
   reload(result: ReloadResult): void;
-  /** All metrics in the Prometheus text format. Those who ask at the same time share one answer. */
+  /** All metrics in the Prometheus text format. Scrapes at the same time share one answer. */
   text(): Promise<string>;
   contentType: string;
 }
 
-/** The metrics of one sidecar, in a registry of their own. */
+/** The metrics of one sidecar, in their own registry. */
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -83,7 +83,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
       keepOnly(sources.routes());
     },
     text() {
-      // A hundred scrapers at once must cost the routes no more time than one does.
+      // A hundred scrapes at once must not slow the routes down more than one does.
       scraping ??= scrape().finally(() => {
         scraping = undefined;
       });
@@ -129,7 +129,7 @@ function count(series: RouteSeries, event: ProxyEvent): void {
   }
 }
 
-/** The metrics that a route's events count, all but the gauges. */
+/** The metrics that count a route's events: all except the gauges. */
 function routeFamilies(registry: Registry) {
   const counter = <L extends string>(name: string, help: string, ...labels: L[]) =>
     new Counter({
@@ -140,44 +140,58 @@ function routeFamilies(registry: Registry) {
     });
   const seconds = (name: string, help: string) => {
     const histogram = new DurationHistogram(`lazypirate_${name}`, help, SECONDS_BUCKETS);
-    // All that the registry asks of a metric is its name and `get`, which its type does not say.
+    // The registry needs only `name` and `get` of a metric, but its type asks for more.
     registry.registerMetric(histogram as unknown as Metric);
     return histogram;
   };
   return {
-    received: counter('requests_received_total', 'Requests received: settled, in flight or queued by now.'),
+    received: counter('requests_received_total', 'Requests received. Each is settled, in flight or queued.'),
     requests: counter(
       'requests_total',
-      'Requests settled, by what the app got. client_gone: it did not wait; the cause is what it would have got.',
+      'Requests settled, by outcome for the app. client_gone: the app did not wait; the cause is what it would have got.',
       'outcome',
       'cause',
     ),
-    requestDuration: seconds('request_duration_seconds', 'From arrival to outcome, all waiting included.'),
-    attempts: counter('attempts_total', 'Attempts ended: sends of a request to an endpoint.', 'result'),
+    requestDuration: seconds(
+      'request_duration_seconds',
+      'Time from arrival to outcome, including all waiting.',
+    ),
+    attempts: counter(
+      'attempts_total',
+      'Attempts that have ended. An attempt is one send of a request to an endpoint.',
+      'result',
+    ),
     attemptDuration: seconds(
       'attempt_duration_seconds',
-      'From the send of an attempt to its end. Only with result ok this is a reply time.',
+      'Time from the send of an attempt to its end. It is a reply time only with result ok.',
     ),
-    retries: counter('retries_total', 'Attempts after the first, by why the one before failed.', 'reason'),
+    retries: counter('retries_total', 'Attempts after the first one, by the reason for the retry.', 'reason'),
     retriesDenied: counter('retries_denied_total', 'Failed attempts that were not retried.', 'reason'),
-    resets: counter('resets_total', 'Lanes whose socket was closed and replaced.', 'reason'),
+    resets: counter('resets_total', 'Connections to endpoints that were closed and replaced.', 'reason'),
     lateReplies: counter(
       'late_replies_total',
       'Replies that came after the timeout of their attempt.',
       'fate',
     ),
-    malformed: counter('malformed_messages_total', 'Messages of the app that were no request, and dropped.'),
-    ejections: counter('ejections_total', 'Endpoints left out for a while after repeated failures.'),
+    malformed: counter(
+      'malformed_messages_total',
+      'Messages from the app that were dropped because they were not valid requests.',
+    ),
+    ejections: counter('ejections_total', 'Ejections of endpoints after repeated failures.'),
     requestBytes: counter('request_bytes_total', 'Body bytes of requests received.'),
     replyBytes: counter('reply_bytes_total', 'Body bytes of replies given to the app.'),
-    discoveryErrors: counter('discovery_errors_total', 'Failures to learn the set of endpoints.', 'reason'),
+    discoveryErrors: counter(
+      'discovery_errors_total',
+      'Failures to discover the set of endpoints.',
+      'reason',
+    ),
   };
 }
 
 type RouteFamilies = ReturnType<typeof routeFamilies>;
 type RouteSeries = ReturnType<typeof routeSeries>;
 
-/** The series of one route, each bound to its labels and set to 0. */
+/** The series of one route, bound to their labels and set to 0. */
 function routeSeries(families: RouteFamilies, route: string) {
   const tallies: Tally[] = [];
   const total = (family: Counter, labels: Labels = {}) => {
@@ -212,11 +226,11 @@ function routeSeries(families: RouteFamilies, route: string) {
   };
 }
 
-/** What a route is doing now. All gauges of a scrape show the same moment, and only routes that are still there. */
+/** The current state of the routes. All gauges of a scrape show the same moment, and only routes that still exist. */
 function routeGauges(registry: Registry): (routes: readonly RouteStatus[]) => void {
   const gauge = <L extends string>(name: string, help: string, ...labels: L[]) =>
     new Gauge({ name: `lazypirate_${name}`, help, labelNames: ['route', ...labels], registers: [registry] });
-  const inFlight = gauge('in_flight_requests', 'Requests sent at least once and not settled.');
+  const inFlight = gauge('in_flight_requests', 'Requests sent at least once and not yet settled.');
   const queued = gauge('queued_requests', 'Requests that wait to be sent.');
   const queuedBytes = gauge(
     'queued_bytes',
@@ -225,13 +239,13 @@ function routeGauges(registry: Registry): (routes: readonly RouteStatus[]) => vo
   const endpoints = gauge('endpoints', 'Endpoints of the upstream, by state.', 'state');
   const lastSync = gauge(
     'discovery_last_sync_timestamp_seconds',
-    'When the set of endpoints was last known to be right, in Unix time; 0: never. Only of routes that discover theirs.',
+    'Unix time when the set of endpoints was last known to be correct; 0: never. Only for routes that discover endpoints.',
   );
   return (routes) => {
     for (const one of [inFlight, queued, queuedBytes, endpoints, lastSync]) one.reset();
     for (const route of routes) {
       const { name } = route.settings;
-      // For a while there may be two of a name: one that leaves, and one that listens elsewhere.
+      // For a while two routes may have the same name: one that is leaving, and one that listens elsewhere.
       inFlight.inc({ route: name }, route.inFlight);
       queued.inc({ route: name }, route.queued);
       queuedBytes.inc({ route: name }, route.queuedBytes);
@@ -254,13 +268,13 @@ function unixSeconds(agoMs: number | undefined): number {
 function reloadMetrics(registry: Registry): (result: ReloadResult) => void {
   const reloads = new Counter({
     name: 'lazypirate_config_reloads_total',
-    help: 'Changes of the configuration that were applied (success) or refused (failure).',
+    help: 'Configuration changes that were applied (success) or refused (failure).',
     labelNames: ['result'],
     registers: [registry],
   });
   const last = new Gauge({
     name: 'lazypirate_config_last_reload_successful',
-    help: 'Whether the configuration in force is the newest one: 1, or 0 after a refused change.',
+    help: '1 if the newest configuration is in force, 0 after a refused change.',
     registers: [registry],
   });
   for (const result of RELOAD_RESULTS) reloads.inc({ result }, 0);
@@ -274,7 +288,7 @@ function reloadMetrics(registry: Registry): (result: ReloadResult) => void {
 function describeBuild(registry: Registry, { version, nodeVersion, zeromqVersion }: MetricsSources): void {
   new Gauge({
     name: 'lazypirate_build_info',
-    help: 'Always 1; the labels tell what is running.',
+    help: 'Always 1. The labels show the running versions.',
     labelNames: ['version', 'node', 'zeromq'],
     registers: [registry],
   }).set({ version, node: nodeVersion, zeromq: zeromqVersion }, 1);

@@ -11,8 +11,8 @@ export interface SidecarStatus {
 }
 
 /**
- * The `/status` page: indented JSON, ending in a newline. Durations are milliseconds, sizes bytes. Every key is named here
- * one by one, so that nothing secret that settings may come to hold gets out by itself.
+ * The `/status` page: indented JSON, ending in a newline. Durations are in milliseconds, sizes in bytes. Every key is listed
+ * here, so that a secret that is added to the settings later is not shown by accident.
  */
 export function renderStatus({
   version,

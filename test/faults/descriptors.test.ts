@@ -12,7 +12,8 @@ const APPS = 100;
 const REQUESTS = 200;
 /** How long a sidecar without descriptors goes on. */
 const PATIENCE_MS = 30_000;
-const NONE_LEFT = 'no descriptor is left: new connections wait; raise the limit of open files (ulimit -n)';
+const NONE_LEFT =
+  'no file descriptors left: new connections must wait; raise the open file limit (ulimit -n)';
 
 async function startLimited(t: TestContext) {
   const upstream = await UpstreamProcess.start(t);
@@ -50,7 +51,7 @@ fault(
     assert.ok(entered > 0 && entered < APPS, `${entered} were let in`);
     const open = descriptors(program.pid, LIMIT);
     await leave();
-    await program.logged('descriptors are to be had again');
+    await program.logged('file descriptors are available again');
     const backMs = await books.recovered();
     return `${entered} of ${APPS} were let in, ${open} descriptors of these ${LIMIT} in use; ${REQUESTS} of ${REQUESTS} requests of an app that was there answered, with ${share.toFixed(1)} CPUs in use; served ${backMs.toFixed(0)} ms after the others had left; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
   },
@@ -70,7 +71,7 @@ fault(
     await leave();
     assert.equal(code, 1);
     const [words = ''] = program.stderr;
-    assert.match(words, /^lazypirate: no descriptor was left for 30 s; raise the limit/);
+    assert.match(words, /^lazypirate: no file descriptors were left for 30 s; raise the/);
     assert.ok(seconds > PATIENCE_MS / 1_000 - 1);
     const outside = books.asked - books.own - books.failed;
     return `it ends with exit code 1 and one line after ${seconds.toFixed(0)} s; ${outside} of ${APPS} apps were not let in; ${books.balanceOfEnded(bodiesOf(upstream), outside, [words])}`;

@@ -24,8 +24,8 @@ test('descriptors that run out and come again are told of once each', async () =
   const { lines, watching } = watch([true, false, false, false, true, true, false], 60_000);
   await watching;
   assert.equal(lines.length, 3, lines.join('\n'));
-  assert.match(lines[0] ?? '', /^no descriptor is left/);
-  assert.equal(lines[1], 'descriptors are to be had again');
+  assert.match(lines[0] ?? '', /^no file descriptors left/);
+  assert.equal(lines[1], 'file descriptors are available again');
   assert.equal(lines[2], lines[0]);
 });
 

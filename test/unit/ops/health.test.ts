@@ -36,7 +36,7 @@ test('with the readiness upstream every route needs an endpoint that could be us
   const users = bound('users', 'down', 'up', 'connecting');
   assert.deepEqual(readyHealth('upstream', false, [bound('orders', 'ejected', 'down'), users]), {
     isOk: true,
-    reason: 'every route has an endpoint that is connected',
+    reason: 'every route has a connected endpoint',
   });
   const cutOff = [users, bound('orders', 'down', 'connecting'), bound('stock')];
   assert.deepEqual(readyHealth('upstream', false, cutOff), {
