@@ -190,6 +190,16 @@ describe('the charts', { skip: helmSkip }, () => {
     assert.deepEqual(find(objectsOf(yaml), 'RoleBinding', '42-lazypirate').metadata.namespace, '7');
   });
 
+  test('the notes of the demo say what a NetworkPolicy refuses', () => {
+    const args = [charts.demo, '--dry-run=client', `--set=lazypirate.image.repository=${IMAGE}`];
+    const notes = (...more: string[]) => charts.helm('install', 'demo', ...args, ...more);
+    assert.doesNotMatch(notes(), /networkPolicy/);
+    assert.match(
+      notes('--set=lazypirate.networkPolicy.enabled=true'),
+      /Every other connection to it is refused/,
+    );
+  });
+
   test('the token is in the sidecar alone, and only where a route asks the API', () => {
     const pod = deploymentPod(charts.render(charts.demo));
     assert.equal(pod.automountServiceAccountToken, false);

@@ -33,7 +33,7 @@
     - name: POD_NAMESPACE
       valueFrom: { fieldRef: { fieldPath: metadata.namespace } }
     {{- if include "lazypirate.discovers" . }}
-    # Empty, and without effect, where the cluster does not label pods with their zone.
+    # Empty, and without effect, if the cluster does not label pods with their zone.
     - name: LAZYPIRATE_ZONE
       valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/zone']" } }
     {{- end }}
