@@ -87,6 +87,36 @@ const PANELS: readonly Panel[] = [
     isStacked: true,
   },
   {
+    title: 'Share of failed attempts',
+    description: 'Attempts without a reply in time, retried or not.',
+    unit: 'percentunit',
+    queries: {
+      '{{route}}': share(
+        rate('attempts_total', 'route', 'result!~"ok|cancelled"'),
+        rate('attempts_total', 'route', 'result!="cancelled"'),
+      ),
+    },
+  },
+  {
+    title: 'Apps that left',
+    description:
+      'Requests a second whose app had left, by what it would have got. Its own timeout may be shorter than the deadline.',
+    unit: 'reqps',
+    queries: { '{{cause}}': rate('requests_total', 'cause', 'outcome="client_gone"') },
+    isStacked: true,
+  },
+  {
+    title: 'Unaccounted requests',
+    description:
+      'Requests received that are neither settled nor in flight nor queued. Anything but 0 is a bug.',
+    unit: 'short',
+    queries: {
+      '{{route}}': ['requests_received_total', 'requests_total', 'in_flight_requests', 'queued_requests']
+        .map((metric) => now(metric))
+        .join(' - '),
+    },
+  },
+  {
     title: 'Retries',
     description: 'Attempts after the first, by why the one before failed, and retries that were not allowed.',
     unit: 'ops',

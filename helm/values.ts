@@ -60,6 +60,8 @@ const library = z.strictObject({
     disabled: z.array(text),
     runbook: text.regex(/^(https?:\/\/.+)?$/),
     failureRatio: share,
+    clientGoneRatio: share,
+    attemptFailureRatio: share,
     retryRatio: ratio,
     p99Seconds: ratio,
     discoveryAgeSeconds: ratio,

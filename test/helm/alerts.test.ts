@@ -18,6 +18,7 @@ type Series = Record<string, string>;
 
 const SIDECAR = 'job="shop/demo", instance="10.0.0.1:9555"';
 const ROUTE = `route="orders", namespace="shop", ${SIDECAR}`;
+const POD = 'namespace="shop", pod="demo-1"';
 const BUILD = { [`lazypirate_build_info{${SIDECAR}}`]: '1x60' };
 
 /** For each alert, what fires it within half an hour, and what comes near and does not. */
@@ -37,7 +38,68 @@ const CASES: Record<string, { fires: Series; quiet: Series }> = {
     quiet: {
       [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0+199x60',
       [`lazypirate_requests_total{outcome="timeout", ${ROUTE}}`]: '0+1x60',
-      [`lazypirate_requests_total{outcome="client_gone", cause="ok", ${ROUTE}}`]: '0+100x60',
+      [`lazypirate_requests_total{outcome="client_gone", cause="ok", ${ROUTE}}`]: '0+10x60',
+    },
+  },
+  LazypirateClientsGone: {
+    fires: {
+      [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0+90x60',
+      [`lazypirate_requests_total{outcome="client_gone", cause="ok", ${ROUTE}}`]: '0+10x60',
+    },
+    quiet: {
+      [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0+96x60',
+      [`lazypirate_requests_total{outcome="client_gone", cause="ok", ${ROUTE}}`]: '0+4x60',
+    },
+  },
+  LazypirateAttempts: {
+    fires: {
+      [`lazypirate_attempts_total{result="ok", ${ROUTE}}`]: '0+80x60',
+      [`lazypirate_attempts_total{result="timeout", ${ROUTE}}`]: '0+6x60',
+      [`lazypirate_attempts_total{result="lost", ${ROUTE}}`]: '0+6x60',
+    },
+    quiet: {
+      [`lazypirate_attempts_total{result="ok", ${ROUTE}}`]: '0+80x60',
+      [`lazypirate_attempts_total{result="lost", ${ROUTE}}`]: '0+6x60',
+      // Another attempt was quicker.
+      [`lazypirate_attempts_total{result="cancelled", ${ROUTE}}`]: '0+80x60',
+    },
+  },
+  LazypirateSidecarMissing: {
+    fires: {
+      [`kube_pod_container_info{container="lazypirate", ${POD}}`]: '1x60',
+      [`kube_pod_status_scheduled{condition="true", ${POD}}`]: '1x60',
+      [`lazypirate_build_info{job="shop/demo", instance="10.0.0.2:9555", namespace="shop", pod="other"}`]:
+        '1x60',
+    },
+    quiet: {
+      [`kube_pod_init_container_info{container="lazypirate", ${POD}}`]: '1x60',
+      [`kube_pod_status_scheduled{condition="true", ${POD}}`]: '1x60',
+      [`lazypirate_build_info{${SIDECAR}, ${POD}}`]: '1x60',
+      [`up{${SIDECAR}, ${POD}}`]: '1x60',
+      // The app's own metrics are none of ours.
+      [`up{job="shop/demo", instance="10.0.0.1:8080", ${POD}}`]: '0x60',
+      // One that waits for a node, and one that has ended.
+      'kube_pod_container_info{container="lazypirate", namespace="shop", pod="pending"}': '1x60',
+      'kube_pod_status_scheduled{condition="true", namespace="shop", pod="pending"}': '0x60',
+      'kube_pod_container_info{container="lazypirate", namespace="shop", pod="ended"}': '1x60',
+      'kube_pod_status_scheduled{condition="true", namespace="shop", pod="ended"}': '1x60',
+      'kube_pod_status_phase{phase="Succeeded", namespace="shop", pod="ended"}': '1x60',
+    },
+  },
+  LazypirateUnaccounted: {
+    fires: {
+      [`lazypirate_requests_received_total{${ROUTE}}`]: '0+10x60',
+      [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0 10+10x60',
+      [`lazypirate_requests_total{outcome="client_gone", cause="ok", ${ROUTE}}`]: '0x60',
+      [`lazypirate_in_flight_requests{${ROUTE}}`]: '1x60',
+      [`lazypirate_queued_requests{${ROUTE}}`]: '0x60',
+    },
+    quiet: {
+      [`lazypirate_requests_received_total{${ROUTE}}`]: '5+100x60',
+      [`lazypirate_requests_total{outcome="ok", ${ROUTE}}`]: '0+99x60',
+      [`lazypirate_requests_total{outcome="client_gone", cause="ok", ${ROUTE}}`]: '0+1x60',
+      [`lazypirate_in_flight_requests{${ROUTE}}`]: '3x60',
+      [`lazypirate_queued_requests{${ROUTE}}`]: '2x60',
     },
   },
   LazypirateRetries: {
@@ -75,9 +137,9 @@ const CASES: Record<string, { fires: Series; quiet: Series }> = {
   LazypirateDiscoveryStale: {
     fires: { [`lazypirate_discovery_last_sync_timestamp_seconds{${ROUTE}}`]: '60x60' },
     quiet: {
-      // 10 minutes old at most; and a route that has nothing to discover.
+      // 10 minutes old at most; and one that has just begun.
       [`lazypirate_discovery_last_sync_timestamp_seconds{${ROUTE}}`]: '1x10 660x10 1260x10 1860x10',
-      [`lazypirate_discovery_last_sync_timestamp_seconds{route="fixed", ${SIDECAR}}`]: '0x60',
+      [`lazypirate_discovery_last_sync_timestamp_seconds{route="new", ${SIDECAR}}`]: '_x30 0x30',
     },
   },
   LazypirateReloadFailed: {
@@ -177,6 +239,53 @@ describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
       [`lazypirate_requests_total{outcome="client_gone", cause="timeout", ${ROUTE}}`]: '0+4x60',
     };
     promtool([unitTest(series, ['LazypirateFailures'])]);
+  });
+
+  test('LazypirateDiscoveryStale tells one that has never known its endpoints from one that no longer does', () => {
+    rulesWith();
+    for (const [lastSync, words] of [
+      ['0', 'has never learned the endpoints of route orders.'],
+      ['60', 'has not learned of changes in the endpoints of route orders for 29m 0s.'],
+    ] as const) {
+      const exp_annotations = {
+        summary: 'The endpoints of route orders are unknown or out of date',
+        description: `10.0.0.1:9555 ${words}`,
+      };
+      const exp_labels = {
+        route: 'orders',
+        namespace: 'shop',
+        job: 'shop/demo',
+        instance: '10.0.0.1:9555',
+        severity: 'warning',
+      };
+      promtool([
+        {
+          interval: '1m',
+          input_series: [
+            {
+              series: `lazypirate_discovery_last_sync_timestamp_seconds{${ROUTE}}`,
+              values: `${lastSync}x60`,
+            },
+          ],
+          alert_rule_test: [
+            {
+              eval_time: AT,
+              alertname: 'LazypirateDiscoveryStale',
+              exp_alerts: [{ exp_labels, exp_annotations }],
+            },
+          ],
+        },
+      ]);
+    }
+  });
+
+  test('LazypirateSidecarMissing fires for one that does not answer any more, also where nothing tells of pods', () => {
+    rulesWith();
+    const series = {
+      [`lazypirate_build_info{${SIDECAR}, ${POD}}`]: '1x10 stale _x50',
+      [`up{${SIDECAR}, ${POD}}`]: '1x10 0x50',
+    };
+    promtool([unitTest(series, ['LazypirateSidecarMissing'])]);
   });
 
   test('tell route, place and figure', () => {

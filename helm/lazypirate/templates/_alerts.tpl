@@ -22,6 +22,26 @@ what the app would have got had it waited. `cause!="ok"` leaves out those whose 
   annotations:
     summary: Requests of route {{`{{ $labels.route }}`}} fail
     description: "{{`{{ $value | humanizePercentage }}`}} of the requests of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}) fail."
+- alert: LazypirateClientsGone
+  expr: |
+    sum by (namespace, job, route) (rate(lazypirate_requests_total{outcome="client_gone", cause="ok"}[5m]))
+      / sum by (namespace, job, route) (rate(lazypirate_requests_total[5m]))
+      > {{ $values.clientGoneRatio }}
+  for: 10m
+  labels: { severity: warning }
+  annotations:
+    summary: Apps do not wait for the replies of route {{`{{ $labels.route }}`}}
+    description: "{{`{{ $value | humanizePercentage }}`}} of the requests of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}) were answered after the app had left."
+- alert: LazypirateAttempts
+  expr: |
+    sum by (namespace, job, route) (rate(lazypirate_attempts_total{result!~"ok|cancelled"}[5m]))
+      / sum by (namespace, job, route) (rate(lazypirate_attempts_total{result!="cancelled"}[5m]))
+      > {{ $values.attemptFailureRatio }}
+  for: 10m
+  labels: { severity: warning }
+  annotations:
+    summary: Attempts of route {{`{{ $labels.route }}`}} fail
+    description: "{{`{{ $value | humanizePercentage }}`}} of the attempts of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}) bring no reply in time."
 - alert: LazypirateRetries
   expr: |
     sum by (namespace, job, route) (rate(lazypirate_retries_total[5m]))
@@ -50,13 +70,13 @@ what the app would have got had it waited. `cause!="ok"` leaves out those whose 
     description: One request in a hundred of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}) waits {{`{{ $value | humanizeDuration }}`}} or more for its reply.
 - alert: LazypirateDiscoveryStale
   expr: |
-    time() - lazypirate_discovery_last_sync_timestamp_seconds > {{ $values.discoveryAgeSeconds }}
-      and lazypirate_discovery_last_sync_timestamp_seconds > 0
+    time() - (lazypirate_discovery_last_sync_timestamp_seconds > 0) > {{ $values.discoveryAgeSeconds }}
+      or lazypirate_discovery_last_sync_timestamp_seconds == 0
   for: 1m
   labels: { severity: warning }
   annotations:
-    summary: The endpoints of route {{`{{ $labels.route }}`}} may be out of date
-    description: "{{`{{ $labels.instance }}`}} has not learned of changes in the endpoints of route {{`{{ $labels.route }}`}} for {{`{{ $value | humanizeDuration }}`}}."
+    summary: The endpoints of route {{`{{ $labels.route }}`}} are unknown or out of date
+    description: "{{`{{ $labels.instance }}`}} has {{`{{ if eq $value 0.0 }}never learned the endpoints of route {{ $labels.route }}{{ else }}not learned of changes in the endpoints of route {{ $labels.route }} for {{ $value | humanizeDuration }}{{ end }}`}}."
 - alert: LazypirateReloadFailed
   expr: lazypirate_config_last_reload_successful == 0
   for: 1m
@@ -64,6 +84,32 @@ what the app would have got had it waited. `cause!="ok"` leaves out those whose 
   annotations:
     summary: A change of the configuration was refused
     description: "{{`{{ $labels.instance }}`}} goes on with its old configuration, and would not start with the new one."
+- alert: LazypirateSidecarMissing
+  expr: |
+    group by (namespace, pod) (
+        kube_pod_container_info{container="lazypirate"} or kube_pod_init_container_info{container="lazypirate"}
+      )
+      and on (namespace, pod) kube_pod_status_scheduled{condition="true"} == 1
+      unless on (namespace, pod) (kube_pod_status_phase{phase=~"Succeeded|Failed"} == 1 or lazypirate_build_info)
+    or
+    group by (namespace, pod) (up == 0 and on (job, instance) last_over_time(lazypirate_build_info[1h]))
+  for: 5m
+  labels: { severity: critical }
+  annotations:
+    summary: A sidecar is missing
+    description: Prometheus gets no metrics from the sidecar of pod {{`{{ $labels.pod }}`}} in {{`{{ $labels.namespace }}`}}.
+- alert: LazypirateUnaccounted
+  expr: |
+    lazypirate_requests_received_total
+      - (sum without (outcome, cause) (lazypirate_requests_total))
+      - lazypirate_in_flight_requests
+      - lazypirate_queued_requests
+      != 0
+  for: 10m
+  labels: { severity: warning }
+  annotations:
+    summary: Requests of route {{`{{ $labels.route }}`}} are unaccounted for
+    description: The sidecar at {{`{{ $labels.instance }}`}} does not know what became of {{`{{ $value | humanize }}`}} requests of route {{`{{ $labels.route }}`}}.
 - alert: LazypirateEventLoopLag
   expr: nodejs_eventloop_lag_p99_seconds > {{ $values.eventLoopLagSeconds }} and on (job, instance) lazypirate_build_info
   for: 5m
