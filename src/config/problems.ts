@@ -50,9 +50,16 @@ function andMore(source: Source, count: number): string {
 /** `FILE:LINE:COLUMN: PATH: words`, always on one line. For the value of a flag or variable: `--timeout: words`. */
 export function line(source: Source, path: Path, words: string): string {
   const place = source.place(path);
-  const isOption = /^(--|LAZYPIRATE_)/.test(place ?? '') && path.length <= (path[0] === 'routes' ? 3 : 2);
-  const where = path.length > 0 && !isOption ? [pathText(path)] : [];
-  return [...(place ? [place] : []), ...where, words].map(shown).join(': ');
+  const isOption = /^(--|LAZYPIRATE_)/.test(place ?? '');
+  const where = isOption ? keyWithin(path) : pathText(path);
+  return [...(place ? [place] : []), ...(where === '' ? [] : [where]), words].map(shown).join(': ');
+}
+
+/** The part of a flag's value that is meant, as the port of `--upstream service/orders:PORT`. */
+function keyWithin(path: Path): string {
+  const last = path.at(-1);
+  const isWhole = path.length <= (path[0] === 'routes' ? 3 : 2);
+  return isWhole || typeof last === 'number' ? '' : String(last);
 }
 
 /** `routes[0].limits.queue` */

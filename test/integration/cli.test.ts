@@ -68,6 +68,8 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
       /^lazypirate: --attempts: must be a whole number/,
     ],
     [['send', 'tcp://127.0.0.1:1', 'x', '--wait', 'soon'], /^lazypirate: --wait: "soon" is not a duration/],
+    [['run', '--upstream', 'nope'], /^lazypirate: --upstream: "nope" is not an address/],
+    [['run', '--upstream', 'service/orders'], /^lazypirate: --upstream: port: must be a port/],
     [['schema', '--json'], /^lazypirate: unknown option --json; try lazypirate schema --help$/],
     [['schema', 'x'], /^lazypirate: unexpected argument x; try lazypirate schema --help$/],
     [['serve', 'tcp://127.0.0.1:1', 'x'], /^lazypirate: unexpected argument x; try lazypirate serve --help$/],
