@@ -1,9 +1,9 @@
-/** How quickly a latency fades while its endpoint gets no work. */
+/** How fast a latency fades while its endpoint gets no requests. */
 const MEMORY_MS = 10_000;
-/** After so many times itself it is forgotten, and the endpoint tried again: that costs one slow request in that time. */
+/** A latency is forgotten after this many times its own length, and the endpoint is tried again: one slow request per period. */
 const WORTH = 50;
 const MEMORY_LEAST_MS = 1_000;
-/** A process answers its first requests slowly: the least of so many is where the average begins. */
+/** A process answers its first requests slowly, so the average starts with the lowest of this many. */
 const FIRST_REPLIES = 5;
 const WEIGHT_OF_NEWEST = 0.2;
 
@@ -14,29 +14,29 @@ export interface Choice {
 }
 
 /**
- * How long an endpoint takes to reply: a moving average (EWMA) of its reply times, raised by what is known of replies that did not come.
+ * How long an endpoint takes to reply: a moving average (EWMA) of its reply times, raised by attempts that got no reply.
  * Pure: the clock is an argument.
  */
 export class Latency {
   #estimateMs: number | undefined;
   #atMs = 0;
-  /** How much the estimate rests on, and how many replies are among that. */
+  /** How many observations the estimate is based on, and how many of them were replies. */
   #count = 0;
   #replies = 0;
   #replyMs: number | undefined;
 
-  /** A reply came after that time. */
+  /** A reply came after this time. */
   observe(elapsedMs: number, nowMs: number): void {
     this.#forgetIfOld(nowMs);
     this.#replyMs =
       this.#replies === 0 ? elapsedMs : this.#average(this.#replyMs, elapsedMs, this.#replies + 1);
-    // Replies that nobody waited for told only how long they would take at least.
+    // Abandoned attempts only gave a lower bound: replace it with the first real reply.
     const soFarMs = this.#replies === 0 && this.#count < FIRST_REPLIES ? undefined : this.#estimateMs;
     this.#replies++;
     this.#learn(this.#average(soFarMs, elapsedMs, this.#count + 1), nowMs);
   }
 
-  /** No reply came in that time: enough is known of it. */
+  /** No reply came in this time. That alone is enough for an estimate. */
   overdue(elapsedMs: number, nowMs: number): void {
     this.#forgetIfOld(nowMs);
     if (this.#count < FIRST_REPLIES) this.#estimateMs = undefined;
@@ -44,7 +44,7 @@ export class Latency {
     this.#raise(elapsedMs, nowMs);
   }
 
-  /** A reply was no longer waited for after that time, which tells something where little is known, or the estimate is less. */
+  /** An attempt was abandoned after this time. It counts if little is known, or if the estimate is lower. */
   atLeast(elapsedMs: number, nowMs: number): void {
     this.#forgetIfOld(nowMs);
     if (this.#count >= FIRST_REPLIES) return this.#raise(elapsedMs, nowMs);
@@ -52,12 +52,12 @@ export class Latency {
     this.#learn(this.#replies > 0 ? soFarMs : Math.max(soFarMs, elapsedMs), nowMs);
   }
 
-  /** Of replies alone, as far as they are remembered; `undefined` before the first. */
+  /** The average of replies alone, for `/status`; `undefined` before the first. */
   get replyMs(): number | undefined {
     return this.#replyMs;
   }
 
-  /** The estimate, faded by the time since it was made; `undefined` where too little is known, or nothing any more. */
+  /** The estimate, faded by its age; `undefined` if too little is known, or if it is too old. */
   fadedMs(nowMs: number): number | undefined {
     if (this.#estimateMs === undefined || this.#count < FIRST_REPLIES || this.#isOld(nowMs)) return undefined;
     return this.#estimateMs * Math.exp(-(nowMs - this.#atMs) / MEMORY_MS);
@@ -89,7 +89,7 @@ export class Latency {
     this.#replies = 0;
   }
 
-  /** What was never known cannot be old. */
+  /** An estimate that does not exist cannot be old. */
   #isOld(nowMs: number): boolean {
     if (this.#estimateMs === undefined) return false;
     const memoryMs = Math.min(MEMORY_MS, Math.max(MEMORY_LEAST_MS, WORTH * this.#estimateMs));
@@ -98,9 +98,9 @@ export class Latency {
 }
 
 /**
- * Two random choices among those that fit; the one with the lower latency x (in flight + 1) wins. Where one of the two has
- * no latency yet, the one with less in flight. Two draws cost the same with a thousand endpoints as with three; only
- * where neither of them fits are all looked at.
+ * Draws two endpoints at random; of those that fit, the one with the lower latency x (in flight + 1) wins. If one of the two has
+ * no latency yet, the one with less in flight wins. Two draws cost the same with a thousand endpoints as with three. All
+ * endpoints are checked only if neither of the two fits.
  *
  * @param random in [0, 1)
  */
@@ -118,7 +118,7 @@ export function choose<T extends Choice>(
   return c !== undefined && d !== undefined && isBetter(d, c, nowMs) ? d : c;
 }
 
-/** Two different ones, or the same twice where there is only one. */
+/** Two different ones, or the same one twice if there is only one. */
 function draw<T>(all: readonly T[], random: () => number): [T | undefined, T | undefined] {
   const first = Math.floor(random() * all.length);
   const second = all.length > 1 ? (first + 1 + Math.floor(random() * (all.length - 1))) % all.length : first;

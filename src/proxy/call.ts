@@ -4,49 +4,49 @@ import type { Waiter } from './line.ts';
 import type { Place } from './load.ts';
 import type { RetryPolicy } from './settings.ts';
 
-/** Who keeps the account of attempts. */
+/** Called when an attempt has ended. */
 export type AttemptEnded = (attempt: Attempt, result: 'ok' | AttemptFailure) => void;
 
 /**
- * `cut`: the route is leaving and cannot wait any longer. `hopeless`: it was not sent, because no reply could come in time.
- * `replyTooLarge`: so it would be each time.
+ * Why a call ended without a reply. `cut`: the route is shutting down and cannot wait any longer. `hopeless`: it was not sent,
+ * because no reply could come in time. `replyTooLarge`: it would be too large every time, so it is not retried.
  */
 export type CallEnd = 'cut' | 'hopeless' | 'replyTooLarge';
 
 /**
- * One request on its way: what it has tried, what it still waits for, and what has come of it. Its attempts, the upstream
- * and a drain write here what has happened; the forwarder's loop reads it whenever `change` resolves.
+ * One request in progress: its attempts so far, what it still waits for, and its result. Attempts, the upstream and a drain record
+ * events here; the forwarder's loop reads them whenever `change` resolves.
  */
 export class Call implements Waiter {
-  /** Where the forwarder keeps it. */
+  /** Its position in the forwarder's bag. */
   index = 0;
   readonly body: readonly Buffer[];
   readonly place: Place;
-  /** On the clock of `performance.now`, as all times here. */
+  /** By `performance.now`, like all times here. */
   readonly arrivedMs: number;
   deadlineMs: number;
-  /** What was in force when it arrived. */
+  /** The policy that was in force when it arrived. */
   readonly policy: RetryPolicy;
   /** Addresses of the attempts so far, in order. */
   readonly tried: string[] = [];
-  /** Attempts whose reply may still come. */
+  /** Attempts whose reply may still arrive. */
   readonly pending: Attempt[] = [];
-  /** The place that was given while waiting for one. */
+  /** The place that it was given while it waited for one. */
   picked: Attempt | undefined;
   /** The first reply to any of its attempts. */
   reply: Buffer[] | undefined;
-  /** Of a reply that was too large. */
+  /** The size of a reply that was too large. */
   replyBytes = 0;
-  /** Why the attempt that failed last did so. */
+  /** Why the last failed attempt failed. */
   failure: Exclude<AttemptFailure, 'timeout'> = 'lost';
-  /** Why it is over without a reply, where it was ended. */
+  /** Why it ended without a reply, if it did. */
   end: CallEnd | undefined;
   /** Attempts that were never handed to a live connection. */
   #unsent = 0;
   readonly #ended: AttemptEnded;
-  /** Ends the wait, where there is one. */
+  /** Ends the current wait, if there is one. */
   #resume: ((why: 'event' | 'time') => void) | undefined;
-  /** Of the wait now, or of the last one. */
+  /** The timer of the current or last wait. */
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -71,16 +71,16 @@ export class Call implements Waiter {
     return this.tried.length > this.#unsent;
   }
 
-  /** Whether an attempt is under way that has not timed out yet. */
+  /** Whether an attempt is in flight that has not timed out yet. */
   get isAwaiting(): boolean {
     for (const { phase } of this.pending) if (phase === 'awaited') return true;
     return false;
   }
 
   /**
-   * Waits until something has happened, an attempt's timeout included, or until the time has come. Before either is
-   * believed, input that is in the process already is read: after a stall of the event loop no reply is taken for missing
-   * that was only unread.
+   * Waits for the next event, which may be an attempt's timeout, or until the given time. Before a timeout is declared, input that
+   * has already reached the process is read. So after a stall of the event loop, a reply that was only unread is not taken for
+   * missing.
    */
   change(untilMs: number): Promise<'event' | 'time'> {
     const nextMs = this.#nextMs(untilMs);
@@ -94,14 +94,14 @@ export class Call implements Waiter {
     });
   }
 
-  /** Waits until it is decided, waiting is in vain, or the time or the deadline has come. */
+  /** Waits until the call is decided, waiting is no longer worthwhile, or the given time or the deadline has come. */
   async until(untilMs: number, isWorthwhile: () => boolean): Promise<void> {
     while (!this.isDecided && isWorthwhile()) {
       if ((await this.change(Math.min(untilMs, this.deadlineMs))) === 'time') return;
     }
   }
 
-  /** It ends at that time at the latest. */
+  /** Moves the deadline forward to this time, unless it is earlier already. */
   shorten(deadlineMs: number): void {
     if (deadlineMs >= this.deadlineMs) return;
     this.deadlineMs = deadlineMs;
@@ -155,7 +155,7 @@ export class Call implements Waiter {
   }
 
   #timeIsUp(timer: NodeJS.Timeout, nextMs: number, untilMs: number): void {
-    // The wait that it was for may be over, and another begun.
+    // The wait of this timer may be over, and another one may have started.
     if (this.#resume === undefined || this.#timer !== timer) return;
     this.#timeOut(nextMs);
     this.#wake(nextMs < untilMs ? 'event' : 'time');
@@ -166,7 +166,7 @@ export class Call implements Waiter {
     if (index !== -1) this.pending.splice(index, 1);
   }
 
-  /** The next time at which something is due: the end of the wait, or an attempt's timeout. */
+  /** The time of the next event: the end of the wait, or an attempt's timeout. */
   #nextMs(untilMs: number): number {
     let nextMs = untilMs;
     for (const attempt of this.pending)
@@ -191,7 +191,7 @@ export class Call implements Waiter {
 
   failed(attempt: Attempt, failure: 'unsent' | 'lost' | 'protocol'): void {
     if (attempt.phase === 'picked') {
-      // A place that is gone was no attempt; if it has been taken from here already, the send will tell.
+      // A lost place does not count as an attempt. If the forwarder has already taken it, its send will fail.
       if (attempt === this.picked) this.picked = undefined;
     } else {
       this.#endAttempt(attempt);

@@ -4,14 +4,14 @@ import type { Lanes } from './lanes.ts';
 import { Patience } from './patience.ts';
 import type { Policy } from './settings.ts';
 
-/** How often it is looked whether what is late makes room, in timeouts. */
+/** How often to check for late attempts whose place can be reused, as a share of the timeout. */
 const LOOK_SHARE = 0.1;
 
 /** How many attempts an endpoint has, and how many more it may have. */
 export class Capacity {
-  /** Attempts that it has not answered yet, those that nobody waits for in time any more included. */
+  /** Attempts that the endpoint has not answered yet, including those that have timed out. */
   inFlight = 0;
-  /** Those of them whose timeout is over. */
+  /** Those of them that have timed out. */
   #late = 0;
   #most: number;
   #timeoutMs: number;
@@ -22,7 +22,7 @@ export class Capacity {
   readonly #limit: ConcurrencyLimit;
   readonly #patience: Patience;
 
-  /** @param freed is called when one more attempt may fit */
+  /** @param freed called when there may be room for one more attempt */
   constructor({ limits, retry }: Policy, lanes: Lanes, freed: () => void) {
     this.#most = limits.inFlightPerEndpoint;
     this.#timeoutMs = retry.timeoutMs;
@@ -32,7 +32,7 @@ export class Capacity {
     this.#patience = new Patience(retry.timeoutMs, limits.inFlightPerEndpoint);
   }
 
-  /** Goes on under another policy. */
+  /** Applies a changed policy. */
   adjust({ limits, retry }: Policy): void {
     this.#most = limits.inFlightPerEndpoint;
     this.#timeoutMs = retry.timeoutMs;
@@ -44,23 +44,23 @@ export class Capacity {
     return this.#pressure >= this.limit || (this.isCrowded && this.#toForget() === undefined);
   }
 
-  /** Whether as many are unanswered as may be: one more is sent only in place of a late one. */
+  /** Whether the maximum is reached, so that one more attempt needs the place of a late one. */
   get isCrowded(): boolean {
     return this.inFlight >= this.#most;
   }
 
-  /** What may be in flight at the moment. */
+  /** How many attempts may be in flight at the moment. */
   get limit(): number {
     return this.#limit.value;
   }
 
-  /** Whether one more lane would be used. */
+  /** Whether one more lane would help. */
   get wantsLane(): boolean {
     if (this.isFull || this.#lanes.isReopening || this.#lanes.size >= 2 * this.#most) return false;
     return this.#pressure + this.#lanes.countOf('connecting', 'handshaking') < this.limit;
   }
 
-  /** Another process may be there now. */
+  /** The endpoint may be another process now. */
   renew(): void {
     this.#patience.renew();
   }
@@ -87,7 +87,7 @@ export class Capacity {
     this.#limit.overdue(sentMs, nowMs, this.inFlight);
   }
 
-  /** Gives up a late attempt for another one, where that is due; tells whether it has. */
+  /** Gives up a late attempt to make room, if that is due. @returns whether it did */
   makeRoom(): boolean {
     const forgotten = this.#toForget();
     this.#isMakingRoom = true;
@@ -96,13 +96,13 @@ export class Capacity {
     return forgotten !== undefined;
   }
 
-  /** What there is to work on, as far as we know: what it has had for so long that no reply is expected any more is lost. */
+  /** How many attempts the endpoint is probably working on: those that are too late to expect a reply do not count. */
   get #pressure(): number {
     if (this.#late === 0) return this.inFlight;
     return this.#lanes.countExpected(this.#patience.expectedSinceMs(performance.now()));
   }
 
-  /** While attempts are late, time alone may make room. */
+  /** While attempts are late, room may appear just because time passes. */
   #lookAgain(): void {
     if (this.#looking !== undefined || this.#late === 0) return;
     this.#looking = setTimeout(() => {

@@ -1,89 +1,89 @@
 import type { Waiting } from './load.ts';
 
-/** A request of the app, taken apart. */
+/** A parsed request from the app. */
 export interface Request {
-  /** The routing id as text: which of the app's sockets it came from. */
+  /** The routing id as text. It identifies the app's socket. */
   readonly client: string;
-  /** Routing id, envelope and delimiter: what its reply must begin with. */
+  /** Routing id, envelope and delimiter: the frames that its reply must start with. */
   readonly head: readonly Buffer[];
   readonly body: readonly Buffer[];
-  /** Of the body. */
+  /** The size of the body. */
   readonly bytes: number;
-  /** On the clock of `performance.now`. */
+  /** By `performance.now`. */
   readonly arrivedMs: number;
 }
 
-/** A request that a client may have to wait with. */
+/** A request that may have to wait for its client's turn. */
 export interface Turn extends Request {
   readonly place: { readonly waiting: Waiting };
-  /** When it must have its outcome, on the clock of `performance.now`. */
+  /** When it must have its outcome, by `performance.now`. */
   deadlineMs: number;
 }
 
 interface Client<T> {
   readonly waiting: Waiting;
   inFlight: number;
-  /** The latest deadline of those in flight and in line. */
+  /** The latest deadline of its requests in flight and waiting. */
   deadlineMs: number;
   readonly line: T[];
-  /** Refusals owed to it behind those in line; all alike, so that however much it floods, they take no room. */
+  /** Refusals to send after its waiting requests. Only counted, so that a flood of them takes no memory. */
   owed: { request: T; count: number } | undefined;
 }
 
-/** So many clients without a request are remembered: most ask again, and a `Map` whose keys come and go is slow to collect. */
+/** How many clients without a request are remembered. Most will send another, and a `Map` with changing keys is slow to collect. */
 const IDLE_CLIENTS = 1_024;
 
-/** Refusals that go out before others have their turn: a flood may be owed any number. */
+/** How many refusals go out before others have their turn: after a flood, a client may be owed any number. */
 const REFUSALS_AT_ONCE = 64;
 
-/** What comes of a client's turn. */
+/** What happens when it is a request's turn. */
 export interface Turns<T> {
   start(request: T): void;
   refuse(request: T): void;
-  /** What this client has in flight must end by then, because a later request of it waits for that. */
+  /** The requests of this client in flight must end by this time, because a later one waits for them. */
   hurry(client: Waiting, deadlineMs: number): void;
 }
 
 /**
- * Keeps each client lock-step and in order, as a REP socket does, while clients do not wait for each other. A plain REQ
- * never has two requests under way; a DEALER may pipeline, and counts on its replies coming in order.
+ * Handles the requests of each client one at a time and in order, as a REP socket does, while clients do not wait for each
+ * other. A plain REQ never has two requests in flight. A DEALER may pipeline, and relies on the order of its replies.
  */
 export class Clients<T extends Turn> {
   readonly #clients = new Map<string, Client<T>>();
-  /** How many of them have nothing under way. */
+  /** How many of them have nothing in flight. */
   #idle = 0;
   #limit: number;
   readonly #turns: Turns<T>;
 
-  /** @param limit requests under way at once for one client; above 1 it tells its replies apart by itself */
+  /** @param limit most requests of one client in flight; above 1 the client must tell its replies apart itself */
   constructor(limit: number, turns: Turns<T>) {
     this.#limit = limit;
     this.#turns = turns;
   }
 
-  /** Where it is raised, those in line may begin; where it is lowered, those in flight go on. */
+  /** If it is raised, waiting requests may start; if it is lowered, those in flight go on. */
   set limit(limit: number) {
     this.#limit = limit;
     for (const client of this.#clients.values()) this.#startInLine(client);
   }
 
-  /** How many clients are known, those that have nothing under way included. */
+  /** How many clients are known, including those with nothing in flight. */
   get size(): number {
     return this.#clients.size;
   }
 
-  /** Requests of this client that have no outcome yet, refusals that are owed to it aside. */
+  /** Requests of this client without an outcome, not counting refusals that it is owed. */
   countOf(client: string): number {
     const known = this.#clients.get(client);
     return known === undefined ? 0 : known.inFlight + known.line.length;
   }
 
-  /** Whether a refusal is owed to this client: what comes after it must not overtake it, and is refused too. */
+  /** Whether this client is owed a refusal. Later requests must not overtake it, so they are refused too. */
   isOwedRefusal(client: string): boolean {
     return this.#clients.get(client)?.owed !== undefined;
   }
 
-  /** What this client's requests are to enter the load with; `undefined` where none of it is known. */
+  /** The `waiting` with which this client's requests must enter the load; `undefined` for a new client. */
   waitingOf(client: string): Waiting | undefined {
     return this.#clients.get(client)?.waiting;
   }
@@ -118,7 +118,7 @@ export class Clients<T extends Turn> {
     } else client.owed.count++;
   }
 
-  /** The request has its outcome: the turn of those in line. */
+  /** The request has its outcome, so waiting requests may start. */
   done(request: T): void {
     const client = this.#clients.get(request.client);
     if (client === undefined) return;
@@ -127,7 +127,7 @@ export class Clients<T extends Turn> {
     if (client.inFlight === 0) this.#payRefusals(client);
   }
 
-  /** None where the limit has been lowered. */
+  /** Starts waiting requests up to the limit: none if it has been lowered. */
   #startInLine(client: Client<T>): void {
     while (client.inFlight < this.#limit) {
       const next = client.line.shift();
@@ -137,8 +137,8 @@ export class Clients<T extends Turn> {
   }
 
   /**
-   * A request waits for those that its client has sent before. Where a reload has shortened the deadline, they have more time than
-   * it has, and may not use it: its outcome would be late, and to send it before theirs would answer the wrong request.
+   * A request waits for the earlier ones of its client. After a reload that shortened the deadline, those have more time left than
+   * this one. They must not use it: this outcome would be late, and sending it before theirs would answer the wrong request.
    */
   #hurry(client: Client<T>, { deadlineMs }: T): void {
     if (deadlineMs < client.deadlineMs) {
@@ -148,7 +148,7 @@ export class Clients<T extends Turn> {
     client.deadlineMs = deadlineMs;
   }
 
-  /** Until all are paid, the client is owed refusals, so that nothing of it overtakes them. */
+  /** Sends the owed refusals. Until all are sent, the client is still owed them, so that no request overtakes them. */
   #payRefusals(client: Client<T>): void {
     const { owed } = client;
     if (owed !== undefined) {
@@ -172,7 +172,7 @@ export class Clients<T extends Turn> {
   }
 }
 
-/** Frames above the delimiter, by which the client can tell its replies apart: then order does not matter to it. */
+/** Whether there are frames in front of the delimiter: the client can tell its replies apart, so order does not matter to it. */
 function hasAddress(request: Request): boolean {
   return request.head.length > 2;
 }

@@ -9,7 +9,7 @@ export interface DealerSettings {
   connection: ConnectionSettings;
 }
 
-/** libzmq applies its bound to the commands of the handshake too, which take some hundred bytes. */
+/** libzmq applies its size limit to handshake commands too, which take some hundred bytes. */
 const LEAST_BOUND_BYTES = 1024 * 1024;
 
 /** A socket for one connection to an endpoint. */
@@ -22,13 +22,13 @@ export function openDealer(settings: DealerSettings): Dealer {
     // Not `immediate`: with it, libzmq throws away replies that it has received but we have not read yet when the
     // connection drops (session_base.cpp, reconnect). Nothing is queued without it: only a ready lane is written to.
     sendTimeout: 0,
-    // Whatever may be under way has room, should the other side stand still.
+    // Enough for everything that may be in flight if the other side stops reading.
     sendHighWaterMark: Math.max(capacity, 1_000),
-    // The size is checked by the lane, where it can be told from a dropped connection; libzmq's bound only guards memory.
+    // The lane checks the size itself, to tell it from a dropped connection; libzmq's limit only protects memory.
     maxMessageSize: Math.max(messageBytes * 2, LEAST_BOUND_BYTES),
     ipv6: address.startsWith('tcp://['),
-    // A SYN that was lost is not worth waiting for, and after it libzmq pauses: with the default, the two together stay well
-    // below a second, so that a good client is served within that after a route is back.
+    // A lost SYN is not worth waiting for, and after it libzmq pauses. With the default, the two together stay well below a
+    // second, so that a good client is served within a second after a network path is back.
     connectTimeout: connection.connectTimeoutMs,
     handshakeInterval: connection.handshakeTimeoutMs,
     reconnectInterval: 50,
@@ -47,9 +47,9 @@ export function openDealer(settings: DealerSettings): Dealer {
 }
 
 /**
- * The kernel asks the other kernel whether it is there (tcp(7), in seconds): after four without an answer the connection drops.
- * No server can mind that, as some mind a PING. There is no limit on retransmission (TCP_USER_TIMEOUT) beside it: Linux applies
- * that to a closed window too, and would cut off a server that reads nothing for so long because it works.
+ * TCP keepalive (tcp(7), in seconds): the kernel probes the other kernel, and drops the connection after four seconds without an
+ * answer. No server minds that, while some mind a PING. There is no limit on retransmission (TCP_USER_TIMEOUT) in addition: Linux
+ * applies it to a closed window too, and would cut off a server that reads nothing because it is working.
  */
 const VIGILANCE = {
   tcpKeepalive: 1,

@@ -2,22 +2,22 @@ import type { DiscoveryFailure } from '../discovery/discovery.ts';
 import type { Emit } from './events.ts';
 import type { DiscoveryStatus } from './status.ts';
 
-/** `failed`: it has never succeeded. `lost`: it has, and the last try has failed. */
+/** `failed`: discovery has never succeeded. `lost`: it has succeeded before, but failed last time. */
 type State =
   | { kind: 'starting'; why?: never }
   | { kind: 'live'; why: string | undefined }
   | { kind: 'failed' | 'lost'; why: string };
 
-/** How much a route knows of its set of endpoints, and what it tells of that. */
+/** What a route knows about its set of endpoints, and the events about it. */
 export class DiscoveryState {
   /** The route's name, which a reload may change. */
   route: string;
   readonly #emit: Emit;
-  /** Told once and for all: there is nothing to tell of it. */
+  /** The set never changes, so there are no events about it. */
   isFixed = false;
   #state: State = { kind: 'starting' };
   #syncedMs: number | undefined;
-  /** What was said of the newest set. */
+  /** The explanation that came with the newest set. */
   #setWhy: string | undefined;
 
   constructor(route: string, emit: Emit) {
@@ -25,7 +25,7 @@ export class DiscoveryState {
     this.#emit = emit;
   }
 
-  /** Why there is no endpoint, for the app. */
+  /** Why there is no endpoint, for the failure reply. */
   get whyNone(): string {
     const { why } = this.#state;
     return why === undefined ? 'no endpoint is known yet' : `no endpoint is known: ${why}`;

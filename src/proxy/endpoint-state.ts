@@ -1,20 +1,20 @@
 import type { Emit, EndpointStateKind } from './events.ts';
 import { ENDED, HUNG_UP, HUNG_UP_ON_CURVE, NO_REPLY, UNREACHABLE, WAITING } from './trouble.ts';
 
-/** Nothing is known of it but its address. */
+/** Only the address is known. */
 const NOT_YET = 'not connected yet';
-/** Each of these tells less than the one after it, and than whatever else was found out. */
+/** Vague causes, the vaguest first. Any other cause is more exact than these. */
 const VAGUE: readonly string[] = [NOT_YET, UNREACHABLE, NO_REPLY, ENDED, WAITING, HUNG_UP, HUNG_UP_ON_CURVE];
 
-/** What an endpoint is at the moment, and why; each change is told of. */
+/** The state of an endpoint, and why. Each change emits an event. */
 export class EndpointState {
   kind: EndpointStateKind = 'connecting';
   sinceMs = performance.now();
-  /** What has brought it there. */
+  /** Why it is in this state. */
   #cause = NOT_YET;
-  /** What the newest try to connect has come to, where that tells less than the cause. */
+  /** The result of the newest attempt to connect, if it is vaguer than the cause. */
   #newest: string | undefined;
-  /** Causes that were told of since it was up. */
+  /** Causes that were reported since it was last up. */
   readonly #told = new Set<string>();
   /** The route's name, which a reload may change. */
   route: string;
@@ -47,7 +47,7 @@ export class EndpointState {
     this.#tell(from, why);
   }
 
-  /** A try to connect has failed, or takes long. What tells less than the cause that is known does not hide it; each cause is told of once. */
+  /** An attempt to connect has failed, or takes long. A vaguer cause does not hide the known one, and each cause is reported once. */
   tried(why: string): void {
     if (exactness(why) < exactness(this.#cause)) {
       this.#newest = why;
@@ -55,15 +55,15 @@ export class EndpointState {
     }
     this.why = why;
     if (this.#told.has(why)) return;
-    // Of what fails in the handshake it need not be told that it takes long the next time.
+    // After a failure in the handshake, it need not be reported that the next handshake takes long.
     this.#told.add(why).add(WAITING);
     this.#tell(this.kind, why);
   }
 
-  /** A try to connect has got as far as the handshake. */
+  /** An attempt to connect has reached the handshake. */
   accepted(): void {
     if (this.kind === 'connecting' || this.kind === 'down')
-      this.#newest = 'connected, waits for the ZMTP handshake';
+      this.#newest = 'connected, waiting for the ZMTP handshake';
   }
 
   #tell(from: EndpointStateKind | 'new', why: string): void {

@@ -11,30 +11,30 @@ import { Lanes } from './lanes.ts';
 import type { RouteSettings } from './settings.ts';
 import type { EndpointStatus } from './status.ts';
 
-/** Attempts on one lane with correlation; no `inFlightPerEndpoint` is larger. */
+/** Most attempts on one lane with correlation: the largest possible `inFlightPerEndpoint`. */
 const CORRELATED_MOST = 10_000;
 
-/** Who has endpoints and gives them work. */
+/** Owns endpoints and sends them requests. */
 export interface EndpointOwner {
-  /** It may be able to take an attempt that it could not take before. */
+  /** It may now have room for an attempt. */
   freed(endpoint: Endpoint): void;
-  /** It is up now, or not any more. */
+  /** It came up or went down. */
   turned(endpoint: Endpoint): void;
-  /** Whether one more endpoint may be left out. */
+  /** Whether one more endpoint may be ejected. */
   mayEject(): boolean;
-  /** It is left out now, or not any more. */
+  /** It was ejected or returned. */
   ejectionTurned(endpoint: Endpoint): void;
-  /** Its last lane is closed after it was told to terminate. */
+  /** It was told to terminate, and its last lane is closed now. */
   gone(endpoint: Endpoint): void;
 }
 
-/** One address of an upstream, and its lanes: keeps at least one connected or trying, opens more on demand up to the cap. */
+/** One address of an upstream, and its lanes. It keeps at least one lane connected or trying, and opens more on demand, up to a limit. */
 export class Endpoint implements LaneOwner {
   readonly address: string;
   readonly identity: string | undefined;
-  /** Of the process that is there now, as far as that can be told. */
+  /** The latency of the current process at the address, as far as it is known to be the same one. */
   latency = new Latency();
-  /** `down`: it was up once and is not now. */
+  /** `down`: it was up before and is not now. */
   connection: 'connecting' | 'up' | 'down' = 'connecting';
   #settings: RouteSettings;
   readonly #owner: EndpointOwner;
@@ -65,7 +65,7 @@ export class Endpoint implements LaneOwner {
     this.#lanes.open();
   }
 
-  /** Goes on under another policy. What has been learned of it stays, and so do its connections. */
+  /** Applies a changed policy. Its connections stay, and so does everything that has been learned about it. */
   adjust(settings: RouteSettings): void {
     const { name, limits, ejection } = settings;
     const isGrown = limits.messageBytes > this.#settings.limits.messageBytes;
@@ -88,7 +88,7 @@ export class Endpoint implements LaneOwner {
     return this.#ejection.isProbeDue(nowMs);
   }
 
-  /** Attempts that it has not answered yet, those that nobody waits for in time any more included. */
+  /** Attempts that it has not answered yet, including those that have timed out. */
   get inFlight(): number {
     return this.#capacity.inFlight;
   }
@@ -102,34 +102,34 @@ export class Endpoint implements LaneOwner {
     return this.#capacity.isFull;
   }
 
-  /** Whether as many are unanswered as may be: one more is sent only in place of a late one. */
+  /** Whether the maximum is reached, so that one more attempt needs the place of a late one. */
   get isCrowded(): boolean {
     return this.#capacity.isCrowded;
   }
 
-  /** Whether another lane would help: connected, below the cap, and none on its way already. */
+  /** Whether another lane would help: it is connected, below the limit, and no lane is on its way already. */
   get canGrow(): boolean {
     return this.isUp && !this.#settings.connection.correlate && this.#capacity.wantsLane;
   }
 
-  /** Opens another lane. Only where it `canGrow`. */
+  /** Opens another lane. Call this only if it `canGrow`. */
   grow(): void {
     this.#lanes.open();
   }
 
-  /** Reserves a place for an attempt, which is the probe where one is due. Only where it `isFree`. */
+  /** Reserves a place for an attempt, which is the probe if one is due. Call this only if it `isFree`. */
   pick(caller: Caller, nowMs: number): Attempt | undefined {
     if (this.isProbeDue(nowMs)) this.#ejection.probe(nowMs, this.#settings.retry.timeoutMs);
     if (this.isCrowded && !this.#capacity.makeRoom()) return undefined;
     return this.#lanes.free?.pick(caller);
   }
 
-  /** Closes lanes that have had nothing to do for so long, all but the first. */
+  /** Closes lanes that have been idle for this long, except the first. */
   trim(idleMs: number, nowMs: number): void {
     this.#lanes.trim(idleMs, nowMs);
   }
 
-  /** It is not in the set any more: it takes nothing new, and is `gone` when what is in flight has ended. */
+  /** It is no longer in the set. It takes no more attempts, and is `gone` when those in flight have ended. */
   terminate(why: string): void {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
@@ -139,9 +139,9 @@ export class Endpoint implements LaneOwner {
     this.#goneIfDone();
   }
 
-  /** Closes every lane; attempts under way fail as lost. */
+  /** Closes every lane; attempts in flight fail as lost. */
   close(): void {
-    this.terminate('leaving');
+    this.terminate('shutting down');
     this.#lanes.close();
   }
 
@@ -163,7 +163,7 @@ export class Endpoint implements LaneOwner {
 
   opened(): void {
     if (this.#isLeaving) return;
-    // Another process may be there now.
+    // It may be another process now.
     if (this.connection === 'down') {
       this.latency = new Latency();
       this.#capacity.renew();
@@ -185,7 +185,7 @@ export class Endpoint implements LaneOwner {
     this.#lanes.wasGood();
     this.latency.observe(nowMs - sentMs, nowMs);
     this.#capacity.answered(attempt, nowMs);
-    // A late reply tells that it lives, and that it is too slow: it neither ejects nor brings back.
+    // A late reply shows that the endpoint is alive but too slow, so it neither ejects it nor brings it back.
     if (this.#isLeaving || phase !== 'awaited' || !this.#ejection.succeeded(sentMs, nowMs)) return;
     this.#returned('it answered');
     this.#owner.freed(this);
@@ -230,7 +230,7 @@ export class Endpoint implements LaneOwner {
     this.#lastEvent = event;
   };
 
-  /** It is down only when a connection has failed and none stands; that we have closed the last one ourselves tells nothing. */
+  /** It is down only if a connection has failed and no other is open. If we closed the last one ourselves, that says nothing. */
   tried(why: string): void {
     if (this.#isLeaving) return;
     if (this.connection !== 'up') {
@@ -244,7 +244,7 @@ export class Endpoint implements LaneOwner {
     this.#owner.turned(this);
   }
 
-  /** Leaves it out where this failure is one too many. */
+  /** Ejects it if this failure is one too many. */
   #judge(sentMs: number, nowMs: number, why: string): void {
     if (this.#isLeaving) return;
     const wasEjected = this.isEjected;
@@ -268,12 +268,12 @@ export class Endpoint implements LaneOwner {
     this.#owner.gone(this);
   }
 
-  /** @throws {Error} EMFILE where no descriptor is left */
+  /** @throws {Error} EMFILE if no descriptor is left */
   #makeLane(): Lane {
     const { address } = this;
     const { connection, limits } = this.#settings;
     const { messageBytes } = limits;
-    // With correlation the endpoint's limit decides, which a reload may change.
+    // With correlation only the endpoint's own limit counts, which a reload may change.
     const capacity = connection.correlate ? CORRELATED_MOST : 1;
     return new Lane({ address, capacity, messageBytes, connection }, this);
   }

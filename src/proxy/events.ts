@@ -2,15 +2,15 @@ import type { DiscoveryFailure } from '../discovery/discovery.ts';
 import type { FailureCode } from './failure.ts';
 
 /**
- * What the data path tells the outside. It never logs and never counts by itself: it emits one of these, and `ops/`
- * makes metrics and log lines of them. Listeners run on the hot path: they must be quick and must not throw.
- * Times are milliseconds of a monotonic clock, sizes are bytes of body frames.
+ * The events of the data path. It does no logging or counting itself: it emits these events, and `ops/` turns them into metrics
+ * and log lines. Listeners run on the hot path, so they must be quick and must not throw. Times are milliseconds of a monotonic
+ * clock, sizes are bytes of body frames.
  */
 export type ProxyEvent =
   | { kind: 'listening'; route: string; address: string }
   | { kind: 'received'; route: string; bytes: number }
   | { kind: 'malformed'; route: string }
-  /** A client of a listener with CURVE was turned away; `key` is the public one that it showed. */
+  /** A listener with CURVE refused a client; `key` is the public key that the client showed. */
   | { kind: 'refusedClient'; route: string; key: string | undefined; address: string }
   | { kind: 'attempt'; route: string; endpoint: string; result: AttemptResult; elapsedMs: number }
   | { kind: 'retry'; route: string; reason: RetryReason }
@@ -18,10 +18,10 @@ export type ProxyEvent =
   | { kind: 'reset'; route: string; endpoint: string; reason: ResetReason }
   | { kind: 'lateReply'; route: string; endpoint: string; fate: 'salvaged' | 'discarded' }
   | { kind: 'internalError'; route: string; error: unknown }
-  /** `cause` is what the outcome would have been had the app waited for it: where it did, they are the same. */
+  /** `cause` is the outcome that the app would have got if it had waited. If it did wait, the two are the same. */
   | { kind: 'settled'; route: string; outcome: Outcome; cause: Cause; request: SettledRequest }
   | DiscoveredSet
-  /** `isFirst`: no try has succeeded yet. `isNew`: the try before had not failed, or not for this reason. */
+  /** `isFirst`: discovery has never succeeded yet. `isNew`: it did not fail before, or for another reason. */
   | {
       kind: 'discoveryFailed';
       route: string;
@@ -30,9 +30,9 @@ export type ProxyEvent =
       isFirst: boolean;
       isNew: boolean;
     }
-  /** The upstream of a reload is not connected yet, while the old one serves on. Told once. */
+  /** The new upstream of a reload is not connected yet, so the old one is still used. Emitted once. */
   | { kind: 'upstreamDelayed'; route: string; why: string }
-  /** The upstream of a reload has taken over: it `isUsable`, or the old one is not any more. */
+  /** The new upstream of a reload has taken over, because it `isUsable` or because the old one no longer is. */
   | { kind: 'upstreamSwitched'; route: string; isUsable: boolean; wasDelayed: boolean }
   | {
       kind: 'endpoint';
@@ -43,43 +43,43 @@ export type ProxyEvent =
       why: string;
     };
 
-/** The set of endpoints is known as of now. */
+/** The set of endpoints is known to be current. */
 export interface DiscoveredSet {
   kind: 'discovered';
   route: string;
   endpoints: number;
-  /** For the first time. */
+  /** Whether this is the first success. */
   isFirst: boolean;
-  /** The last try to learn it had failed, and an earlier one had not. */
+  /** Whether discovery had succeeded before and then failed. */
   wasLost: boolean;
-  /** Why the set is empty, or may be out of date in part; and what was said of the one before. */
+  /** Why the set is empty or may be partly out of date; and the same for the previous set. */
   why: string | undefined;
   wasWhy: string | undefined;
 }
 
 export type Emit = (event: ProxyEvent) => void;
 
-/** Why an attempt brought no reply. `unsent`: never handed to a live connection. */
+/** Why an attempt got no reply. `unsent`: it was never handed to a live connection. */
 export type AttemptFailure = 'unsent' | 'lost' | 'timeout' | 'protocol';
 
-/** `hedge`: the attempt before it has not failed, but is slow. */
+/** `hedge`: the previous attempt has not failed, but is slow. */
 export type RetryReason = AttemptFailure | 'hedge';
 
-/** `cancelled`: its request was settled otherwise (salvage, deadline, drain) while it was still awaited. */
+/** `cancelled`: its request was settled in another way (salvage, deadline, drain) while it was still awaited. */
 export type AttemptResult = 'ok' | AttemptFailure | 'cancelled';
 
 export type RetryDenial = 'budget' | 'deadline' | 'policy';
 
-/** Why a lane's socket was closed and replaced. `abandoned`: it still carried an attempt nobody waits for. */
+/** Why a lane's socket was closed and replaced. `abandoned`: it still carried an attempt that nobody waits for. */
 export type ResetReason = 'lost' | 'timeout' | 'protocol' | 'abandoned';
 
-/** What came of a request: a reply, or why there was none. */
+/** The result of a request: a reply, or the reason why there was none. */
 export type Cause = 'ok' | Lowercase<FailureCode>;
 
-/** What the app got. `client_gone`: its connection was closed before there was anything to send. */
+/** What the app got. `client_gone`: it had closed its connection before there was an outcome to send. */
 export type Outcome = Cause | 'client_gone';
 
-/** What is known of a request when it is settled. */
+/** What is known about a request when it is settled. */
 export interface SettledRequest {
   attempts: number;
   /** The endpoint of the last attempt, if there was one. */
@@ -92,8 +92,8 @@ export interface SettledRequest {
 }
 
 /**
- * `connecting`: never connected yet. `up`: a connection stands. `down`: it stood once and does not now. `ejected`: it has
- * failed too often, and gets nothing while others are up. `terminating`: it is not in the set any more; what is in flight there ends.
- * `gone`: that has ended.
+ * `connecting`: not connected yet. `up`: connected. `down`: was connected before and is not now. `ejected`: failed too often, and
+ * gets no requests while others are up. `terminating`: no longer in the set; its requests in flight are finishing. `gone`: they have
+ * finished.
  */
 export type EndpointStateKind = 'connecting' | 'up' | 'down' | 'ejected' | 'terminating' | 'gone';

@@ -1,4 +1,4 @@
-/** Why a request got no reply; the table of statuses and codes is the app's contract. */
+/** Why a request got no reply. Apps rely on this table of codes and statuses. */
 export const FAILURE_STATUS = {
   NO_ENDPOINTS: 503,
   TIMEOUT: 504,
@@ -16,7 +16,7 @@ export const FAILURE_CODES = Object.keys(FAILURE_STATUS) as readonly FailureCode
 
 export interface Failure {
   code: FailureCode;
-  /** A sentence for a person. */
+  /** A sentence for users. */
   message: string;
   route: string;
   attempts: number;
@@ -25,7 +25,7 @@ export interface Failure {
   elapsedMs: number;
 }
 
-/** How the app wants to be told. `static` sends the given frame as it is; `silent` sends nothing. */
+/** The form of failure replies. `static` sends the given frame as it is; `silent` sends nothing. */
 export type FailureFormat =
   | { format: 'json' }
   | { format: 'multipart' }
@@ -33,8 +33,8 @@ export type FailureFormat =
   | { format: 'silent' };
 
 /**
- * The body frames that tell the app of a failure, or `undefined` where it wants silence. Never an empty list: a reply
- * without a body frame ends a REQ socket's session for good (libzmq, req.cpp).
+ * The body frames of a failure reply, or `undefined` for `silent`. Never an empty list: a reply without a body frame ends a REQ
+ * socket's session for good (libzmq, req.cpp).
  */
 export function failureFrames(failure: Failure, format: FailureFormat): Buffer[] | undefined {
   switch (format.format) {

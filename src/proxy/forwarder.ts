@@ -9,10 +9,10 @@ import { afterFailure, mayHedge, type Verdict } from './retry.ts';
 import type { Policy, RetryPolicy } from './settings.ts';
 import type { Upstream } from './upstream.ts';
 
-/** Where there was nowhere to hedge to, it is not looked again before so long. */
+/** If there was no endpoint for a hedge, how long to wait before looking again. */
 const HEDGE_AGAIN_MS = 10;
 
-/** What came of a request. */
+/** The result of a request. */
 export type Settled = { attempts: number; endpoint: string | undefined } & (
   | { kind: 'reply'; body: Buffer[] }
   | { kind: 'failure'; code: FailureCode; message: string; executed: 'no' | 'maybe' }
@@ -30,7 +30,7 @@ export type Settled = { attempts: number; endpoint: string | undefined } & (
  *     give up ─▶ failure reply
  */
 export class Forwarder {
-  /** What is not the request's own. */
+  /** The current policy. Each request keeps its own retry policy. */
   policy: Policy;
   #upstream: Upstream;
   readonly #load: Load;
@@ -58,10 +58,10 @@ export class Forwarder {
   /**
    * Forwards one request until it is answered or given up, at the latest at its deadline.
    *
-   * @param place the request's place in the load; it takes up no room any more when this resolves
-   * @param arrivedMs when the request came, by `performance.now`
-   * @param retry what was in force then
-   * @param deadlineMs on the same clock
+   * @param place the request's place in the load, which is free again when this resolves
+   * @param arrivedMs when the request arrived, by `performance.now`
+   * @param retry the retry policy in force at that time
+   * @param deadlineMs by `performance.now`
    */
   async forward(
     body: readonly Buffer[],
@@ -74,12 +74,12 @@ export class Forwarder {
     this.#calls.add(call);
     try {
       let failure: AttemptFailure | undefined;
-      // A client that pipelines may have had to wait for its turn.
+      // If its client pipelines, the request may have waited for its turn.
       if (performance.now() >= call.deadlineMs) call.hopeless();
       while (!call.isDecided) {
         const attempt = this.#upstream.pick(call) ?? (await this.#stand(call));
         if (attempt === undefined) return await this.#giveUp(call, failure);
-        // It may have been cut since it was given the place.
+        // It may have been cut after it was given the place.
         if (call.isDecided) {
           attempt.lane.release(attempt);
           break;
@@ -99,22 +99,22 @@ export class Forwarder {
     }
   }
 
-  /** Every request under way gets a `DRAINING` failure now. */
+  /** Ends every request in progress with a `DRAINING` failure. */
   cut(): void {
     for (const call of this.#calls.items) call.stop('cut');
   }
 
-  /** Another upstream has taken over: whatever has not been sent yet is sent there, and so are retries. */
+  /** Another upstream has taken over: requests not sent yet and retries go there. */
   set upstream(upstream: Upstream) {
     this.#upstream = upstream;
   }
 
-  /** What this client has under way ends at that time at the latest. */
+  /** Requests of this client in progress end at this time at the latest. */
   hurry(client: Waiting, deadlineMs: number): void {
     for (const call of this.#calls.items) if (call.place.waiting === client) call.shorten(deadlineMs);
   }
 
-  /** Stands in line for a place: until the deadline, or as long as `wait` says while no endpoint is usable. */
+  /** Waits for a place: until the deadline, or while no endpoint is usable for as long as `wait` says. */
   async #stand(call: Call): Promise<Attempt | undefined> {
     let upstream = this.#upstream;
     try {
@@ -127,7 +127,7 @@ export class Forwarder {
         if (call.picked !== undefined) return takePicked(call);
         if (upstream !== this.#upstream) upstream.leave(call);
         upstream = this.#upstream;
-        // The place that it was given was gone before it could be used, or there are other endpoints now.
+        // The place was lost before it could be used, or there are other endpoints now.
         const attempt = this.#upstream.pick(call);
         if (attempt !== undefined) return attempt;
       }
@@ -137,7 +137,7 @@ export class Forwarder {
     }
   }
 
-  /** @param reason where this is a retry */
+  /** @param reason the reason for the retry, if it is one */
   #send(call: Call, attempt: Attempt, reason: RetryReason | undefined): void {
     if (reason === undefined) this.#budget.deposit(performance.now());
     else this.#emit({ kind: 'retry', route: this.policy.name, reason });
@@ -147,8 +147,9 @@ export class Forwarder {
   }
 
   /**
-   * Waits for the first reply to any attempt of the call, and hedges meanwhile where that is wanted; tells why the newest
-   * attempt has failed where none came.
+   * Waits for the first reply to any attempt of the call, and hedges meanwhile if configured.
+   *
+   * @returns why the newest attempt failed, if there was no reply
    */
   async #reply(call: Call, attempt: Attempt): Promise<AttemptFailure | undefined> {
     const { hedgeMs = Number.POSITIVE_INFINITY } = call.policy;
@@ -165,7 +166,7 @@ export class Forwarder {
     return undefined;
   }
 
-  /** Sends the request to another endpoint too, if it may and there is one: the first reply wins. */
+  /** Also sends the request to another endpoint, if allowed and if there is one. The first reply wins. */
   #hedge(call: Call): Attempt | undefined {
     if (!mayHedge(call.policy, call.tried.length, call.deadlineMs - performance.now())) return undefined;
     const attempt = this.#upstream.pickElsewhere(call);
@@ -174,7 +175,7 @@ export class Forwarder {
       this.#send(call, attempt, 'hedge');
       return attempt;
     }
-    // No failed attempt that is not retried: the one before it is still awaited.
+    // This does not count as a denied retry, because no attempt has failed: the previous one is still awaited.
     attempt.lane.release(attempt);
     return undefined;
   }
@@ -194,13 +195,13 @@ export class Forwarder {
     return verdict;
   }
 
-  /** Sends no more; attempts that were sent before the last one, as a hedge is, still have their time. */
+  /** Sends nothing more. Attempts other than the last one (hedges) still have until their timeouts. */
   async #giveUp(call: Call, failure: AttemptFailure | undefined): Promise<Settled> {
     await call.until(call.deadlineMs, () => call.isAwaiting);
     return this.#conclude(call, failure);
   }
 
-  /** @param failure why the last attempt failed, where it was the last one allowed */
+  /** @param failure why the last attempt failed, if no further one is allowed */
   #conclude(call: Call, failure?: AttemptFailure): Settled {
     const attempts = call.tried.length;
     const endpoint = call.tried.at(-1);
@@ -213,16 +214,16 @@ export class Forwarder {
     const { limits } = this.policy;
     const { timeoutMs } = call.policy;
     if (call.end === 'replyTooLarge') {
-      const message = `the reply has ${call.replyBytes} bytes, ${limits.messageBytes} are allowed`;
+      const message = `the reply has ${call.replyBytes} bytes; at most ${limits.messageBytes} are allowed`;
       return { code: 'REPLY_TOO_LARGE', message };
     }
     if (call.end === 'cut')
-      return { code: 'DRAINING', message: 'the sidecar is leaving and could not wait any longer' };
+      return { code: 'DRAINING', message: 'the sidecar is shutting down and could not wait any longer' };
     if (call.end === 'hopeless')
-      return { code: 'OVERLOADED', message: 'it waited until no reply could come in time' };
+      return { code: 'OVERLOADED', message: 'the request waited so long that no reply could come in time' };
     if (call.wasHandedOver) {
       if (failure !== undefined && failure !== 'timeout') return { code: 'LOST', message: MESSAGES[failure] };
-      return { code: 'TIMEOUT', message: `no reply in time (${timeoutMs} ms an attempt)` };
+      return { code: 'TIMEOUT', message: `no reply in time (${timeoutMs} ms per attempt)` };
     }
     if (this.#upstream.isUsable && this.#upstream.isFull) {
       return { code: 'OVERLOADED', message: 'every endpoint was busy until the deadline' };
@@ -230,7 +231,7 @@ export class Forwarder {
     return { code: 'NO_ENDPOINTS', message: this.#upstream.whyUnusable };
   }
 
-  /** Nobody waits for the call any more: whatever it holds is given back. */
+  /** The call is over: releases everything that it holds. */
   #settle(call: Call): void {
     this.#calls.delete(call);
     if (call.picked !== undefined) call.picked.lane.release(call.picked);
@@ -242,7 +243,7 @@ export class Forwarder {
     this.#upstream.freed();
   }
 
-  /** An attempt has ended by itself. One that was counted as timed out already only tells whether its reply was of use. */
+  /** An attempt has ended. If it was already counted as a timeout, only the use of its late reply is reported. */
   readonly #ended = (attempt: Attempt, result: 'ok' | AttemptFailure): void => {
     if (attempt.phase !== 'late') return this.#tell(attempt, result);
     if (result !== 'ok') return;

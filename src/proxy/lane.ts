@@ -11,31 +11,31 @@ import { ENDED, NO_REPLY, SILENCE, troubleOf, UNREACHABLE, WAITING } from './tro
 const DELIMITER = Buffer.alloc(0);
 
 export type LaneState =
-  /** No connection yet; libzmq tries, and tries again. */
+  /** No connection yet; libzmq keeps trying. */
   | { kind: 'connecting' }
-  /** The peer has accepted the connection, and has still to show that it speaks ZMTP. */
+  /** The peer has accepted the connection, but the ZMTP handshake is not complete. */
   | { kind: 'handshaking'; timer: NodeJS.Timeout }
-  /** Connected, takes attempts. */
+  /** Connected and takes attempts. */
   | { kind: 'ready'; sinceMs: number }
-  /** Not trusted any more: takes nothing new, but a reply that is still awaited may come. */
+  /** No longer trusted: takes no more attempts, but replies that are still awaited may arrive. */
   | { kind: 'retired'; sinceMs: number }
   | { kind: 'closed' };
 
-/** A handshake that takes longer is told of. */
+/** A handshake that takes longer than this is reported. */
 const NOTABLE_MS = 3_000;
-/** libzmq tells of a handshake that takes too long, except where it sees an old peer: then it falls silent. */
+/** libzmq reports a handshake that takes too long, except for a peer that it takes for an old one: then it reports nothing. */
 const SILENCE_MS = 1_000;
 
 /**
- * One socket connected to one endpoint, and at most one connection in its life: when that drops, the lane is closed, and
- * its owner opens another. It alone creates, reads, writes and closes the socket.
+ * One socket to one endpoint, with at most one connection in its life. When the connection drops, the lane is closed and its owner
+ * opens another one. Only the lane creates, reads, writes and closes the socket.
  *
- * Without correlation it speaks exactly as a REQ socket does, `["", body...]`, and carries one attempt at a time. With it,
- * it sends `[attempt id, "", body...]`, which RFC 28 obliges a REP to echo, and carries many.
+ * Without correlation it speaks exactly as a REQ socket does, `["", body...]`, and carries one attempt at a time. With
+ * correlation it sends `[attempt id, "", body...]`, which a REP must echo (RFC 28), and carries many.
  */
 export class Lane {
   state: LaneState = { kind: 'connecting' };
-  /** Most that a reply may have. */
+  /** Most bytes of a reply. */
   messageBytes: number;
   readonly #owner: LaneOwner;
   readonly #settings: DealerSettings;
@@ -45,7 +45,7 @@ export class Lane {
   #acceptedMs = 0;
   #lastUsedMs = performance.now();
 
-  /** @throws {Error} EMFILE where no descriptor is left */
+  /** @throws {Error} EMFILE if no descriptor is left */
   constructor(settings: DealerSettings, owner: LaneOwner) {
     this.#settings = settings;
     this.messageBytes = settings.messageBytes;
@@ -70,17 +70,17 @@ export class Lane {
     return this.state.kind === 'ready' && this.#attempts.items.length < this.#settings.capacity;
   }
 
-  /** How long it has had nothing to do; 0 while it has. */
+  /** How long it has been idle; 0 while it is not. */
   idleMs(nowMs: number): number {
     return this.isFree && this.#attempts.items.length === 0 ? nowMs - this.#lastUsedMs : 0;
   }
 
-  /** Those that have not ended. */
+  /** The attempts that have not ended. */
   get attempts(): readonly Attempt[] {
     return this.#attempts.items;
   }
 
-  /** Reserves a place; follow with `send` or `release`. Only on a lane that `isFree`. */
+  /** Reserves a place; `send` or `release` must follow. Call this only if the lane `isFree`. */
   pick(caller: Caller): Attempt {
     const attempt = newAttempt(this.#nextId++, this, caller);
     this.#attempts.add(attempt);
@@ -88,7 +88,7 @@ export class Lane {
     return attempt;
   }
 
-  /** Hands the request to the connection; `caller.failed(attempt, 'unsent')` where there is none any more. */
+  /** Hands the request to the connection. Without a connection it calls `caller.failed(attempt, 'unsent')`. */
   send(attempt: Attempt, body: readonly Buffer[], nowMs: number): void {
     attempt.phase = 'awaited';
     attempt.sentMs = nowMs;
@@ -104,7 +104,7 @@ export class Lane {
     });
   }
 
-  /** The attempt has timed out: the lane is not trusted any more, but the attempt's reply would still be welcome. */
+  /** The attempt has timed out: the lane is no longer trusted, but a reply would still be accepted. */
   timeOut(attempt: Attempt, nowMs: number): void {
     attempt.phase = 'late';
     this.#owner.overdue(attempt, nowMs);
@@ -116,7 +116,7 @@ export class Lane {
     if (!this.#attempts.delete(attempt)) return;
     const isUnanswered = attempt.phase !== 'picked';
     if (attempt.phase === 'awaited') this.#owner.abandoned(attempt, performance.now());
-    // Without correlation nothing would tell this attempt's reply from the next one's.
+    // Without correlation, this attempt's reply could not be told from the next one's.
     if (isUnanswered && !this.#settings.connection.correlate) {
       this.#retire('abandoned');
       this.#owner.left(attempt);
@@ -127,7 +127,7 @@ export class Lane {
     }
   }
 
-  /** Takes nothing more, and closes when the attempts under way have ended. */
+  /** Takes no more attempts, and closes when those in flight have ended. */
   finish(): void {
     if (this.state.kind === 'ready') this.state = { kind: 'retired', sinceMs: this.state.sinceMs };
     if (this.state.kind === 'connecting' || this.state.kind === 'handshaking') this.close();
@@ -135,8 +135,8 @@ export class Lane {
   }
 
   /**
-   * @param reason why, where it is a reset and the attempts under way fail by it; none where it is our own wish
-   * @param why the same for people
+   * @param reason the reason for a reset, by which the attempts in flight fail; none if we close it on purpose
+   * @param why the same for users
    */
   close(reason?: 'lost' | 'protocol', why = reason === 'protocol' ? NO_REPLY : ENDED): void {
     if (this.state.kind === 'closed') return;
@@ -160,7 +160,7 @@ export class Lane {
     this.#owner.retired(this, reason);
   }
 
-  /** What is late has been told of already. */
+  /** Late attempts have been reported already. */
   #tellUnanswered(attempts: readonly Attempt[]): void {
     const nowMs = performance.now();
     for (const { phase, sentMs } of attempts) if (phase === 'awaited') this.#owner.unanswered(sentMs, nowMs);
@@ -193,7 +193,7 @@ export class Lane {
     this.#attempts.delete(attempt);
     const bytes = sizeOf(frames, head);
     this.#owner.answered(attempt, performance.now());
-    // The connection is as good as before: whatever else is under way on it goes on.
+    // The connection is still good, so other attempts on it go on.
     if (bytes > this.messageBytes) attempt.caller.tooLarge(attempt, bytes);
     else attempt.caller.replied(attempt, frames.slice(head));
     this.#owner.left(attempt);
@@ -205,7 +205,7 @@ export class Lane {
     return undefined;
   }
 
-  /** Which attempt the frames answer; without correlation it is the only one there is. */
+  /** The id of the attempt that the frames answer. Without correlation there is only one attempt. */
   #idOf(frames: Buffer[]): number | undefined {
     if (!this.#settings.connection.correlate) return this.#attempts.items[0]?.id;
     return frames[0]?.length === ID_BYTES ? frames[0].readUIntBE(0, ID_BYTES) : undefined;
@@ -226,7 +226,7 @@ export class Lane {
           this.#ready();
           break;
         case 'connect:retry':
-          // libzmq begins anew, and we do not: that tells nothing of who is there.
+          // libzmq retries although this lane is over: that says nothing about the peer.
           if (!isOver) this.#owner.tried(UNREACHABLE);
           break;
         case 'disconnect':
@@ -262,7 +262,7 @@ export class Lane {
     this.#owner.opened(this);
   }
 
-  /** The connection is gone, or was never any good. */
+  /** The connection dropped, or the handshake failed. */
   #end(event: Event | typeof SILENCE): void {
     const { curve, handshakeTimeoutMs } = this.#settings.connection;
     const wasReady = 'sinceMs' in this.state;
@@ -274,13 +274,13 @@ export class Lane {
           tookMs: performance.now() - this.#acceptedMs,
         });
     this.#retire('lost');
-    // A reply that came before the connection dropped is in the process already: let it be read first. The next
-    // check phase may be that of this very turn of the event loop; only the one after it has polled in between.
+    // A reply that arrived before the connection dropped is already in the process: let it be read first. The next check phase
+    // may be that of this same turn of the event loop; only before the one after it has input been polled.
     setImmediate(() => setImmediate(() => this.close('lost', why)));
   }
 }
 
-/** 48 bits: no id comes twice in a lane's life. */
+/** 48 bits: ids never repeat in a lane's life. */
 const ID_BYTES = 6;
 
 function idFrame(id: number): Buffer {
@@ -289,7 +289,7 @@ function idFrame(id: number): Buffer {
   return frame;
 }
 
-/** A place that was only picked has not been handed to the connection. */
+/** An attempt that was only picked was never handed to the connection. */
 function failureOf(attempt: Attempt, reason: 'lost' | 'protocol' = 'lost'): 'unsent' | 'lost' | 'protocol' {
   return attempt.phase === 'picked' ? 'unsent' : reason;
 }

@@ -2,24 +2,24 @@ import { messageOf } from '../errors.ts';
 import type { Lane } from './lane.ts';
 import type { Late } from './patience.ts';
 
-/** A connection that stood this long was a good one: the next is tried at once. */
+/** A connection that lasted this long was good: the next attempt to connect starts at once. */
 const HEALTHY_MS = 1_000;
 const REOPEN_BASE_MS = 25;
 const REOPEN_MAX_MS = 500;
 
-/** The lanes of one endpoint. Sees to it that one is connected or on its way, the slower the more often that was in vain. */
+/** The lanes of one endpoint. It keeps one lane connected or connecting, with longer pauses after repeated failures. */
 export class Lanes {
   readonly #make: () => Lane;
   readonly #told: (event: string) => void;
   readonly #all = new Set<Lane>();
   #reopening: NodeJS.Timeout | undefined;
-  /** Lanes in a row that ended before they were any good. */
+  /** How many lanes in a row failed early. */
   #failures = 0;
   #isFinished = false;
 
   /**
-   * @param make throws where no descriptor is left
-   * @param told what became of that, for people to read
+   * @param make creates a lane; throws if no descriptor is left
+   * @param told gets the error as text
    */
   constructor(make: () => Lane, told: (event: string) => void) {
     this.#make = make;
@@ -30,25 +30,25 @@ export class Lanes {
     return this.#all.size;
   }
 
-  /** One that takes an attempt. */
+  /** A lane with room for an attempt. */
   get free(): Lane | undefined {
     for (const lane of this.#all) if (lane.isFree) return lane;
     return undefined;
   }
 
-  /** Whether one is being waited for that could not be opened, or was in vain. */
+  /** Whether it is waiting to open a lane again after a failure. */
   get isReopening(): boolean {
     return this.#reopening !== undefined;
   }
 
-  /** Of the late attempts, the one that was sent first and the one that was sent last. */
+  /** The late attempts that were sent first and last. */
   late(): Late {
     const late = [...this.#all].flatMap(({ attempts }) => attempts.filter(({ phase }) => phase === 'late'));
     late.sort((one, other) => one.sentMs - other.sentMs);
     return { oldest: late[0], newest: late.at(-1) };
   }
 
-  /** Attempts that have no reply yet, but for those that are late and were sent before then. */
+  /** Attempts without a reply, except late ones that were sent before this time. */
   countExpected(sinceMs: number): number {
     let count = 0;
     for (const { attempts } of this.#all)
@@ -72,7 +72,7 @@ export class Lanes {
     }
   }
 
-  /** Opens one, now or after a while, unless there is one. */
+  /** Opens a lane, now or after a pause, unless there is one. */
   keepOne(): void {
     if (this.#isFinished || this.#reopening !== undefined) return;
     if (this.countOf('ready', 'connecting', 'handshaking') > 0) return;
@@ -84,7 +84,7 @@ export class Lanes {
     }, delayMs);
   }
 
-  /** A reply has come: it is worth while to connect. */
+  /** A reply has arrived: the endpoint is worth connecting to. */
   wasGood(): void {
     this.#failures = 0;
   }
@@ -92,14 +92,15 @@ export class Lanes {
   /**
    * The lane is closed.
    *
-   * @param wasLost whether its connection has failed, where it stood for `wasReadyMs`
+   * @param wasLost whether its connection failed
+   * @param wasReadyMs how long it had been connected
    */
   closed(lane: Lane, wasLost: boolean, wasReadyMs: number): void {
     this.#all.delete(lane);
     if (wasLost) this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
   }
 
-  /** Replies may be of another size. Those that the system would not let through need other connections: what is under way on the old ones ends there. */
+  /** Applies a new limit for replies. libzmq fixes its own limit at connect, so a higher one needs new connections; attempts on the old ones end there. */
   resize(messageBytes: number, isGrown: boolean): void {
     for (const lane of [...this.#all]) {
       lane.messageBytes = messageBytes;
@@ -108,19 +109,19 @@ export class Lanes {
     if (isGrown) this.keepOne();
   }
 
-  /** Closes those that have had nothing to do for so long, all but the first. */
+  /** Closes lanes that have been idle for this long, except the first. */
   trim(idleMs: number, nowMs: number): void {
     for (const lane of [...this.#all].slice(1)) if (lane.idleMs(nowMs) >= idleMs) lane.close();
   }
 
-  /** Opens none any more; each takes nothing more, and closes when its attempts have ended. */
+  /** Opens no more lanes. Each takes no more attempts, and closes when its own have ended. */
   finish(): void {
     this.#isFinished = true;
     clearTimeout(this.#reopening);
     for (const lane of this.#all) lane.finish();
   }
 
-  /** Closes them all; attempts under way fail as lost. */
+  /** Closes all lanes; attempts in flight fail as lost. */
   close(): void {
     for (const lane of this.#all) lane.close();
   }

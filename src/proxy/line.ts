@@ -1,23 +1,23 @@
 import type { Attempt, Caller } from './attempt.ts';
 import type { Place } from './load.ts';
 
-/** A request that wants to be sent. */
+/** A request that waits to be sent. */
 export interface Waiter extends Caller {
   readonly place: Place;
   readonly deadlineMs: number;
-  /** Whether it needs no place any more. */
+  /** Whether it no longer needs a place. */
   readonly isDecided: boolean;
-  /** Addresses that it has been sent to; a retry prefers others. */
+  /** Addresses that it was sent to; a retry prefers others. */
   readonly tried: readonly string[];
-  /** It got its place; not sent yet. */
+  /** It was given a place; it is not sent yet. */
   granted(attempt: Attempt): void;
-  /** It will be past its deadline before a reply is likely, so it is not sent at all; it stands in line no more. */
+  /** No reply is likely before its deadline, so it is not sent at all. It has left the line. */
   hopeless(): void;
-  /** Whether any endpoint is usable has changed, or it stands in line no more because another upstream is there for it. */
+  /** The upstream became usable or unusable; or it has left the line because another upstream has taken over. */
   usableChanged(): void;
 }
 
-/** Who waits for a place, in order of arrival; those that have been sent before stand ahead of those that have not. */
+/** The requests that wait for a place, in order of arrival. Retries come before requests that were never sent. */
 export class Line {
   readonly #retries: Waiter[] = [];
   readonly #firsts: Waiter[] = [];
@@ -35,20 +35,20 @@ export class Line {
   }
 
   /**
-   * Who is first.
+   * The first one in line.
    *
-   * @param mayStart whether one that was never sent may be
+   * @param mayStart whether requests that were never sent count
    */
   next(mayStart: boolean): Waiter | undefined {
     return this.#retries[0] ?? (mayStart ? this.#firsts[0] : undefined);
   }
 
-  /** Who came last, where nobody in line was ever sent. */
+  /** The last one in line, if there are no retries. */
   get last(): Waiter | undefined {
     return this.hasRetries ? undefined : this.#firsts.at(-1);
   }
 
-  /** Stands in line from now on, once. */
+  /** Joins the line, unless it is there already. */
   join(waiter: Waiter): void {
     const line = waiter.tried.length > 0 ? this.#retries : this.#firsts;
     if (!line.includes(waiter)) line.push(waiter);
@@ -57,13 +57,13 @@ export class Line {
   leave(waiter: Waiter): void {
     for (const line of [this.#retries, this.#firsts]) {
       const index = line.indexOf(waiter);
-      // The first one mostly, which `shift` takes away without moving the others.
+      // Mostly it is the first one, which `shift` removes without moving the others.
       if (index === 0) line.shift();
       else if (index > 0) line.splice(index, 1);
     }
   }
 
-  /** Everybody leaves. */
+  /** Removes all, and returns them. */
   clear(): Waiter[] {
     return [...this.#retries.splice(0), ...this.#firsts.splice(0)];
   }

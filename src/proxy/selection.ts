@@ -10,10 +10,10 @@ export interface Candidate extends Choice {
 }
 
 /**
- * Two random choices among those that are free and fit, first among those that have not been tried; one whose probe is due
- * comes before all others.
+ * Chooses an endpoint that is free and fits: first one whose probe is due, then the better of two random ones that the request
+ * has not tried, then of any two.
  *
- * @param ejected how many of them are left out
+ * @param ejected how many of them are ejected
  */
 export function select<T extends Candidate>(
   all: readonly T[],
@@ -34,7 +34,7 @@ export function select<T extends Candidate>(
   return choose(all, isFree, random, nowMs);
 }
 
-/** Which to use: the ejected are left out while another is up; where none is, what there is must do. */
+/** Which endpoints to use: ejected ones are left out while another one is up. */
 export function wanted(all: readonly Candidate[], ejected: number): (candidate: Candidate) => boolean {
   const mayLeaveOut = ejected > 0 && all.some((one) => one.isUp && !one.isEjected);
   return mayLeaveOut ? (one) => one.isUp && !one.isEjected : (one) => one.isUp;

@@ -1,24 +1,24 @@
 import type { EndpointStateKind } from './events.ts';
 import type { RouteSettings } from './settings.ts';
 
-/** What a route is doing now, for `/status`, the gauges and readiness. Taken when asked for, never kept up to date. */
+/** A snapshot of a route, for `/status`, the gauges and readiness. */
 export interface RouteStatus extends UpstreamsStatus {
   settings: RouteSettings;
-  /** Where it really listens: the port the system chose where the settings say 0. */
+  /** The address that was bound, with the real port. */
   listening: string | undefined;
   queued: number;
   queuedBytes: number;
   inFlight: number;
 }
 
-/** The upstream that serves, and beside its endpoints those of earlier ones that still have requests. */
+/** The current upstream. Its endpoints include those of earlier upstreams that still have requests. */
 export interface UpstreamsStatus extends UpstreamStatus {
-  /** What is to take over as soon as it is connected, after a reload. */
+  /** The upstream that will take over as soon as it is connected, after a reload. */
   next: UpstreamStatus | undefined;
 }
 
 export interface UpstreamStatus {
-  /** Whether a request could be sent at all: an endpoint is connected, were it an ejected one. */
+  /** Whether a request could be sent: an endpoint is connected, even if it is ejected. */
   isUsable: boolean;
   endpoints: EndpointStatus[];
   /** Endpoints that are in the set but not connected to, because the subset is full. */
@@ -26,15 +26,15 @@ export interface UpstreamStatus {
   discovery: DiscoveryStatus;
 }
 
-/** What is known of the set of endpoints. */
+/** What is known about the set of endpoints. */
 export interface DiscoveryStatus {
   /** The configuration names the endpoints: there is nothing to discover. */
   isFixed: boolean;
-  /** `failed`: it has never been known. `lost`: it was known, and the last try to learn it has failed. */
+  /** `failed`: discovery has never succeeded. `lost`: it has succeeded before, but failed last time. */
   state: 'starting' | 'failed' | 'live' | 'lost';
-  /** How long ago the set was last known to be right. */
+  /** How long ago the set was last known to be correct. */
   syncedMs: number | undefined;
-  /** Of the last failure; or, while it is live, why the set is empty or may be out of date in part. */
+  /** The reason of the last failure; or, while live, why the set is empty or may be partly out of date. */
   why: string | undefined;
 }
 
@@ -45,13 +45,13 @@ export interface EndpointStatus {
   sinceMs: number;
   why: string;
   inFlight: number;
-  /** What may be in flight there at the moment. */
+  /** How many attempts may be in flight there at the moment. */
   inFlightLimit: number;
   lanes: number;
   /** Moving average of reply times; absent before the first reply. */
   latencyMs: number | undefined;
-  /** The last thing its connections told, e.g. `connect refused`, `disconnect`. */
+  /** The last event of its connections, such as `connect refused` or `disconnect`. */
   lastEvent: string;
-  /** While it is ejected: when a request is to try it again, from now. */
+  /** While it is ejected: the time until the next probe. */
   nextProbeMs: number | undefined;
 }

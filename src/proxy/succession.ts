@@ -3,26 +3,26 @@ import type { Policy } from './settings.ts';
 import type { UpstreamsStatus } from './status.ts';
 import type { Upstream } from './upstream.ts';
 
-/** A new upstream that is not connected after so long is worth a line in the log. */
+/** A new upstream that is not connected after this time is logged. */
 const DELAYED_MS = 3_000;
 
 /**
- * The upstreams of one route over its reloads. The current one serves until the next one is connected, or until it has no
- * usable endpoint itself any more: a reload to an upstream that cannot be reached takes nothing away. Earlier ones stay
- * only as long as replies of theirs are awaited.
+ * The upstreams of one route across reloads. The current one is used until the next one is connected, or until it has no usable
+ * endpoint itself. So a reload to an unreachable upstream takes nothing away. Earlier ones stay only while replies from them are
+ * awaited.
  */
 export class Succession {
   #current: Upstream;
   #next: Upstream | undefined;
   readonly #earlier = new Set<Upstream>();
-  /** While the next one may still come without anybody being told. */
+  /** Set while a delay of the next one is not worth a report. */
   #delayed: NodeJS.Timeout | undefined;
   #isDelayed = false;
   #route: string;
   readonly #emit: Emit;
   readonly #takesOver: (upstream: Upstream) => void;
 
-  /** @param takesOver is told of the upstream that requests get from now on, before the old one lets go of those that wait */
+  /** @param takesOver called with the upstream for requests from now on, before the old one releases those that wait */
   constructor(route: string, current: Upstream, emit: Emit, takesOver: (upstream: Upstream) => void) {
     this.#route = route;
     this.#current = current;
@@ -31,12 +31,12 @@ export class Succession {
     current.changed = this.#changed;
   }
 
-  /** What new requests get. */
+  /** The upstream for new requests. */
   get current(): Upstream {
     return this.#current;
   }
 
-  /** What they are to get as soon as it is connected. */
+  /** The upstream for new requests as soon as it is connected. */
   get next(): Upstream | undefined {
     return this.#next;
   }
@@ -47,7 +47,7 @@ export class Succession {
     this.#next?.adjust(policy);
   }
 
-  /** It takes over when its time has come; one that was to take over before it is given up. */
+  /** Adds the next upstream. If another one was waiting to take over, it is given up. */
   add(upstream: Upstream): void {
     this.stay();
     this.#next = upstream;
@@ -56,7 +56,7 @@ export class Succession {
     this.#changed();
   }
 
-  /** The one that was to take over is given up. */
+  /** Gives up the upstream that was waiting to take over. */
   stay(): void {
     clearTimeout(this.#delayed);
     this.#isDelayed = false;
@@ -93,7 +93,7 @@ export class Succession {
     this.#isDelayed = false;
     this.#next = undefined;
     this.#current = next;
-    // It is the route that has had no usable endpoint since then.
+    // The route as a whole has had no usable endpoint since then.
     if (!next.isUsable) next.unusableSinceMs = old.unusableSinceMs;
     this.#takesOver(next);
     this.#earlier.add(old);

@@ -1,8 +1,8 @@
 import type { Event } from 'zeromq';
 
 /*
- * What keeps a connection from being of use, in words for people, and no more than libzmq tells: an event and, of those in a
- * handshake, an error. Seen with real peers:
+ * Why a connection cannot be used, as text for users. All that libzmq reports is an event and, for a failed handshake, an error.
+ * Seen with real peers:
  *
  *   wrong mechanism         handshake:error:protocol, ERR_ZMTP_MECHANISM_MISMATCH
  *   wrong key of the server handshake:error:other EPIPE: it hangs up, as one does that is not ZeroMQ
@@ -13,20 +13,20 @@ import type { Event } from 'zeromq';
  *   FIN, RST, no PONG       disconnect, and nothing tells them apart
  */
 
-/** No connection comes about. */
+/** There is no connection. */
 export const UNREACHABLE = 'nobody answers there';
-/** Two peers that do not fit find that out at the same time: whoever is first hangs up, and the other may see nothing but that. */
+/** Two incompatible peers notice this at the same time. The first one hangs up, and the other may see only that. */
 export const HUNG_UP =
   'the peer closed the connection in the handshake: it is not ZeroMQ, it wants a key (CURVE), or it is a proxy with no server behind it';
 export const HUNG_UP_ON_CURVE =
   'the peer closed the connection in the handshake: curve.serverKeyFile is not its key, it does not use CURVE, or it is not ZeroMQ';
-/** It has come about, and so far that is all. */
+/** There is a connection, but no handshake yet. */
 export const WAITING = 'connected, but the server has not completed the ZMTP handshake yet';
-export const NO_REPLY = 'it sent what is no reply';
-/** After it has been of use. */
+export const NO_REPLY = 'it sent something that is not a reply';
+/** The connection had been in use. */
 export const ENDED = 'the connection ended: closed by the server, reset, or lost on the way';
 
-/** In place of an event: the time is over, and libzmq has told nothing. */
+/** Used instead of an event: the time is over, and libzmq has reported nothing. */
 export const SILENCE = 'silence';
 
 export interface Handshake {
@@ -35,7 +35,7 @@ export interface Handshake {
   tookMs: number;
 }
 
-/** Why a handshake came to nothing. */
+/** Why a handshake failed. */
 export function troubleOf(event: Event | typeof SILENCE, handshake: Handshake): string {
   const { hasCurve, timeoutMs } = handshake;
   if (event === SILENCE)
@@ -54,7 +54,7 @@ export function troubleOf(event: Event | typeof SILENCE, handshake: Handshake): 
   }
 }
 
-/** A code other than those of a peer that hangs up may be left over from an earlier failure: libzmq sets none when its time is over. */
+/** Only the codes of a peer that hangs up are reliable. On a timeout libzmq sets no code, so any other may be left over from an earlier failure. */
 function brokenOff(code: string, { hasCurve, timeoutMs, tookMs }: Handshake): string {
   if (tookMs < timeoutMs && (code === 'EPIPE' || code === 'ECONNRESET'))
     return hasCurve ? HUNG_UP_ON_CURVE : HUNG_UP;

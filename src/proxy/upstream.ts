@@ -12,17 +12,17 @@ import type { Policy, RouteSettings } from './settings.ts';
 import type { UpstreamStatus } from './status.ts';
 import { subset } from './subset.ts';
 
-/** A lane beyond an endpoint's first that has had nothing to do for so long is closed. */
+/** An idle lane is closed after this time, unless it is the first of its endpoint. */
 const LANE_IDLE_MS = 60_000;
 const TRIM_EVERY_MS = 10_000;
-/** A request that has stood in line until it has less than so many usual reply times left is not sent any more. */
+/** A request that has waited until it has fewer than this many usual reply times left is not sent. */
 const HOPE = 1.25;
 
 /** The endpoints that can answer a route's requests, and the requests that wait for one of them. */
 export class Upstream implements EndpointOwner, DiscoveryListener {
-  /** Called when it has become usable, or is not any more, and when it `isDone`. */
+  /** Called when it becomes usable or unusable, and when it `isDone`. */
   changed: () => void = () => undefined;
-  /** Since when no endpoint has been usable, where none is. */
+  /** Since when no endpoint has been usable, if none is. */
   unusableSinceMs = performance.now();
   #settings: RouteSettings;
   readonly #load: Load;
@@ -30,10 +30,10 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   readonly #self: string;
   readonly #random: () => number;
   readonly #stopping = new AbortController();
-  /** As discovery knows it. */
+  /** The set from discovery. */
   #known: readonly Discovered[] = [];
   #endpoints: Endpoint[] = [];
-  /** Those that are not in the set any more and have attempts in flight. */
+  /** Endpoints that are no longer in the set, but have attempts in flight. */
   readonly #leaving = new Set<Endpoint>();
   #standby = 0;
   #up = 0;
@@ -41,7 +41,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   readonly #discovery: DiscoveryState;
   readonly #line = new Line();
 
-  /** @param self what tells this sidecar from others, for the subset that it connects to */
+  /** @param self a name that is unique to this sidecar, to choose the subset that it connects to */
   constructor(
     settings: RouteSettings,
     load: Load,
@@ -57,7 +57,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     this.#discovery = new DiscoveryState(settings.name, emit);
   }
 
-  /** Keeps its endpoints as discovery knows them, until `close`. */
+  /** Keeps its endpoints in line with discovery, until `close`. */
   async run(discovery: Discovery): Promise<void> {
     this.#discovery.isFixed = discovery.isFixed;
     const trimming = setInterval(() => this.trim(performance.now()), TRIM_EVERY_MS).unref();
@@ -68,7 +68,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     }
   }
 
-  /** Goes on under another policy: nothing is connected anew, and nothing that has been learned is forgotten. */
+  /** Applies a changed policy. Connections stay, and nothing that was learned is forgotten. */
   adjust(policy: Policy): void {
     const { listener, connection } = this.#settings;
     this.#settings = { ...policy, listener, connection };
@@ -78,14 +78,14 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     this.freed();
   }
 
-  /** Another upstream has taken over: it takes nothing new, and is done when what is in flight has ended. */
+  /** Another upstream has taken over: this one takes no more requests, and is done when those in flight have ended. */
   retire(): void {
     this.#stopping.abort();
     for (const endpoint of this.#endpoints) this.#remove(endpoint, 'another upstream has taken over');
     for (const waiter of this.#line.clear()) waiter.usableChanged();
   }
 
-  /** Whether nothing is under way any more, after `retire`. */
+  /** Whether nothing is in flight any more, after `retire`. */
   get isDone(): boolean {
     return this.#stopping.signal.aborted && this.#endpoints.length + this.#leaving.size === 0;
   }
@@ -95,18 +95,18 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     return this.#up > 0;
   }
 
-  /** Why no request can be sent, where none is usable; for the app. */
+  /** Why no endpoint is usable, for the failure reply. */
   get whyUnusable(): string {
     return this.#endpoints.length === 0 ? this.#discovery.whyNone : 'no endpoint could be reached';
   }
 
-  /** Whether connected endpoints lack room, not lanes. */
+  /** Whether requests wait because connected endpoints are full, not because they lack lanes. */
   get isFull(): boolean {
     const isWanted = wanted(this.#endpoints, this.#ejected);
     return !this.#load.mayStart || this.#endpoints.every((one) => !isWanted(one) || one.isFull);
   }
 
-  /** New endpoints are connected to, those that are not there any more get nothing new. */
+  /** Connects to new endpoints. Endpoints that are no longer in the set get no more requests. */
   found(endpoints: readonly Discovered[], why?: string): void {
     if (this.#stopping.signal.aborted) return;
     this.#discovery.found(endpoints.length, why, performance.now());
@@ -114,7 +114,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     this.#fill();
   }
 
-  /** Connects to as many of the known ones as it should, and lets go of others. */
+  /** Connects to the subset of the known endpoints, and drops the others. */
   #fill(): void {
     const chosen = subset(this.#known, this.#settings.subset, this.#self);
     this.#standby = this.#known.length - chosen.length;
@@ -122,9 +122,9 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     for (const endpoint of this.#endpoints) {
       if (missing.get(endpoint.address)?.identity === endpoint.identity && missing.delete(endpoint.address))
         continue;
-      this.#remove(endpoint, 'not in the set any more');
+      this.#remove(endpoint, 'no longer in the set');
     }
-    // Losing its last usable endpoint may have retired it.
+    // The loss of its last usable endpoint may have retired this upstream.
     if (this.#stopping.signal.aborted) return;
     for (const one of missing.values()) {
       this.#endpoints.push(new Endpoint(one, this.#settings, this, this.#emit, this.#random));
@@ -139,12 +139,12 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     if (!this.#stopping.signal.aborted) this.#discovery.failed(reason, message);
   }
 
-  /** Closes what has been idle for a minute, beyond the first lane of each endpoint. */
+  /** Closes lanes that have been idle for a minute, except the first of each endpoint. */
   trim(nowMs: number): void {
     for (const endpoint of this.#endpoints) endpoint.trim(LANE_IDLE_MS, nowMs);
   }
 
-  /** A place on a lane for the waiter, now if it can be; else it stands in line, once, until `granted` or `leave`. */
+  /** Returns a place on a lane if there is one. Otherwise the waiter joins the line, until `granted` or `leave`. */
   pick(waiter: Waiter): Attempt | undefined {
     const isNext =
       waiter.tried.length > 0 ? !this.#line.hasRetries : this.#line.isEmpty && this.#load.mayStart;
@@ -160,8 +160,8 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   }
 
   /**
-   * A place for another attempt while one is awaited: at an endpoint that the request has not tried, and only if nobody
-   * stands in line. It takes no other attempt's place, and never waits; where a connection more would help the next time, one is opened.
+   * Returns a place for another attempt while one is awaited: at an endpoint that the request has not tried, and only if nobody is in
+   * line. It takes no other attempt's place, and never waits. If one more connection would help next time, it opens one.
    */
   pickElsewhere(waiter: Waiter): Attempt | undefined {
     if (!this.#line.isEmpty) return undefined;
@@ -175,12 +175,12 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     return undefined;
   }
 
-  /** The waiter stands in line no more. */
+  /** The waiter leaves the line. */
   leave(waiter: Waiter): void {
     this.#line.leave(waiter);
   }
 
-  /** There may be room now: for another attempt at an endpoint, or below the route's own cap. */
+  /** There may be room now: at an endpoint, or below the limit of the route. */
   freed(): void {
     if (!this.#line.isEmpty) this.#serve();
   }
@@ -213,7 +213,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   close(): void {
     this.#stopping.abort();
-    for (const endpoint of [...this.#endpoints]) this.#remove(endpoint, 'leaving');
+    for (const endpoint of [...this.#endpoints]) this.#remove(endpoint, 'shutting down');
     for (const endpoint of this.#leaving) endpoint.close();
   }
 
@@ -226,20 +226,20 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     this.changed();
   }
 
-  /** Who is first in line, if it may be sent. */
+  /** The first in line, if it may be sent. */
   get #first(): Waiter | undefined {
     return this.#line.next(this.#load.mayStart);
   }
 
   #serve(): void {
     for (let next = this.#first; next !== undefined; next = this.#first) {
-      // One that has its reply leaves the line only when its own turn of the loop comes.
+      // A request that already has its reply leaves the line only when its own loop continues.
       if (next.isDecided) this.leave(next);
       else if (!this.#grant(next) && !this.#grantLast(next)) return this.#grow();
     }
   }
 
-  /** Who came last has most time left: what is free may be too slow for the first in line, and not for this one. */
+  /** The last in line has most time left: a free endpoint may be too slow for the first one, but not for this one. */
   #grantLast(first: Waiter): boolean {
     const { last } = this.#line;
     if (last === undefined || last === first) return false;
@@ -247,7 +247,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   }
 
   #remove(endpoint: Endpoint, why: string): void {
-    // It may be gone already: that the one before it went may have retired the upstream.
+    // It may be gone already: the removal of the endpoint before it may have retired the upstream.
     if (!this.#endpoints.includes(endpoint)) return;
     const wasUp = endpoint.isUp;
     this.#endpoints = this.#endpoints.filter((one) => one !== endpoint);
@@ -261,7 +261,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     return select(this.#endpoints, this.#ejected, tried, fits, this.#random, nowMs);
   }
 
-  /** @returns whether the waiter stands in line no more */
+  /** @returns whether the waiter has left the line */
   #grant(waiter: Waiter): boolean {
     const nowMs = performance.now();
     const hopeMs = (waiter.deadlineMs - nowMs) / HOPE;
@@ -278,13 +278,13 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     return true;
   }
 
-  /** Whether there is room, and no endpoint that could reply in time, had it room or not. */
+  /** Whether there is room, but no endpoint could reply in time, not even a full one. */
   #isHopeless(isInTime: (endpoint: Endpoint) => boolean): boolean {
     const all = this.#endpoints.filter(wanted(this.#endpoints, this.#ejected));
     return all.some((one) => one.isFree) && !all.some(isInTime);
   }
 
-  /** Those in line want more lanes: one is opened at a time, and when it is there and they are still in line, the next. */
+  /** Opens a lane for those in line. Only one at a time: if they are still in line when it is ready, the next one. */
   #grow(): void {
     if (!this.#load.mayStart && !this.#line.hasRetries) return;
     const isWanted = wanted(this.#endpoints, this.#ejected);

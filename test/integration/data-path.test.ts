@@ -193,7 +193,7 @@ for (const correlate of [false, true]) {
         [failure?.status, failure?.code, failure?.attempts, failure?.executed],
         [502, 'REPLY_TOO_LARGE', 1, 'maybe'],
       );
-      assert.equal(failure?.message, 'the reply has 1001 bytes, 1000 are allowed');
+      assert.equal(failure?.message, 'the reply has 1001 bytes; at most 1000 are allowed');
     }
     assert.equal((await app.ask('small')).text, 'small');
     assert.deepEqual([count('retry'), count('reset'), count('settled', 'reply_too_large')], [0, 0, 6]);
