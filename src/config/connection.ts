@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { duration, rule, unquotedOff } from './kinds.ts';
+import { duration, name, rule, unquotedOff } from './kinds.ts';
 
-/* How a connection to an endpoint is made, and how its loss is detected. */
+/* How connections are made, and how the loss of one to an endpoint is detected. */
 
 const heartbeatTimes = z
   .strictObject({
@@ -39,3 +39,10 @@ export const connection = z
   })
   .prefault({})
   .meta({ title: 'object', description: 'Time limits for connecting to an endpoint.' });
+
+/** In quotes, so that no reader of YAML takes it for a decimal number or for an octal one. */
+export const listenMode = name(
+  /^0?[0-7]{3}$/,
+  'an octal mode in quotes, such as "660"',
+  'Mode of the socket of an `ipc` listener, in octal and in quotes: `"660"`. Whoever may write to the socket, and search every directory above it, may connect. Default: what the umask leaves of 777, which mostly is 755: only processes of the same user may connect.',
+);

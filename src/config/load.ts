@@ -184,12 +184,16 @@ function completeRoute(
   curve: CurveClient | undefined,
   listenCurve: CurveServer | undefined,
 ): RouteConfig {
-  const { name, listen, correlate, timeout, attempts, retryOn, salvage } = route;
+  const { name, listen, listenMode, correlate, timeout, attempts, retryOn, salvage } = route;
   const { backoff, connection, heartbeat, limits, ejection } = route;
   const deadlineMs = route.deadline ?? attempts * timeout + longestBackoffs(attempts, backoff);
   return {
     name,
-    listener: { listen, curve: listenCurve },
+    listener: {
+      listen,
+      mode: listenMode === undefined ? undefined : Number.parseInt(listenMode, 8),
+      curve: listenCurve,
+    },
     connection: {
       correlate,
       heartbeat:

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { HOST_PORT_PATTERN, isLocal, isSame, LISTEN_PATTERN, parseHostPort, parseListen } from './address.ts';
 import { refuseAdminClash, refuseClashes } from './clashes.ts';
-import { connection, heartbeat } from './connection.ts';
+import { connection, heartbeat, listenMode } from './connection.ts';
 import {
   DAY,
   despiteOthers,
@@ -122,6 +122,7 @@ const route = z
       'an address',
       'Address that the app connects to: `tcp://127.0.0.1:5555` or `ipc:///run/lazypirate/orders.sock`.',
     ),
+    listenMode: listenMode.optional(),
     allowNonLoopback: flag(
       'Allows a `listen` address that other machines can reach without authentication.',
     ).prefault(false),
@@ -211,6 +212,10 @@ const route = z
           'CURVE on the listener (RFC 26). Peers without the right key are refused. File names are relative to the working directory.',
       }),
   })
+  .refine(
+    ({ listen, listenMode: mode }) => mode === undefined || /^ipc:\/\/\//.test(String(listen)),
+    rule('is for a listener with an ipc path: a port or an abstract name has no mode', 'listenMode'),
+  )
   .refine(
     ({ listen, allowNonLoopback, listenCurve }) =>
       typeof listen !== 'string' || isLocal(listen) || allowNonLoopback === true || listenCurve !== undefined,

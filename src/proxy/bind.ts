@@ -1,3 +1,4 @@
+import { umask } from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { codeOf } from '../errors.ts';
 
@@ -14,5 +15,18 @@ export async function patiently(bind: () => Promise<void>): Promise<void> {
       if (codeOf(error) !== 'EADDRINUSE' || performance.now() > untilMs) throw error;
       await setTimeout(PAUSE_MS);
     }
+  }
+}
+
+/**
+ * Binds a path so that its socket has this mode from the first moment on: one that were changed afterwards could be connected to
+ * in between. The umask is of the whole process, and nothing else of it runs until `bind` returns.
+ */
+export function bindAs(mode: number, bind: () => void): void {
+  const before = umask(0o777 & ~mode);
+  try {
+    bind();
+  } finally {
+    umask(before);
   }
 }

@@ -1,9 +1,9 @@
-import { rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { Router, type SocketOptions } from 'zeromq';
 import { codeOf, messageOf, StartError } from '../errors.ts';
-import { patiently } from './bind.ts';
+import { bindAs, patiently } from './bind.ts';
 import type { Request } from './clients.ts';
 import { context } from './context.ts';
 import { sizeOf, split } from './envelope.ts';
@@ -16,6 +16,9 @@ const AT_ONCE = 64;
 /** How long replies that are on their way out may take after the frontend is closed. */
 export const LINGER_MS = 1_000;
 
+/** What a usual umask leaves of the mode of a socket. */
+const DEFAULT_MODE = 0o755;
+
 export interface FrontendOwner {
   request(request: Request): void;
   /** A message came that has no delimiter or no body; it is dropped, as REP drops it. */
@@ -27,6 +30,8 @@ export interface FrontendOwner {
 export interface FrontendSettings {
   name: string;
   listen: string;
+  /** Of the socket of an ipc path; `undefined`: the umask decides. */
+  mode: number | undefined;
   messageBytes: number;
   /**
    * Replies kept for a client that does not read; further ones are thrown away. Fixed when it is bound: libzmq 4.3.5 crashes
@@ -46,6 +51,7 @@ export class Frontend {
   readonly #socket: Router;
   #isOpen = true;
   #isBound = false;
+  #mode: number | undefined;
   readonly #door: Door;
   #domain: string | undefined;
   /** Of a message over this, libzmq drops the connection. */
@@ -56,6 +62,7 @@ export class Frontend {
     this.#settings = settings;
     this.maxMessageBytes = settings.messageBytes * 2;
     this.#owner = owner;
+    this.#mode = settings.mode;
     const { curve, unreadPerClient } = settings;
     this.#door = {
       allowed: new Set(curve?.allowedKeys),
@@ -128,7 +135,19 @@ export class Frontend {
     if (this.#isBound && listen.startsWith('ipc:///')) removeIfPossible(listen.slice('ipc://'.length));
   }
 
-  /** Who may connect from now on. */
+  /** Who may connect from now on, by the mode of the socket of an ipc path. */
+  set mode(mode: number | undefined) {
+    if (mode === this.#mode) return;
+    this.#mode = mode;
+    const { listen } = this.#settings;
+    try {
+      chmodSync(listen.slice('ipc://'.length), mode ?? DEFAULT_MODE);
+    } catch {
+      // Somebody has removed it: nobody can connect there any more.
+    }
+  }
+
+  /** Who may connect from now on, by their keys. */
   set allowedKeys(keys: readonly string[]) {
     this.#door.allowed = new Set(keys);
   }
@@ -149,9 +168,10 @@ export class Frontend {
   }
 
   async #listen(): Promise<void> {
-    const { listen } = this.#settings;
+    const { listen, mode } = this.#settings;
     if (listen.startsWith('ipc://')) await refuseLivingPath(listen.slice('ipc://'.length));
-    await this.#socket.bind(listen);
+    if (mode === undefined) await this.#socket.bind(listen);
+    else bindAs(mode, () => this.#socket.bindSync(listen));
   }
 
   #shut(): void {

@@ -101,6 +101,7 @@ export class Route implements FrontendOwner {
     if (this.#isLeaving) return;
     const { limits, budget, listener } = settings;
     this.#settings = settings;
+    this.#frontend.mode = listener.mode;
     this.#frontend.allowedKeys = listener.curve?.allowedKeys ?? [];
     this.#load.limits = limits;
     this.#budget.adjust(budget, performance.now());

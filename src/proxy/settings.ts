@@ -14,6 +14,8 @@ export interface RouteSettings extends Policy {
 export interface ListenerSettings {
   /** `tcp://host:port` (port 0 picks one) or `ipc://path`. */
   listen: string;
+  /** Of the socket of an ipc path; `undefined`: the umask decides. */
+  mode: number | undefined;
   /** `undefined`: in plain. */
   curve: CurveServer | undefined;
 }

@@ -235,7 +235,7 @@ test('a listener for which nobody answers lets nobody in', async (t) => {
   };
   const curve = { secretKey: sidecar.secretKey, allowedKeys: [app.publicKey] };
   const settings = { name: 'orders', listen: 'tcp://127.0.0.1:0', messageBytes: 1_024, unreadPerClient: 10 };
-  const frontend = new Frontend({ ...settings, curve }, owner);
+  const frontend = new Frontend({ ...settings, mode: undefined, curve }, owner);
   t.after(() => frontend.close());
   const address = await frontend.bind();
   frontend.run();

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Dealer, Router } from 'zeromq';
 import { context } from '../../src/proxy/context.ts';
 import { App, ask } from '../support/ask.ts';
-import { startRoute } from '../support/route.ts';
+import { settingsOf, startRoute } from '../support/route.ts';
 import { scratch } from '../support/scratch.ts';
 import {
   delay,
@@ -16,6 +18,8 @@ import {
   type Step,
 } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
+
+const UMASK = process.umask();
 
 /** Upstreams that end with the test. */
 async function upstreams(
@@ -242,6 +246,28 @@ test('it works over ipc, on both sides', async (t) => {
   const { address } = await startRoute(t, [upstream.address], { listen: `ipc://${folder}/app.sock` });
   assert.equal(address, `ipc://${folder}/app.sock`);
   assert.equal((await ask(address, 'hello')).text, 'hello');
+});
+
+test('the socket of an ipc listener has the mode that is set, and another one after a reload', async (t) => {
+  const folder = scratch();
+  const upstream = await ScriptedUpstream.start();
+  t.after(() => upstream.close());
+  const path = join(folder, 'app.sock');
+  const modeNow = () => statSync(path).mode & 0o777;
+  const { address, route } = await startRoute(t, [upstream.address], {
+    listen: `ipc://${path}`,
+    mode: 0o660,
+  });
+  assert.equal(modeNow(), 0o660);
+  assert.equal((await ask(address, 'hello')).text, 'hello');
+  route.apply(settingsOf({ listen: address, mode: 0o600 }), undefined);
+  assert.equal(modeNow(), 0o600);
+});
+
+test('without a mode, the umask decides about the socket of an ipc listener', async (t) => {
+  const path = join(scratch(), 'app.sock');
+  await startRoute(t, ['tcp://127.0.0.1:1'], { listen: `ipc://${path}` });
+  assert.equal(statSync(path).mode & 0o777, 0o777 & ~UMASK);
 });
 
 test('it works over IPv6, on both sides', async (t) => {

@@ -191,7 +191,13 @@ test('a route that is wanted again cannot leave while the change is prepared', a
 for (const kind of ['a port', 'a path', 'an abstract name']) {
   test(`${kind} can be listened at again as soon as it was closed`, async () => {
     const owner = { request: () => undefined, malformed: () => undefined, refused: () => undefined };
-    const settings = { name: 'orders', messageBytes: 1_024, unreadPerClient: 10, curve: undefined };
+    const settings = {
+      name: 'orders',
+      mode: undefined,
+      messageBytes: 1_024,
+      unreadPerClient: 10,
+      curve: undefined,
+    };
     const path = join(scratch(), 'app.sock');
     let listen = { 'a port': 'tcp://127.0.0.1:0', 'a path': `ipc://${path}` }[kind] ?? `ipc://@${path}`;
     for (let times = 0; times < 50; times++) {

@@ -13,6 +13,7 @@ import type {
 
 export interface RouteOptions extends Partial<Omit<Policy, 'retry' | 'limits'>>, Partial<ConnectionSettings> {
   listen?: string;
+  mode?: number;
   connection?: Partial<ConnectionSettings>;
   retry?: Partial<RetryPolicy>;
   limits?: Partial<Limits>;
@@ -76,6 +77,7 @@ function isAbout(event: ProxyEvent, what: string | undefined): boolean {
 
 export function settingsOf({
   listen = 'tcp://127.0.0.1:0',
+  mode,
   correlate = false,
   heartbeat = 'auto',
   curve,
@@ -91,7 +93,7 @@ export function settingsOf({
   const deadlineMs = retry?.deadlineMs ?? attempts * timeoutMs + 75;
   return {
     name: 'test',
-    listener: { listen, curve: undefined },
+    listener: { listen, mode, curve: undefined },
     connection: { correlate, heartbeat, curve, connectTimeoutMs, handshakeTimeoutMs, ...connection },
     budget: { ratio: 0.2, minPerSecond: 10 },
     failureReply: { format: 'json' },

@@ -92,6 +92,12 @@ test('defaults that hang on other keys follow them', () => {
   assert.equal(other?.retry.waitMs, 2_000);
 });
 
+test('the mode of an ipc listener is octal', () => {
+  const of = (listenMode: string) =>
+    load({ text: withKeys({ listen: 'ipc:///run/a.sock', listenMode }) }).routes[0]?.listener.mode;
+  assert.deepEqual([of('660'), of('0600')], [0o660, 0o600]);
+});
+
 test('a heartbeat is a word, or how often and how long', () => {
   const heartbeat = (given: unknown) =>
     load({ text: withKeys({ heartbeat: given }) }).routes[0]?.connection.heartbeat;
@@ -279,6 +285,10 @@ test('values that contradict each other are refused', () => {
       { heartbeat: { interval: '3s', timeout: '1s' } },
       /heartbeat\.timeout: must be at least heartbeat\.interval/,
     ],
+    [{ listenMode: '660' }, /listenMode: is for a listener with an ipc path/],
+    [{ listen: 'ipc://@a', listenMode: '660' }, /listenMode: is for a listener with an ipc path/],
+    [{ listen: 'ipc:///a', listenMode: 660 }, /listenMode: must be an octal mode in quotes, such as "660"/],
+    [{ listen: 'ipc:///a', listenMode: '680' }, /listenMode: must be an octal mode/],
     [{ heartbeat: 'on' }, /heartbeat: must be auto, off, or an object with interval and timeout/],
     [{ heartbeat: { interval: 'often' } }, /heartbeat\.interval: .*often/],
     [{ heartbeat: { intervall: '1s' } }, /heartbeat\.intervall: .*did you mean interval\?/],

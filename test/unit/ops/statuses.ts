@@ -38,7 +38,7 @@ export function endpointStatus(given: Partial<EndpointStatus> = {}): EndpointSta
 function settings(name: string): RouteSettings {
   return {
     name,
-    listener: { listen: 'tcp://127.0.0.1:0', curve: undefined },
+    listener: { listen: 'tcp://127.0.0.1:0', mode: undefined, curve: undefined },
     connection: {
       correlate: false,
       heartbeat: 'auto',
