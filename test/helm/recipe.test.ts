@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
@@ -96,6 +96,34 @@ describe('a chart of `helm create` with the lines of the README', { skip: helmSk
   test('is refused where no image is named', () => {
     const none = () => charts.template(chart, {}, '--set-string=lazypirate.image.repository=');
     assert.throws(none, /lazypirate.image.repository is not set. No image is published/);
+  });
+
+  test('says what is missing where a template gets another context, or the dependency has an alias', () => {
+    const words =
+      /templates of lazypirate find no values below `lazypirate`[\s\S]*`\$` inside `with`[\s\S]*no alias/;
+    const name = basename(chart);
+    const changed = (file: string, from: string, to: string) => {
+      const copy = join(charts.directory, `changed-${name}`);
+      rmSync(copy, { recursive: true, force: true });
+      cpSync(chart, copy, { recursive: true });
+      const text = readFileSync(join(copy, file), 'utf8');
+      assert.ok(text.includes(from));
+      writeFileSync(join(copy, file), text.replace(from, to));
+      return copy;
+    };
+    const scoped = changed(
+      'templates/lazypirate.yaml',
+      '"lazypirate.objects" .',
+      '"lazypirate.objects" .Values.image',
+    );
+    assert.throws(() => charts.template(scoped), words);
+    const alias = changed('Chart.yaml', 'name: lazypirate,', 'name: lazypirate, alias: sidecar,');
+    // The values of the recipe would be there, and not be merged with the defaults.
+    writeFileSync(
+      join(alias, 'values.yaml'),
+      readFileSync(join(alias, 'values.yaml'), 'utf8').replace(/^lazypirate:/m, 'sidecar:'),
+    );
+    assert.throws(() => charts.helm('template', 'demo', alias), words);
   });
 
   test('keeps the volumes that it has, below one key', () => {

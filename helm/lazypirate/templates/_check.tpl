@@ -22,6 +22,14 @@ values, and templates before they are filled in. What the form and range of each
 {{- end -}}
 {{- end }}
 
+{{/* Refuses a context without the values of this chart. */}}
+{{- define "lazypirate.checkContext" -}}
+{{- $values := kindIs "map" . | ternary . dict -}}
+{{- if not (kindIs "map" ($values.Values | default dict).lazypirate) -}}
+{{- fail "The templates of lazypirate find no values below `lazypirate`. Pass the context of the chart, which is `$` inside `with` and `range`; and give the dependency no alias" -}}
+{{- end -}}
+{{- end }}
+
 {{/* Ends with one message. Takes a list: key in the configuration, what is wrong. */}}
 {{- define "lazypirate.refuse" -}}
 {{- fail (printf "lazypirate.config.%s %s" (first .) (last .)) -}}

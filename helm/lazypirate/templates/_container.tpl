@@ -1,5 +1,6 @@
 {{/* For `initContainers:` of your pod: the sidecar as a native one. */}}
 {{- define "lazypirate.initContainers" -}}
+{{- include "lazypirate.checkContext" . -}}
 {{- if not .Values.lazypirate.native -}}
 {{- fail "lazypirate.native is false, so the sidecar is an ordinary container: in your pod, take lazypirate.initContainers away, and write below `containers:`\n\n  {{- include \"lazypirate.containers\" . | nindent 8 }}\n" -}}
 {{- end -}}
@@ -11,6 +12,7 @@
 
 {{/* For `containers:` of your pod: the sidecar as an ordinary container. */}}
 {{- define "lazypirate.containers" -}}
+{{- include "lazypirate.checkContext" . -}}
 {{- if .Values.lazypirate.native -}}
 {{- fail "lazypirate.native is true, so the sidecar is an init container: in your pod, write lazypirate.initContainers below `initContainers:` in place of lazypirate.containers; or set lazypirate.native to false" -}}
 {{- end -}}
@@ -76,6 +78,7 @@
 
 {{/* For `volumeMounts:` of your app where a route listens at ipc:///run/lazypirate/...; nothing otherwise. */}}
 {{- define "lazypirate.volumeMounts" -}}
+{{- include "lazypirate.checkContext" . -}}
 {{- if include "lazypirate.hasSocket" . -}}
 - name: lazypirate-run
   mountPath: /run/lazypirate
@@ -84,6 +87,7 @@
 
 {{/* For `volumes:` of your pod. */}}
 {{- define "lazypirate.volumes" -}}
+{{- include "lazypirate.checkContext" . -}}
 - name: lazypirate-config
   configMap:
     name: {{ include "lazypirate.name" . }}

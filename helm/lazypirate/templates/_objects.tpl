@@ -1,5 +1,6 @@
 {{/* Everything that is to be created beside your pods, as separate documents. */}}
 {{- define "lazypirate.objects" -}}
+{{- include "lazypirate.checkContext" . -}}
 {{- include "lazypirate.check" . -}}
 {{ include "lazypirate.configMap" . }}
 {{- if .Values.lazypirate.rbac.create }}
