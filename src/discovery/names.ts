@@ -98,7 +98,7 @@ async function ask(name: string, family: Family, conf: ResolvConf, signal: Abort
     for (const server of conf.servers) {
       signal.throwIfAborted();
       // One server and one try at a time, because the resolver does not go on to the next server after a SERVFAIL.
-      const resolver = new Resolver({ timeout: conf.timeoutMs, tries: 1 });
+      const resolver = new Resolver({ timeout: conf.timeoutMs, maxTimeout: conf.timeoutMs, tries: 1 });
       const cancel = () => resolver.cancel();
       signal.addEventListener('abort', cancel, { once: true });
       try {

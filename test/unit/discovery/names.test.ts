@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { type Answer, lookUp, lookupUntil, type NameFiles } from '../../../src/discovery/names.ts';
 import { NameServer, nameFiles } from '../../support/name-server.ts';
 import { until } from '../../support/until.ts';
@@ -88,10 +89,15 @@ test('a lookup ends when it is told to, whatever the name server does', async (t
   server.replies.set(`A ${NAME}`, 'silence').set(`AAAA ${NAME}`, 'silence');
   const stopping = new AbortController();
   const files = server.files('options timeout:30 attempts:5');
-  const ended = assert.rejects(lookUp(NAME, stopping.signal, { files }), { name: 'AbortError' });
+  let end: unknown;
+  lookUp(NAME, stopping.signal, { files }).catch((error) => {
+    end = error;
+  });
   await until('both are asked for', () => server.questions.length === 2);
+  assert.equal(end, undefined);
   stopping.abort();
-  await ended;
+  for (let turn = 0; turn < 10; turn++) await setImmediate();
+  assert.equal(end, stopping.signal.reason);
 });
 
 test('whoever connects to a name of the hosts file gets its addresses', async () => {
@@ -100,7 +106,4 @@ test('whoever connects to a name of the hosts file gets its addresses', async ()
     lookup('localhost', { all: true }, (error, found) => (error ? reject(error) : resolve(found))),
   );
   assert.ok(Array.isArray(all) && all.some(({ address }) => ['127.0.0.1', '::1'].includes(address)));
-  await assert.rejects(new Promise((_, reject) => lookup('nowhere.invalid', {}, (error) => reject(error))), {
-    code: /ENOTFOUND/,
-  });
 });
