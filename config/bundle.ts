@@ -15,7 +15,7 @@ const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'));
 const ZEROMQ = join(ROOT, 'node_modules/zeromq/build');
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 /** What it writes, and takes away before; whatever else is there is not its own. */
-const CHUNKS = ['kubernetes-client.cjs', 'main.cjs'];
+const CHUNKS = ['command-line.cjs', 'kubernetes-client.cjs', 'main.cjs'];
 const LICENSES = 'LICENSES.txt';
 const OWN = [...CHUNKS, LICENSES, 'LICENSE', 'zeromq-*.node'];
 /** Parts of prom-client that are of no use here, and that load half of Node: tls, cluster, worker threads. */

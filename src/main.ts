@@ -1,104 +1,68 @@
 #!/usr/bin/env node
-import { parseArgs } from 'node:util';
-import { check } from './commands/check.ts';
-import type { Command } from './commands/command.ts';
-import { demo } from './commands/demo.ts';
-import { run } from './commands/run.ts';
-import { schema } from './commands/schema.ts';
-import { send } from './commands/send.ts';
-import { serve } from './commands/serve.ts';
-import { isNear } from './config/problems.ts';
-import { ConfigError, UserError } from './errors.ts';
-import { drainSignals } from './lifecycle/signals.ts';
-import { LINGER_MS } from './proxy/frontend.ts';
-import { version } from './version.ts';
+import { readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { drainSignals, signalBefore } from './lifecycle/signals.ts';
 
-/** The command line: argv in, exit code out. Nothing else touches `process`. */
-const COMMANDS: readonly Command[] = [run, check, schema, send, serve, demo];
+/* The process itself, which nothing else touches: signals in, exit code out. */
 
 /** As `engines` in package.json has it. */
 const NODE_LEAST = 24;
+/** What the last replies may take to go out, where their app is slow to take them. */
+const LEAVE_MS = 2_000;
 
-async function main(argv: readonly string[]): Promise<number> {
-  const { node } = process.versions;
-  if (Number.parseInt(node, 10) < NODE_LEAST) {
-    process.stderr.write(`lazypirate: needs Node ${NODE_LEAST} or newer, and this is ${node}\n`);
-    return 1;
-  }
-  const signals = drainSignals(process, (code) => process.exit(code));
+const { node } = process.versions;
+if (Number.parseInt(node, 10) < NODE_LEAST) {
+  process.stderr.write(`lazypirate: needs Node ${NODE_LEAST} or newer, and this is ${node}\n`);
+  process.exitCode = 1;
+} else void main();
+
+async function main(): Promise<void> {
+  // Before all else is loaded: process 1 of a container, which this mostly is, gets no signal that it does not listen for.
+  const signals = drainSignals(process, end, signalBefore(textOf('/proc/self/status')));
   const interrupt = new AbortController();
   signals.first.then((signal) => signal !== undefined && interrupt.abort(signal));
+  const { commandLine } = await import('./command-line.ts');
+  // A signal that came while that was loaded is told of now.
+  await setImmediate();
   const { env, stdin, stdout, stderr } = process;
-  const self = [process.execPath, ...process.execArgv, process.argv[1] ?? ''] as const;
-  try {
-    const [name, ...args] = argv;
-    if (name === '--version' || name === '-v' || name === 'version') return print(`lazypirate ${version}\n`);
-    if (name === 'help') return print(args[0] === undefined ? overview() : commandOf(args[0]).help);
-    if (name === '--help' || name === '-h') return print(overview());
-    const isCommand = name !== undefined && !name.startsWith('-');
-    const command = isCommand ? commandOf(name) : run;
-    const rest = isCommand ? args : argv;
-    if (asksForHelp(rest)) return print(command.help);
-    refuseTwice(rest);
-    const interrupted = interrupt.signal;
-    const onHangup = (listener: () => void) => void process.on('SIGHUP', listener);
-    const onExit = (listener: () => void) => void process.on('exit', listener);
-    const terminal = { env, stdin, stdout, stderr, interrupted, onHangup, onExit, node, self };
-    return await command.run([...rest], terminal);
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    for (const line of error.lines) stderr.write(`lazypirate: ${line}\n`);
-    return error.exitCode;
-  } finally {
-    signals.stop();
-  }
-}
-
-/** @throws {ConfigError} where there is none of that name, with what may have been meant */
-function commandOf(name: string): Command {
-  const command = COMMANDS.find((one) => one.name === name);
-  if (command !== undefined) return command;
-  const near = COMMANDS.find((one) => isNear(one.name, name))?.name;
-  const meant = /\.ya?ml$/.test(name) ? `run --config ${name}` : near;
-  const hint = meant === undefined ? 'try lazypirate --help' : `did you mean ${meant}?`;
-  throw new ConfigError([`unknown command ${name}; ${hint}`]);
-}
-
-/** What stands behind `--` is a request's body. */
-function asksForHelp(args: readonly string[]): boolean {
-  const end = args.indexOf('--');
-  return args.slice(0, end < 0 ? undefined : end).some((arg) => arg === '--help' || arg === '-h');
-}
-
-/** The first one would have no effect, and nobody would be told. */
-function refuseTwice(args: readonly string[]): void {
-  const options = { config: { type: 'string', short: 'c' } } as const;
-  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
-  const flags = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []));
-  const twice = flags.find((flag, index) => flags.indexOf(flag) < index);
-  if (twice !== undefined) throw new ConfigError([`--${twice} is given twice`]);
-}
-
-function overview(): string {
-  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`);
-  return `lazypirate ${version} makes ZeroMQ request/reply reliable for the app beside it.
-
-Usage: lazypirate [COMMAND] [OPTIONS]
-
-Commands:
-${rows.join('\n')}
-
-Without a command, lazypirate runs the sidecar. "lazypirate COMMAND --help" lists the options of a command.
-`;
-}
-
-function print(text: string): number {
-  process.stdout.write(text);
-  return 0;
-}
-
-main(process.argv.slice(2)).then((code) => {
+  const code = await commandLine(process.argv.slice(2), {
+    env,
+    stdin,
+    stdout,
+    stderr,
+    interrupted: interrupt.signal,
+    onHangup: (listener) => void process.on('SIGHUP', listener),
+    onExit: (listener) => void process.on('exit', listener),
+    endWithin: (ms) => endWithin(ms, 0),
+    node,
+    self: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
+  });
+  signals.stop();
   process.exitCode = code;
   // It ends by itself once the last replies are out; this is for those that nobody takes.
-  setTimeout(() => process.exit(), LINGER_MS + 1_000).unref();
-});
+  endWithin(LEAVE_MS, code);
+}
+
+function endWithin(ms: number, code: number): void {
+  setTimeout(() => end(code), ms).unref();
+}
+
+/**
+ * Ends the process, whatever hangs. `process.exit` waits for the threads of Node, one of which may wait for a disk or a name server;
+ * another program in the place of this one does not.
+ */
+function end(code: number): void {
+  if (process.platform === 'linux') {
+    process.emit('exit', code);
+    process.execve?.(process.execPath, [process.execPath, '--eval', `process.exit(${code})`], {});
+  }
+  process.exit(code);
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}

@@ -80,6 +80,11 @@ export class Sidecar {
     this.#routes = new Routes({ emit, self, discoveryOf: ({ upstream }) => discoveryOf(upstream, zone) });
   }
 
+  /** How long a drain may take. */
+  get drainTimeoutMs(): number {
+    return this.#config.drain.timeoutMs;
+  }
+
   /**
    * Serves until `stop` aborts, then drains.
    *

@@ -12,6 +12,8 @@ export interface Terminal {
   onHangup(listener: () => void): void;
   /** Has the listener called when the process ends, also by a second signal. It must not wait for anything. */
   onExit(listener: () => void): void;
+  /** Ends the process with 0 after so long, if it has not ended by then: whatever still hangs. */
+  endWithin(ms: number): void;
   /** Version of Node. */
   node: string;
   /** How another lazypirate is started: the program and its first arguments. */

@@ -17,16 +17,23 @@ ${CONFIG_FLAGS_HELP}
 Exit code 0 after draining, 1 on a runtime failure, 2 if the configuration is invalid, 130 or 143 after a second signal.
 `;
 
+/** Beyond the drain: with what it takes to end, at most a second. */
+const LEAVE_MS = 700;
+
 export const run: Command = {
   name: 'run',
   summary: 'run the sidecar (the default)',
   help,
-  async run(args, { env, stdout, interrupted, onHangup, node }) {
+  async run(args, { env, stdout, interrupted, onHangup, endWithin, node }) {
+    // It was told to end while it was loaded: there is nobody to serve yet.
+    if (interrupted.aborted) return 0;
     const sources = { env, flags: parseConfigFlags('run', args) };
     const watch = new ConfigWatch(sources, onHangup);
     const config = loadConfig(sources);
     const log = createLog({ level: config.log.level, version, env, destination: stdout });
     const sidecar = new Sidecar(config, log, { lazypirate: version, node, zeromq }, env);
+    const limit = () => endWithin(sidecar.drainTimeoutMs + LEAVE_MS);
+    interrupted.addEventListener('abort', limit, { once: true });
     await sidecar.run(interrupted, watch);
     return 0;
   },

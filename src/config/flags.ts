@@ -33,7 +33,8 @@ export const CONFIG_FLAGS_HELP = `Options, each with its environment variable an
       --upstream A,...  addresses of servers, separated by commas, or service/NAME:PORT in Kubernetes (LAZYPIRATE_UPSTREAM)
       --timeout D       how long to wait for each attempt: 250ms, 2.5s (LAZYPIRATE_TIMEOUT, 2500ms)
       --attempts N      how often to send a request at most (LAZYPIRATE_ATTEMPTS, 3)
-      --admin-listen A  address for health, metrics and status (LAZYPIRATE_ADMIN_LISTEN, 0.0.0.0:9555)
+      --admin-listen A  address for health, metrics and status (LAZYPIRATE_ADMIN_LISTEN,
+                        127.0.0.1:9555; [::]:9555 in a pod)
       --log-level L     trace, debug, info, warn, error, fatal or silent (LAZYPIRATE_LOG_LEVEL, info)
 
 Flags override variables, and variables override the file. Without a file there is one route. --listen, --upstream, --timeout

@@ -29,6 +29,7 @@ export function loadConfig(sources: ConfigSources): Config {
     throw new ConfigError([line(source, [], 'the file is empty')]);
   refuseMany(source);
   const problems = override(source, sources);
+  if (isInPod(sources.env)) listenEverywhere(source);
   const result = schema.safeParse(source.value);
   if (!result.success) problems.push(...problemsOf(result.error.issues, source));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
@@ -99,6 +100,20 @@ function override(source: Source, sources: ConfigSources): string[] {
     ]);
   }
   return problems;
+}
+
+/** The downward API gives the first where it is asked to, Kubernetes the second to every container. */
+function isInPod(env: ConfigSources['env']): boolean {
+  return Boolean(env['POD_NAME'] || env['KUBERNETES_SERVICE_HOST']);
+}
+
+/** In a pod probes and Prometheus come from other machines; elsewhere nobody need reach the admin port but from this one. */
+function listenEverywhere({ value }: Source): void {
+  if (!isObject(value)) return;
+  const { admin = {} } = value;
+  if (!isObject(admin) || Array.isArray(admin)) return;
+  admin['listen'] ??= '[::]:9555';
+  value['admin'] = admin;
 }
 
 const VARIABLES = ['LAZYPIRATE_CONFIG', 'LAZYPIRATE_ZONE', ...OVERRIDES.map(({ variable }) => variable)];

@@ -248,8 +248,8 @@ const admin = z
       parseHostPort,
       HOST_PORT_PATTERN,
       'an address',
-      'Address of the admin port, `HOST:PORT`.',
-    ).prefault('0.0.0.0:9555'),
+      'Address of the admin port, `HOST:PORT`. In a pod the default is `[::]:9555`: every address of the pod, IPv4 too, so that probes and Prometheus reach it.',
+    ).prefault('127.0.0.1:9555'),
     readiness: oneOf(
       ['listening', 'upstream'],
       'When `/readyz` reports ready: as soon as all listeners are bound, or only while every route has a usable endpoint.',

@@ -65,7 +65,8 @@ export async function startAdmin({ host, port, ...sources }: AdminSettings): Pro
   server.maxRequestsPerSocket = 1;
   server.timeout = SILENCE_MS;
   try {
-    server.listen(port, host);
+    // Without a host Node takes `::`, which IPv4 comes to as well, or `0.0.0.0` where there is no IPv6.
+    server.listen(host === '::' ? { port } : { port, host });
     await once(server, 'listening');
   } catch (error) {
     throw new StartError(`admin: cannot listen on ${joined(host, port)}: ${reason(error)}`, { cause: error });

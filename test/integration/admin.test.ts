@@ -41,6 +41,13 @@ test('the address is the one really bound', async (t) => {
   assert.match(admin.address, /^127\.0\.0\.1:[1-9]\d*$/);
 });
 
+test('every address of either family is listened on for [::]', async (t) => {
+  const { admin } = await started(t, { host: '::' });
+  const port = admin.address.slice(admin.address.lastIndexOf(':'));
+  const hosts = admin.address.startsWith('[::]') ? ['127.0.0.1', '[::1]'] : ['127.0.0.1'];
+  for (const host of hosts) assert.equal((await get(`http://${host}${port}/livez`)).body, 'ok\n');
+});
+
 test('each page answers', async (t) => {
   const { url } = await started(t);
   const plain = 'text/plain; charset=utf-8';

@@ -40,7 +40,13 @@ describe('dist, copied to where nothing else is', () => {
     const addons = ['arm64-glibc', 'arm64-musl', 'x64-glibc', 'x64-musl'];
     for (const addon of addons) assert.ok(names.includes(`zeromq-linux-${addon}.node`), addon);
     const others = names.filter((name) => !name.startsWith('zeromq-'));
-    assert.deepEqual(others, ['LICENSE', 'LICENSES.txt', 'kubernetes-client.cjs', 'main.cjs']);
+    assert.deepEqual(others, [
+      'LICENSE',
+      'LICENSES.txt',
+      'command-line.cjs',
+      'kubernetes-client.cjs',
+      'main.cjs',
+    ]);
     const licenses = readFileSync(join(folder, 'LICENSES.txt'), 'utf8');
     for (const words of ['zeromq 6', 'MPL-2.0', 'source code for `libzmq`', 'libsodium', 'zod 4', 'pino 10'])
       assert.ok(licenses.includes(words), words);

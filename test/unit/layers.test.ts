@@ -36,14 +36,8 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   ],
   'routes.ts': ['errors.ts', /^(config|proxy|discovery)\//],
   'sidecar.ts': ['errors.ts', 'routes.ts', /^(config|proxy|discovery|ops|lifecycle)\//],
-  'main.ts': [
-    'errors.ts',
-    'version.ts',
-    'config/problems.ts',
-    /^commands\//,
-    'lifecycle/signals.ts',
-    'proxy/frontend.ts',
-  ],
+  'command-line.ts': ['errors.ts', 'version.ts', 'config/problems.ts', /^commands\//],
+  'main.ts': ['command-line.ts', 'lifecycle/signals.ts'],
   'errors.ts': [],
   'version.ts': [],
 };

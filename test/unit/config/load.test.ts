@@ -37,7 +37,7 @@ function withKeys(keys: object): string {
 
 test('what is not given has the default of the contract', () => {
   assert.deepEqual(load({ text: ORDERS }), {
-    admin: { host: '0.0.0.0', port: 9555, readiness: 'listening' },
+    admin: { host: '127.0.0.1', port: 9555, readiness: 'listening' },
     log: { level: 'info', sample: 0 },
     drain: { timeoutMs: 25_000, quietMs: 500 },
     routes: [
@@ -329,6 +329,19 @@ test('what two routes cannot both have is refused at the second one, which names
   ]);
 });
 
+test('the admin port is on every address in a pod, and on loopback elsewhere, unless it is given', () => {
+  const host = (env: Record<string, string>, more = '') => load({ env, text: `${more}${ORDERS}` }).admin.host;
+  assert.equal(host({}), '127.0.0.1');
+  assert.equal(host({ POD_NAME: '', KUBERNETES_SERVICE_HOST: '' }), '127.0.0.1');
+  for (const env of [{ POD_NAME: 'app-1' }, { KUBERNETES_SERVICE_HOST: 'fd00::1' }]) {
+    assert.equal(host(env), '::');
+    assert.equal(host(env, 'admin: { readiness: upstream }\n'), '::');
+    assert.equal(host(env, 'admin: { listen: 127.0.0.1:9555 }\n'), '127.0.0.1');
+    assert.equal(host({ ...env, LAZYPIRATE_ADMIN_LISTEN: '10.0.0.1:1' }), '10.0.0.1');
+    assert.match(problems({ env, text: `admin: 5\n${ORDERS}` })[0] ?? '', /admin: must be an object/);
+  }
+});
+
 test('an admin port where a route listens is refused, its default too', () => {
   const at = (listen: string, more = '') =>
     problems({
@@ -337,7 +350,7 @@ test('an admin port where a route listens is refused, its default too', () => {
   assert.deepEqual(at('tcp://127.0.0.1:5555', 'admin: { listen: 127.0.0.1:5555 }\n'), [
     'config:1:10: admin.listen: 127.0.0.1:5555 is taken: routes[0] listens at tcp://127.0.0.1:5555',
   ]);
-  assert.match(at('tcp://127.0.0.1:9555')[0] ?? '', /admin\.listen: 0\.0\.0\.0:9555 is taken: routes\[0\]/);
+  assert.match(at('tcp://127.0.0.1:9555')[0] ?? '', /admin\.listen: 127\.0\.0\.1:9555 is taken: routes\[0\]/);
   assert.match(at('tcp://[::1]:5', 'admin: { listen: "[::]:5" }\n')[0] ?? '', /\[::\]:5 is taken/);
   assert.deepEqual(at('tcp://127.0.0.1:5', 'admin: { listen: 127.0.0.2:5 }\n'), []);
   assert.deepEqual(at('tcp://127.0.0.1:0', 'admin: { listen: 127.0.0.1:0 }\n'), []);

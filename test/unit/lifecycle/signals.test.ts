@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
-import { drainSignals } from '../../../src/lifecycle/signals.ts';
+import { drainSignals, signalBefore } from '../../../src/lifecycle/signals.ts';
 
 function listening() {
   const source = new EventEmitter();
@@ -48,4 +48,23 @@ test('a second signal still exits while the drain goes on', async () => {
   await signals.first;
   source.emit('SIGTERM');
   assert.deepEqual(exits, [143]);
+});
+
+test('a signal from before anybody listened asks for a drain, and the next one exits', async () => {
+  const source = new EventEmitter();
+  const exits: number[] = [];
+  const signals = drainSignals(source, (code) => exits.push(code), 'SIGTERM');
+  assert.equal(await signals.first, 'SIGTERM');
+  source.emit('SIGTERM');
+  assert.deepEqual(exits, [143]);
+});
+
+test('a signal from before is told by a handler of Node that is not there any more', () => {
+  // Bit 1 is SIGINT, bit 14 SIGTERM; others are of no matter.
+  const status = (caught: string) =>
+    `Name:\tnode\nSigIgn:\t0000000000001000\nSigCgt:\t${caught}\nCapInh:\t0\n`;
+  assert.equal(signalBefore(status('0000000100004602')), undefined);
+  assert.equal(signalBefore(status('0000000100000602')), 'SIGTERM');
+  assert.equal(signalBefore(status('0000000100004600')), 'SIGINT');
+  assert.equal(signalBefore(''), undefined);
 });

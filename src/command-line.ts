@@ -1,0 +1,75 @@
+import { parseArgs } from 'node:util';
+import { check } from './commands/check.ts';
+import type { Command, Terminal } from './commands/command.ts';
+import { demo } from './commands/demo.ts';
+import { run } from './commands/run.ts';
+import { schema } from './commands/schema.ts';
+import { send } from './commands/send.ts';
+import { serve } from './commands/serve.ts';
+import { isNear } from './config/problems.ts';
+import { ConfigError, UserError } from './errors.ts';
+import { version } from './version.ts';
+
+const COMMANDS: readonly Command[] = [run, check, schema, send, serve, demo];
+
+/** The command line: argv in, exit code out. */
+export async function commandLine(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const print = (text: string) => {
+    terminal.stdout.write(text);
+    return 0;
+  };
+  try {
+    const [name, ...args] = argv;
+    if (name === '--version' || name === '-v' || name === 'version') return print(`lazypirate ${version}\n`);
+    if (name === 'help') return print(args[0] === undefined ? overview() : commandOf(args[0]).help);
+    if (name === '--help' || name === '-h') return print(overview());
+    const isCommand = name !== undefined && !name.startsWith('-');
+    const command = isCommand ? commandOf(name) : run;
+    const rest = isCommand ? args : argv;
+    if (asksForHelp(rest)) return print(command.help);
+    refuseTwice(rest);
+    return await command.run([...rest], terminal);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    for (const line of error.lines) terminal.stderr.write(`lazypirate: ${line}\n`);
+    return error.exitCode;
+  }
+}
+
+/** @throws {ConfigError} where there is none of that name, with what may have been meant */
+function commandOf(name: string): Command {
+  const command = COMMANDS.find((one) => one.name === name);
+  if (command !== undefined) return command;
+  const near = COMMANDS.find((one) => isNear(one.name, name))?.name;
+  const meant = /\.ya?ml$/.test(name) ? `run --config ${name}` : near;
+  const hint = meant === undefined ? 'try lazypirate --help' : `did you mean ${meant}?`;
+  throw new ConfigError([`unknown command ${name}; ${hint}`]);
+}
+
+/** What stands behind `--` is a request's body. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end < 0 ? undefined : end).some((arg) => arg === '--help' || arg === '-h');
+}
+
+/** The first one would have no effect, and nobody would be told. */
+function refuseTwice(args: readonly string[]): void {
+  const options = { config: { type: 'string', short: 'c' } } as const;
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
+  const flags = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []));
+  const twice = flags.find((flag, index) => flags.indexOf(flag) < index);
+  if (twice !== undefined) throw new ConfigError([`--${twice} is given twice`]);
+}
+
+function overview(): string {
+  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`);
+  return `lazypirate ${version} makes ZeroMQ request/reply reliable for the app beside it.
+
+Usage: lazypirate [COMMAND] [OPTIONS]
+
+Commands:
+${rows.join('\n')}
+
+Without a command, lazypirate runs the sidecar. "lazypirate COMMAND --help" lists the options of a command.
+`;
+}
