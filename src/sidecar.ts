@@ -245,7 +245,10 @@ export class Sidecar {
   }
 
   #unsettled(): number {
-    return this.#statuses().reduce((sum, { queued, inFlight }) => sum + queued + inFlight, 0);
+    return this.#statuses().reduce(
+      (sum, { queued, inFlight, refused, ended }) => sum + queued + inFlight + refused + ended,
+      0,
+    );
   }
 
   #statuses() {

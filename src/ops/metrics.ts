@@ -231,7 +231,7 @@ function routeGauges(registry: Registry): (routes: readonly RouteStatus[]) => vo
   const gauge = <L extends string>(name: string, help: string, ...labels: L[]) =>
     new Gauge({ name: `lazypirate_${name}`, help, labelNames: ['route', ...labels], registers: [registry] });
   const inFlight = gauge('in_flight_requests', 'Requests sent at least once and not yet settled.');
-  const queued = gauge('queued_requests', 'Requests that wait to be sent.');
+  const queued = gauge('queued_requests', 'Requests that wait to be sent, or for their turn to be refused.');
   const queuedBytes = gauge(
     'queued_bytes',
     'Bytes of requests that wait to be sent, as `queueBytes` counts them.',
@@ -246,8 +246,8 @@ function routeGauges(registry: Registry): (routes: readonly RouteStatus[]) => vo
     for (const route of routes) {
       const { name } = route.settings;
       // For a while two routes may have the same name: one that is leaving, and one that listens elsewhere.
-      inFlight.inc({ route: name }, route.inFlight);
-      queued.inc({ route: name }, route.queued);
+      inFlight.inc({ route: name }, route.inFlight + route.ended);
+      queued.inc({ route: name }, route.queued + route.refused);
       queuedBytes.inc({ route: name }, route.queuedBytes);
       const counts = byValue(ENDPOINT_STATES, () => 0);
       for (const { state } of route.endpoints) if (state !== 'gone') counts[state]++;

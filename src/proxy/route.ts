@@ -157,9 +157,11 @@ export class Route implements FrontendOwner {
     return {
       settings: this.#settings,
       listening: this.#listening,
-      queued: queued + refused,
+      queued,
       queuedBytes,
-      inFlight: inFlight + ended,
+      inFlight,
+      refused,
+      ended,
       ...this.#upstreams.status(nowMs),
     };
   }

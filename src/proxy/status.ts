@@ -6,9 +6,13 @@ export interface RouteStatus extends UpstreamsStatus {
   settings: RouteSettings;
   /** The address that was bound, with the real port. */
   listening: string | undefined;
+  /** Requests that wait to be sent, which the limits bound. */
   queued: number;
   queuedBytes: number;
   inFlight: number;
+  /** Requests whose outcome is not yet with the app: never sent, and sent. They count against no limit. */
+  refused: number;
+  ended: number;
 }
 
 /** The current upstream. Its endpoints include those of earlier upstreams that still have requests. */

@@ -253,9 +253,9 @@ class Simulation {
 
   #checkOutcomes(elapsedMs: number): void {
     const { received, settled, retries, sends, malformed } = this.#counts;
-    const { queued, queuedBytes, inFlight, endpoints } = this.#route.status();
-    if (queued + queuedBytes + inFlight > 0)
-      this.#wrong(`left behind: ${queued} queued, ${inFlight} in flight`);
+    const { queued, queuedBytes, inFlight, refused, ended, endpoints } = this.#route.status();
+    if (queued + queuedBytes + inFlight + refused + ended > 0)
+      this.#wrong(`left behind: ${queued} queued, ${inFlight} in flight, ${refused + ended} not told`);
     for (const one of endpoints)
       if (one.inFlight !== 0) this.#wrong(`left behind: ${one.inFlight} at ${one.address}`);
     if (received !== settled) this.#wrong(`2: ${received} received, ${settled} settled`);

@@ -154,8 +154,10 @@ for (const [event, ...changed] of [
 test('the gauges show what the routes are doing at the moment of the scrape', async () => {
   let routes = [
     routeStatus('orders', {
-      inFlight: 3,
-      queued: 2,
+      inFlight: 2,
+      ended: 1,
+      queued: 1,
+      refused: 1,
       queuedBytes: 200,
       endpoints: [
         endpointStatus({ state: 'up' }),

@@ -9,6 +9,8 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
     queued: 0,
     queuedBytes: 0,
     inFlight: 0,
+    refused: 0,
+    ended: 0,
     isUsable: false,
     endpoints: [],
     standby: 0,
