@@ -21,7 +21,8 @@ export const HUNG_UP =
 export const HUNG_UP_ON_CURVE =
   'the peer closed the connection in the handshake: curve.serverKeyFile is not its key, it does not use CURVE, or it is not ZeroMQ';
 /** There is a connection, but no handshake yet. */
-export const WAITING = 'connected, but the server has not completed the ZMTP handshake yet';
+export const WAITING =
+  'connected, but no ZMTP handshake yet: the server is stopped or hangs, a proxy holds it back, or the peer speaks ZMTP 2.0 or older, or is not ZeroMQ';
 export const NO_REPLY = 'it sent something that is not a reply';
 /** The connection had been in use. */
 export const ENDED = 'the connection ended: closed by the server, reset, or lost on the way';

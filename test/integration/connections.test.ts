@@ -55,7 +55,11 @@ test('a peer that lets no byte through at first is told of, waited for, and used
   const server = await RawServer.start(t, () => undefined);
   const running = await startRoute(t, [server.address], { retry: { deadlineMs: 20_000 } });
   const answer = ask(running.address, 'hello');
-  await running.event(isEndpoint(/^connected, but the server has not completed the ZMTP handshake yet$/));
+  await running.event(
+    isEndpoint(
+      /^connected, but no ZMTP handshake yet: the server is stopped or hangs, a proxy holds it back, or the peer speaks ZMTP 2\.0/,
+    ),
+  );
   assert.match(whyOf(running), /^connected, but/);
   serveZmtp30(server.sockets[0] as Socket);
   assert.equal((await answer).text, 'hello');
@@ -70,7 +74,7 @@ test('an endpoint whose server takes connections and lets none in is down, not u
   assert.equal((await ask(running.address, 'hello')).text, 'hello');
   server.sockets[0]?.destroy();
   await running.event(isEndpoint(/^the connection ended: closed by the server, reset, or lost on the way$/));
-  await running.event(isEndpoint(/^connected, but the server has not completed/));
+  await running.event(isEndpoint(/^connected, but no ZMTP handshake yet/));
   assert.equal(running.route.status().endpoints[0]?.state, 'down');
   assert.equal(running.route.status().isUsable, false);
 });

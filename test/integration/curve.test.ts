@@ -184,7 +184,7 @@ test('key files are read anew on a reload; what is no good changes nothing', asy
   writeFileSync(listenCurve.allowedKeysFile, `${app.publicKey}\nno key\n`);
   program.kill('SIGHUP');
   const problems = (await program.logged('reload refused'))['problems'] as string[];
-  assert.match(problems.join('\n'), /routes\[0\]\.listenCurve\.allowedKeysFile: .*:2 is no public key/);
+  assert.match(problems.join('\n'), /routes\[0\]\.listenCurve\.allowedKeysFile: .*:2 is not a public key/);
 
   writeFileSync(listenCurve.secretKeyFile, stranger.secretKey);
   writeFileSync(listenCurve.allowedKeysFile, app.publicKey);

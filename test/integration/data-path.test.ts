@@ -563,6 +563,8 @@ test('as many as the limit says are under way on one lane, although the other si
   } = await startRoute(t, [upstream.lastEndpoint ?? ''], {
     correlate: true,
     limits: { inFlight: most, inFlightPerEndpoint: most, inFlightPerClient: most, queue: most },
+    // None may time out, however slow the machine is.
+    retry: { timeoutMs: 60_000 },
   });
   const app = new Dealer({ linger: 0, sendHighWaterMark: 0, receiveHighWaterMark: 0 });
   t.after(() => app.close());

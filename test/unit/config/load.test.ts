@@ -43,7 +43,7 @@ test('what is not given has the default of the contract', () => {
     routes: [
       {
         name: 'orders',
-        listener: { listen: 'tcp://127.0.0.1:5555', curve: undefined },
+        listener: { listen: 'tcp://127.0.0.1:5555', mode: undefined, curve: undefined },
         connection: {
           correlate: false,
           heartbeat: 'auto',
