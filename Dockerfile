@@ -1,20 +1,20 @@
-# The image of the sidecar: what npm run build makes, Node, and nothing that could start a shell.
+# The image of the sidecar: the output of npm run build, and Node, without a shell.
 #   docker build --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)" -t lazypirate .
-# A registry or proxy of your own: add --secret id=npmrc,src="$HOME/.npmrc"; it stays out of the image.
+# For your own registry or proxy, add --secret id=npmrc,src="$HOME/.npmrc". The secret does not get into the image.
 
 FROM docker.io/library/node:26-trixie-slim AS build
 WORKDIR /lazypirate
 COPY package.json package-lock.json ./
-# No install script of a dependency runs: zeromq brings its addon built.
+# Install scripts of dependencies are not needed: zeromq comes with a prebuilt addon.
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --ignore-scripts --no-audit --no-fund
 COPY LICENSE ./
 COPY config config
 COPY src src
-# dist has the addons of other platforms too.
+# Keep only the addon for this platform.
 RUN node config/bundle.ts \
  && find dist -name 'zeromq-*.node' ! -name "zeromq-linux-$(node -p process.arch)-glibc.node" -delete
 
-# What Node makes of the sources, made by the very Node that will use it: less to do, and to keep in memory, at each start.
+# Fill Node's compile cache, with the same Node that will use it. This saves time and memory at each start.
 FROM gcr.io/distroless/nodejs26-debian13:nonroot AS compiled
 WORKDIR /lazypirate
 COPY --from=build /lazypirate/dist dist
@@ -31,8 +31,8 @@ LABEL org.opencontainers.image.title="lazypirate" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.base.name="gcr.io/distroless/nodejs26-debian13:nonroot"
-# One arena for all threads: those for each thread lie idle mostly. And a collection that comes often is a short one: what V8 sets
-# itself lets so many message bodies gather that giving them back stops the sidecar for 20 ms and more.
+# One malloc arena for all threads, because arenas per thread are mostly idle. A small new space makes garbage collections
+# frequent but short. With V8's default, so many message bodies accumulate that freeing them stops the sidecar for 20 ms and more.
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/lazypirate/compiled \
     NODE_OPTIONS=--max-semi-space-size=2 \
@@ -40,7 +40,7 @@ ENV NODE_ENV=production \
 WORKDIR /lazypirate
 COPY --from=build /lazypirate/dist dist
 COPY --from=compiled /tmp/compiled compiled
-# By number, so that Kubernetes can tell that it is not root.
+# A numeric user, so that Kubernetes can verify that it is not root.
 USER 65532:65532
 EXPOSE 9555
 ENTRYPOINT ["/nodejs/bin/node", "/lazypirate/dist/main.cjs"]

@@ -36,7 +36,7 @@ export async function commandLine(argv: readonly string[], terminal: Terminal): 
   }
 }
 
-/** @throws {ConfigError} where there is none of that name, with what may have been meant */
+/** @throws {ConfigError} if there is no such command, with a suggestion */
 function commandOf(name: string): Command {
   const command = COMMANDS.find((one) => one.name === name);
   if (command !== undefined) return command;
@@ -46,13 +46,13 @@ function commandOf(name: string): Command {
   throw new ConfigError([`unknown command ${name}; ${hint}`]);
 }
 
-/** What stands behind `--` is a request's body. */
+/** Arguments after `--` are a request's body. */
 function asksForHelp(args: readonly string[]): boolean {
   const end = args.indexOf('--');
   return args.slice(0, end < 0 ? undefined : end).some((arg) => arg === '--help' || arg === '-h');
 }
 
-/** The first one would have no effect, and nobody would be told. */
+/** Refuses a repeated flag, because the first one would silently have no effect. */
 function refuseTwice(args: readonly string[]): void {
   const options = { config: { type: 'string', short: 'c' } } as const;
   const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });

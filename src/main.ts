@@ -3,26 +3,26 @@ import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { drainSignals, signalBefore } from './lifecycle/signals.ts';
 
-/* The process itself, which nothing else touches: signals in, exit code out. */
+/* Everything that touches the process itself: signals in, exit code out. */
 
-/** As `engines` in package.json has it. */
+/** The same as `engines` in package.json. */
 const NODE_LEAST = 24;
-/** What the last replies may take to go out, where their app is slow to take them. */
+/** How long the last replies may take to go out if their app is slow to read. */
 const LEAVE_MS = 2_000;
 
 const { node } = process.versions;
 if (Number.parseInt(node, 10) < NODE_LEAST) {
-  process.stderr.write(`lazypirate: needs Node ${NODE_LEAST} or newer, and this is ${node}\n`);
+  process.stderr.write(`lazypirate: needs Node ${NODE_LEAST} or newer, but this is ${node}\n`);
   process.exitCode = 1;
 } else void main();
 
 async function main(): Promise<void> {
-  // Before all else is loaded: process 1 of a container, which this mostly is, gets no signal that it does not listen for.
+  // Before anything else is loaded: this is usually process 1 of a container, which gets only the signals that it listens for.
   const signals = drainSignals(process, end, signalBefore(textOf('/proc/self/status')));
   const interrupt = new AbortController();
   signals.first.then((signal) => signal !== undefined && interrupt.abort(signal));
   const { commandLine } = await import('./command-line.ts');
-  // A signal that came while that was loaded is told of now.
+  // Lets a signal through that arrived during the load.
   await setImmediate();
   const { env, stdin, stdout, stderr } = process;
   const code = await commandLine(process.argv.slice(2), {
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   });
   signals.stop();
   process.exitCode = code;
-  // It ends by itself once the last replies are out; this is for those that nobody takes.
+  // The process ends by itself when the last replies are sent. This is for replies that nobody reads.
   endWithin(LEAVE_MS, code);
 }
 
@@ -48,8 +48,8 @@ function endWithin(ms: number, code: number): void {
 }
 
 /**
- * Ends the process, whatever hangs. `process.exit` waits for the threads of Node, one of which may wait for a disk or a name server;
- * another program in the place of this one does not.
+ * Ends the process, whatever hangs. `process.exit` waits for Node's threads, and one of them may wait for a disk or a name server.
+ * Replacing this program with another one (exec) does not wait.
  */
 function end(code: number): void {
   if (process.platform === 'linux') {

@@ -2,21 +2,22 @@ import type { EventEmitter } from 'node:events';
 
 export type DrainSignal = 'SIGTERM' | 'SIGINT';
 
-/** 128 and the signal's number, as a shell reports it. */
+/** 128 plus the signal's number, as a shell reports it. */
 const EXIT_CODES = { SIGTERM: 143, SIGINT: 130 } as const;
 
 export interface DrainSignals {
   /** The first signal; `undefined` if `stop` came before any. */
   first: Promise<DrainSignal | undefined>;
-  /** Listens no more: what a signal does is up to the system again. */
+  /** Stops listening: signals have their default effect again. */
   stop(): void;
 }
 
 /**
- * Which signal came before anybody listened. It does not end process 1 of a container: the handler that Node has from its start
- * raises it once more, and the kernel ignores that there. But such a handler is there only once (SA_RESETHAND), and then gone.
+ * Finds out which signal arrived before we listened. Such a signal does not end process 1 of a container: the handler that Node
+ * installs at start raises it again, and for process 1 the kernel ignores that. But Node's handler works only once (SA_RESETHAND),
+ * so a missing handler shows that the signal came.
  *
- * @param status of this process, as /proc has it; without one nothing is known
+ * @param status the content of /proc/self/status; if it is empty, nothing is known
  */
 export function signalBefore(status: string): DrainSignal | undefined {
   const [, caught] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status) ?? [];
@@ -28,12 +29,11 @@ export function signalBefore(status: string): DrainSignal | undefined {
 }
 
 /**
- * Listens for SIGTERM and SIGINT. The first of either asks for a drain. Any further one means that somebody is out of
- * patience, and calls `exit`; that goes on until `stop`.
+ * Listens for SIGTERM and SIGINT until `stop`. The first one asks for a drain. Any further one calls `exit`.
  *
  * @param source emits an event named after each signal, as `process` does
  * @param exit ends the process at once with the given code
- * @param before that came already
+ * @param before a signal that has already arrived
  */
 export function drainSignals(
   source: EventEmitter,

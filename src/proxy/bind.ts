@@ -5,7 +5,7 @@ import { codeOf } from '../errors.ts';
 const PATIENCE_MS = 500;
 const PAUSE_MS = 2;
 
-/** Binds. Where a socket of ours was closed a moment ago, libzmq's own thread still has to let go of the address: that is waited for. */
+/** Binds, and retries for a while: if we closed a socket a moment ago, libzmq's thread may not have released its address yet. */
 export async function patiently(bind: () => Promise<void>): Promise<void> {
   const untilMs = performance.now() + PATIENCE_MS;
   for (;;) {
@@ -19,8 +19,8 @@ export async function patiently(bind: () => Promise<void>): Promise<void> {
 }
 
 /**
- * Binds a path so that its socket has this mode from the first moment on: one that were changed afterwards could be connected to
- * in between. The umask is of the whole process, and nothing else of it runs until `bind` returns.
+ * Binds a path so that its socket has this mode from the start. If the mode were changed afterwards, anybody could connect in
+ * between. The umask belongs to the whole process, but nothing else runs until `bind` returns.
  */
 export function bindAs(mode: number, bind: () => void): void {
   const before = umask(0o777 & ~mode);

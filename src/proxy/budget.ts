@@ -24,7 +24,7 @@ export class RetryBudget {
     this.#atMs = nowMs;
   }
 
-  /** Goes on with other settings: what has been earned stays, and nothing is filled up. */
+  /** Applies changed settings. Earned retries stay, and nothing is refilled. */
   adjust(settings: BudgetSettings, nowMs: number): void {
     this.#age(nowMs);
     this.#settings = settings;

@@ -31,7 +31,7 @@ export class ConcurrencyLimit {
     this.value = inFlightPerEndpoint;
   }
 
-  /** Goes on with other settings: an endpoint that is held back stays so, as far as they allow. */
+  /** Applies changed settings. A lowered limit stays lowered, as far as they allow. */
   adjust({ adaptive, inFlightPerEndpoint }: Limits, timeoutMs: number): void {
     const isHeldBack = adaptive && !this.isAtMost;
     this.#isAdaptive = adaptive;

@@ -7,11 +7,11 @@ export interface Waiting {
 
 /**
  * A request's place in the load of its route. `queued`: not sent yet. `inFlight`: sent at least once. `refused` (never sent) and
- * `ended` (sent): it takes up no room any more, but its outcome is still on the way to the app. `left`: settled.
+ * `ended` (sent): it no longer takes up room, but its outcome is still on the way to the app. `left`: settled.
  */
 export interface Place {
   readonly bytes: number;
-  /** Of the request's client. */
+  /** What the request's client has queued. */
   readonly waiting: Waiting;
   state: 'queued' | 'inFlight' | 'refused' | 'ended' | 'left';
 }
@@ -30,7 +30,7 @@ export class Load {
   inFlight = 0;
   refused = 0;
   ended = 0;
-  /** Shared by all that could not enter: a flood of them takes up no memory. */
+  /** Shared by all requests that could not enter, so that a flood of them takes no memory. */
   readonly #outside: Place = { bytes: 0, waiting: { queued: 0 }, state: 'refused' };
 
   constructor(limits: Limits) {
@@ -41,7 +41,7 @@ export class Load {
     return this.queued + this.inFlight + this.refused + this.ended === 0;
   }
 
-  /** Whether one more request may be sent for the first time. */
+  /** Whether one more queued request may be sent. */
   get mayStart(): boolean {
     return this.inFlight < this.limits.inFlight;
   }
@@ -63,7 +63,7 @@ export class Load {
     return { bytes, waiting, state: 'queued' };
   }
 
-  /** For a request that could not enter. */
+  /** The place of a request that could not enter. */
   refuse(): Place {
     this.refused++;
     return this.#outside;
@@ -76,7 +76,7 @@ export class Load {
     place.state = 'inFlight';
   }
 
-  /** It has come to something: others may have its room. */
+  /** The request has a result, so its room is free. */
   end(place: Place): void {
     if (place.state === 'queued') {
       this.#leaveQueue(place);
@@ -89,7 +89,7 @@ export class Load {
     }
   }
 
-  /** It is settled. */
+  /** The request is settled. */
   leave(place: Place): void {
     this.end(place);
     if (place.state === 'refused') this.refused--;

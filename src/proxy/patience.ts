@@ -33,7 +33,7 @@ export class Patience {
     this.#overtakers = ROUNDS * most;
   }
 
-  /** Goes on with other settings. */
+  /** Applies changed settings. */
   adjust(timeoutMs: number, most: number): void {
     this.#timeoutMs = timeoutMs;
     this.#overtakers = ROUNDS * most;

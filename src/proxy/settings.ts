@@ -2,8 +2,8 @@ import type { FailureFormat } from './failure.ts';
 import type { SubsetSize } from './subset.ts';
 
 /**
- * Everything that decides how one route treats its requests. Milliseconds and bytes. Sorted by who owns it, which is what
- * decides how much a reload touches: nothing else may.
+ * All settings of one route, in milliseconds and bytes. They are sorted by owner, and only that decides how much a reload
+ * touches.
  */
 export interface RouteSettings extends Policy {
   listener: ListenerSettings;
@@ -20,35 +20,35 @@ export interface ListenerSettings {
   curve: CurveServer | undefined;
 }
 
-/** How connections to endpoints are made. Where any of it changes, a reload makes another upstream, with connections of its own. */
+/** How connections to endpoints are made. If a reload changes any of this, it makes a new upstream with new connections. */
 export interface ConnectionSettings {
-  /** Sends an attempt id above the delimiter, so that one lane carries many attempts (RFC 28 obliges a REP to echo it). */
+  /** Sends an attempt id in front of the delimiter, so that one lane can carry many attempts (a REP must echo it, RFC 28). */
   correlate: boolean;
   heartbeat: Heartbeat;
   /** `undefined`: in plain. */
   curve: CurveClient | undefined;
-  /** For a TCP connection to come about. */
+  /** Time limit for a TCP connection. */
   connectTimeoutMs: number;
-  /** From then on, for the ZMTP handshake. */
+  /** Time limit for the ZMTP handshake after that. */
   handshakeTimeoutMs: number;
 }
 
-/** What a reload changes while everything stays connected, and nothing that has been learned of an endpoint is forgotten. */
+/** Settings that a reload can change while all connections stay, and everything that was learned about endpoints too. */
 export interface Policy {
   name: string;
   retry: RetryPolicy;
   budget: BudgetSettings;
   limits: Limits;
-  /** Endpoints connected to at most; the rest stands by. */
+  /** Most endpoints to connect to; the rest are on standby. */
   subset: SubsetSize;
   ejection: EjectionSettings;
   failureReply: FailureFormat;
 }
 
-/** `auto`: PING only those who are known to answer. */
+/** `auto`: send PINGs only to peers that are known to answer. */
 export type Heartbeat = 'auto' | 'off' | { intervalMs: number; timeoutMs: number };
 
-/** Keys in Z85 (RFC 26, RFC 32). Secret: never to be shown. */
+/** Keys in Z85 (RFC 26, RFC 32). Never show the secret ones. */
 export interface CurveClient {
   serverKey: string;
   publicKey: string;
@@ -57,25 +57,25 @@ export interface CurveClient {
 
 export interface CurveServer {
   secretKey: string;
-  /** Public keys of the clients that may connect; nobody else may. */
+  /** Public keys of the clients that may connect. Others are refused. */
   allowedKeys: readonly string[];
 }
 
 /**
- * How one request is tried. A request keeps the one that was in force when it arrived: a reload neither shortens nor lengthens
- * what is under way. But a client gets its replies in order, so what is ahead of a request of the same client ends no later than
- * that one's deadline.
+ * How a request is tried. A request keeps the policy that was in force when it arrived, so a reload neither shortens nor extends
+ * requests in progress. There is one exception: a client gets its replies in order, so an earlier request of the same client ends
+ * no later than the deadline of a later one.
  */
 export interface RetryPolicy {
-  /** How long one attempt is waited for. */
+  /** How long to wait for the reply to one attempt. */
   timeoutMs: number;
-  /** Sends in total, the first one included. */
+  /** How often the request is sent at most, including the first time. */
   attempts: number;
-  /** The next attempt starts after this time on another endpoint although the one before is still awaited; `undefined`: never. */
+  /** The next attempt starts after this time on another endpoint, while the previous one is still awaited; `undefined`: never. */
   hedgeMs: number | undefined;
-  /** For the whole request from its arrival, all waiting included. */
+  /** Time limit for the whole request from its arrival, including all waiting. */
   deadlineMs: number;
-  /** Most a request waits while no endpoint is usable; 0 fails at once. */
+  /** How long a request may wait while no endpoint is usable; with 0 it fails at once. */
   waitMs: number;
   retryOn: readonly ('unsent' | 'lost' | 'timeout')[];
   /** Whether a late reply still answers its own request. */
@@ -86,30 +86,30 @@ export interface RetryPolicy {
 export interface BudgetSettings {
   /** Retries earned by each request. */
   ratio: number;
-  /** Retries allowed each second however few requests come. */
+  /** Retries per second that are always allowed. */
   minPerSecond: number;
 }
 
 export interface EjectionSettings {
-  /** Failed attempts in a row after which an endpoint is left out. */
+  /** Failed attempts in a row after which an endpoint is ejected. */
   failures: number;
-  /** How long it is left out the first time; doubled each time in a row. */
+  /** How long the first ejection lasts; each further one in a row lasts twice as long. */
   baseMs: number;
   maxMs: number;
-  /** Most that may be left out at once, of all endpoints connected to. */
+  /** Largest share of the connected endpoints that may be ejected at once. */
   maxFraction: number;
 }
 
 export interface Limits {
-  /** Requests of the route that have been sent at least once and are not settled. */
+  /** Most requests of the route that are sent and not yet settled. */
   inFlight: number;
   inFlightPerEndpoint: number;
-  /** Whether an endpoint whose attempts time out gets fewer at once, down to one, until its replies come easily again. */
+  /** Whether to lower the limit of an endpoint while its attempts time out. */
   adaptive: boolean;
   inFlightPerClient: number;
-  /** Requests that wait. */
+  /** Most requests that wait. */
   queue: number;
   queueBytes: number;
-  /** Body bytes of one request or reply. */
+  /** Most body bytes of one request or reply. */
   messageBytes: number;
 }

@@ -96,7 +96,7 @@ test('a Node that is too old is told in one line', async (t) => {
   );
   const program = Program.lazypirate(t, ['--help'], { env: { NODE_OPTIONS: `--require=${old}` } });
   assert.deepEqual(await program.ended, { code: 1, signal: null });
-  assert.deepEqual(program.stderr, ['lazypirate: needs Node 24 or newer, and this is 23.11.1']);
+  assert.deepEqual(program.stderr, ['lazypirate: needs Node 24 or newer, but this is 23.11.1']);
 });
 
 test('simulate, soak and bench refuse wrong arguments, with what would be right', async (t) => {
