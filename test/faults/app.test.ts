@@ -10,9 +10,9 @@ import { greeting, ready } from '../support/zmtp.ts';
 import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, NO_REPLY, routeOf, startTrial } from './fault.ts';
 
-/* What connects to a sidecar, and how much of it. */
+/* Faults in what connects to a sidecar, and in how many connect. */
 
-/** What libzmq sends as a REQ with one request: greeting, READY, delimiter and body (RFC 23). */
+/** The bytes that a libzmq REQ sends for one request: greeting, READY, delimiter and body (RFC 23). */
 const STREAM = Buffer.concat([greeting(), ready('REQ'), Buffer.from([1, 0, 0, 5, ...Buffer.from('hello')])]);
 
 function open(address: string): Socket {
@@ -23,7 +23,7 @@ function open(address: string): Socket {
   return socket;
 }
 
-/** Some bytes of it are others now, are gone, are twice there, or it ends early. */
+/** Changes, removes or repeats some bytes, or ends the stream early. */
 function mutated(stream: Buffer, chance: Chance): Buffer {
   const bytes = [...stream];
   const byte = () => chance.whole(0, 255);
@@ -43,7 +43,7 @@ fault('mutated ZMTP streams', async (t) => {
   const trial = await startTrial(t, routeOf([upstream.address], { correlate: true }));
   const books = await Books.open(t, trial);
   const streams = isFull ? 100_000 : 2_000;
-  // Others each time; those that have harmed can be had again.
+  // Different ones each time, but reproducible from the seed.
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`streams of seed ${seed}`);
   const chance = new Chance(seed);
@@ -63,9 +63,9 @@ fault('mutated ZMTP streams', async (t) => {
   await attacks;
   assert.equal(books.failed, 0);
   assert.equal(await trial.total('lazypirate_attempts_total', NO_REPLY), 0);
-  // Some streams still carry a request, far from each of them.
+  // Only some of the streams still carry a request.
   const figures = await books.balance({ executed: async () => bodiesOf(upstream), strangers: streams });
-  return `${streams} streams; of a good client meanwhile: ${figures}`;
+  return `${streams} streams; a good client meanwhile: ${figures}`;
 });
 
 fault('500 silent connections and 500 that speak HTTP', async (t) => {
@@ -80,7 +80,7 @@ fault('500 silent connections and 500 that speak HTTP', async (t) => {
   for (const socket of sockets) reset(socket);
   assert.equal(books.failed, 0);
   assert.equal(await trial.total('lazypirate_attempts_total', NO_REPLY), 0);
-  return `${open500} descriptors; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
+  return `${open500} descriptors; a good client: ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });
 
 fault('1,000 apps at once', async (t) => {
@@ -115,5 +115,5 @@ fault('100 scrapes in parallel', async (t) => {
   await scraping;
   assert.equal(books.failed, 0);
   assert.equal(await trial.total('lazypirate_attempts_total', NO_REPLY), 0);
-  return `${most} scrapes; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
+  return `${most} scrapes; a good client: ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });

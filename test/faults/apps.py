@@ -1,4 +1,4 @@
-"""Apps on so many sockets, that do not behave: apps.py hold|flood ADDRESS SOCKETS BYTES.
+"""Misbehaving apps on the given number of sockets: apps.py hold|flood ADDRESS SOCKETS BYTES.
 
 hold: each REQ asks once, with so many bytes, and waits for its reply. flood: each DEALER sends requests of so many bytes as fast
 as it can and never reads, until SIGTERM; each line tells how many there were so far."""

@@ -9,14 +9,14 @@ import { until } from '../support/until.ts';
 import type { UpstreamProcess } from '../support/upstream-process.ts';
 import { baseline, checkLog, settled, type Trial } from './fault.ts';
 
-/** How much later than its deadline an outcome may come. */
+/** How long after its deadline an outcome may come. */
 const GRACE_MS = 100;
-/** How soon after a fault a good client is served. */
+/** How soon after a fault a good client must be served. */
 const RECOVERY_MS = 1_000;
 /** Bodies longer than this are not kept, so their executions are only counted together. */
 const KEPT_BYTES = 256;
 
-/** What the route under test promises, as its `/status` tells it. */
+/** The policy of the route under test, from `/status`. */
 interface Policy {
   retry: { attempts: number; deadlineMs: number };
   budget: { ratio: number; minPerSecond: number };
@@ -25,15 +25,15 @@ interface Policy {
 type Executed = number | readonly string[];
 
 export interface Closing {
-  /** What the upstreams executed: how many, or the first frame of each; a function is asked when the sidecar is at rest. */
+  /** What the upstreams executed: a count, or the first frame of each. A function is called when the sidecar is idle. */
   executed?: Executed | (() => Promise<Executed>);
-  /** So many requests at most came from others, and are not in the books. */
+  /** At most this many requests came from others and are not in the books. */
   strangers?: number;
 }
 
 /**
- * The books of a trial: what its apps asked and got, which must agree with what the sidecar counted and with what is
- * promised. Whoever asks takes an app from here, or uses `ask`; `balance` closes the books.
+ * The books of a trial: the requests and outcomes of its apps. They must agree with the sidecar's counts and with the promises.
+ * Get apps from here, or use `ask`; `balance` closes the books.
  */
 export class Books {
   asked = 0;
@@ -44,11 +44,11 @@ export class Books {
   readonly #trial: Trial;
   readonly #policy: Policy;
   readonly #apps = new Set<App>();
-  /** How often each body was asked. */
+  /** How often each body was sent. */
   readonly #bodies = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   #bytes = 0;
-  /** Those that took longer than is promised, unless a process was stalled meanwhile. */
+  /** Outcomes that came later than promised. They are allowed only if a process was stalled meanwhile. */
   readonly #late: { sentMs: number; gotMs: number }[] = [];
   #restDescriptors = 0;
   readonly #openedMs = performance.now();
@@ -58,7 +58,7 @@ export class Books {
     this.#policy = policy;
   }
 
-  /** @param warmUps requests asked at once before the sidecar comes to rest and the baseline is taken */
+  /** @param warmUps requests sent at once before the sidecar becomes idle and the baseline is taken */
   static async open(t: TestContext, trial: Trial, warmUps = 1): Promise<Books> {
     const { routes } = await trial.status();
     const books = new Books(trial, routes[0]?.policy as Policy);
@@ -71,14 +71,14 @@ export class Books {
     return books;
   }
 
-  /** An app all of whose requests are in the books. */
+  /** An app whose requests are all in the books. */
   app(): App {
     const app = new BookedApp(this.#trial.address, this);
     this.#apps.add(app);
     return app;
   }
 
-  /** One request on an app of its own; a body that is unique where none is given. */
+  /** Sends one request from a new app. Without a body, a unique one is made. */
   async ask(...body: (string | Buffer)[]): Promise<Answer> {
     const app = this.app();
     try {
@@ -89,7 +89,7 @@ export class Books {
     }
   }
 
-  /** So many apps, each of which asks one unique request after the other while `isOn`. */
+  /** Runs apps that each send one unique request after the other while `isOn`. */
   async askOn(apps: number, isOn: () => boolean): Promise<void> {
     const run = async (_: unknown, client: number) => {
       const app = this.app();
@@ -100,7 +100,7 @@ export class Books {
     await Promise.all(Array.from({ length: apps }, run));
   }
 
-  /** So many apps ask until it is so, which is waited for as long as `until` does. */
+  /** Runs apps until the condition holds. It waits as long as `until` does. */
   async askUntil(apps: number, what: string, isSo: () => boolean): Promise<void> {
     let isOver = false;
     const asking = this.askOn(apps, () => !isOver);
@@ -110,7 +110,7 @@ export class Books {
     await asking;
   }
 
-  /** Promise 8, once the fault is over: how long a good client had to wait, which asks again where the deadline is shorter. */
+  /** Promise 8, after the fault: how long a good client had to wait. It sends again if the deadline is shorter. */
   async recovered(): Promise<number> {
     const sinceMs = monotonicMs();
     await until(
@@ -120,10 +120,10 @@ export class Books {
     return this.backWithin(RECOVERY_MS, sinceMs);
   }
 
-  /** Checks that something which is here now has come in time, but for the time in which a process was stalled; gives how long it took. */
+  /** Checks that something that has just happened came in time, apart from stalls of a process. Returns how long it took. */
   async backWithin(mostMs: number, sinceMs: number): Promise<number> {
     const nowMs = monotonicMs();
-    // What has stalled has noted it before it answers.
+    // A process that stalled has recorded it before it answers.
     await this.#trial.status();
     const stalled = stalledMs(sinceMs, nowMs);
     const tookMs = nowMs - sinceMs;
@@ -134,7 +134,7 @@ export class Books {
     return tookMs;
   }
 
-  /** Promise 2: every request that came is settled, in flight or queued, at any moment. */
+  /** Promise 2: at any moment, every request received is settled, in flight or queued. */
   async look(strangers = 0): Promise<void> {
     const answered = this.own + this.failed + this.crossed;
     const metrics = await this.#trial.metrics();
@@ -145,7 +145,7 @@ export class Books {
     assert.ok(known <= most, `it knows of ${known} requests, and ${most} were asked`);
   }
 
-  /** Closes the apps, lets the sidecar come to rest, and checks what is promised; gives the figures for the table. */
+  /** Closes the apps, waits until the sidecar is idle, and checks the promises. Returns the figures for the table. */
   async balance({ executed, strangers = 0 }: Closing = {}): Promise<string> {
     this.#closeApps();
     const descriptors = await settled(this.#trial, this.#restDescriptors);
@@ -165,10 +165,10 @@ export class Books {
   }
 
   /**
-   * Closes the books of a sidecar that has ended, by what its apps, its upstreams and its log tell.
+   * Closes the books of a sidecar that has ended, using what its apps, its upstreams and its log say.
    *
-   * @param cut how many requests are left without an outcome
-   * @param lastWords what it may say on standard error
+   * @param cut how many requests have no outcome
+   * @param lastWords the lines that it may write to standard error
    */
   balanceOfEnded(executed: Executed, cut = 0, lastWords: readonly string[] = []): string {
     this.#closeApps();
@@ -186,12 +186,12 @@ export class Books {
     ].join('; ');
   }
 
-  /** How many failures of each code there were. */
+  /** Failures by code. */
   get codes(): string {
     return [...this.#failures].map(([code, count]) => `${count} ${code}`).join(', ');
   }
 
-  /** For the apps: a request goes out. */
+  /** Called by the apps when they send a request. */
   sent(body: readonly (string | Buffer)[]): void {
     this.asked++;
     this.#bytes += body.reduce((bytes, frame) => bytes + Buffer.byteLength(frame), 0);
@@ -199,7 +199,7 @@ export class Books {
     if (text !== undefined) this.#bodies.set(text, (this.#bodies.get(text) ?? 0) + 1);
   }
 
-  /** For the apps: this came of it. */
+  /** Called by the apps with the outcome. */
   got(body: readonly (string | Buffer)[], { frames, failure, ms }: Answer): void {
     this.slowestMs = Math.max(this.slowestMs, ms);
     const gotMs = monotonicMs();
@@ -212,7 +212,7 @@ export class Books {
     } else this.crossed++;
   }
 
-  /** Promise 2. Apps that left before their outcome came may have it counted either way. */
+  /** Promise 2. If an app left before its outcome came, it may be counted either way. */
   #checkOutcomes(metrics: Exposition, strangers: number): void {
     const settledAs = (labels?: RegExp) => metrics.total('lazypirate_requests_total', labels);
     const unseen = this.asked - this.own - this.failed + strangers;
@@ -242,7 +242,7 @@ export class Books {
     return attempts;
   }
 
-  /** Promise 3, by what the upstreams say. */
+  /** Promise 3, from what the upstreams executed. */
   #checkExecutions(executed: Executed, attempts: number): void {
     const executions = count(executed);
     assert.ok(executions <= attempts, `3: ${executions} executions, and ${attempts} attempts at most`);
@@ -259,7 +259,7 @@ export class Books {
     return this.#policy.retry.deadlineMs + GRACE_MS;
   }
 
-  /** Promise 4, as the apps saw it: without the time in which the sidecar or this process, which holds the apps, was stalled. */
+  /** Promise 4, as the apps saw it, without stalls of the sidecar or of this process, which runs the apps. */
   #checkTimes(): string {
     const { deadlineMs } = this.#policy.retry;
     for (const { sentMs, gotMs } of this.#late) {
@@ -294,7 +294,7 @@ class BookedApp extends App {
   }
 }
 
-/** What upstream processes have executed. */
+/** The bodies that upstream processes have executed. */
 export function bodiesOf(...upstreams: readonly UpstreamProcess[]): string[] {
   return upstreams.flatMap(({ executions }) => executions.map(({ body }) => body));
 }

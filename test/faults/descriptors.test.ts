@@ -8,9 +8,9 @@ import { fault, routeOf, startTrial } from './fault.ts';
 
 const LIMIT = 60;
 const APPS = 100;
-/** Of an app that is in already. */
+/** Requests of an app that is already connected. */
 const REQUESTS = 200;
-/** How long a sidecar without descriptors goes on. */
+/** How long a sidecar without descriptors keeps running. */
 const PATIENCE_MS = 30_000;
 const NONE_LEFT =
   'no file descriptors left: new connections must wait; raise the open file limit (ulimit -n)';
@@ -22,10 +22,10 @@ async function startLimited(t: TestContext) {
   return { upstream, trial, books: await Books.open(t, trial) };
 }
 
-/** Apps that ask once each, whether they are let in or not. */
+/** Apps that send one request each, whether they are admitted or not. */
 function crowd(books: Books) {
   const apps = Array.from({ length: APPS }, () => books.app());
-  // One that leaves before it is let in has no answer.
+  // An app that leaves before it is admitted gets no answer.
   const asked = apps.map((app, number) => app.ask(`let me in ${number}`).catch(() => undefined));
   return async () => {
     for (const app of apps) app.close();
@@ -34,7 +34,7 @@ function crowd(books: Books) {
 }
 
 fault(
-  `${APPS} apps where ${LIMIT} descriptors are allowed`,
+  `${APPS} apps with a limit of ${LIMIT} descriptors`,
   async (t) => {
     const { upstream, trial, books } = await startLimited(t);
     const { program } = trial;
@@ -53,13 +53,13 @@ fault(
     await leave();
     await program.logged('file descriptors are available again');
     const backMs = await books.recovered();
-    return `${entered} of ${APPS} were let in, ${open} descriptors of these ${LIMIT} in use; ${REQUESTS} of ${REQUESTS} requests of an app that was there answered, with ${share.toFixed(1)} CPUs in use; served ${backMs.toFixed(0)} ms after the others had left; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
+    return `${entered} of ${APPS} were admitted; ${open} of ${LIMIT} descriptors in use; ${REQUESTS} of ${REQUESTS} requests of a connected app answered, using ${share.toFixed(1)} CPUs; served ${backMs.toFixed(0)} ms after the others had left; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
   },
   lacks('prlimit'),
 );
 
 fault(
-  'no descriptor is left for 30 s',
+  'no file descriptors are left for 30 s',
   async (t) => {
     const { upstream, trial, books } = await startLimited(t);
     const { program } = trial;
@@ -74,7 +74,7 @@ fault(
     assert.match(words, /^lazypirate: no file descriptors were left for 30 s; raise the/);
     assert.ok(seconds > PATIENCE_MS / 1_000 - 1);
     const outside = books.asked - books.own - books.failed;
-    return `it ends with exit code 1 and one line after ${seconds.toFixed(0)} s; ${outside} of ${APPS} apps were not let in; ${books.balanceOfEnded(bodiesOf(upstream), outside, [words])}`;
+    return `exits with code 1 and one line after ${seconds.toFixed(0)} s; ${outside} of ${APPS} apps were not admitted; ${books.balanceOfEnded(bodiesOf(upstream), outside, [words])}`;
   },
   lacks('prlimit'),
 );

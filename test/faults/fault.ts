@@ -11,44 +11,44 @@ import { scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 
 const mode = process.env['LAZYPIRATE_FAULTS'];
-/** Whether the tests only tell that they are there, as those of the whole length. */
+/** Whether to only list the tests, with the titles of their full length. */
 const isListing = mode === 'list';
-/** The whole length of each fault, or a short form of it. */
+/** Whether to run each fault at full length, or a short version. */
 export const isFull = mode === 'full' || isListing;
-/** A reply that is to be cut, and the bytes of its frames: delimiter and body, each behind flags and length (RFC 23). */
+/** A reply to cut, and the size of its frames: delimiter and body, each after flags and length (RFC 23). */
 export const REPLY = 'a reply of forty bytes, to be cut anywhere';
 export const REPLY_BYTES = 2 + 2 + REPLY.length;
-/** How many descriptors more or less it may hold after a fault than before. */
+/** How much the number of descriptors may differ after a fault. */
 const SPARE_DESCRIPTORS = 2;
 const TRIM_ON_SIGNAL = fileURLToPath(new URL('trim-on-signal.ts', import.meta.url));
 const folder = scratch();
 let configs = 0;
 
-/** What a fault does to a sidecar process. */
+/** A sidecar process under a fault. */
 export interface Trial extends RunningSidecar {
   /** Sum of the series of a metric whose labels match. */
   total(metric: string, labels?: RegExp): Promise<number>;
   metrics(): Promise<Exposition>;
   status(): Promise<Status>;
-  /** Writes its configuration anew, which it watches. */
+  /** Rewrites its configuration file, which it watches. */
   rewrite(route: object): void;
 }
 
-/** What these tests read of `/status`. */
+/** The part of `/status` that these tests read. */
 interface Status {
   uptimeMs: number;
   routes: { policy: object; endpoints: { address: string; state: string; lanes: number }[] }[];
 }
 
-/** So long that no machine is too slow for it: whatever is not lost comes in time. */
+/** Long enough for any machine: everything that is not lost comes in time. */
 const PATIENT = { timeout: '60s', deadline: '10m' };
 
-/** A configuration of one route, as JSON, which is YAML. */
+/** A configuration with one route, as JSON, which is valid YAML. */
 export function routeOf(endpoints: readonly string[], keys: object = {}) {
   return { name: 'orders', listen: 'tcp://127.0.0.1:0', upstream: { endpoints }, ...PATIENT, ...keys };
 }
 
-/** A sidecar that must be as it was when the test is over: nothing in flight, no bug met, descriptors as before. */
+/** A sidecar that must be as before when the test is over: nothing in flight, no internal error, the same number of descriptors. */
 export async function startTrial(
   t: TestContext,
   route: object,
@@ -69,8 +69,8 @@ export async function startTrial(
 }
 
 /**
- * One from source closes its idle lanes when it is told to. What is bundled keeps its own for a minute: there it must not open
- * any.
+ * A sidecar from source closes its idle lanes when told to. The bundled one keeps them for a minute, so there the test must not make
+ * it open any.
  */
 function trimmable(options: ProgramOptions): ProgramOptions {
   if (options.main !== undefined) return options;
@@ -78,12 +78,12 @@ function trimmable(options: ProgramOptions): ProgramOptions {
   return { ...options, env: { ...options.env, NODE_OPTIONS: `${given} --import=${TRIM_ON_SIGNAL}` } };
 }
 
-/** How many descriptors a sidecar holds that has come to rest, with one lane for each endpoint. */
+/** The number of descriptors of an idle sidecar, with one lane for each endpoint. */
 export async function baseline({ program, status }: Trial): Promise<number> {
   let last = 0;
   for (let same = 0; same < 10; same++) {
     program.kill('SIGWINCH');
-    // It has read the signal before it answers.
+    // It handles the signal before it answers.
     await status();
     const now = descriptors(program.pid);
     if (now !== last) same = 0;
@@ -93,7 +93,7 @@ export async function baseline({ program, status }: Trial): Promise<number> {
   return last;
 }
 
-/** Waits until it holds what it held before, give or take two. */
+/** Waits until it has as many descriptors as before, give or take two. */
 export async function settled({ program, status, total }: Trial, before: number): Promise<string> {
   let [open, inFlight] = [0, 0];
   const found = () => `${before} descriptors, as before, and nothing in flight: ${open}, and ${inFlight}`;
@@ -109,10 +109,10 @@ export async function settled({ program, status, total }: Trial, before: number)
   return `descriptors ${before} to ${open}`;
 }
 
-/** Attempts that no reply came to, as labels of their metric. A good client beside a fault must not see any. */
+/** Attempts without a reply, as labels of their metric. A good client beside a fault must not have any. */
 export const NO_REPLY = /result="(timeout|lost|unsent)"/;
 
-/** Promise 7: it met no bug of its own, and Node had nothing to say, nor it itself but these last words. */
+/** Promise 7: no internal error, and nothing on standard error except these last words. */
 export function checkLog({ stdout, stderr }: Program, lastWords: readonly string[] = []): void {
   assert.deepEqual(
     stdout.filter((line) => line.includes('internal error')),
@@ -122,7 +122,7 @@ export function checkLog({ stdout, stderr }: Program, lastWords: readonly string
 }
 
 /**
- * A test that injects a fault. What it tells last is its line in the table.
+ * A test that injects a fault. Its last diagnostic is its line in the table.
  *
  * @param run gives the figures for the table
  */

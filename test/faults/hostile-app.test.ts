@@ -15,11 +15,11 @@ import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial, type Trial } from './fault.ts';
 
-/* What the app beside it does to a sidecar. */
+/* Faults caused by the app beside the sidecar. */
 
 const MIB = 1024 * 1024;
 
-/** A process of its own with an app that does not behave: a script of pyzmq beside this file. */
+/** A separate process with a misbehaving app: a pyzmq script beside this file. */
 function startApp(t: TestContext, script: string, ...args: (string | number)[]): Program {
   const file = fileURLToPath(new URL(script, import.meta.url));
   return Program.start(t, python ?? '', [file, ...args.map(String)]);
@@ -53,15 +53,15 @@ fault(
     const answered = await trial.total('lazypirate_requests_total', /outcome="ok"/);
     assert.equal(gone, rounds * 50, 'each reply of the app that was killed found nobody');
     assert.equal(answered, books.own);
-    return `${rounds} times: ${gone} of ${rounds * 50} replies found nobody, others were served; ${figures}`;
+    return `${rounds} times: ${gone} of ${rounds * 50} replies had no receiver; other apps were served; ${figures}`;
   },
   pythonSkip,
 );
 
-/** Reads what has come. The first outcome has to be that of request 0, and so on, whether it is a reply or a refusal. */
+/** Reads everything that has arrived. The first outcome must be that of request 0, and so on, whether a reply or a refusal. */
 async function readAll(dealer: Dealer, counts: { own: number; refused: number }): Promise<void> {
   for (;;) {
-    // EAGAIN where nothing comes any more.
+    // EAGAIN: nothing more arrives.
     const frames = await dealer.receive().catch(() => undefined);
     if (frames === undefined) return;
     const failure = failureOf(frames.slice(1));
@@ -97,13 +97,13 @@ fault('an app pipelines without reading', async (t) => {
   isOn = false;
   await good;
   assert.equal(books.failed, 0, 'nobody else is refused');
-  return `${rounds} x 1,000 requests, then their replies: ${counts.own} replied and ${counts.refused} refused, in order; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: rounds * 1_000 })}`;
+  return `${rounds} x 1,000 requests, then their replies: ${counts.own} replied and ${counts.refused} refused, in order; a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: rounds * 1_000 })}`;
 });
 
-/** Of a good client beside a flood. */
+/** Requests of a good client during a flood. */
 const LEAST_ASKED = 20;
 
-/** Floods a sidecar for a while beside a good client, and tells what that got and how the memory went. */
+/** Floods a sidecar for a while beside a good client. Returns what the good client got, and the use of memory. */
 async function flood(t: TestContext, books: Books, pid: number, args: [string, number, number]) {
   const flooding = startApp(t, 'apps.py', 'flood', ...args);
   await flooding.line((line) => (line.startsWith('sent') ? line : undefined));
@@ -121,7 +121,7 @@ async function flood(t: TestContext, books: Books, pid: number, args: [string, n
   return { requests, beforeMiB, mostMiB };
 }
 
-/** How many requests were refused. A refusal waits for those before it, so the first is waited for. */
+/** How many requests were refused. A refusal waits for the requests before it, so this waits for the first one. */
 async function shedBy({ total }: Trial): Promise<number> {
   let shed = 0;
   await until('a request is refused', async () => {
@@ -149,18 +149,18 @@ for (const [what, sockets, bytes] of FLOODS) {
       assert.equal(books.failed, 0, 'a good client is served throughout');
       // Beside the heap of a process that refuses 60,000 requests a second: so many replies are kept for each (route.ts, unreadOf).
       assert.ok(mostMiB < beforeMiB + 200 + 5 * sockets, `${beforeMiB} to ${mostMiB} MiB`);
-      return `${requests} requests sent, ${shed} shed; memory ${beforeMiB.toFixed(0)} to ${mostMiB.toFixed(0)} MiB; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: requests })}`;
+      return `${requests} requests sent, ${shed} shed; memory ${beforeMiB.toFixed(0)} to ${mostMiB.toFixed(0)} MiB; a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: requests })}`;
     },
     pythonSkip,
   );
 }
 
 const CAP_MIB = 128;
-/** On one connection to the upstream, as the bundle cannot be told to close those that it has opened for the flood. */
+/** Uses one connection to the upstream, because the bundle cannot be told to close the connections that it opens for a flood. */
 const SMALL = { correlate: true, limits: { queueBytes: '8MiB', messageBytes: '1MiB' } };
 const capSkip = MemoryCap.isPossible ? pythonSkip : 'this machine lets us make no control group';
 
-/** A sidecar as the image runs it, which the kernel kills where it takes more memory than it may. */
+/** A sidecar as in the image. The kernel kills it if it takes more memory than allowed. */
 async function startCapped(
   t: TestContext,
 ): Promise<{ trial: Trial; cap: MemoryCap; upstream: UpstreamProcess }> {
@@ -182,7 +182,7 @@ fault(
     const shed = await shedBy(trial);
     await books.recovered();
     assert.deepEqual([cap.kills, books.failed], [0, 0]);
-    return `${requests} requests of 16 KiB sent, ${shed} shed, not killed; ${cap.peakMiB.toFixed(0)} MiB at most; of a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: requests })}`;
+    return `${requests} requests of 16 KiB sent, ${shed} shed, not killed; ${cap.peakMiB.toFixed(0)} MiB at most; a good client: ${await books.balance({ executed: async () => bodiesOf(upstream), strangers: requests })}`;
   },
   capSkip,
 );
@@ -194,13 +194,13 @@ fault(
     const books = await Books.open(t, trial);
     const { hostname, port } = new URL(trial.address);
     const app = startApp(t, 'unfinished.py', hostname, port);
-    // What it asks last has no outcome.
+    // Its last request has no outcome.
     books.askOn(1, () => true).catch(() => undefined);
     const { signal } = await trial.program.ended;
     const sent = await app.line((line) => /^sent (\d+) MiB/.exec(line)?.[1]);
     assert.deepEqual([signal, cap.kills], ['SIGKILL', 1]);
     const figures = books.balanceOfEnded(bodiesOf(upstream), 1);
-    return `messages of 1 MiB and a queue of 8 MiB are allowed, and the process was killed at ${CAP_MIB} MiB after ${sent} MiB of one message; of a good client until then: ${figures}`;
+    return `messages of 1 MiB and a queue of 8 MiB are allowed, and the process was killed at ${CAP_MIB} MiB after ${sent} MiB of one message; a good client until then: ${figures}`;
   },
   capSkip,
 );

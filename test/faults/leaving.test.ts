@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 import { Books } from './books.ts';
 import { checkLog, fault, isFull, routeOf, startTrial } from './fault.ts';
 
-/* A sidecar is told to end while it has work. */
+/* A sidecar is told to stop while it has work. */
 
 const KIB = 1024;
 
@@ -44,7 +44,7 @@ for (const correlate of [false, true]) {
         figures = books.balanceOfEnded(upstream.seen);
         upstream.close();
       }
-      return `${rounds} rounds: every reply came whole, each request was executed once, exit code 0; the last: ${figures}`;
+      return `${rounds} rounds: every reply arrived complete, each request was executed once, exit code 0; the last: ${figures}`;
     },
   );
 }
@@ -69,22 +69,22 @@ fault('SIGTERM and SIGINT twice', async (t) => {
     const sinceMs = performance.now();
     program.kill(signal);
     assert.deepEqual(await program.ended, { code, signal: null });
-    // Without the second signal it would wait for its request, up to the time that a drain may take.
+    // Without the second signal it would wait for its request, up to the drain timeout.
     const tookMs = performance.now() - sinceMs;
     const figures = books.balanceOfEnded(upstream.seen.slice(before), 1);
     times.push(`${code} after ${tookMs.toFixed(0)} ms (${signal}; ${figures})`);
   }
-  return `with a request in flight it ends at once: ${times.join(', ')}`;
+  return `ends at once with a request in flight: ${times.join(', ')}`;
 });
 
-fault('SIGTERM with requests in the queue and refusals owed', async (t) => {
+fault('SIGTERM with queued requests and pending refusals', async (t) => {
   const upstream = await ScriptedUpstream.start(drop);
   t.after(() => upstream.close());
   const route = routeOf([upstream.address], { timeout: '30s', limits: { queue: 100 } });
   const { program, address, total } = await startTrial(t, route, {
     drain: { timeout: '500ms', quiet: '50ms' },
   });
-  // As many as are kept for an app that does not read them in time.
+  // As many as are kept for an app that does not read in time.
   const requests = 1_000;
   const dealer = new Dealer({ context, linger: 0, receiveTimeout: -1 });
   t.after(() => dealer.close());

@@ -7,7 +7,7 @@ import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial } from './fault.ts';
 
-/* Connections whose other side has vanished: nothing gets there or back any more, and nothing says so. */
+/* Connections whose other side has disappeared: nothing gets through in either direction, and nothing reports it. */
 
 const APPS = 8;
 /** How many requests an upstream has had before it is lost. */
@@ -21,7 +21,7 @@ const PATIENT = { timeout: '5s', ...HEARTBEAT };
 const missing = FarNetwork.missing();
 
 fault(
-  'a blackholed route, while connections stand',
+  'a blackholed route, with open connections',
   async (t) => {
     const far = FarNetwork.open(t);
     const upstream = await far.startUpstream(t);
@@ -37,13 +37,13 @@ fault(
     }
     assert.ok(books.failed >= APPS);
     const slowestMs = Math.max(...recoveries).toFixed(0);
-    return `${TIMES} times; served ${slowestMs} ms after it at most; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
+    return `${TIMES} times; served again within ${slowestMs} ms at most; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
   },
   missing,
 );
 
 fault(
-  'a blackholed route, while connections stand idle, with nothing but the defaults',
+  'a blackholed route, with idle connections and default settings',
   async (t) => {
     const far = FarNetwork.open(t);
     const upstream = await far.startUpstream(t);
@@ -55,7 +55,7 @@ fault(
     const noticedMs = performance.now() - sinceMs;
     far.mend();
     const recoveredMs = await books.recovered();
-    return `noticed after ${noticedMs.toFixed(0)} ms; served ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
+    return `noticed after ${noticedMs.toFixed(0)} ms; served again within ${recoveredMs.toFixed(0)} ms; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
   },
   missing,
 );
@@ -73,7 +73,7 @@ fault(
     assert.deepEqual([books.own, upstream.executions], [0, []]);
     far.mend();
     const recoveredMs = await books.recovered();
-    return `served ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
+    return `served again within ${recoveredMs.toFixed(0)} ms; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
   },
   missing,
 );
@@ -89,7 +89,7 @@ fault(
     const asking = books.askOn(APPS, () => !isOver);
     await until('both have work', () => [lost, near].every(({ executions }) => executions.length >= WORK));
     far.blackhole();
-    // So long it is not there.
+    // The time of the outage.
     await setTimeout(SECONDS * 1_000);
     far.mend();
     const sinceMs = monotonicMs();
@@ -99,7 +99,7 @@ fault(
     isOver = true;
     await asking;
     assert.equal(books.failed, 0);
-    return `it was used again ${backMs.toFixed(0)} ms after it; ${await books.balance({ executed: async () => bodiesOf(lost, near) })}`;
+    return `used again after ${backMs.toFixed(0)} ms; ${await books.balance({ executed: async () => bodiesOf(lost, near) })}`;
   },
   missing,
 );

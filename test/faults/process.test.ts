@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 import { Books } from './books.ts';
 import { fault, isFull, NO_REPLY, routeOf, startTrial, type Trial } from './fault.ts';
 
-/* What its own machine does to a sidecar. */
+/* Faults caused by the sidecar's own machine. */
 
 const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const folder = scratch();
@@ -55,7 +55,7 @@ for (const correlate of [false, true]) {
     t.after(() => upstream.close());
     const trial = await startTrial(
       t,
-      // One attempt, and no second chance: a reply that is declared timed out is a request that fails.
+      // Only one attempt: if a reply is declared timed out, the request fails.
       routeOf([upstream.address], {
         ...{
           correlate,
@@ -89,7 +89,7 @@ for (const correlate of [false, true]) {
   });
 }
 
-/** Its standard output is a pipe, as a container's is; whoever reads it tells its process id first. */
+/** Its standard output is a pipe, as in a container. The reader first reports its own process id. */
 const pipe = join(folder, 'stdout');
 const THROUGH_PIPE = ['sh', '-c', 'mkfifo "$0"; cat "$0" & echo "reader $!"; exec "$@" > "$0"', pipe];
 

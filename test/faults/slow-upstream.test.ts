@@ -8,7 +8,7 @@ import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial } from './fault.ts';
 
-/* Upstreams that are there, and do not answer in time. */
+/* Upstreams that are up but do not answer in time. */
 
 const TIMEOUT_MS = 100;
 const BUDGET = { ratio: 0.2, minPerSecond: 0 };
@@ -16,7 +16,7 @@ const SERVICE_MS = 120;
 /** Of one endpoint, by default. */
 const IN_FLIGHT = 8;
 
-/** Asks so many times as apps without a sidecar, and tells how long that took. */
+/** Sends the same number of requests without a sidecar, and returns how long that took. */
 async function askDirectly(address: string, requests: number): Promise<number> {
   const sinceMs = performance.now();
   let asked = 0;
@@ -63,7 +63,7 @@ for (const correlate of [false, true]) {
       `500 requests took ${recoveredMs} ms after it, and ${directMs} directly`,
     );
     const used = ((slow.own * SERVICE_MS) / (seconds * 10)).toFixed(0);
-    return `${slow.own} of ${slow.asked} replied with ${slow.executions} executions in ${seconds.toFixed(1)} s, ${used} % of what it can do; 500 requests within ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: executions })}`;
+    return `${slow.own} of ${slow.asked} replied with ${slow.executions} executions in ${seconds.toFixed(1)} s, ${used} % of its capacity; 500 requests within ${recoveredMs.toFixed(0)} ms afterwards; ${await books.balance({ executed: executions })}`;
   });
 }
 
@@ -88,7 +88,7 @@ for (const correlate of [false, true]) {
     assert.ok(books.failed >= 8);
     // It has to be there until the sidecar is at rest, and leaves to tell what it did.
     const figures = await books.balance({ executed: () => answeredBy(serve.program) });
-    return `${times} times; served ${slowestMs.toFixed(0)} ms after it at most; ${figures}`;
+    return `${times} times; served again within ${slowestMs.toFixed(0)} ms at most; ${figures}`;
   });
 }
 
@@ -101,15 +101,15 @@ fault('one of two upstreams is stopped (SIGSTOP)', async (t) => {
   const trial = await startTrial(t, routeOf(endpoints, POLICY));
   const books = await Books.open(t, trial, 8);
   let isOver = false;
-  // More than the other one gets at once.
+  // More than the other upstream gets at once.
   const asking = books.askOn(3 * IN_FLIGHT, () => !isOver);
   stopped.program.kill('SIGSTOP');
-  // So long it is stopped.
+  // The time for which it is stopped.
   await setTimeout(isFull ? 30_000 : 1_000);
   const before = stopped.executions.length;
   stopped.program.kill('SIGCONT');
   const sinceMs = monotonicMs();
-  // What it had in flight when it was stopped is late by now.
+  // By now, everything that it had in flight when it was stopped is late.
   await stopped.program.line(() => stopped.executions.length > before + IN_FLIGHT || undefined);
   const backMs = await books.backWithin(2_000, sinceMs);
   isOver = true;
@@ -118,5 +118,5 @@ fault('one of two upstreams is stopped (SIGSTOP)', async (t) => {
   const overdue = await trial.total('lazypirate_attempts_total', /result="timeout"/);
   assert.ok(overdue > 0, 'it had nothing to do when it was stopped');
   const figures = await books.balance({ executed: async () => bodiesOf(stopped, other) });
-  return `${overdue} attempts timed out; it was used again ${backMs.toFixed(0)} ms after it; ${figures}`;
+  return `${overdue} attempts timed out; used again after ${backMs.toFixed(0)} ms; ${figures}`;
 });

@@ -1,6 +1,6 @@
 /*
- * Loaded into a sidecar before its own code: at each SIGWINCH, which does nothing to a process that does not ask for it, lanes
- * that have nothing to do are closed at once, as they are after a minute.
+ * Loaded into a sidecar before its own code: on SIGWINCH, which processes ignore by default, it closes idle lanes at once.
+ * Normally they are closed after a minute.
  */
 import { Upstream } from '../../src/proxy/upstream.ts';
 

@@ -26,7 +26,7 @@ fault('a reply is cut after each of its bytes', async (t) => {
   }
   const lost = await trial.total('lazypirate_attempts_total', /result="lost"/);
   assert.equal(lost, REPLY_BYTES);
-  // It is the drop that is noticed, and no timeout.
+  // The drop is detected, not a timeout.
   assert.equal(await trial.total('lazypirate_attempts_total', /result="timeout"/), 0);
   return `after 0 to ${REPLY_BYTES - 1} bytes; ${lost} attempts lost; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });
@@ -48,17 +48,17 @@ for (const correlate of [false, true]) {
       return books.asked < requests;
     });
     const recoveredMs = await books.recovered();
-    // Who fails has lost three connections in a row.
+    // A request fails only if it lost three connections in a row.
     const mayFail = books.asked * 0.01;
     assert.ok(books.failed <= mayFail, `${books.failed} of ${books.asked} failed: ${books.codes}`);
     // One that has just been reset may not be back yet when its turn comes.
     assert.ok(resets >= 0.7 * turns, `${resets} connections were reset in ${turns} tries`);
     const lost = await trial.total('lazypirate_attempts_total', /result="(lost|unsent)"/);
-    return `${turns} tries, ${resets} connections reset, ${lost} attempts lost; served ${recoveredMs.toFixed(0)} ms after it; ${await books.balance({ executed: async () => bodiesOf(...upstreams) })}`;
+    return `${turns} tries, ${resets} connections reset, ${lost} attempts lost; served again within ${recoveredMs.toFixed(0)} ms; ${await books.balance({ executed: async () => bodiesOf(...upstreams) })}`;
   });
 }
 
-fault('the route to an upstream is gone while its connection stands', async (t) => {
+fault('the route to an upstream disappears while its connection is open', async (t) => {
   const upstream = await UpstreamProcess.start(t);
   const relay = await ManInTheMiddle.start(upstream.address);
   t.after(() => relay.close());

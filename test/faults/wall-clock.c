@@ -1,5 +1,5 @@
-/* Loaded into a sidecar (LD_PRELOAD): the wall clock is off by as many seconds as the file WALL_CLOCK_OFFSET says at the
- * moment, a binary int64. Monotonic clocks are left alone. */
+/* Loaded into a sidecar (LD_PRELOAD): shifts the wall clock by the number of seconds in the file WALL_CLOCK_OFFSET, a binary
+ * int64 that may change. Monotonic clocks are not affected. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

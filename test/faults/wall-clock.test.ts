@@ -21,7 +21,7 @@ const clockSkip =
     'wall-clock.c cannot be compiled on this machine');
 
 fault(
-  'the wall clock jumps by an hour, forwards and backwards, as libc tells it',
+  'the wall clock jumps by an hour, forwards and backwards, as reported by libc',
   async (t) => {
     const DEADLINE_MS = 1_000;
     const upstream = await ScriptedUpstream.start((body) => (body === 'no answer' ? drop : reply));
@@ -55,7 +55,7 @@ fault(
       );
     }
     await load.stop();
-    // That they are not too late either is in the books.
+    // The books check that they are not too late either.
     for (const ms of waits) assert.ok(ms > DEADLINE_MS - 50, `${ms} ms`);
     for (const offMs of shown)
       assert.ok(Math.abs(offMs) < 1_800_000, `the log shows the jump: off by ${offMs} ms`);

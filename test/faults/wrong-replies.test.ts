@@ -9,11 +9,11 @@ import { greeting, ready } from '../support/zmtp.ts';
 import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial, type Trial } from './fault.ts';
 
-/* An endpoint that sends what is no reply, beside a good one. */
+/* An endpoint that sends invalid replies, beside a good one. */
 
 const APPS = 8;
 const EACH_MS = isFull ? 5_000 : 100;
-/** Never left out, so that it gets to do its worst; every request may be sent again. */
+/** The bad endpoint is never ejected, so that it can do its worst; every request may be sent again. */
 const KEPT = { ejection: { failures: 1_000 }, budget: { ratio: 1 }, timeout: '2s', attempts: 5 };
 const LIMIT = 10_000;
 
@@ -50,7 +50,7 @@ for (const correlate of [false, true]) {
       const books = await Books.open(t, trial, APPS);
       const counts: string[] = [];
       for (const [name, step] of Object.entries(WRONG_FRAMES)) {
-        // Without correlation what follows the delimiter is a body, and a REQ would take it for its reply too.
+        // Without correlation, everything after the delimiter is a body; a REQ would also take it for its reply.
         if (!correlate && name === 'a hundred empty frames') continue;
         const before = bad.seen.length;
         bad.script = () => step;
@@ -65,7 +65,7 @@ for (const correlate of [false, true]) {
       await books.askUntil(APPS, 'it is used again', () => bad.seen.length >= before + 10);
       assert.ok(books.failed <= books.asked * 0.01, `${books.failed} failed`);
       const executed = async () => [...bad.seen, ...bodiesOf(good)];
-      return `${counts.join(', ')}; up again ${upMs.toFixed(0)} ms after it; ${await books.balance({ executed })}`;
+      return `${counts.join(', ')}; up again within ${upMs.toFixed(0)} ms; ${await books.balance({ executed })}`;
     },
   );
 }
@@ -81,14 +81,14 @@ fault('one of two upstreams sends replies that are too large', async (t) => {
   bad.script = () => large;
   const untilMs = performance.now() + EACH_MS;
   await books.askUntil(APPS, 'it does this', () => performance.now() > untilMs && bad.seen.length > before);
-  // Each was executed once, and nobody else was asked for it.
+  // Each was executed once, and not sent to another endpoint.
   assert.equal(books.codes, `${bad.seen.length - before} REPLY_TOO_LARGE`);
   assert.equal(new Set(bad.seen).size, bad.seen.length);
   const executed = async () => [...bad.seen, ...bodiesOf(good)];
   return books.balance({ executed });
 });
 
-/** Shakes hands as a ROUTER, and sends this when a request has come. */
+/** Completes the handshake as a ROUTER, and sends these bytes when a request arrives. */
 function afterHandshake(junk: () => Buffer): Mischief {
   return (near, done) => {
     near.write(greeting());
@@ -122,7 +122,7 @@ const MISCHIEF: Record<string, Mischief> = {
   'a frame that never ends': afterHandshake(() => Buffer.from('0000010000000000ffff00', 'hex')),
 };
 
-fault('one of two upstreams is none: noise, HTTP, silence, broken frames', async (t) => {
+fault('one of two upstreams is not ZeroMQ: noise, HTTP, silence, broken frames', async (t) => {
   const [behind, good] = [await UpstreamProcess.start(t), await UpstreamProcess.start(t)];
   const bad = await JunkPeer.start(behind.address);
   t.after(() => bad.close());
@@ -142,5 +142,5 @@ fault('one of two upstreams is none: noise, HTTP, silence, broken frames', async
   const before = behind.executions.length;
   await books.askUntil(APPS, 'it is used again', () => behind.executions.length >= before + 10);
   const names = Object.keys(MISCHIEF).join(', ');
-  return `${names}, ${bad.spoilt} times; up again ${slowestMs.toFixed(0)} ms after it at most; ${await books.balance({ executed: async () => bodiesOf(behind, good) })}`;
+  return `${names}, ${bad.spoilt} times; up again within ${slowestMs.toFixed(0)} ms at most; ${await books.balance({ executed: async () => bodiesOf(behind, good) })}`;
 });
