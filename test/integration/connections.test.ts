@@ -17,7 +17,7 @@ const isEndpoint = (why: RegExp) => (event: ProxyEvent) => event.kind === 'endpo
 const whyOf = ({ route }: RunningRoute) => route.status().endpoints[0]?.why ?? '';
 const told = ({ events }: RunningRoute, why: RegExp) => events.filter(isEndpoint(why)).length;
 
-test('a peer that speaks ZMTP 3.0 is sent no PING, unless it is asked for', async (t) => {
+test('a peer that speaks ZMTP 3.0 is sent no PING, unless configured', async (t) => {
   const commands: string[] = [];
   const server = await RawServer.start(t, (socket) => serveZmtp30(socket, commands));
   const { address } = await startRoute(t, [server.address]);
@@ -36,7 +36,7 @@ test('a peer that speaks ZMTP 3.0 is sent no PING, unless it is asked for', asyn
   assert.equal(server.sockets.length, 1);
 });
 
-test('the kernel asks an idle peer every second whether it is there', {
+test('the kernel probes an idle peer every second', {
   skip: process.platform !== 'linux' && 'reads /proc/net/tcp',
 }, async (t) => {
   const server = await RawServer.start(t, (socket) => serveZmtp30(socket));
@@ -51,7 +51,7 @@ test('the kernel asks an idle peer every second whether it is there', {
   });
 });
 
-test('a peer that lets no byte through at first is told of, waited for, and used on the same connection', async (t) => {
+test('a peer that is slow to let the first bytes through is reported, waited for, and used on the same connection', async (t) => {
   const server = await RawServer.start(t, () => undefined);
   const running = await startRoute(t, [server.address], { retry: { deadlineMs: 20_000 } });
   const answer = ask(running.address, 'hello');
@@ -66,7 +66,7 @@ test('a peer that lets no byte through at first is told of, waited for, and used
   assert.equal(server.sockets.length, 1);
 });
 
-test('an endpoint whose server takes connections and lets none in is down, not up', async (t) => {
+test('an endpoint whose server accepts connections but completes no handshake is down, not up', async (t) => {
   const server = await RawServer.start(t, (socket, number) => {
     if (number === 0) serveZmtp30(socket);
   });
@@ -130,7 +130,7 @@ const STRANGERS: Record<string, readonly [(t: TestContext) => Promise<string>, R
 };
 
 for (const [what, [start, why]] of Object.entries(STRANGERS)) {
-  test(`${what} is named as what it is`, async (t) => {
+  test(`${what} is reported as such`, async (t) => {
     const running = await startRoute(t, [await start(t)], {
       connection: { connectTimeoutMs: 500, handshakeTimeoutMs: 300 },
     });
@@ -140,7 +140,7 @@ for (const [what, [start, why]] of Object.entries(STRANGERS)) {
   });
 }
 
-test('why a handshake failed is still told when nobody listens there any more', async (t) => {
+test('the reason of a failed handshake is still shown when nobody listens there any more', async (t) => {
   const server = await RawServer.start(t, (socket) =>
     socket.write(Buffer.concat([greeting(), Buffer.alloc(200, 'A')])),
   );

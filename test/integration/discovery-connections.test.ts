@@ -70,7 +70,7 @@ for (const code of ['NO_ERROR', 'INTERNAL_ERROR', 'REFUSED_STREAM'] as const) {
   });
 }
 
-test('a GOAWAY that lets the watch go on: it goes on, and is resumed without a list', async (t) => {
+test('a GOAWAY that allows the watch to continue: it continues, and is resumed without a list', async (t) => {
   const { server, told, change } = await start(t);
   server.listener.leave();
   change();
@@ -85,7 +85,7 @@ test('a GOAWAY that lets the watch go on: it goes on, and is resumed without a l
   assert.deepEqual(told.failures, []);
 });
 
-test('a server that says GOAWAY to each new connection is told of, and recovers', async (t) => {
+test('a server that sends GOAWAY on each new connection is reported, and discovery recovers', async (t) => {
   const { server, told, change } = await start(t);
   server.listener.isLeaving = true;
   server.cut();

@@ -60,7 +60,7 @@ function trustEverywhere(t: TestContext, server: ApiServer): void {
 
 for (const isPublic of [false, true]) {
   const whose = isPublic ? 'that everybody trusts' : 'with an authority of its own';
-  test(`a dead connection to a server ${whose}: the watch is taken up anew over another`, async (t) => {
+  test(`a dead connection to a server ${whose}: the watch is restarted over another one`, async (t) => {
     const server = await start(t);
     if (isPublic) trustEverywhere(t, server);
     const { relay, kubeconfig } = await relayed(t, server, isPublic);
@@ -97,7 +97,7 @@ test('a watch that is not answered within 15 s has failed', async (t) => {
   await until('a watch stands', () => server.watches > 0);
 });
 
-test('a watch that tells nothing for 90 s is taken up anew, without a list, and is no failure', async (t) => {
+test('a watch that is silent for 90 s is restarted without a list, and is not a failure', async (t) => {
   const server = await start(t);
   const { told } = discover(t, server.kubeconfig(t), SERVICE);
   await watching(server, told);

@@ -22,7 +22,7 @@ function pod(name: string, ip: string, { ready = true, app = 'orders' } = {}): A
   };
 }
 
-test('the slices of a service are joined, and followed', async (t) => {
+test('the slices of a service are merged and watched', async (t) => {
   const cluster = await startCluster(t, 'service');
   await cluster.put(
     'endpointslices',
@@ -42,7 +42,7 @@ test('the slices of a service are joined, and followed', async (t) => {
   assert.deepEqual(told.failures, []);
 });
 
-test('an empty set is told too', async (t) => {
+test('an empty set is reported too', async (t) => {
   const cluster = await startCluster(t, 'service');
   const { told } = discover(t, cluster.kubeconfig, SERVICE);
   await told.untilSet();
@@ -52,7 +52,7 @@ test('an empty set is told too', async (t) => {
   await told.untilSet();
 });
 
-test('pods are found by label, once they are ready, and only the port that is asked for', async (t) => {
+test('pods are found by label when they are ready, with the configured port', async (t) => {
   const cluster = await startCluster(t, 'pods');
   await cluster.put('pods', pod('a', '10.1.0.1'));
   await cluster.put('pods', pod('b', '10.1.0.2', { ready: false }));
@@ -65,7 +65,7 @@ test('pods are found by label, once they are ready, and only the port that is as
   await told.untilSet('tcp://10.1.0.2:7000');
 });
 
-test('why nothing is found is told with the set, and not any more when there is something', async (t) => {
+test('an empty set comes with a reason, which goes away when there is an endpoint', async (t) => {
   const cluster = await startCluster(t, 'pods');
   const { told } = discover(t, cluster.kubeconfig, { kind: 'pods', selector: 'app=orders' });
   const lastWhy = (why: string | undefined) =>

@@ -24,7 +24,7 @@ async function startWith(scope: Scope, upstream: string, drain: object): Promise
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`what is in flight at ${signal} is answered, and it leaves with 0`, async (t) => {
+  test(`requests in flight at ${signal} are answered, and the exit code is 0`, async (t) => {
     const serve = await startServe(t, ['--delay', '300ms']);
     const { program, address, metric } = await startWith(t, serve.address, { timeout: '10s', quiet: '50ms' });
     const large = Buffer.alloc(16 * 1024 * 1024, 'x');
@@ -45,7 +45,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-test('while draining it goes on serving, and says that it is not ready', async (t) => {
+test('while draining it keeps serving, and reports not ready', async (t) => {
   const serve = await startServe(t);
   const { program, address, admin } = await startWith(t, serve.address, { timeout: '20s', quiet: '400ms' });
   const app = new App(address);
@@ -61,7 +61,7 @@ test('while draining it goes on serving, and says that it is not ready', async (
   assert.equal((await program.logged('drained'))['answered'], 20);
 });
 
-test('with no quiet time at all, what is in flight is answered all the same', async (t) => {
+test('with a quiet time of 0, requests in flight are answered anyway', async (t) => {
   const serve = await startServe(t, ['--delay', '300ms']);
   const { program, address, metric } = await startWith(t, serve.address, { timeout: '10s', quiet: 0 });
   const asked = ask(address, 'in time');
@@ -71,7 +71,7 @@ test('with no quiet time at all, what is in flight is answered all the same', as
   assert.deepEqual(await program.ended, { code: 0, signal: null });
 });
 
-test('the time that a route has been idle begins with its last outcome', async (t) => {
+test('the idle time of a route starts with its last outcome', async (t) => {
   const held = Promise.withResolvers<void>();
   const upstream = await ScriptedUpstream.start({ do: 'hold', until: held.promise });
   t.after(() => upstream.close());
@@ -87,7 +87,7 @@ test('the time that a route has been idle begins with its last outcome', async (
   assert.ok(route.idleMs(nowMs) <= nowMs - beforeMs);
 });
 
-test('when the time is up what is left gets a DRAINING failure reply, and it leaves with 0', async (t) => {
+test('when the time is up, remaining requests get a DRAINING failure reply, and the exit code is 0', async (t) => {
   const serve = await startServe(t, ['--drop', '1']);
   const { program, address, metric } = await startWith(t, serve.address, { timeout: '200ms', quiet: '50ms' });
   const asked = ask(address, 'never answered');
@@ -119,7 +119,7 @@ for (const [signal, code] of [
   });
 }
 
-test('an ipc path is gone when it has left', async (t) => {
+test('an ipc path is gone after exit', async (t) => {
   const folder = scratch();
   const { program } = await startSidecar(t, [
     '--listen',

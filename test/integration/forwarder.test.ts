@@ -35,7 +35,7 @@ async function afterTurns(turns: number): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await undefined;
 }
 
-test('a request that is cut while it is given its place is not sent, at whatever turn', async (t) => {
+test('a request that is cut while it is given its place is never sent, in whichever turn of the event loop', async (t) => {
   const server = await ScriptedUpstream.start(delay(20));
   t.after(() => server.close());
   const settings = settingsOf({ limits: { inFlightPerEndpoint: 1 } });

@@ -49,7 +49,7 @@ async function startRoutes(t: TestContext, endpoints: string[]) {
   return { events, reload, status, discoveries: () => discoveries, address: status()?.listening ?? '' };
 }
 
-test('a change of policy, whatever it is, connects nothing anew and forgets no latency', async (t) => {
+test('no change of policy reconnects anything or forgets a latency', async (t) => {
   const upstream = await start(t);
   const { address, events, reload, status, discoveries } = await startRoutes(t, [upstream.address]);
   await ask(address, 'x');
@@ -91,7 +91,7 @@ test('a change of policy, whatever it is, connects nothing anew and forgets no l
   assert.notEqual(latencyMs(), undefined);
 });
 
-test('a change of how connections are made, or of where they go, makes another upstream', async (t) => {
+test('a change of how or where connections are made creates a new upstream', async (t) => {
   const [first, second] = await Promise.all([start(t), start(t)]);
   const { events, reload, discoveries } = await startRoutes(t, [first.address]);
   const changes = [
@@ -107,7 +107,7 @@ test('a change of how connections are made, or of where they go, makes another u
   assert.equal(discoveries(), 1 + changes.length);
 });
 
-test('a reload that is taken back before its upstream was connected leaves the old one as it was', async (t) => {
+test('a reload that is reverted before its upstream is connected leaves the old one as it was', async (t) => {
   const upstream = await start(t);
   const { address, events, reload, status, discoveries } = await startRoutes(t, [upstream.address]);
   await ask(address, 'x');
@@ -120,7 +120,7 @@ test('a reload that is taken back before its upstream was connected leaves the o
   assert.equal(events.filter(isUp).length, 1);
 });
 
-test('an endpoint that is left out stays so over a change of policy, and returns where ejection is turned off', async (t) => {
+test('an ejected endpoint stays ejected across a change of policy, and returns if ejection is turned off', async (t) => {
   const [bad, good] = await Promise.all([start(t, drop), start(t)]);
   const ejection = { failures: 1, baseMs: 60_000, maxMs: 60_000, maxFraction: 0.5 };
   const options = { ejection, retry: { timeoutMs: 40, salvage: false } };
@@ -143,7 +143,7 @@ test('an endpoint that is left out stays so over a change of policy, and returns
   assert.equal(shown()?.state, 'up');
 });
 
-test('more attempts at an endpoint may be under way as soon as a reload allows them, on one connection or many', async (t) => {
+test('more attempts may be in flight at an endpoint as soon as a reload allows it, on one connection or many', async (t) => {
   for (const correlate of [false, true]) {
     const upstream = await start(t, { do: 'hold', until: new Promise(() => undefined) });
     const limitsOf = (inFlightPerEndpoint: number) => ({ correlate, limits: { inFlightPerEndpoint } });
@@ -159,7 +159,7 @@ test('more attempts at an endpoint may be under way as soon as a reload allows t
   }
 });
 
-test('a reply that a reload has allowed to be larger comes, on a connection of its own', async (t) => {
+test('a larger reply that a reload has allowed arrives, on a new connection', async (t) => {
   const large = Buffer.alloc(3_000_000, 'x');
   const upstream = await start(t, { do: 'reply', frames: [large] });
   const limitsOf = (messageBytes: number) => ({ limits: { messageBytes }, retry: { attempts: 1 } });
@@ -176,7 +176,7 @@ test('a reply that a reload has allowed to be larger comes, on a connection of i
   assert.equal((await ask(address, 'q')).frames[0]?.length, large.length);
 });
 
-test('what a client has sent before does not outlast the shorter deadline of what it sends after a reload', async (t) => {
+test('earlier requests of a client do not outlast the shorter deadline of one that it sends after a reload', async (t) => {
   const upstream = await start(t, (body) => (body === 'third' ? delay(0) : drop));
   const policy = (deadlineMs: number) => ({ retry: { timeoutMs: 3_600_000, deadlineMs, attempts: 1 } });
   const { address, route, events } = await startRoute(t, [upstream.address], policy(3_600_000));
@@ -194,7 +194,7 @@ test('what a client has sent before does not outlast the shorter deadline of wha
   assert.deepEqual(settled, [1, 0]);
 });
 
-test('what is under way keeps its deadline over a reload, shorter or longer, where nothing of its client waits for it', async (t) => {
+test('requests in progress keep their deadline across a reload if nothing of their client waits for them', async (t) => {
   const held = Promise.withResolvers<void>();
   const upstream = await start(t, { do: 'hold', until: held.promise });
   const policy = (deadlineMs: number) => ({ retry: { timeoutMs: 3_600_000, deadlineMs, attempts: 1 } });

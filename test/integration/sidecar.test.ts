@@ -64,7 +64,7 @@ async function start(
   return { lines, logged, stop, reload: await reloading.promise };
 }
 
-test('what goes wrong in telling of a request is told, and costs the request nothing', async (t) => {
+test('an error while reporting a request is logged, and does not affect the request', async (t) => {
   const upstream = await ScriptedUpstream.start();
   t.after(() => upstream.close());
   const { logged } = await start(t, configOf(upstream, 'orders'), (log) => {
@@ -80,7 +80,7 @@ test('what goes wrong in telling of a request is told, and costs the request not
   assert.deepEqual([level, event, (err as Error | undefined)?.message], ['error', 'settled', 'a bug']);
 });
 
-test('a configuration at which reading it fails in a way that nobody thought of is refused', async (t) => {
+test('a configuration that cannot be read for an unexpected reason is refused', async (t) => {
   const upstream = await ScriptedUpstream.start();
   t.after(() => upstream.close());
   const { logged, reload } = await start(t, configOf(upstream, 'orders'));
@@ -91,7 +91,7 @@ test('a configuration at which reading it fails in a way that nobody thought of 
   assert.equal((await ask(String(logged('listening')?.['address']), 'hello')).text, 'hello');
 });
 
-test('a refused change shows in the status until one is applied', async (t) => {
+test('a refused change is shown in the status until one is applied', async (t) => {
   const upstream = await ScriptedUpstream.start();
   t.after(() => upstream.close());
   const config = configOf(upstream, 'orders');
@@ -115,7 +115,7 @@ test('a refused change shows in the status until one is applied', async (t) => {
   assert.equal(await refused(), null);
 });
 
-test('a change that is still prepared when it is told to stop is given up', async (t) => {
+test('a change that is still being prepared at SIGTERM is given up', async (t) => {
   const upstream = await ScriptedUpstream.start();
   t.after(() => upstream.close());
   const { lines, logged, stop, reload } = await start(t, configOf(upstream, 'orders'));

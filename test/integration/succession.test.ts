@@ -35,7 +35,7 @@ async function startSwitch(t: TestContext) {
   return { ...running, running, old, fresh };
 }
 
-test('a reload to an upstream that cannot be reached leaves the healthy one, and says so once', async (t) => {
+test('a reload to an unreachable upstream keeps the healthy one, and logs this once', async (t) => {
   const { running, route, address, old, fresh, count, event } = await startSwitch(t);
   const told = await event(({ kind }) => kind === 'upstreamDelayed');
   assert.ok(told.kind === 'upstreamDelayed');
@@ -50,7 +50,7 @@ test('a reload to an upstream that cannot be reached leaves the healthy one, and
   assert.deepEqual(old.seen, ['x']);
 });
 
-test('as soon as the new upstream is there it takes over', async (t) => {
+test('the new upstream takes over as soon as it is connected', async (t) => {
   const { running, route, address, fresh, event } = await startSwitch(t);
   await fresh.listen();
   const switched = await event(({ kind }) => kind === 'upstreamSwitched');
@@ -61,7 +61,7 @@ test('as soon as the new upstream is there it takes over', async (t) => {
   assert.deepEqual(fresh.seen, ['x']);
 });
 
-test('when the old upstream is not usable any more, requests wait for the new one', async (t) => {
+test('when the old upstream is no longer usable, requests wait for the new one', async (t) => {
   const { running, address, old, fresh, event } = await startSwitch(t);
   old.close();
   const switched = await event(({ kind }) => kind === 'upstreamSwitched');
@@ -96,7 +96,7 @@ test('requests that wait for a place when the upstream is switched keep their or
   assert.deepEqual(old.seen, ['at the old one']);
 });
 
-test('one request that lasts keeps its own upstream, and none of those that came and went after it', async (t) => {
+test('one long request keeps its own upstream, but none of those that came and went after it', async (t) => {
   const held = Promise.withResolvers<void>();
   const upstream = await start(t, { do: 'hold', until: held.promise });
   let running = 0;

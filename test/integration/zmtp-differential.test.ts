@@ -188,7 +188,7 @@ function mutated({ opening, rest }: Stream, { at, mask }: Mutation): Stream {
   return { opening: all.subarray(0, opening.length), rest: all.subarray(opening.length) };
 }
 
-test('what is valid is answered as libzmq answers it', async (t) => {
+test('valid streams are answered as by libzmq', async (t) => {
   const both = [await libzmq(t), await ours(t)] as const;
   await fc.assert(
     fc.asyncProperty(stream, async (one) => {
@@ -200,7 +200,7 @@ test('what is valid is answered as libzmq answers it', async (t) => {
   );
 });
 
-test('a stream with one bit changed comes to the same as at libzmq, or to a difference that has a reason', async (t) => {
+test('a stream with one changed bit has the same result as with libzmq, or a difference with a known reason', async (t) => {
   const both = [await libzmq(t), await ours(t)] as const;
   const where = fc.record({ share: fc.double({ min: 0, max: 0.999, noNaN: true }), bit: fc.nat(7) });
   await fc.assert(

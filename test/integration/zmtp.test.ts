@@ -129,7 +129,7 @@ for (const [type, server] of [
   ['REP', new Reply({ linger: 0 })],
   ['ROUTER', new Router({ linger: 0 })],
 ] as const)
-  test(`a ${type} of libzmq is told what was sent, and its replies come whole`, async (t) => {
+  test(`a ${type} of libzmq gets what was sent, and its replies arrive complete`, async (t) => {
     t.after(() => server.close());
     await server.bind('tcp://127.0.0.1:0');
     const serve = async () => {
@@ -163,7 +163,7 @@ test('many messages of one turn arrive in order', async (t) => {
   assert.equal(connection.handedOver, count);
 });
 
-test('a socket that asks no questions is refused, and is told of', async (t) => {
+test('a socket of a type that sends no requests is refused and reported', async (t) => {
   const refused = Promise.withResolvers<string>();
   const { address } = await listening(t, { refused: refused.resolve });
   const router = new Router({ linger: 0 });
@@ -172,7 +172,7 @@ test('a socket that asks no questions is refused, and is told of', async (t) => 
   assert.match(await refused.promise, /a ROUTER socket/);
 });
 
-test('an app that leaves is noticed, and its reply finds nobody', async (t) => {
+test('an app that leaves is noticed, and its reply is dropped', async (t) => {
   const asked = Promise.withResolvers<Client>();
   const left = Promise.withResolvers<Client>();
   const { address } = await listening(t, { request: asked.resolve, left: left.resolve });
@@ -185,7 +185,7 @@ test('an app that leaves is noticed, and its reply finds nobody', async (t) => {
   assert.equal(client.reply(DELIMITER, bodyOf([Buffer.from('x')])), 'gone');
 });
 
-test('an app that does not read is cut once it has been sent more than is kept', async (t) => {
+test('an app that does not read is disconnected when its unread replies exceed the limit', async (t) => {
   const asked = Promise.withResolvers<Client>();
   const { address } = await listening(t, { request: asked.resolve });
   const app = new Dealer({ linger: 0, receiveHighWaterMark: 1 });
@@ -202,7 +202,7 @@ test('an app that does not read is cut once it has been sent more than is kept',
   assert.equal(client.reply(DELIMITER, body), 'gone');
 });
 
-test('a request over the limit is answered, whatever its size, and nothing of it is stored', async (t) => {
+test('a request over the limit is answered, whatever its size, without being stored', async (t) => {
   const { address } = await listening(t, {
     ...echo,
     tooLarge: (client, envelope, bytes) =>
@@ -217,7 +217,7 @@ test('a request over the limit is answered, whatever its size, and nothing of it
   assert.deepEqual((await app.receive()).map(String), ['small']);
 });
 
-test('a server of ZMTP 2.0 is spoken to as it speaks', async (t) => {
+test('a server of ZMTP 2.0 is spoken to in its own version', async (t) => {
   const address = await served(t, (socket) => {
     const came: Buffer[] = [];
     socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 4, 0, 0]));
@@ -265,14 +265,14 @@ const STRANGERS: Record<string, [(socket: Socket) => void, Partial<Target>, RegE
   'a server that hangs up': [(socket) => socket.end(), {}, /closed the connection/],
 };
 for (const [what, [serve, settings, why]] of Object.entries(STRANGERS))
-  test(`${what} is told of by its name`, async (t) => {
+  test(`${what} is reported by name`, async (t) => {
     const { next } = connected(t, await served(t, serve), settings);
     const { end } = await next('closed');
     assert.equal(end.kind, 'handshake');
     assert.match(end.why, why);
   });
 
-test('where nobody listens, that is told, once', async (t) => {
+test('a port where nobody listens is reported once', async (t) => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -283,7 +283,7 @@ test('where nobody listens, that is told, once', async (t) => {
   assert.match(end.why, /ECONNREFUSED/);
 });
 
-test('what the kernel was never given is known when the connection drops', async (t) => {
+test('messages that the kernel never got are known when the connection drops', async (t) => {
   const sockets: Socket[] = [];
   const address = await served(t, (socket) => {
     sockets.push(socket);

@@ -4,7 +4,7 @@ import { Screen } from '../../../src/commands/screen.ts';
 import { Recorder } from '../../recording/recorder.ts';
 import { svgOf } from '../../recording/svg.ts';
 
-test('a recording has what the screen showed, frame by frame, with its colours', () => {
+test('a recording contains what the screen showed, frame by frame, in colour', () => {
   const recorder = new Recorder('$ demo');
   const screen = new Screen({ stdout: recorder, env: {} });
   screen.print('head');

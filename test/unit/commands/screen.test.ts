@@ -18,7 +18,7 @@ function screenOf(size?: { columns: number; rows: number }, env: Record<string, 
 
 const ROOMY = { columns: 120, rows: 40 };
 
-test('an upstream that was killed has its columns where the others have them', () => {
+test('the row of a killed upstream is aligned with the others', () => {
   const child = { pid: 4242 } as ChildProcess;
   const addresses = ['tcp://127.0.0.1:40001', 'tcp://127.0.0.1:40002'];
   const upstreams = addresses.map((address, index) => ({ address, child, isKilled: index === 0, kills: 1 }));
@@ -49,7 +49,7 @@ test('lines are cut to the width and height of the terminal, and their colour en
   assert.deepEqual(written, ['\u001b[2K0123456789\n\u001b[2K0123\u001b[31m456789\u001b[0m\n\u001b[J']);
 });
 
-test('on a terminal lines take the place of those before', () => {
+test('on a terminal new lines replace the previous ones', () => {
   const { screen, written } = screenOf(ROOMY);
   screen.show('one', 'two');
   screen.show('three');
@@ -62,7 +62,7 @@ test('on a terminal lines take the place of those before', () => {
   ]);
 });
 
-test('a pipe and a dumb terminal get plain lines, and NO_COLOR takes the colours away', () => {
+test('a pipe and a dumb terminal get plain lines, and NO_COLOR turns colours off', () => {
   const red = [{ text: 'red', color: 31 }];
   for (const { screen, written } of [screenOf(), screenOf(ROOMY, { TERM: 'dumb' })]) {
     screen.show(red);

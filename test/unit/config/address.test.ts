@@ -18,7 +18,7 @@ test('an endpoint has an IP address and a port, or an ipc path', () => {
   assert.equal(parseEndpoint('ipc://@name'), 'ipc://@name');
 });
 
-test('what libzmq would take and never connect to is refused', () => {
+test('addresses that libzmq would accept but never connect to are refused', () => {
   const rows: [string, RegExp][] = [
     ['tcp://10.1.2.3:99999', /at most 65535/],
     ['tcp://10.1.2.3:0', /from 1 to 65535/],
@@ -37,7 +37,7 @@ test('what libzmq would take and never connect to is refused', () => {
   for (const [text, words] of rows) assert.throws(() => parseEndpoint(text), words, text);
 });
 
-test('a variable is not taken for a part of the address', () => {
+test('a variable in an address is refused', () => {
   for (const variable of ['$' + '{PORT}', '$(PORT)', '$PORT']) {
     const isTold = ({ message }: Error) => message.includes(`variables such as ${variable} are not expanded`);
     assert.throws(() => parseListen(`tcp://127.0.0.1:${variable}`), isTold);
@@ -53,7 +53,7 @@ test('a listener may have port 0 and any address of the machine', () => {
   assert.throws(() => parseListen('tcp://eth0:5555'), /is not an IP address/);
 });
 
-test('an IPv6 address has one spelling, and its zone is left alone', () => {
+test('an IPv6 address has one canonical form, and its zone is unchanged', () => {
   assert.equal(parseListen('tcp://[0:0:0:0:0:0:0:1]:5'), 'tcp://[::1]:5');
   assert.equal(parseEndpoint('tcp://[FE80:0::1%Eth0]:5'), 'tcp://[fe80::1%Eth0]:5');
   assert.throws(() => parseEndpoint('tcp://[0::0]:5'), /not an address to connect to/);
@@ -66,7 +66,7 @@ test('only loopback and ipc are local', () => {
     assert.ok(!isLocal(one), one);
 });
 
-test('an upstream that is the listener itself is found, behind a wildcard too', () => {
+test('an upstream that is the listener itself is detected, even behind a wildcard', () => {
   assert.ok(isSame('tcp://127.0.0.1:5555', 'tcp://127.0.0.1:5555'));
   assert.ok(isSame('tcp://127.0.0.1:5555', 'tcp://*:5555'));
   assert.ok(isSame('tcp://[::1]:5555', 'tcp://[::]:5555'));

@@ -95,7 +95,7 @@ for (const [kind, { pattern, parse, beyond }] of Object.entries(PAIRS))
   describe(`the pattern of a ${kind}`, () => {
     const form = new RegExp(pattern);
 
-    test('takes all that the parser takes', () => {
+    test('accepts everything that the parser accepts', () => {
       fc.assert(
         fc.property(textsLike(pattern), (text) => {
           if (takes(parse, text)) assert.match(text, form);
@@ -104,7 +104,7 @@ for (const [kind, { pattern, parse, beyond }] of Object.entries(PAIRS))
       );
     });
 
-    test('takes nothing that the parser refuses, but for what it cannot tell', () => {
+    test('refuses everything that the parser refuses, as far as a pattern can', () => {
       fc.assert(
         fc.property(textsLike(pattern), (text) => {
           if (form.test(text) && !beyond(text)) assert.ok(takes(parse, text), text);
@@ -113,7 +113,7 @@ for (const [kind, { pattern, parse, beyond }] of Object.entries(PAIRS))
       );
     });
 
-    test('is one that Go, and so Helm, has as well', () => {
+    test('works in Go, and so in Helm', () => {
       assert.doesNotMatch(pattern, /\(\?[^:]|\\[1-9kpPbBdDsSwW]|\{[0-9,]*[0-9]{4}/);
     });
   });

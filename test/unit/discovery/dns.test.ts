@@ -40,7 +40,7 @@ test('a pod with an address of each family counts once, and each address once', 
   assert.deepEqual(six.last, ['tcp://[fd00::1]:7000']);
 });
 
-test('where one family fails, its last addresses stay, and it is said why', async () => {
+test('if one family fails, its last addresses stay, with the reason', async () => {
   const both = found(some('10.0.0.1'), some('fd00::1'));
   const lookup = answering(both, found(SERVFAIL, some('fd00::1', 'fd00::2')), both);
   const told = await run(lookup, ({ sets }) => sets.length >= 3);
@@ -50,7 +50,7 @@ test('where one family fails, its last addresses stay, and it is said why', asyn
   assert.deepEqual(told.failures, []);
 });
 
-test('of a name that is found with another search domain nothing is kept', async () => {
+test('if another search domain matches, nothing of the old name is kept', async () => {
   const lookup = answering(
     found(some('10.0.0.1'), some('fd00::1')),
     found(SERVFAIL, some('fd00::9'), `${NAME}.other`),
@@ -59,7 +59,7 @@ test('of a name that is found with another search domain nothing is kept', async
   assert.deepEqual(told.last, ['tcp://[fd00::9]:7000']);
 });
 
-test('it is asked again and again, with the name that was found, and a failure changes nothing', async () => {
+test('the name that was found is looked up repeatedly, and a failure changes nothing', async () => {
   const names: (string | undefined)[] = [];
   const answers = answering(
     found(some('10.0.0.1'), NONE, `${NAME}.local`),
@@ -85,7 +85,7 @@ test('it is asked again and again, with the name that was found, and a failure c
   assert.deepEqual(names.slice(0, 3), [undefined, `${NAME}.local`, `${NAME}.local`]);
 });
 
-test('the name is looked up as any program on the machine does it', async () => {
+test('the name is looked up as any program on the machine would', async () => {
   const told = new Told();
   const stopping = new AbortController();
   const discovery = new DnsDiscovery({ ...SETTINGS, name: 'localhost' });

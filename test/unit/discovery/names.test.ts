@@ -19,7 +19,7 @@ function short(answer: Answer): unknown {
 const found = async (files: NameFiles, name = NAME, known?: string) =>
   short(await lookUp(name, never, { known, files }));
 
-test('each family is asked for by itself', async (t) => {
+test('each family is looked up separately', async (t) => {
   const server = await NameServer.start(t);
   const files = server.files();
   server.replies.set(`A ${NAME}`, ['10.0.0.1', '10.0.0.2']).set(`AAAA ${NAME}`, ['fd00::1']);
@@ -30,7 +30,7 @@ test('each family is asked for by itself', async (t) => {
   assert.deepEqual(await found(files), ['unreachable', `${NAME}: SERVFAIL`]);
 });
 
-test('a name without addresses is told from one that is not there', async (t) => {
+test('a name without addresses is distinguished from one that does not exist', async (t) => {
   const server = await NameServer.start(t);
   server.replies.set(`A ${NAME}`, []).set(`AAAA ${NAME}`, []);
   assert.deepEqual(await found(server.files()), [
@@ -40,7 +40,7 @@ test('a name without addresses is told from one that is not there', async (t) =>
   assert.deepEqual(await found(server.files(), 'order'), ['not_found', 'there is no DNS name order']);
 });
 
-test('search domains are tried as the C library does it', async (t) => {
+test('search domains are tried as in the C library', async (t) => {
   const server = await NameServer.start(t);
   const files = server.files('search shop.svc.local svc.local\noptions ndots:5');
   server.replies.set('A orders.svc.local', ['10.0.0.1']).set('A orders', ['10.0.0.9']);
@@ -51,7 +51,7 @@ test('search domains are tried as the C library does it', async (t) => {
   assert.deepEqual(await found(files, 'orders'), ['orders.svc.local', '10.0.0.1', 'none']);
 });
 
-test('where the name that was known fails, no other one takes its place', async (t) => {
+test('if the known name fails, no other one takes its place', async (t) => {
   const server = await NameServer.start(t);
   const files = server.files('search shop.local\noptions ndots:5');
   server.replies.set('A orders.shop.local', 'SERVFAIL').set('A orders', ['10.9.9.9']);
@@ -61,7 +61,7 @@ test('where the name that was known fails, no other one takes its place', async 
   ]);
 });
 
-test('the next name server is asked where one fails or is not there', async (t) => {
+test('the next name server is asked if one fails or is down', async (t) => {
   const [broken, good] = [await NameServer.start(t), await NameServer.start(t)];
   broken.replies.set(`A ${NAME}`, 'SERVFAIL').set(`AAAA ${NAME}`, 'SERVFAIL');
   good.replies.set(`A ${NAME}`, ['10.0.0.1']).set(`AAAA ${NAME}`, []);
@@ -70,21 +70,21 @@ test('the next name server is asked where one fails or is not there', async (t) 
   assert.deepEqual(await found(files), [NAME, '10.0.0.1', 'none']);
 });
 
-test('the hosts file comes first, and the name server is not asked then', async (t) => {
+test('the hosts file comes first, and then no name server is asked', async (t) => {
   const server = await NameServer.start(t);
   const files = server.files('', `10.0.0.7 ${NAME}\nfd00::7 ${NAME}\n`);
   assert.deepEqual(await found(files), [NAME, '10.0.0.7', 'fd00::7']);
   assert.deepEqual(server.questions, []);
 });
 
-test('a server that says nothing is told of, once it has had its time', async (t) => {
+test('a silent name server is reported after its timeout', async (t) => {
   const server = await NameServer.start(t);
   server.replies.set(`A ${NAME}`, 'silence').set(`AAAA ${NAME}`, 'silence');
   const answer = await found(server.files('options timeout:1 attempts:1'));
   assert.deepEqual(answer, ['unreachable', `${NAME}: no answer from the name server`]);
 });
 
-test('a lookup ends when it is told to, whatever the name server does', async (t) => {
+test('a lookup ends when it is aborted, whatever the name server does', async (t) => {
   const server = await NameServer.start(t);
   server.replies.set(`A ${NAME}`, 'silence').set(`AAAA ${NAME}`, 'silence');
   const stopping = new AbortController();
@@ -100,7 +100,7 @@ test('a lookup ends when it is told to, whatever the name server does', async (t
   assert.equal(end, stopping.signal.reason);
 });
 
-test('whoever connects to a name of the hosts file gets its addresses', async () => {
+test('a connect to a name in the hosts file gets its addresses', async () => {
   const lookup = lookupUntil(never);
   const all = await new Promise((resolve, reject) =>
     lookup('localhost', { all: true }, (error, found) => (error ? reject(error) : resolve(found))),

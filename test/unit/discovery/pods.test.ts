@@ -23,12 +23,12 @@ test('a running, ready pod has an address', () => {
   assert.equal(endpointOf(pod(), 9)?.address, 'tcp://10.0.0.1:9');
 });
 
-test('a pod over IPv6 has its address in brackets', () => {
+test('an IPv6 address of a pod is in brackets', () => {
   const status = { phase: 'Running', podIP: 'fd00::1', conditions: READY };
   assert.equal(endpointOf(pod({ status }), 'zmq')?.address, 'tcp://[fd00::1]:7000');
 });
 
-test('one that is pending, not ready, on its way out, without an IP or without the port has none', () => {
+test('a pod that is pending, not ready, terminating, without an IP or without the port has no address', () => {
   const rows: Pod[] = [
     { status: { phase: 'Pending', podIP: '10.0.0.1', conditions: READY } },
     { status: { phase: 'Running', podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'False' }] } },
@@ -60,7 +60,7 @@ test('a pod with two families counts once, with its primary address, or with the
   assert.equal(endpointOf(pod(), 9, new Set<Family>(['IPv6']))?.address, 'tcp://10.0.0.1:9');
 });
 
-test('why no pod can be given work is said', () => {
+test('the reason why no pod can take requests is given', () => {
   const ports = (...names: string[]) => ({
     containers: [{ ports: names.map((name, index) => ({ name, containerPort: 80 + index })) }],
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addressesOf, candidatesOf, parseResolvConf } from '../../../src/discovery/resolv-conf.ts';
 
-test('what a kubelet writes is read', () => {
+test('the resolv.conf of a kubelet is read', () => {
   const text = `# made by the kubelet
 search shop.svc.cluster.local svc.cluster.local cluster.local
 nameserver 10.96.0.10
@@ -18,7 +18,7 @@ options ndots:5 timeout:1 attempts:3 single-request
   });
 });
 
-test('what is missing or too much is as with the C library', () => {
+test('missing and excess values are handled as in the C library', () => {
   const plain = { servers: ['127.0.0.1'], search: [], ndots: 1, timeoutMs: 5_000, attempts: 2 };
   assert.deepEqual(parseResolvConf(''), plain);
   assert.deepEqual(parseResolvConf(';nameserver 1.1.1.1\nsearch .\noptions timeout:0 attempts:0 ndots:x\n'), {

@@ -31,7 +31,7 @@ const six = (...ips: string[]) =>
     { addressType: 'IPv6' },
   );
 
-test('ready means true where it is not said, serving and terminating likewise', () => {
+test('missing conditions have their defaults: ready, serving, not terminating', () => {
   const endpoints = [
     { addresses: ['10.0.0.1'] },
     { addresses: ['10.0.0.2'], conditions: {} },
@@ -42,7 +42,7 @@ test('ready means true where it is not said, serving and terminating likewise', 
   assert.deepEqual(addresses([slice(endpoints)]), ['10.0.0.1:7000', '10.0.0.2:7000', '10.0.0.3:7000']);
 });
 
-test('where none is ready, those that serve while they terminate are used', () => {
+test('if none is ready, those that serve while they terminate are used', () => {
   const endpoints = [
     { addresses: ['10.0.0.1'], conditions: { ready: false, serving: true, terminating: true } },
     { addresses: ['10.0.0.2'], conditions: { ready: false, serving: false, terminating: true } },
@@ -72,7 +72,7 @@ test('only the first address of an endpoint counts, each address once, names not
   assert.deepEqual(addresses([twice, names]), ['10.0.0.1:7000']);
 });
 
-test('of two address families one is used', () => {
+test('only one of two address families is used', () => {
   const four = slice([{ addresses: ['10.0.0.1'] }]);
   const six = slice([{ addresses: ['fd00::1'] }], { addressType: 'IPv6' });
   assert.deepEqual(addresses([six, four]), ['10.0.0.1:7000']);
@@ -109,7 +109,7 @@ test('the other family takes over once the first has been empty for a second, an
   assert.deepEqual(found([four('10.0.0.1'), six('fd00::1')], families, 9_000), ['[fd00::1]:7000']);
 });
 
-test('a service that appears with its IPv6 slice first is used over IPv4 all the same', () => {
+test('a service whose IPv6 slice appears first is used over IPv4 anyway', () => {
   const families = new FamilyChoice(BOTH);
   assert.deepEqual(found([], families), []);
   assert.deepEqual(found([six('fd00::1')], families, 10), ['waits']);
@@ -120,7 +120,7 @@ test('the only family of a service is used at once', () => {
   assert.deepEqual(found([six('fd00::1')], new FamilyChoice(BOTH)), ['[fd00::1]:7000']);
 });
 
-test('where this machine has one family, that one is chosen', () => {
+test('if this machine has only one family, that one is chosen', () => {
   const both = [four('10.0.0.1'), six('fd00::1')];
   assert.deepEqual(found(both, new FamilyChoice(() => new Set<Family>(['IPv6']))), ['[fd00::1]:7000']);
   const many = [four('10.0.0.1'), six('fd00::1', 'fd00::2', 'fd00::3')];
@@ -128,7 +128,7 @@ test('where this machine has one family, that one is chosen', () => {
   assert.equal(found(many, new FamilyChoice(BOTH)).length, 3, 'far more of them have IPv6');
 });
 
-test('why there is no endpoint is said', () => {
+test('the reason why there is no endpoint is given', () => {
   const unready = { addresses: ['10.0.0.1'], conditions: { ready: false } };
   const rows: [EndpointSlice[], string | number, string][] = [
     [[], 'zmq', 'there is no EndpointSlice of it; check its name and namespace'],
@@ -147,7 +147,7 @@ test('why there is no endpoint is said', () => {
   for (const [slices, port, why] of rows) assert.equal(whyNone(slices, port, 'it'), why);
 });
 
-test('zone hints are followed where all have one and some are for our zone', () => {
+test('zone hints are followed if all endpoints have one and some are for our zone', () => {
   const hinted = (ip: string, ...zones: string[]) => ({
     addresses: [ip],
     hints: { forZones: zones.map((name) => ({ name })) },
@@ -160,14 +160,14 @@ test('zone hints are followed where all have one and some are for our zone', () 
   assert.equal(addresses([slice(one)], 'zmq', 'a').length, 4, 'one without a hint');
 });
 
-test('the pod behind an address is told, so that the next one starts afresh', () => {
+test('the pod behind an address is reported, so that a new pod starts afresh', () => {
   const endpoints = [{ addresses: ['10.0.0.1'], targetRef: { uid: 'one' } }];
   assert.deepEqual(endpointsOf([slice(endpoints)], 'zmq', undefined), [
     { address: 'tcp://10.0.0.1:7000', identity: 'one' },
   ]);
 });
 
-test('whatever a server sends is survived', () => {
+test('no answer from a server causes an error', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (endpoints, ports, type) => {
       const slice = { endpoints, ports, addressType: type } as unknown as EndpointSlice;

@@ -76,7 +76,7 @@ function start(t: TestContext, resource: ScriptedResource) {
   return pass;
 }
 
-test('failures are forgotten after a quiet time, although no watch of it has stood for long', async (t) => {
+test('failures are forgotten after a quiet time, even if no watch lasted for long', async (t) => {
   const resource = new ScriptedResource(7, { ms: 90_000, isCut: false });
   const pass = start(t, resource);
   await pass(100_000);
@@ -87,7 +87,7 @@ test('failures are forgotten after a quiet time, although no watch of it has sto
   assert.ok(resource.pausesMs[0] !== undefined && resource.pausesMs[0] <= 1_000, `${resource.pausesMs}`);
 });
 
-test('a watch that is cut again and again leads to ever longer pauses, up to 30 s', async (t) => {
+test('a watch that is cut repeatedly leads to longer and longer pauses, up to 30 s', async (t) => {
   const resource = new ScriptedResource(0, { ms: 60_000, isCut: true });
   const pass = start(t, resource);
   await pass(15 * 60_000);

@@ -20,7 +20,7 @@ function watch(answers: readonly boolean[], patienceMs: number) {
   return { lines, watching };
 }
 
-test('descriptors that run out and come again are told of once each', async () => {
+test('running out of descriptors is logged once, and so is the recovery', async () => {
   const { lines, watching } = watch([true, false, false, false, true, true, false], 60_000);
   await watching;
   assert.equal(lines.length, 3, lines.join('\n'));
@@ -29,7 +29,7 @@ test('descriptors that run out and come again are told of once each', async () =
   assert.equal(lines[2], lines[0]);
 });
 
-test('where there is none for long it gives up', async () => {
+test('it gives up if there are none for a long time', async () => {
   const { watching } = watch(Array(100_000).fill(false), 20);
   await assert.rejects(watching, StartError);
 });

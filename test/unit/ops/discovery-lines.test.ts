@@ -24,7 +24,7 @@ function start() {
   return { state, status, lines };
 }
 
-test('the first set is told of, with how many endpoints it has, and the next ones are not', () => {
+test('the first set is logged with its number of endpoints; later ones are not', () => {
   const { state, status, lines } = start();
   assert.deepEqual(status(), ['starting', undefined]);
   assert.equal(state.whyNone, 'no endpoint is known yet');
@@ -34,7 +34,7 @@ test('the first set is told of, with how many endpoints it has, and the next one
   assert.deepEqual(lines, ['info discovery succeeded  3']);
 });
 
-test('why a set is empty is warned of once, again when the cause is another, and it is told when that is over', () => {
+test('an empty set is warned about once per cause, and the recovery is logged', () => {
   const { state, status, lines } = start();
   state.found(0, 'a', 0);
   state.confirmed(0, 0);
@@ -55,7 +55,7 @@ test('why a set is empty is warned of once, again when the cause is another, and
   ]);
 });
 
-test('a set that may be out of date in part is warned of once', () => {
+test('a set that may be partly out of date is warned about once', () => {
   const { state, lines } = start();
   state.found(2, undefined, 0);
   for (const why of ['half', 'half', undefined]) state.found(2, why, 0);
@@ -66,7 +66,7 @@ test('a set that may be out of date in part is warned of once', () => {
   ]);
 });
 
-test('a discovery that has never succeeded has failed, and is lost only later', () => {
+test('a discovery that has never succeeded is called failed, and lost only after a success', () => {
   const { state, status, lines } = start();
   for (const message of ['a', 'a', 'b']) state.failed('unreachable', message);
   assert.deepEqual(status(), ['failed', 'b']);

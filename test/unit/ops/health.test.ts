@@ -28,11 +28,11 @@ test('startup is not over before there is any route', () => {
   assert.deepEqual(startupHealth([]), { isOk: false, reason: 'no route has been set up yet' });
 });
 
-test('with the readiness listening an upstream without endpoints does not matter', () => {
+test('with readiness: listening, an upstream without endpoints does not matter', () => {
   assert.equal(readyHealth('listening', false, [bound('orders', 'down'), bound('users')]).isOk, true);
 });
 
-test('with the readiness upstream every route needs an endpoint that could be used', () => {
+test('with readiness: upstream, every route needs an endpoint that could be used', () => {
   const users = bound('users', 'down', 'up', 'connecting');
   assert.deepEqual(readyHealth('upstream', false, [bound('orders', 'ejected', 'down'), users]), {
     isOk: true,
@@ -46,7 +46,7 @@ test('with the readiness upstream every route needs an endpoint that could be us
 });
 
 for (const readiness of ['listening', 'upstream'] as const) {
-  test(`with the readiness ${readiness} it is not ready before it listens, nor while it drains`, () => {
+  test(`with readiness: ${readiness} it is not ready before it listens, nor while it drains`, () => {
     const starting = routeStatus('orders', { endpoints: [endpointStatus({ state: 'up' })] });
     assert.deepEqual(readyHealth(readiness, false, [starting]), {
       isOk: false,

@@ -33,7 +33,7 @@ for (const [how, ending] of [
   ['process.exit', 'process.exit(7);'],
   ['a natural end with a last timer', 'process.exitCode = 7; setTimeout(() => process.exit(), 200).unref();'],
 ] as const) {
-  test(`while nobody reads standard output the event loop turns, memory is bounded, and ${how} ends the process`, async (t) => {
+  test(`while nobody reads standard output the event loop runs, memory is bounded, and ${how} ends the process`, async (t) => {
     const child = start(ending);
     // A process whose event loop stands still, or that cannot exit, would hold up the test for ever.
     const hung = setTimeout(() => child.kill('SIGKILL'), 300_000);
@@ -51,7 +51,7 @@ for (const [how, ending] of [
   });
 }
 
-test('once somebody reads again, every line has come or is counted as dropped', async (t) => {
+test('when somebody reads again, every line has arrived or is counted as dropped', async (t) => {
   const child = start('');
   t.after(() => child.kill('SIGKILL'));
   await once(child.stderr, 'data');
@@ -68,7 +68,7 @@ test('once somebody reads again, every line has come or is counted as dropped', 
   assert.equal(through + reports[0].dropped, LINES);
 });
 
-test('a reader that goes away does not end the process', async (t) => {
+test('the process continues when its reader goes away', async (t) => {
   const child = start('process.exitCode = 7;');
   t.after(() => child.kill('SIGKILL'));
   child.stdout.destroy();

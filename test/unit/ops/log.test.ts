@@ -36,7 +36,7 @@ function logTo(stream: Writable, given: Partial<Parameters<typeof createLog>[0]>
   return createLog({ level: 'info', version: '1.2.3', env: {}, destination: stream, ...given });
 }
 
-test('a line says when, how grave, what, and by whom', () => {
+test('a line has time, level, message and source', () => {
   const { stream, lines } = destination();
   logTo(stream, { env: { POD_NAME: 'shop-1', POD_NAMESPACE: 'shop' } }).info({ answer: 42 }, 'started');
   const [{ time, ...line } = {}] = lines;
@@ -69,7 +69,7 @@ test('lines below the level are not written', () => {
   );
 });
 
-test('a reader that stands still costs a bounded number of lines in memory, and is told how many it has missed', async () => {
+test('a reader that stops reading costs bounded memory, and is told how many lines it has missed', async () => {
   const { stream, lines, stop, resume } = destination();
   const log = logTo(stream);
   stop();
@@ -93,7 +93,7 @@ test('a reader that stands still costs a bounded number of lines in memory, and 
   );
 });
 
-test('a reader that is slow but keeps up costs no line', async () => {
+test('no line is lost for a reader that is slow but keeps up', async () => {
   const { stream, lines, stop, resume } = destination();
   const log = logTo(stream);
   stop();
@@ -151,7 +151,7 @@ function shown(lines: Line[]): Line[] {
   return lines.map(({ time: _time, service: _service, version: _version, ...rest }) => rest);
 }
 
-test('a request given up is a warning that tells what was tried', () => {
+test('a failed request is a warning that says what was tried', () => {
   const { lines, logged } = recording();
   logged(settled('timeout'));
   assert.deepEqual(shown(lines), [
@@ -179,7 +179,7 @@ test('a bug of ours is an error', () => {
   );
 });
 
-test('a failure is as grave when the app had left before it was told, and a reply that came too late for it is none', () => {
+test('a failure has the same level if the app had left, and a reply that came too late for it is not a failure', () => {
   const { lines, logged } = recording();
   logged(settledAs('client_gone', 'internal'));
   logged(settledAs('client_gone', 'timeout'));
@@ -194,7 +194,7 @@ test('a failure is as grave when the app had left before it was told, and a repl
   );
 });
 
-test('an error of ours that the data path caught is told with its stack', () => {
+test('an internal error that the data path caught is logged with its stack', () => {
   const { lines, logged } = recording();
   logged({ kind: 'internalError', route: 'orders', error: new Error('a bug') });
   assert.equal(lines[0]?.['level'], 'error');
@@ -202,7 +202,7 @@ test('an error of ours that the data path caught is told with its stack', () => 
   assert.match(JSON.stringify(lines[0]?.['err']), /a bug.*stack/);
 });
 
-test('successes are logged in the share asked for', () => {
+test('successes are logged in the configured share', () => {
   const draws = [0.09, 0.1, 0.5, 0];
   const { lines, logged } = recording({ sample: () => 0.1, random: () => draws.shift() ?? 1 });
   for (let i = 0; i < 4; i++) logged(settled('ok'));
@@ -224,7 +224,7 @@ test('with a sample of 0 no success is logged, with 1 all are', () => {
   assert.equal(all.lines.length, 1);
 });
 
-test('listening and the comings and goings of endpoints get a line each, an endpoint that goes down a warning', () => {
+test('listening and every change of an endpoint is logged, with a warning if it goes down', () => {
   const { lines, logged } = recording();
   const endpoint = 'tcp://10.1.2.3:7000';
   logged({ kind: 'listening', route: 'orders', address: 'tcp://127.0.0.1:5555' });
@@ -242,7 +242,7 @@ test('listening and the comings and goings of endpoints get a line each, an endp
   ]);
 });
 
-test('a reset gets a line at debug only', () => {
+test('a reset is logged only at debug', () => {
   const reset: ProxyEvent = {
     kind: 'reset',
     route: 'orders',
@@ -257,7 +257,7 @@ test('a reset gets a line at debug only', () => {
   assert.equal(debug.lines[0]?.['msg'], 'reset');
 });
 
-test('what happens to every request gets no line, at debug neither', () => {
+test('events of every request are not logged, not even at debug', () => {
   const { lines, logged } = recording({ level: 'debug' });
   const endpoint = 'tcp://10.1.2.3:7000';
   logged({ kind: 'received', route: 'orders', bytes: 1 });
@@ -268,7 +268,7 @@ test('what happens to every request gets no line, at debug neither', () => {
   assert.equal(lines.length, 0);
 });
 
-test('of one kind of failure ten lines pass in ten seconds, then one tells how many more there were', () => {
+test('ten lines of one kind of failure pass in ten seconds, then one says how many more there were', () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   try {
     let nowMs = 1_000;
@@ -287,7 +287,7 @@ test('of one kind of failure ten lines pass in ten seconds, then one tells how m
   }
 });
 
-test('routes and kinds of failure have their ten lines each, malformed messages too', () => {
+test('each route and each kind of failure has its own ten lines, including malformed messages', () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   try {
     const { lines, logged } = recording();
@@ -319,7 +319,7 @@ test('a rollout of a hundred endpoints is logged in full', () => {
   assert.equal(lines.length, 100);
 });
 
-test('the limiter opens a new window when the old one is over and nothing was held back', () => {
+test('the limiter starts a new window when the old one is over and nothing was suppressed', () => {
   const limiter = new LineLimiter(1_000);
   assert.deepEqual(limiter.take('a', 1, 0), { kind: 'pass' });
   assert.deepEqual(limiter.take('a', 1, 1_000), { kind: 'pass' });
@@ -327,7 +327,7 @@ test('the limiter opens a new window when the old one is over and nothing was he
   assert.deepEqual(limiter.take('a', 1, 1_500), { kind: 'suppress', isFirst: false, leftMs: 500 });
 });
 
-test('the limiter keeps holding back until what it has held back is told', () => {
+test('the limiter keeps suppressing until it has reported what it suppressed', () => {
   const limiter = new LineLimiter(1_000);
   limiter.take('a', 1, 0);
   limiter.take('a', 1, 1);
@@ -337,7 +337,7 @@ test('the limiter keeps holding back until what it has held back is told', () =>
   assert.equal(limiter.end('unknown'), 0);
 });
 
-test('the limiter forgets routes that are gone, and nothing that it has not told', () => {
+test('the limiter forgets routes that are gone, but nothing that it has not reported', () => {
   const limiter = new LineLimiter(1_000);
   limiter.take('untold', 1, 0);
   limiter.take('untold', 1, 0);

@@ -75,7 +75,7 @@ function expectedSeries(route: string): string[] {
   ];
 }
 
-test('every series of every configured route is there at 0 before anything has happened', async () => {
+test('every series of every configured route exists at 0 before the first event', async () => {
   const seen = await samples(metricsOf(() => [routeStatus('orders'), routeStatus('users')]));
   const constant = {
     'lazypirate_build_info{version="1.2.3",node="26.0.0",zeromq="4.3.5"}': 1,
@@ -180,7 +180,7 @@ test('the gauges show what the routes are doing at the moment of the scrape', as
   assert.equal(next.has('lazypirate_in_flight_requests{route="orders"}'), false);
 });
 
-test('while two routes of a name are there, one of which leaves, the gauges show both together', async () => {
+test('while two routes have the same name, because one of them is leaving, the gauges show their sum', async () => {
   const endpoints = [endpointStatus({ state: 'up' })];
   const both = [routeStatus('orders', { inFlight: 3, endpoints }), routeStatus('orders', { queued: 2 })];
   const seen = await samples(metricsOf(() => both));
@@ -197,7 +197,7 @@ test('what happens to a route before its first scrape is counted', async () => {
   assert.equal(seen.get('lazypirate_requests_total{route="late",outcome="timeout"}'), 0);
 });
 
-test('a reload counts by its result, and the last one decides whether all is well', async () => {
+test('reloads are counted by result, and the last one sets the success gauge', async () => {
   const metrics = metricsOf(() => []);
   metrics.reload('failure');
   const refused = await samples(metrics);
@@ -209,7 +209,7 @@ test('a reload counts by its result, and the last one decides whether all is wel
   assert.equal(applied.get('lazypirate_config_last_reload_successful'), 1);
 });
 
-test('discovery tells when it last knew the set, and why it did not', async () => {
+test('discovery reports when it last knew the set, and the reasons of failures', async () => {
   const at = (syncedMs: number | undefined) =>
     ({ isFixed: false, state: 'live', syncedMs, why: undefined }) as const;
   const metrics = metricsOf(() => [
@@ -239,7 +239,7 @@ test('discovery tells when it last knew the set, and why it did not', async () =
   assert.equal(seen.get('lazypirate_discovery_errors_total{route="orders",reason="forbidden"}'), 1);
 });
 
-test('a route that is gone takes its series with it, and begins at 0 when it is back', async () => {
+test('the series of a removed route disappear, and start at 0 when it is back', async () => {
   let names = ['orders', 'users'];
   const metrics = metricsOf(() => names.map((name) => routeStatus(name)));
   const before = await samples(metrics);
@@ -258,7 +258,7 @@ test('a route that is gone takes its series with it, and begins at 0 when it is 
   assert.equal(after.get('lazypirate_requests_received_total{route="orders"}'), 0);
 });
 
-test('a hundred scrapes at once get the same text and ask the routes once', async () => {
+test('a hundred scrapes at once get the same text and read the routes once', async () => {
   let asked = 0;
   const metrics = metricsOf(() => {
     asked++;

@@ -5,7 +5,7 @@ import { endpointStatus, routeStatus } from './statuses.ts';
 
 const SIDECAR = { version: '1.2.3', uptimeMs: 1_500.7, isDraining: false, refusedReload: undefined };
 
-test('the status tells what each route and each endpoint is doing, and under which policy', () => {
+test('the status shows what each route and each endpoint is doing, and under which policy', () => {
   const endpoint = endpointStatus({
     state: 'ejected',
     sinceMs: 12.6,
@@ -70,14 +70,14 @@ test('the status tells what each route and each endpoint is doing, and under whi
   });
 });
 
-test('what is not known is null, not missing', () => {
+test('unknown values are null, not missing', () => {
   const route = routeStatus('orders', { endpoints: [endpointStatus()] });
   const [shown] = JSON.parse(renderStatus({ ...SIDECAR, routes: [route] })).routes;
   assert.equal(shown.listening, null);
   assert.equal(shown.endpoints[0].latencyMs, null);
 });
 
-test('a reload that was refused shows, with when and why', () => {
+test('a refused reload is shown, with time and reason', () => {
   const refusedReload = {
     at: new Date(1_700_000_000_000),
     problems: ['routes: must be a list', 'log: unknown'],
@@ -88,11 +88,11 @@ test('a reload that was refused shows, with when and why', () => {
   });
 });
 
-test('a drain shows', () => {
+test('a drain is shown', () => {
   assert.equal(JSON.parse(renderStatus({ ...SIDECAR, isDraining: true, routes: [] })).draining, true);
 });
 
-test('neither the body of a static failure reply nor a setting that is not named gets out', () => {
+test('neither the body of a static failure reply nor an unlisted setting is shown', () => {
   const route = routeStatus('orders');
   const curve = { serverKey: 'theirs', publicKey: 'ours', secretKey: 'very-secret' };
   const settings = {

@@ -15,7 +15,7 @@ const ours = Buffer.concat([OPENING, GREETING_REST]);
 /** Without the header of its frame. */
 const data = (frame: Buffer) => framesOf([frame])[0] ?? Buffer.alloc(0);
 
-test('our own greeting is one of 3.1, whole only with its 64th byte', () => {
+test('our own greeting is version 3.1, and complete only with its 64th byte', () => {
   assert.deepEqual(parseGreeting(ours), { kind: 'greeted', version: 3, minor: 1, length: 64 });
   for (let length = 0; length < 64; length++) {
     const version = length < 11 ? undefined : 3;
@@ -23,7 +23,7 @@ test('our own greeting is one of 3.1, whole only with its 64th byte', () => {
   }
 });
 
-test('what follows a greeting in the same chunk is none of it', () => {
+test('bytes after a greeting in the same chunk do not belong to it', () => {
   fc.assert(
     fc.property(fc.uint8Array(), (rest) => {
       assert.deepEqual(parseGreeting(Buffer.concat([ours, rest])), parseGreeting(ours));
@@ -31,7 +31,7 @@ test('what follows a greeting in the same chunk is none of it', () => {
   );
 });
 
-test('a peer of 2.0 tells its socket type behind the revision', () => {
+test('a peer of version 2.0 sends its socket type after the revision', () => {
   const opening = Buffer.concat([OPENING.subarray(0, 10), Buffer.from([1])]);
   assert.deepEqual(parseGreeting(opening), { kind: 'incomplete', version: 2 });
   assert.deepEqual(parseGreeting(Buffer.concat([opening, rest2('REP')])), {
@@ -66,7 +66,7 @@ for (const [what, [bytes, why]] of Object.entries(refusals))
     assert.match(greeting.kind === 'refused' ? greeting.why : '', why);
   });
 
-test('any bytes whatever are a greeting, the beginning of one, or refused, however they are cut', () => {
+test('any bytes are a greeting, the start of one, or refused, however they are split', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 70 }), fc.boolean(), (tail, isSigned) => {
       const bytes = Buffer.concat([isSigned ? OPENING : Buffer.alloc(0), tail]);
@@ -80,7 +80,7 @@ test('any bytes whatever are a greeting, the beginning of one, or refused, howev
   );
 });
 
-test('READY tells the socket type, in whatever case its name is written', () => {
+test('READY contains the socket type, and its name is case-insensitive', () => {
   assert.deepEqual(parseCommand(data(readyCommand('REP'))), {
     kind: 'ready',
     socketType: 'REP',
@@ -93,13 +93,13 @@ test('READY tells the socket type, in whatever case its name is written', () => 
   assert.deepEqual(parseCommand(shouted), { kind: 'ready', socketType: 'REQ', identity: Buffer.from('me') });
 });
 
-test('ERROR, PING and PONG are what they were', () => {
+test('ERROR, PING and PONG are parsed as they were written', () => {
   assert.deepEqual(parseCommand(data(errorCommand('no'))), { kind: 'error', reason: 'no' });
   assert.deepEqual(parseCommand(data(pingCommand(4_000))), { kind: 'ping', context: Buffer.alloc(0) });
   assert.deepEqual(parseCommand(data(pongCommand(Buffer.from('context')))), { kind: 'pong' });
 });
 
-test('a command that is cut short is broken, one that nobody knows has its name, and none throws', () => {
+test('a truncated command is broken, an unknown one has its name, and none throws', () => {
   const whole = data(readyCommand('REP'));
   for (let length = 0; length < whole.length; length++) {
     const { kind } = parseCommand(whole.subarray(0, length));

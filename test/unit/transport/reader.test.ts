@@ -78,7 +78,7 @@ const wireOf = ({ address, body }: { address: Buffer[]; body: Buffer[] }) =>
   Buffer.concat([envelopeOf(address), ...bodyOf(body).chunks]);
 const commandFrame = (data: Buffer) => Buffer.concat([frameHeader(data.length, COMMAND), data]);
 
-test('any messages and commands, cut anywhere, come out as they went in', () => {
+test('any messages and commands, split anywhere, come out as they went in', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(message, command), { maxLength: 6 }), shares, (all, at) => {
       const wire = Buffer.concat(all.map((one) => ('body' in one ? wireOf(one) : commandFrame(one))));
@@ -108,7 +108,7 @@ test('one byte at a time is as good as all at once', () => {
   );
 });
 
-test('a command between two frames of a message is told, and the message comes whole', () => {
+test('a command between two frames of a message is reported, and the message is complete', () => {
   fc.assert(
     fc.property(message, fc.nat(), shares, (one, where, at) => {
       const frames = [...framesOf([envelopeOf(one.address)]), ...one.body];
@@ -123,7 +123,7 @@ test('a command between two frames of a message is told, and the message comes w
   );
 });
 
-test('a message over the limit is skipped, is told with its envelope, and disturbs none beside it', () => {
+test('a message over the limit is skipped, is reported with its envelope, and does not affect others', () => {
   fc.assert(
     fc.property(message, fc.nat(6), shares, (one, less, at) => {
       const bytes = one.body.reduce((sum, { length }) => sum + length, 0);
@@ -147,7 +147,7 @@ test('more frames than are allowed are skipped, however small', () => {
   assert.equal(read([wireOf({ address: [], body: body.slice(1) })])[0]?.kind, 'message');
 });
 
-test('a message without a delimiter, with nothing behind it, or with an endless envelope is dropped', () => {
+test('a message without a delimiter, with nothing after it, or with an endless envelope is dropped', () => {
   const x = Buffer.from([0, 1, 120]);
   const more = Buffer.from([1, 1, 120]);
   const good = wireOf({ address: [], body: [Buffer.from('x')] });
@@ -173,7 +173,7 @@ test('a frame longer than any message, and a command over the limit, break the s
     );
 });
 
-test('any bytes whatever are read without an error', () => {
+test('any bytes are read without an exception', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 2_000 }), shares, (bytes, at) => {
       const wire = Buffer.from(bytes);
@@ -183,7 +183,7 @@ test('any bytes whatever are read without an error', () => {
   );
 });
 
-test('what comes byte by byte takes no Buffer for each byte', () => {
+test('a message that arrives byte by byte does not take a Buffer for each byte', () => {
   const body = [Buffer.alloc(20_000, 7)];
   const chunks: number[] = [];
   const reader = new Reader(LIMITS, {
@@ -194,7 +194,7 @@ test('what comes byte by byte takes no Buffer for each byte', () => {
   assert.deepEqual(chunks, [5]);
 });
 
-test('a small body does not pin the large chunk that it came in', () => {
+test('a small body does not keep the large chunk that it came in', () => {
   const small = wireOf({ address: [], body: [Buffer.from('x')] });
   const chunk = Buffer.concat(Array.from({ length: 15_000 }, () => small));
   let count = 0;
@@ -209,7 +209,7 @@ test('a small body does not pin the large chunk that it came in', () => {
   assert.equal(count, 15_000);
 });
 
-test('reserved bits of a frame are neither minded nor passed on', () => {
+test('reserved bits of a frame are ignored and not passed on', () => {
   const wire = wireOf({ address: [Buffer.from('id')], body: [Buffer.from('x'), Buffer.from('y')] });
   const marked = Buffer.from(wire);
   marked[0] = 0xf8 | (wire[0] ?? 0);
