@@ -12,22 +12,22 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { selfSigned } from './certificate.ts';
 
 /**
- * `h2`: what a real API server and the client agree on, with HTTP/1.1 for who asks for it. `http/1.1`: as through a load
- * balancer that knows no more. `plain`: that without TLS.
+ * `h2`: what a real API server and the client negotiate, with HTTP/1.1 on request. `http/1.1`: as through a load balancer that
+ * supports nothing else. `plain`: HTTP/1.1 without TLS.
  */
 export type Protocol = 'h2' | 'http/1.1' | 'plain';
 
 /** Node gives both kinds of response `flushHeaders`, but the types of HTTP/2 lack it. */
 export type ApiResponse = Http2ServerResponse & Pick<ServerResponse, 'flushHeaders'>;
 
-/** Over HTTP/1.1 they are those of node:http, which have the same shape. */
+/** Over HTTP/1.1 these are the node:http types, which have the same shape. */
 export type Answer = (request: Http2ServerRequest, response: ApiResponse) => void;
 
-/** Where an API server for tests listens, and what happens to its connections. */
+/** The listener of an API server for tests, with control over its connections. */
 export class ApiListener {
-  /** Whether it says GOAWAY to each new connection, before it has taken any request. */
+  /** Whether it sends GOAWAY on each new connection, before any request. */
   isLeaving = false;
-  /** PEM, where there is TLS. */
+  /** PEM, if it uses TLS. */
   readonly certificate: string | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<Http2Session>();
@@ -60,7 +60,7 @@ export class ApiListener {
     return `${this.certificate === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
   }
 
-  /** Again where it did before. */
+  /** Listens again on the same port. */
   async listen(): Promise<void> {
     this.#server.listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
@@ -75,19 +75,19 @@ export class ApiListener {
     await closed;
   }
 
-  /** Cuts every connection, or that of a request. */
+  /** Cuts every connection, or the connection of a request. */
   cut(request?: Http2ServerRequest): void {
     for (const socket of this.#sockets) {
       if (request === undefined || socket.remotePort === request.socket.remotePort) socket.destroy();
     }
   }
 
-  /** Takes no new request on any connection that stands, and lets go on what is under way. */
+  /** Takes no new requests on open connections, but lets those in progress continue. */
   leave(): void {
     for (const session of this.#sessions) session.goaway(http2.NGHTTP2_NO_ERROR);
   }
 
-  /** Ends every connection with a GOAWAY that says why. */
+  /** Ends every connection with a GOAWAY that gives the reason. */
   abandon(code: number): void {
     for (const session of this.#sessions) session.destroy(new Error('abandoned'), code);
   }

@@ -22,31 +22,31 @@ interface Watching {
   response: ApiResponse;
 }
 
-/** What the server does in place of an answer. */
+/** What the server does instead of answering. */
 export type Fault =
   | { status: number; headers?: Record<string, string>; body?: string }
   /** Takes the request and cuts the connection. */
   | 'cut'
   /** Takes the request and never answers. */
   | 'hang'
-  /** Resets the stream of the request (RST_STREAM), and lets the connection stand. */
+  /** Resets the stream of the request (RST_STREAM), but keeps the connection. */
   | 'reset';
 
 /**
- * An API server for tests: lists in pages and watches endpointslices and pods of one namespace, with resource versions,
- * bookmarks, 410, and a Role which it refuses to go beyond. Faults are injected per verb.
+ * An API server for tests. It lists endpointslices and pods of one namespace in pages and watches them, with resource versions,
+ * bookmarks, 410, and a Role that it enforces. Faults are injected per verb.
  */
 export class ApiServer {
   readonly namespace = 'shop';
   readonly listener: ApiListener;
   /** One entry for each request it took: `list endpointslices`, `watch pods`. */
   readonly requests: { what: string; atMs: number; httpVersion: string }[] = [];
-  /** What is to happen to a verb until it is taken away. */
+  /** Faults by verb, until they are removed. */
   fault: { list?: Fault; watch?: Fault } = {};
-  /** How many items a page has at most. */
+  /** Most items of a page. */
   pageItems = 500;
   token: string | undefined;
-  /** Of the Role that the client has. */
+  /** The rules of the client's Role. */
   rules: readonly Rule[] = rulesFor('service');
   /** Watches from before this version get 410. */
   oldest = 0;
@@ -78,7 +78,7 @@ export class ApiServer {
     return this.requests.filter((one) => one.what === what).length;
   }
 
-  /** Again where it did before. */
+  /** Listens again on the same port. */
   async listen(): Promise<void> {
     await this.listener.listen();
   }
@@ -93,7 +93,7 @@ export class ApiServer {
     this.#watching.clear();
   }
 
-  /** Ends every watch as a server does when its time is up. */
+  /** Ends every watch, as a server does when its time is up. */
   endWatches(): void {
     for (const { response } of this.#watching) response.end();
     this.#watching.clear();
@@ -105,12 +105,12 @@ export class ApiServer {
     this.#watching.clear();
   }
 
-  /** Writes this into every watch, whatever it is. */
+  /** Writes any bytes into every watch. */
   sendRaw(text: string): void {
     for (const { response } of this.#watching) response.write(text);
   }
 
-  /** A kubeconfig for it, in a file of its own. */
+  /** Writes a kubeconfig for it, and returns the file. */
   kubeconfig(_scope: Scope): string {
     const directory = scratch();
     const file = join(directory, 'config');

@@ -5,7 +5,7 @@ export interface Answer {
   frames: Buffer[];
   /** The first frame. */
   text: string;
-  /** The sidecar's failure reply, where it is one. */
+  /** The sidecar's failure reply, if it is one. */
   failure: Failure | undefined;
   ms: number;
 }
@@ -20,7 +20,7 @@ export interface Failure {
   elapsedMs: number;
 }
 
-/** A plain REQ socket, which is all that an app has. */
+/** An app: just a plain REQ socket. */
 export class App {
   readonly #socket: Request;
 
@@ -41,7 +41,7 @@ export class App {
   }
 }
 
-/** One request on a socket of its own. */
+/** Sends one request on a new socket. */
 export async function ask(address: string, ...body: (string | Buffer)[]): Promise<Answer> {
   const app = new App(address);
   try {

@@ -4,7 +4,7 @@ import { scratch } from './scratch.ts';
 import { run } from './tools.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** What the image sets. */
+/** The environment that the image sets. */
 export const AS_IN_IMAGE = {
   MALLOC_ARENA_MAX: '1',
   NODE_COMPILE_CACHE: join(scratch(), 'compiled'),
@@ -13,9 +13,9 @@ export const AS_IN_IMAGE = {
 let main: string | undefined;
 
 /**
- * The sidecar as the image runs it, built once a process, which may be one of several that do so at the same time.
+ * Builds the sidecar as in the image, once per process. Several processes may do so at the same time.
  *
- * @returns its file, as `Program.lazypirate` takes it
+ * @returns its file, for `Program.lazypirate`
  */
 export function build(): string {
   if (main !== undefined) return main;

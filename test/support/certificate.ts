@@ -1,6 +1,6 @@
 import { createSign, generateKeyPairSync, randomBytes } from 'node:crypto';
 
-/** A key and a certificate for 127.0.0.1 that vouches for itself, as PEM. Written by hand, since Node reads X.509 but makes none. */
+/** A key and a self-signed certificate for 127.0.0.1, as PEM. Encoded by hand, because Node cannot create X.509 certificates. */
 export function selfSigned(): { key: string; certificate: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(objectId('2a8648ce3d040302'));

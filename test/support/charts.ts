@@ -7,7 +7,7 @@ import { scratch } from './scratch.ts';
 import { lacks, run } from './tools.ts';
 
 const HELM = fileURLToPath(new URL('../../helm', import.meta.url));
-/** Where the image would be: there is no default. */
+/** A made-up image, because there is no default. */
 export const IMAGE = 'registry.example.com/lazypirate';
 
 export interface KubernetesObject {
@@ -56,7 +56,7 @@ export const schemaSkip =
   ((KUBERNETES_OPENAPI === undefined || KUBERNETES_CRDS === undefined) &&
     'KUBERNETES_OPENAPI names no OpenAPI document of Kubernetes, or KUBERNETES_CRDS no directory of resource definitions');
 
-/** Copies of the charts with their dependencies in place, and whatever else a test needs on disk. */
+/** Copies of the charts with their dependencies, and other files that a test needs. */
 export class Charts {
   readonly directory = scratch();
   readonly demo = join(this.directory, 'lazypirate-demo');
@@ -96,7 +96,7 @@ export class Charts {
     ]);
   }
 
-  /** What `helm template` prints for the release `demo` in the namespace `shop`. */
+  /** The output of `helm template` for the release `demo` in the namespace `shop`. */
   template(chart: string, values: object = {}, ...args: string[]): string {
     const file = join(this.directory, 'values.json');
     writeFileSync(file, JSON.stringify(values));
@@ -109,7 +109,7 @@ export class Charts {
     return objectsOf(this.template(chart, values, ...args));
   }
 
-  /** Every problem that the schemas of Kubernetes see in these objects. */
+  /** Every problem that the Kubernetes schemas find in these objects. */
   problems(yaml: string): string[] {
     const schemas = join(this.directory, 'schemas');
     if (!this.#hasSchemas) {
@@ -119,7 +119,7 @@ export class Charts {
     }
     const file = join(this.directory, 'objects.yaml');
     writeFileSync(file, yaml);
-    // It ends with 1 where an object is not valid, which is an answer, too.
+    // Exit code 1 means that an object is not valid, which is an answer too.
     const script = 'kubeconform -strict -verbose -output json -schema-location "$1" "$2" || [ $? -eq 1 ]';
     const report = run('sh', ['-c', script, 'sh', join(schemas, LOCATION), file]);
     const { resources } = JSON.parse(report) as {
@@ -132,7 +132,7 @@ export class Charts {
   }
 }
 
-/** Throws where it is no YAML, or has a key twice: Helm and kubectl silently take the last one. */
+/** Throws if the text is not YAML or has a duplicate key: Helm and kubectl silently take the last one. */
 export function objectsOf(yaml: string): KubernetesObject[] {
   return parseAllDocuments(yaml)
     .map((document) => {
@@ -152,7 +152,7 @@ export function find(objects: readonly KubernetesObject[], kind: string, name: s
   return found;
 }
 
-/** The pod that an object makes, if it makes one. */
+/** The pod that an object creates, if any. */
 export function podOf(object: KubernetesObject): PodSpec | undefined {
   const { spec } = object as { spec?: { template?: { spec: PodSpec } } };
   return object.kind === 'Pod' ? (spec as unknown as PodSpec) : spec?.template?.spec;
@@ -162,7 +162,7 @@ export function containersOf(pod: PodSpec): Container[] {
   return [...(pod.initContainers ?? []), ...pod.containers];
 }
 
-/** What the restricted Pod Security Standard holds against a pod (kubernetes.io/docs/concepts/security/pod-security-standards). */
+/** Violations of the restricted Pod Security Standard (kubernetes.io/docs/concepts/security/pod-security-standards). */
 export function restrictedProblems(pod: PodSpec): string[] {
   const hostFields = ['hostNetwork', 'hostPID', 'hostIPC'].filter((key) => pod[key]);
   const volumes = (pod.volumes ?? []).filter((volume) => {

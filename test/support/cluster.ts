@@ -6,7 +6,7 @@ import { RealCluster } from './real-cluster.ts';
 import { rulesFor } from './roles.ts';
 import { Told } from './told.ts';
 
-/** Where objects can be put for discovery to find: an API server of ours, or a real one. */
+/** An API server with objects for discovery to find: a test server, or a real one. */
 export interface Cluster {
   namespace: string;
   /** The path of its kubeconfig. */
@@ -16,8 +16,8 @@ export interface Cluster {
 }
 
 /**
- * The cluster of LAZYPIRATE_TEST_KUBECONFIG, in a namespace of its own, or else one made for tests. The kubeconfig that it
- * gives may do no more than the documented Role lets it.
+ * The cluster of LAZYPIRATE_TEST_KUBECONFIG, with a new namespace, or else a test server. Its kubeconfig has only the permissions
+ * of the documented Role.
  */
 export async function startCluster(scope: Scope, select: 'service' | 'pods'): Promise<Cluster> {
   const real = process.env['LAZYPIRATE_TEST_KUBECONFIG'];

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Which code was measured: the commit, and whether anything that is not a result was changed since. */
+/** The code that was measured: the commit, and whether anything except results was changed since. */
 export function commit(): string {
   const git = (...args: string[]) => spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' });
   const head = git('rev-parse', '--short=7', 'HEAD');

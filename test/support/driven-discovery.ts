@@ -1,6 +1,6 @@
 import type { Discovered, Discovery, DiscoveryListener } from '../../src/discovery/discovery.ts';
 
-/** Tells a route whatever a test says. */
+/** A discovery that the test controls. */
 export class DrivenDiscovery implements Discovery {
   readonly isFixed = false;
   readonly #listening = Promise.withResolvers<DiscoveryListener>();

@@ -1,4 +1,4 @@
-/** What `/metrics` has said at one moment. */
+/** The content of `/metrics` at one moment. */
 export class Exposition {
   readonly #lines: readonly string[];
 

@@ -3,11 +3,11 @@ import type { Scope } from './program.ts';
 import { UpstreamProcess } from './upstream-process.ts';
 
 const PORT = 7000;
-/** Hardware addresses of the two ends of every cable, administered locally. */
+/** Locally administered hardware addresses for the two ends of every cable. */
 const [HERE, THERE] = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
 let opened = 0;
 
-/** A network namespace, which one cable (veth) connects with this one. What is in it can vanish, as a node of a cluster can. */
+/** A network namespace that one cable (veth) connects with this one. Everything in it can disappear, as a cluster node can. */
 export class FarNetwork {
   readonly #name: string;
   /** Addresses of the two ends of the cable. */
@@ -23,7 +23,7 @@ export class FarNetwork {
     this.#there = `${net}${(id & 63) * 4 + 2}`;
   }
 
-  /** Why there can be none here, if so. */
+  /** Why none can be created here, if so. */
   static missing(): string | false {
     if (process.getuid?.() !== 0) return 'needs root, for a network namespace';
     const ends: (() => unknown)[] = [];
@@ -37,7 +37,7 @@ export class FarNetwork {
     }
   }
 
-  /** It is gone with its scope. */
+  /** It is removed with its scope. */
   static open(scope: Scope): FarNetwork {
     const network = new FarNetwork(opened++);
     const name = network.#name;
@@ -48,22 +48,22 @@ export class FarNetwork {
     ip(`link set ${name} up`);
     ip(`-n ${name} address add ${network.#there}/30 dev cable`);
     ip(`-n ${name} link set cable up`);
-    // The ends know each other: who asks for a neighbour that is behind a blackholed route asks but once a second (ARP),
-    // and that second is no part of the fault.
+    // The two ends have static ARP entries: ARP for a neighbour behind a blackholed route asks only once a second, and that second
+    // is not part of the fault.
     ip(`neighbour add ${network.#there} lladdr ${THERE} dev ${name} nud permanent`);
     ip(`-n ${name} neighbour add ${network.#here} lladdr ${HERE} dev cable nud permanent`);
-    // With strict reverse path filtering nothing arrives from where no route leads back to (RFC 3704).
+    // Strict reverse path filtering drops packets from addresses without a route back (RFC 3704).
     ip(`netns exec ${name} sh -c`, 'echo 1 > /proc/sys/net/ipv4/conf/cable/rp_filter');
     return network;
   }
 
-  /** An upstream there. */
+  /** Starts an upstream in the namespace. */
   startUpstream(scope: Scope): Promise<UpstreamProcess> {
     const within = ['ip', 'netns', 'exec', this.#name];
     return UpstreamProcess.start(scope, `tcp://${this.#there}:${PORT}`, within);
   }
 
-  /** From now on nothing arrives that is sent there or here, and nobody is told so: no RST, no ICMP. */
+  /** From now on, nothing gets through in either direction, and nothing reports it: no RST, no ICMP. */
   blackhole(): void {
     ip(`-n ${this.#name} route add blackhole ${this.#here}/32`);
   }

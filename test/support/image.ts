@@ -7,7 +7,7 @@ import { lacks, run } from './tools.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The images that the Dockerfile begins with; the last one is what the sidecar's image is built upon. */
+/** The base images in the Dockerfile. The last one is that of the sidecar's image. */
 const BASES = [...readFileSync(join(ROOT, 'Dockerfile'), 'utf8').matchAll(/^FROM (\S+:\S+)/gm)].map(
   ([, name]) => name ?? '',
 );
@@ -26,7 +26,7 @@ export function imageSkip(): string | false {
   return absent !== undefined && `${absent} is not here and cannot be pulled`;
 }
 
-/** Builds the Dockerfile as it stands under this name. */
+/** Builds the Dockerfile under this name. */
 export function buildImage(name: string): void {
   const npmrc = join(scratch(), 'npmrc');
   const authorities = process.env['NODE_EXTRA_CA_CERTS'];
@@ -44,7 +44,7 @@ export function buildImage(name: string): void {
   ]);
 }
 
-/** What `podman run` needs beside the image: as a restricted pod would have it. */
+/** Options for `podman run`, as in a restricted pod. */
 export const RESTRICTED = [
   '--runtime=runc',
   '--rm',
@@ -53,7 +53,7 @@ export const RESTRICTED = [
   '--read-only-tmpfs=false',
   '--cap-drop=ALL',
   '--security-opt=no-new-privileges',
-  // Podman's own would raise the limits, which not every machine allows.
+  // Podman's defaults would raise the limits, which not every machine allows.
   '--ulimit=nofile=1024:4096',
   '--ulimit=nproc=4096:4096',
 ];

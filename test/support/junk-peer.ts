@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** What is done with a connection in place of serving it; `done` when it is. */
+/** Does something with a connection instead of serving it, and then calls `done`. */
 export type Mischief = (near: Socket, done: () => void) => void;
 
-/** Listens where an upstream is expected and does mischief; relays to a true one while there is none to do. */
+/** Listens where an upstream is expected, and does mischief. Without mischief to do, it relays to a real upstream. */
 export class JunkPeer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -32,7 +32,7 @@ export class JunkPeer {
     return peer;
   }
 
-  /** What it does from now on; connections that stand are closed. */
+  /** What it does from now on. Open connections are closed. */
   set mischief(mischief: Mischief | undefined) {
     this.#mischief = mischief;
     for (const socket of this.#sockets) socket.destroy();

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { makePayload } from './payload.ts';
 import { type Program, type Scope, startServe } from './program.ts';
 
-/** What an app has that asks: `undefined` where it got no reply. */
+/** A client that sends requests. `ask` returns `undefined` if there was no reply. */
 export interface Asker {
   ask(body: string): Promise<string | undefined>;
   close(): void;
@@ -13,26 +13,26 @@ export interface KillReport {
   /** Requests without a reply, or with a failure reply. */
   failed: number;
   crossed: number;
-  /** For each kill that hit a request: how long the slowest of those took that were under way at that moment, in ms. */
+  /** For each kill that hit a request: the time of the slowest request in flight at that moment, in ms. */
   slowestMs: number[];
-  /** How long all others took, in ms. */
+  /** The times of all others, in ms. */
   undisturbedMs: number[];
 }
 
 export interface Plan {
-  /** The program of each is replaced when it is killed and restarted. */
+  /** A killed upstream is restarted, with a new `program`. */
   upstreams: { address: string; program: Program }[];
   apps: number;
   kills: number;
   everyMs: number;
 }
 
-/** Upstreams in processes of their own, which work 5 ms on a request. */
+/** Upstreams in separate processes that work 5 ms on each request. */
 export function startUpstreams(scope: Scope, count: number) {
   return Promise.all(Array.from({ length: count }, () => startServe(scope, ['--delay', '5ms'])));
 }
 
-/** Kills one upstream after the other with SIGKILL and restarts it at once, while apps ask without a pause. */
+/** Kills one upstream after the other with SIGKILL and restarts it at once, while apps send requests without a pause. */
 export async function killUpstreams(scope: Scope, plan: Plan, newAsker: () => Asker): Promise<KillReport> {
   const report: KillReport = { requests: 0, failed: 0, crossed: 0, slowestMs: [], undisturbedMs: [] };
   const kills: { atMs: number; slowestMs: number }[] = [];

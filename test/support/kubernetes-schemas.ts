@@ -10,12 +10,12 @@ interface GroupVersionKind {
   kind: string;
 }
 
-/** Where kubeconform is to look in the directory that `writeSchemas` has filled. */
+/** The schema location for kubeconform, in the directory that `writeSchemas` has filled. */
 export const LOCATION = '{{ .ResourceKind }}{{ .KindSuffix }}.json';
 
 /**
- * Writes a JSON schema for each kind of object: of Kubernetes, by its OpenAPI document, and of custom resources, by their
- * definitions. A key that is not known is refused, as `kubectl apply --validate=strict` does.
+ * Writes a JSON schema for each kind of object: for Kubernetes from its OpenAPI document, and for custom resources from their
+ * definitions. Unknown keys are refused, as with `kubectl apply --validate=strict`.
  */
 export function writeSchemas(directory: string, openApi: string, customResources: string): void {
   const { definitions } = JSON.parse(readFileSync(openApi, 'utf8')) as { definitions: Record<string, Json> };
@@ -45,7 +45,7 @@ function writeCustomResource(directory: string, definition: Json | null): void {
   };
   for (const { name, schema } of versions) {
     const strict = strictly(schema.openAPIV3Schema);
-    // Of metadata a definition says no more than that it is an object.
+    // A definition only says that metadata is an object.
     ((strict as Json)['properties'] as Json)['metadata'] = { type: 'object' };
     writeFileSync(
       join(directory, fileOf({ group, version: name, kind: names.kind })),
@@ -54,12 +54,12 @@ function writeCustomResource(directory: string, definition: Json | null): void {
   }
 }
 
-/** As kubeconform names it: the first word of the group, none for the core group. */
+/** The group as kubeconform names it: its first word, none for the core group. */
 function fileOf({ group, version, kind }: GroupVersionKind): string {
   return `${[kind, group.split('.')[0], version].filter(Boolean).join('-').toLowerCase()}.json`;
 }
 
-/** The definition with every object closed whose keys are listed. */
+/** The definition, but objects with listed keys allow no others. */
 function strictly(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(strictly);
   if (typeof node !== 'object' || node === null) return node;

@@ -2,8 +2,8 @@ import { Request } from 'zeromq';
 import type { Asker } from './kills.ts';
 
 /**
- * The Lazy Pirate client as the ZeroMQ guide teaches it and as people write it by hand: send, poll with a timeout, and on
- * silence close the socket with linger 0, connect anew and send again. What lazypirate is compared with.
+ * The Lazy Pirate client of the ZeroMQ guide, as people write it by hand: send, poll with a timeout, and if there is no reply,
+ * close the socket with linger 0, connect again and send again. lazypirate is compared with it.
  */
 export class LazyPirateClient implements Asker {
   readonly #addresses: readonly string[];

@@ -2,15 +2,15 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { reset } from './reset.ts';
 
-/** A TCP relay in front of an upstream, which does to its connections what networks do. */
+/** A TCP relay in front of an upstream that treats its connections as a bad network would. */
 export class ManInTheMiddle {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [near: Socket, far: Socket]>();
-  /** What each connection still lets through of what the upstream sends, and what is done then. */
+  /** How many bytes from the upstream each connection still lets through, and what happens then. */
   readonly #left = new Map<Socket, { bytes: number; spent: () => void }>();
-  /** Whether bytes are held back, in both directions, as if the route were gone. */
+  /** Whether bytes are held back in both directions, as if the network path were cut. */
   isHalted = false;
-  /** Decides, each time something of the upstream has come, whether the connection is reset, or for how many ms it stands still. */
+  /** Decides, each time bytes arrive from the upstream, whether the connection is reset, or how many ms it is held. */
   whim: (() => number | 'reset') | undefined;
   address = '';
 
@@ -34,22 +34,22 @@ export class ManInTheMiddle {
     return this.#pairs.size;
   }
 
-  /** Resets every connection (RST), and tells how many there were. */
+  /** Resets every connection (RST), and returns their number. */
   reset(): number {
     const { size } = this.#pairs;
     for (const pair of this.#pairs) pair.forEach(reset);
     return size;
   }
 
-  /** Each connection that stands lets so many bytes more of the upstream through, and ends. */
+  /** Each open connection lets this many more bytes from the upstream through, and then ends. */
   cutAfter(bytes: number): void {
-    // What was written goes out before the end of it.
+    // Bytes that were written go out before the end.
     for (const [near] of this.#pairs) this.#left.set(near, { bytes, spent: () => near.destroySoon() });
   }
 
   /**
-   * Each connection that stands lets so many bytes more of the upstream through, reads no more of it until `resume`, and
-   * throws the rest away. Resolves when one does.
+   * Each open connection lets this many more bytes from the upstream through, drops the rest, and reads no more until `resume`.
+   * Resolves when one has done so.
    */
   holdAfter(bytes: number): Promise<void> {
     return new Promise((resolve) => {
@@ -109,7 +109,7 @@ export class ManInTheMiddle {
   }
 }
 
-/** What has come, and all behind it, is held back for so long. */
+/** Holds back these bytes, and everything after them, for this time. */
 function standStill(near: Socket, far: Socket, bytes: Buffer, ms: number): void {
   far.pause();
   setTimeout(() => {

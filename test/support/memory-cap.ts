@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 
-/** Where memory is capped, and the names of the files there: version 2 of control groups, and version 1. */
+/** The control group directory and its file names, for version 2 and version 1. */
 const HIERARCHIES = [
   { root: '/sys/fs/cgroup', limit: 'memory.max', peak: 'memory.peak', events: 'memory.events' },
   {
@@ -21,7 +21,7 @@ function make({ root }: Hierarchy): string {
   return path;
 }
 
-/** Whether a group can be made there, and has a limit. */
+/** Whether a group can be created there with a limit. */
 function isUsable(hierarchy: Hierarchy): boolean {
   let path: string | undefined;
   try {
@@ -37,11 +37,11 @@ function isUsable(hierarchy: Hierarchy): boolean {
 
 const hierarchy = HIERARCHIES.find(isUsable);
 
-/** A control group of its own that lets the processes in it have so much memory, as a container's limit does. */
+/** A control group with a memory limit for its processes, like that of a container. */
 export class MemoryCap {
-  /** Whether this machine lets us make one. */
+  /** Whether this machine lets us create one. */
   static readonly isPossible = hierarchy !== undefined;
-  /** What a program is started through so that it is in the group. */
+  /** The command that starts a program in the group. */
   readonly through: readonly string[];
   readonly #hierarchy: Hierarchy;
   readonly #path: string;
@@ -63,7 +63,7 @@ export class MemoryCap {
     return Number(/oom_kill (\d+)/.exec(this.#read(this.#hierarchy.events))?.[1]);
   }
 
-  /** When no process is in it any more. */
+  /** Call this when no process is in the group any more. */
   remove(): void {
     rmdirSync(this.#path);
   }

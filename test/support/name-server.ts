@@ -7,17 +7,17 @@ import type { NameFiles } from '../../src/discovery/names.ts';
 import type { Scope } from './program.ts';
 import { scratch } from './scratch.ts';
 
-/** What it says to a question: addresses, an error of DNS, or nothing at all. */
+/** The answer to a question: addresses, a DNS error, or no answer. */
 export type Reply = readonly string[] | 'SERVFAIL' | 'NXDOMAIN' | 'silence';
 
 const TYPES: Record<number, 'A' | 'AAAA'> = { 1: 'A', 28: 'AAAA' };
 const CODES = { SERVFAIL: 2, NXDOMAIN: 3 } as const;
 
-/** A name server on a port of loopback, that says what the test wants it to. */
+/** A name server on a loopback port that the test controls. */
 export class NameServer {
-  /** What it knows, by `A orders.shop.svc`; of other names there is nothing. */
+  /** Its answers, by `A orders.shop.svc`. Other names do not exist. */
   readonly replies = new Map<string, Reply>();
-  /** Every question that came. */
+  /** Every question it received. */
   readonly questions: string[] = [];
   readonly #socket: Socket;
 
@@ -40,7 +40,7 @@ export class NameServer {
     return `127.0.0.1:${this.#socket.address().port}`;
   }
 
-  /** What a machine has that asks only it. */
+  /** The files of a machine that uses only this name server. */
   files(lines = '', hosts = ''): NameFiles {
     return nameFiles(`nameserver ${this.address}\n${lines}`, hosts);
   }
@@ -79,7 +79,7 @@ export function nameFiles(resolvConf: string, hosts = ''): NameFiles {
 function record(type: number, address: string): Buffer {
   const bytes = isIPv6(address) ? six(address) : Buffer.from(address.split('.').map(Number));
   const head = Buffer.alloc(12);
-  // The name is that of the question, which stands at byte 12.
+  // The name points to the question, at byte 12.
   head.writeUInt16BE(0xc00c, 0);
   head.writeUInt16BE(type, 2);
   head.writeUInt16BE(1, 4);
@@ -88,7 +88,7 @@ function record(type: number, address: string): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-/** Of an address with one `::` and no IPv4 part. */
+/** The bytes of an address with one `::` and no IPv4 part. */
 function six(address: string): Buffer {
   const [front = [], back = []] = address.split('::').map((part) => part.split(':').filter(Boolean));
   const zeros = Array.from({ length: 8 - front.length - back.length }, () => '0');

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** A request's body that nothing else can be taken for: client, sequence, nonce, and a hash of the three. */
+/** A unique request body: client, sequence, nonce, and a hash of the three. */
 export function makePayload(client: number, sequence: number): string {
   const head = `${client} ${sequence} ${randomBytes(8).toString('hex')}`;
   return `${head} ${hashOf(head)}`;
 }
 
-/** Whether it is whole: a reply that is, but is not the expected one, belongs to another request. */
+/** Whether a payload is intact. An intact reply that is not the expected one belongs to another request. */
 export function isPayload(text: string): boolean {
   const end = text.lastIndexOf(' ');
   return text.slice(end + 1) === hashOf(text.slice(0, end));

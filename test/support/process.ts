@@ -14,13 +14,13 @@ export function rssMiB(pid: number): number {
 /**
  * Open descriptors of a process.
  *
- * @param limit counts those that a limit is about: one that is inherited may have a number beyond it
+ * @param limit counts only numbers below it: an inherited descriptor may have a higher number
  */
 export function descriptors(pid: number, limit = Number.POSITIVE_INFINITY): number {
   return readdirSync(`/proc/${pid}/fd`).filter((number) => Number(number) < limit).length;
 }
 
-/** A process and all that descend from it. */
+/** A process and all its descendants. */
 export function family(pid: number): number[] {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
@@ -28,7 +28,7 @@ export function family(pid: number): number[] {
   return [pid, ...children.flatMap(family)];
 }
 
-/** The most resident memory that a process has had, since its start or since it was forgotten. */
+/** The peak resident memory of a process, since its start or since the peak was reset. */
 export function peakRssMiB(pid: number): number {
   return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }

@@ -5,5 +5,5 @@ export const python = ['/usr/bin/python3', 'python3'].find(
   (one) => spawnSync(one, ['-c', 'import zmq']).status === 0,
 );
 
-/** Why tests with pyzmq are skipped, where they are. */
+/** Why tests with pyzmq are skipped, or false. */
 export const pythonSkip = python === undefined ? 'no python3 with zmq (python3-zmq) on this machine' : false;

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Scope } from './program.ts';
 import { FrameReader, frame, greeting, ready } from './zmtp.ts';
 
-/** Listens with TCP where an endpoint is expected; what happens to each connection is for the test to say. */
+/** A TCP server in the place of an endpoint. The test decides what happens to each connection. */
 export class RawServer {
   readonly #server: Server;
   readonly address: string;
@@ -14,7 +14,7 @@ export class RawServer {
     this.address = address;
   }
 
-  /** @param greet is called with each connection, and how many there were before it */
+  /** @param greet called with each connection, and how many there were before it */
   static async start(scope: Scope, greet: (socket: Socket, number: number) => void): Promise<RawServer> {
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
@@ -37,9 +37,9 @@ export class RawServer {
 }
 
 /**
- * From now on the connection is one of a REP that speaks ZMTP 3.0, as most implementations do, and echoes.
+ * Turns the connection into that of a REP that echoes and speaks ZMTP 3.0, as most implementations do.
  *
- * @param commands gets the names of those that ZMTP 3.0 does not have
+ * @param commands gets the names of commands that ZMTP 3.0 does not have
  */
 export function serveZmtp30(socket: Socket, commands: string[] = []): void {
   const reader = new FrameReader();

@@ -7,7 +7,7 @@ import type { Scope } from './program.ts';
 import { rulesFor } from './roles.ts';
 import { scratch } from './scratch.ts';
 
-/** A namespace of its own in a real cluster, which goes with the test. */
+/** A new namespace in a real cluster, removed with the test. */
 export class RealCluster implements Cluster {
   readonly namespace: string;
   readonly kubeconfig: string;
@@ -62,11 +62,11 @@ export class RealCluster implements Cluster {
     else await this.#slices.deleteNamespacedEndpointSlice({ namespace, name });
   }
 
-  /** What a kubelet would say of it is said in its place. */
+  /** Sets the status that a kubelet would set. */
   async #putPod(object: ApiObject): Promise<void> {
     const { namespace } = this;
     const { name } = object.metadata;
-    // No scheduler takes it, so that no kubelet says what is true of it.
+    // No scheduler takes the pod, so no kubelet overwrites its status.
     const spec = { ...(object['spec'] as object), schedulerName: 'nobody' };
     const body = { ...object, spec, apiVersion: 'v1', kind: 'Pod' } as never;
     const known = await this.#core.readNamespacedPod({ namespace, name }).catch(() => undefined);
@@ -77,7 +77,7 @@ export class RealCluster implements Cluster {
   }
 }
 
-/** A token of a ServiceAccount that has the documented Role, and nothing else. */
+/** A token of a ServiceAccount with only the documented Role. */
 async function tokenWith(config: KubeConfig, namespace: string, select: 'service' | 'pods'): Promise<string> {
   const core = config.makeApiClient(CoreV1Api);
   const rbac = config.makeApiClient(RbacAuthorizationV1Api);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Scope } from './program.ts';
 import { scratch } from './scratch.ts';
 
-/** A directory as the kubelet mounts a ConfigMap: the file is a link into a directory behind a link, which is swapped. */
+/** A directory like a mounted ConfigMap: the file is a link into a directory behind another link, which an update swaps. */
 export class MountedConfig {
   readonly path: string;
   readonly #directory: string;
@@ -27,7 +27,7 @@ export class MountedConfig {
   }
 }
 
-/** Configurations of one route, one for each kind of change there is; `undefined` stands for one that is refused. */
+/** Configurations of one route, one for each kind of change; `undefined` stands for an invalid one. */
 export function configsFor(endpoints: readonly string[]): (object | undefined)[] {
   const route = (keys: object = {}, upstream: object = { endpoints }) => ({
     name: 'orders',

@@ -7,7 +7,7 @@ export interface Rule {
   verbs: string[];
 }
 
-/** The rules of the Role that the documentation gives for a way of discovery. */
+/** The rules of the documented Role for a kind of discovery. */
 export function rulesFor(select: 'service' | 'pods'): Rule[] {
   const file = new URL(`../../config/role-${select}.yaml`, import.meta.url);
   return (parse(readFileSync(file, 'utf8')) as { rules: Rule[] }).rules;

@@ -7,7 +7,7 @@ process.once('exit', () => {
   for (const directory of made) rmSync(directory, { recursive: true, force: true });
 });
 
-/** A new and empty directory, which is gone when this process ends. */
+/** A new, empty directory that is removed when this process ends. */
 export function scratch(): string {
   const directory = mkdtempSync(join(tmpdir(), 'lazypirate-'));
   made.push(directory);

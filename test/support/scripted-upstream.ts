@@ -7,15 +7,15 @@ import { split } from '../../src/proxy/envelope.ts';
 export type Step =
   /** Answers with the request's body, or with these frames. */
   | { do: 'reply'; frames?: readonly (string | Buffer)[] }
-  /** Answers after so many ms. Others are answered meanwhile. */
+  /** Answers after this many ms. Others are answered meanwhile. */
   | { do: 'delay'; ms: number }
   /** Answers once the promise is fulfilled. */
   | { do: 'hold'; until: Promise<unknown> }
   /** Never answers. */
   | { do: 'drop' }
-  /** Closes its socket, connections and all, without an answer. */
+  /** Closes its socket and all connections without an answer. */
   | { do: 'die' }
-  /** Sends these frames, which need be no reply, under the client's routing id. */
+  /** Sends these frames to the client; they need not be a valid reply. */
   | { do: 'garbage'; frames: readonly (string | Buffer)[] };
 
 export const reply: Step = { do: 'reply' };
@@ -26,7 +26,7 @@ export const garbage = (...frames: (string | Buffer)[]): Step => ({ do: 'garbage
 
 export type Script = (body: string, number: number) => Step;
 
-/** A REP to look at, on a real socket, that does with each request what its script says. */
+/** A server on a real socket that looks like a REP and follows a script for each request. */
 export class ScriptedUpstream {
   address = '';
   /** Bodies of the requests, first frame as text, in order of arrival: what was executed. */
@@ -50,7 +50,7 @@ export class ScriptedUpstream {
     return upstream;
   }
 
-  /** Listens, again where it did before if no address is given; if it does already, nothing happens. */
+  /** Listens, on the previous address if none is given. Does nothing if it already listens. */
   async listen(address = this.address): Promise<void> {
     if (this.#socket !== undefined) return;
     const socket = new Router({ context, linger: 0, sendTimeout: 0 });
@@ -104,7 +104,7 @@ function scriptOf(script: Step | readonly Step[] | Script): Script {
   return (_body, number) => steps[Math.min(number, steps.length - 1)] ?? reply;
 }
 
-/** The kernel lets go of a port only some time after libzmq has closed it. */
+/** The kernel releases a port only some time after libzmq has closed it. */
 async function bind(socket: Router, address: string): Promise<void> {
   for (;;) {
     try {

@@ -3,8 +3,8 @@ import { Router } from 'zeromq';
 import { context } from '../../src/proxy/context.ts';
 
 /**
- * A server that works on one request after the other, in order of arrival, as a plain REP loop does. What it has been sent
- * it works through, whether anybody still waits for it or not.
+ * A server that works on one request at a time, in order of arrival, like a plain REP loop. It executes everything that it was
+ * sent, whether anybody still waits for it or not.
  */
 export class SerialUpstream {
   readonly address: string;

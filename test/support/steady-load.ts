@@ -3,11 +3,11 @@ import { App } from './ask.ts';
 import { makePayload } from './payload.ts';
 import { monotonicMs } from './stall-recorder.ts';
 
-/** One request of a steady load, and what came of it. */
+/** One request of a steady load, and its result. */
 export interface Sample {
   /** By `monotonicMs`. */
   sentMs: number;
-  /** From when it was due, so that a load that falls behind does not look quicker. */
+  /** Counted from when it was due, so that a load that falls behind does not look faster. */
   tookMs: number;
   /** The code of a failure reply. */
   failure: string | undefined;
@@ -41,7 +41,7 @@ export class SteadyLoad {
     return this.samples.filter(({ isCrossed }) => isCrossed).length;
   }
 
-  /** Sends no more, and waits for what is under way. */
+  /** Sends no more, and waits for requests in flight. */
   async stop(): Promise<void> {
     this.#isOver = true;
     await this.#running;

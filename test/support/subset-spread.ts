@@ -1,6 +1,6 @@
 import { subset } from '../../src/proxy/subset.ts';
 
-/** How evenly sidecars spread over the endpoints that each of them connects to, by calculation. */
+/** Calculates how evenly sidecars spread over the endpoints that they connect to. */
 export function spreadOf(sidecars: number, endpoints: number, size: number) {
   const all = Array.from({ length: endpoints }, (_, index) => ({
     address: `tcp://10.1.${index >> 8}.${index & 255}:7000`,

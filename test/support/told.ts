@@ -1,9 +1,9 @@
 import type { Discovered, DiscoveryFailure, DiscoveryListener } from '../../src/discovery/discovery.ts';
 
-/** Everything that a discovery has told. */
+/** Records everything that a discovery reports. */
 export class Told implements DiscoveryListener {
   sets: string[][] = [];
-  /** What was said of each set. */
+  /** The reason that came with each set. */
   whys: (string | undefined)[] = [];
   failures: { reason: DiscoveryFailure; message: string; atMs: number }[] = [];
   confirmations = 0;

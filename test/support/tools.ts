@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** Runs a program to its end and gives what it printed. Throws, with all that it printed, where it fails. */
+/** Runs a program to its end and returns its output. If it fails, throws with its output. */
 export function run(program: string, args: readonly string[], input?: string): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     encoding: 'utf8',
@@ -13,7 +13,7 @@ export function run(program: string, args: readonly string[], input?: string): s
   return stdout;
 }
 
-/** What to tell of a test that lacks one of these programs; false where all are on the PATH. */
+/** The reason to skip a test that needs these programs; false if all are on the PATH. */
 export function lacks(...programs: string[]): string | false {
   const missing = programs.filter((program) => {
     const looked = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program]);

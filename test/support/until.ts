@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** So long no machine takes for anything that comes at all: whoever waits longer waits in vain. */
+/** Far longer than any machine needs: after this time, waiting is in vain. */
 const PATIENCE_MS = 300_000;
 
-/** Waits until it is so. Throws, with what was waited for, where it never comes. */
+/** Waits until the condition holds. Throws, naming the condition, if it never does. */
 export async function until(
   what: string | (() => string),
   isSo: () => boolean | Promise<boolean>,

@@ -3,7 +3,7 @@ import { Program, type Scope } from './program.ts';
 
 const UPSTREAM = fileURLToPath(new URL('./upstream.ts', import.meta.url));
 
-/** An upstream of its own process, that can be killed and stopped, and what it has executed is known all the same. */
+/** An upstream in a separate process. It can be killed and stopped, and the requests that it executed are known anyway. */
 export class UpstreamProcess {
   readonly program: Program;
   readonly address: string;
@@ -33,13 +33,13 @@ export class UpstreamProcess {
     });
   }
 
-  /** Kills it where it stands. */
+  /** Kills it with SIGKILL. */
   async kill(): Promise<void> {
     this.program.kill('SIGKILL');
     await this.program.ended;
   }
 
-  /** A new one where it was. */
+  /** Starts a new one on the same address. */
   restart(scope: Scope): Promise<UpstreamProcess> {
     return UpstreamProcess.start(scope, this.address);
   }

@@ -1,4 +1,4 @@
-/* An upstream of its own process, that prints when each request came, and which: `node upstream.ts ADDRESS`. Ends with SIGTERM. */
+/* An upstream in a separate process: `node upstream.ts ADDRESS`. It prints each request and its arrival time. Ends on SIGTERM. */
 import { Router } from 'zeromq';
 import { split } from '../../src/proxy/envelope.ts';
 

@@ -1,4 +1,4 @@
-/* The bytes that a peer sends first, before any message (RFC 23). */
+/* The bytes that a peer sends before any message (RFC 23). */
 
 /** Signature, version 3.0, mechanism, no server. */
 export function greeting(mechanism = 'NULL'): Buffer {
@@ -9,7 +9,7 @@ export function greeting(mechanism = 'NULL'): Buffer {
   ]);
 }
 
-/** The command that follows, which tells the type of its socket, with mechanism NULL. */
+/** The READY command of the NULL mechanism, with the type of the socket. */
 export function ready(type: string): Buffer {
   const name = Buffer.from('\x05READY');
   const key = Buffer.from('\x0bSocket-Type');
