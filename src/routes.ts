@@ -1,7 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { isTaken, listenOf } from './config/address.ts';
 import type { Config, RouteConfig } from './config/config.ts';
 import type { Discovery } from './discovery/discovery.ts';
-import { StartError } from './errors.ts';
+import { messageOf, StartError } from './errors.ts';
 import type { Emit } from './proxy/events.ts';
 import { Route } from './proxy/route.ts';
 
@@ -22,6 +23,8 @@ interface Serving {
 
 /** How often it is looked whether what is under way has ended. */
 const LOOK_MS = 10;
+/** Most that a reload waits for a moment without requests at a listener that has to go. */
+const CALM_MS = 5_000;
 /** How long failure replies to whatever is left may take at the end. */
 const LEAVE_MS = 1_000;
 
@@ -36,6 +39,14 @@ export interface RouteChanges {
   added: string[];
   changed: string[];
   removed: string[];
+}
+
+/** Another configuration for which every listener has been bound. */
+export interface Prepared {
+  /** Puts it in force; cannot fail. */
+  commit(): RouteChanges;
+  /** Leaves all as it was. */
+  abandon(): Promise<void>;
 }
 
 /** The routes of a sidecar. A route is its listener: whatever else changes, an app that is connected to it stays connected. */
@@ -71,34 +82,55 @@ export class Routes {
   }
 
   /**
-   * Binds the listeners that are new, and closes those again if one of them cannot be had: then nothing has changed.
+   * Binds the listeners that are new. One that is in the way, on another host with the same port, lets go of it first, when nothing is under
+   * way there: its apps lose their connections, and connect again. If a new one cannot be had, all is as it was.
    *
    * @returns puts the new configuration in force; cannot fail
    * @throws {StartError}
    */
-  async prepare({ routes, drain }: Config): Promise<{ commit(): RouteChanges; abandon(): void }> {
+  async prepare({ routes, drain, admin }: Config): Promise<Prepared> {
     while (this.#closing.size > 0) await Promise.all(this.#closing.values());
     for (const config of routes) this.#checkListener(config);
     // Those that are wanted again must not go while listeners are bound.
     const held = [...this.#leaving].filter(([one]) => routes.some((of) => isSameListener(one.config, of)));
     for (const [, { stop }] of held) stop.abort();
     const fresh: Serving[] = [];
-    const abandon = () => {
+    const inTheWay = this.#inTheWay(routes, listenOf(admin));
+    const moved = new Map<RouteConfig, Serving>();
+    const abandon = async () => {
       for (const { route } of fresh) route.close();
       for (const [one, retiring] of held) void this.#retire(one, retiring.drain);
+      for (const { route } of moved.values()) await route.release();
+      for (const { route, config } of inTheWay) await route.listenAt(config.listener.listen);
     };
     try {
+      await quiet(
+        inTheWay.map(({ route }) => route),
+        0,
+        CALM_MS,
+      );
+      for (const { route } of inTheWay) await route.release();
       for (const config of routes) {
         if (this.#listeningAt(config) !== undefined) continue;
+        const mover = inTheWay.find(
+          (one) => ![...moved.values()].includes(one) && this.#mayBecome(one, config),
+        );
+        if (mover !== undefined) {
+          moved.set(config, mover);
+          await mover.route.listenAt(config.listener.listen);
+          continue;
+        }
         const made = this.#make(config);
         fresh.push(made);
         await made.route.bind();
       }
     } catch (error) {
-      abandon();
+      await abandon().catch((again: unknown) => {
+        throw new StartError(`${messageOf(error)}; and the change cannot be taken back: ${messageOf(again)}`);
+      });
       throw error;
     }
-    return { commit: () => this.#commit(routes, fresh, drain), abandon };
+    return { commit: () => this.#commit(routes, fresh, moved, drain), abandon };
   }
 
   /** Ends at once, cutting whatever is under way. */
@@ -108,11 +140,16 @@ export class Routes {
     this.#ended.resolve();
   }
 
-  #commit(configs: readonly RouteConfig[], fresh: readonly Serving[], drain: Config['drain']): RouteChanges {
+  #commit(
+    configs: readonly RouteConfig[],
+    fresh: readonly Serving[],
+    moved: ReadonlyMap<RouteConfig, Serving>,
+    drain: Config['drain'],
+  ): RouteChanges {
     const changes: RouteChanges = { added: [], changed: [], removed: [] };
     const before = this.#serving;
     this.#serving = configs.map((config) => {
-      const known = this.#listeningAt(config, before);
+      const known = moved.get(config) ?? this.#listeningAt(config, before);
       if (known === undefined) {
         changes.added.push(config.name);
         return fresh.find((one) => one.config === config) ?? this.#make(config);
@@ -166,6 +203,24 @@ export class Routes {
   #start(route: Route): void {
     if (this.#isClosed) route.close();
     else route.run().catch(this.#ended.reject);
+  }
+
+  /** Those that are not wanted as they are, and keep others from listening. */
+  #inTheWay(routes: readonly RouteConfig[], admin: string): Serving[] {
+    const wanted = [admin, ...routes.map(({ listener }) => listener.listen)];
+    return [...this.#serving, ...this.#leaving.keys()].filter(
+      (one) =>
+        !routes.some((config) => isSameListener(one.config, config)) &&
+        wanted.some((listen) => isTaken(listen, one.config.listener.listen)),
+    );
+  }
+
+  /** Whether a route in the way of a listener can become that one. */
+  #mayBecome({ config: before, route }: Serving, config: RouteConfig): boolean {
+    if (!this.#serving.some((one) => one.route === route)) return false;
+    if (!isTaken(config.listener.listen, before.listener.listen)) return false;
+    const isSameKey = before.listener.curve?.secretKey === config.listener.curve?.secretKey;
+    return isSameKey && config.limits.messageBytes <= route.messageBytesMost;
   }
 
   /** What libzmq fixes when a listener is bound cannot be changed while it runs. */

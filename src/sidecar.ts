@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { isTaken, listenOf } from './config/address.ts';
 import type { Config, UpstreamConfig } from './config/config.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { DnsDiscovery } from './discovery/dns.ts';
@@ -14,7 +15,7 @@ import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { renderStatus, type SidecarStatus } from './ops/status.ts';
 import type { Cause, Outcome, ProxyEvent } from './proxy/events.ts';
 import { LINGER_MS } from './proxy/frontend.ts';
-import { leave, quiet, Routes } from './routes.ts';
+import { leave, type Prepared, quiet, Routes } from './routes.ts';
 
 /** A reply that is older than this is out, or its app does not read. */
 const RECENT_MS = 10_000;
@@ -180,19 +181,16 @@ export class Sidecar {
     }
     try {
       const before = this.#config;
-      const routes = await this.#routes.prepare(config);
-      const { host, port } = config.admin;
-      const hasAdminMoved = host !== before.admin.host || port !== before.admin.port;
-      const admin = hasAdminMoved ? await this.#startAdmin(config.admin).catch(abandon(routes)) : this.#admin;
+      const { routes, admin } = await this.#prepare(before, config);
       if (this.#isDraining) {
-        routes.abandon();
-        if (hasAdminMoved) await admin?.close();
-        return;
+        if (this.#admin === undefined) this.#admin = admin;
+        else if (admin !== this.#admin) await admin?.close();
+        return await routes.abandon();
       }
       this.#config = config;
       this.#log.level = config.log.level;
       const changes = routes.commit();
-      if (hasAdminMoved) await this.#admin?.close();
+      if (admin !== this.#admin) await this.#admin?.close();
       this.#admin = admin;
       this.#refusedReload = undefined;
       this.#metrics.reload('success');
@@ -201,6 +199,31 @@ export class Sidecar {
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.#refuse(error);
+    }
+  }
+
+  /**
+   * Binds what is new. Where the admin page itself is in the way, it goes first, and comes back if something cannot be had.
+   *
+   * @throws {StartError}
+   */
+  async #prepare(before: Config, after: Config): Promise<{ routes: Prepared; admin: Admin | undefined }> {
+    const [old, wanted] = [listenOf(before.admin), listenOf(after.admin)];
+    const isInTheWay =
+      old !== wanted &&
+      [wanted, ...after.routes.map(({ listener }) => listener.listen)].some((one) => isTaken(one, old));
+    if (isInTheWay) {
+      await this.#admin?.close();
+      this.#admin = undefined;
+    }
+    let routes: Prepared | undefined;
+    try {
+      routes = await this.#routes.prepare(after);
+      return { routes, admin: old === wanted ? this.#admin : await this.#startAdmin(after.admin) };
+    } catch (error) {
+      await routes?.abandon();
+      if (isInTheWay) this.#admin = await this.#startAdmin(before.admin);
+      throw error;
     }
   }
 
@@ -265,13 +288,6 @@ function discoveryOf(upstream: UpstreamConfig, zone: string | undefined): Discov
     case 'kubernetes':
       return new KubernetesDiscovery(upstream, zone);
   }
-}
-
-function abandon(routes: { abandon(): void }) {
-  return (error: unknown): never => {
-    routes.abandon();
-    throw error;
-  };
 }
 
 /** Which settings beside the routes are others now. */

@@ -119,7 +119,9 @@ function checkIpc(text: string): string {
       `the ipc path has ${Buffer.byteLength(path)} bytes; at most ${IPC_PATH_BYTES} are possible`,
     );
   }
-  return text;
+  if (!path.startsWith('/')) return text;
+  if (/\/\.\.(\/|$)/.test(path)) throw new Error(`${text}: write the path without ..`);
+  return `ipc://${path.replace(/\/(\.?\/)+/g, '/')}`;
 }
 
 function hostAndPort(address: string): { host: string; port: number } | undefined {
@@ -131,6 +133,11 @@ function checkPort(text: string, port: number): void {
   if (port > 65535) throw new Error(`${text}: the port must be at most 65535`);
 }
 
+/** `HOST:PORT` of the admin page as an address to listen on. */
+export function listenOf({ host, port }: { host: string; port: number }): string {
+  return `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 function checkHost(text: string, host: string): string {
   if (host === 'localhost') return '127.0.0.1';
   if (host === '*' || isIPv4(host)) return host;
@@ -140,9 +147,19 @@ function checkHost(text: string, host: string): string {
   );
 }
 
-/** `[0:0:0:0:0:0:0:1]` becomes `[::1]`. A zone, after `%`, stays as it is, because interface names are case-sensitive. */
+/**
+ * `[0:0:0:0:0:0:0:1]` becomes `[::1]`, and `[::ffff:127.0.0.1]` becomes `127.0.0.1`, which it is. A zone, after `%`, stays as it
+ * is, because interface names are case-sensitive.
+ */
 function inOneSpelling(host: string): string {
   const [address = '', zone] = host.slice(1, -1).split('%');
   const { hostname } = new URL(`http://[${address}]`);
+  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(hostname) ?? [];
+  if (high !== undefined && low !== undefined)
+    return inIpv4(Number.parseInt(high, 16), Number.parseInt(low, 16));
   return zone === undefined ? hostname : `${hostname.slice(0, -1)}%${zone}]`;
+}
+
+function inIpv4(high: number, low: number): string {
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { isTaken } from './address.ts';
+import { isTaken, listenOf } from './address.ts';
 
 /* Conflicts between routes, and between routes and the admin port. */
 
@@ -27,7 +27,7 @@ export function refuseAdminClash(
 ): void {
   const { host, port } = admin?.listen ?? {};
   if (typeof host !== 'string' || !Array.isArray(routes)) return;
-  const address = `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const address = listenOf({ host, port: Number(port) });
   const by = listenerAt(address, routes);
   if (by < 0) return;
   context.addIssue({

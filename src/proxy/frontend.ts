@@ -11,6 +11,8 @@ import { Inbox } from './inbox.ts';
 import type { CurveServer } from './settings.ts';
 import { type Door, doorkeeper } from './zap.ts';
 
+const NOBODY = Buffer.from([0]);
+const NOTHING = Buffer.alloc(0);
 /** Most requests that are read before one of them is acted upon. */
 const AT_ONCE = 64;
 /** How long replies that are on their way out may take after the frontend is closed. */
@@ -50,8 +52,11 @@ export class Frontend {
   readonly #owner: FrontendOwner;
   readonly #socket: Router;
   #isOpen = true;
-  #isBound = false;
   #mode: number | undefined;
+  /** While the socket is unbound it is neither read nor written: zeromq.js refuses (EBUSY). Settles when that is over. */
+  #held: Promise<void> | undefined;
+  /** Where it listens. */
+  #bound: string | undefined;
   readonly #door: Door;
   #domain: string | undefined;
   /** Of a message over this, libzmq drops the connection. */
@@ -93,19 +98,59 @@ export class Frontend {
         this.#watch().catch(() => undefined);
       }
       await patiently(() => this.#listen());
-      this.#isBound = true;
     } catch (error) {
       this.#shut();
       throw new StartError(`route ${name}: cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error });
     }
-    return this.#socket.lastEndpoint ?? listen;
+    this.#bound = this.#socket.lastEndpoint ?? listen;
+    return this.#bound;
+  }
+
+  /**
+   * Listens no more. libzmq drops the connections that it has accepted (they are children of its listener): replies that were
+   * handed over still go out, and clients connect again where the next one listens.
+   */
+  async release(): Promise<void> {
+    const bound = this.#bound;
+    if (bound === undefined) return;
+    // What has been read is read to its end in this turn of the event loop.
+    await setImmediate();
+    const unbinding = this.#socket.unbind(bound);
+    this.#held = unbinding.catch(() => undefined);
+    try {
+      await unbinding;
+      this.#bound = undefined;
+    } finally {
+      this.#held = undefined;
+      this.#wakeReader();
+    }
+  }
+
+  /**
+   * Listens elsewhere, after `release`.
+   *
+   * @returns the address
+   * @throws {StartError} where it cannot listen there
+   */
+  async listenAt(listen: string): Promise<string> {
+    const { name } = this.#settings;
+    // For what is bound from now on.
+    this.#socket.ipv6 = listen.startsWith('tcp://[');
+    try {
+      await patiently(async () => this.#socket.bindSync(listen));
+    } catch (error) {
+      throw new StartError(`route ${name}: cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error });
+    }
+    this.#bound = this.#socket.lastEndpoint ?? listen;
+    return this.#bound;
   }
 
   /** Hands each request to its owner until it is closed. */
   async run(): Promise<void> {
-    const inbox = new Inbox(this.#socket);
+    const inbox = new Inbox(this.#socket, () => this.#held !== undefined);
     try {
       for (;;) {
+        await this.#held;
         const batch = await inbox.receive(AT_ONCE);
         for (const frames of batch) this.#take(frames);
         // There may be more: whatever else is due has its turn first.
@@ -118,6 +163,7 @@ export class Frontend {
 
   /** Sends a reply; `false` where the client is gone, or has not read so many replies that it may as well be. */
   reply(request: Request, body: readonly Buffer[]): Promise<boolean> {
+    if (this.#held !== undefined) return this.#held.then(() => this.reply(request, body));
     try {
       return this.#socket.send(request.head.concat(body)).then(isTaken, isNotTaken);
     } catch {
@@ -132,7 +178,8 @@ export class Frontend {
     this.#shut();
     const { listen } = this.#settings;
     // libzmq leaves the file behind. An abstract name (`@...`) has none, and one that is not ours is another process's.
-    if (this.#isBound && listen.startsWith('ipc:///')) removeIfPossible(listen.slice('ipc://'.length));
+    if (this.#bound !== undefined && listen.startsWith('ipc:///'))
+      removeIfPossible(listen.slice('ipc://'.length));
   }
 
   /** Who may connect from now on, by the mode of the socket of an ipc path. */
@@ -172,6 +219,14 @@ export class Frontend {
     if (listen.startsWith('ipc://')) await refuseLivingPath(listen.slice('ipc://'.length));
     if (mode === undefined) await this.#socket.bind(listen);
     else bindAs(mode, () => this.#socket.bindSync(listen));
+  }
+
+  /**
+   * While a socket is unbound, libzmq takes in what it would have told the reader, who then waits for messages that are there. To send
+   * makes zeromq.js look again; nobody has this id, as libzmq lets none begin with 0.
+   */
+  #wakeReader(): void {
+    this.#socket.send([NOBODY, NOTHING]).catch(() => undefined);
   }
 
   #shut(): void {

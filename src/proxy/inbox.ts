@@ -20,11 +20,14 @@ interface Incoming {
  */
 export class Inbox {
   readonly #socket: Incoming;
+  readonly #isHeld: () => boolean;
   #passes = 0;
   #pass = 0;
 
-  constructor(socket: Incoming) {
+  /** @param isHeld whether the socket may not be read at the moment */
+  constructor(socket: Incoming, isHeld = () => false) {
     this.#socket = socket;
+    this.#isHeld = isHeld;
   }
 
   /**
@@ -35,7 +38,7 @@ export class Inbox {
   async receive(most: number): Promise<Buffer[][]> {
     const first = await this.#socket.receive();
     const batch = [first];
-    if (most === 1 || this.#pass++ < this.#passes) return batch;
+    if (most === 1 || this.#isHeld() || this.#pass++ < this.#passes) return batch;
     let bytes = weightOf([], first);
     if (bytes >= BATCH_BYTES) return batch;
     this.#pass = 0;

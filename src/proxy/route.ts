@@ -85,6 +85,21 @@ export class Route implements FrontendOwner {
     this.#emit({ kind: 'listening', route: this.#settings.name, address: this.#listening });
   }
 
+  /** Listens no more, and drops those that are connected. */
+  async release(): Promise<void> {
+    await this.#frontend.release();
+  }
+
+  /**
+   * Listens elsewhere, after `release`.
+   *
+   * @throws {StartError} where it cannot listen there
+   */
+  async listenAt(listen: string): Promise<void> {
+    this.#listening = await this.#frontend.listenAt(listen);
+    this.#emit({ kind: 'listening', route: this.#settings.name, address: this.#listening });
+  }
+
   /** Serves the app until `close`. */
   async run(): Promise<void> {
     this.#supply(this.#upstreams.current, this.#discovery);

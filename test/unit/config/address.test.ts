@@ -59,6 +59,16 @@ test('an IPv6 address has one canonical form, and its zone is unchanged', () => 
   assert.throws(() => parseEndpoint('tcp://[0::0]:5'), /not an address to connect to/);
 });
 
+test('an address that is written in another way is the same address', () => {
+  assert.equal(parseListen('tcp://[::ffff:127.0.0.1]:5'), 'tcp://127.0.0.1:5');
+  assert.equal(parseListen('tcp://[0:0:0:0:0:FFFF:7f00:1]:5'), 'tcp://127.0.0.1:5');
+  assert.deepEqual(parseHostPort('[::ffff:0.0.0.0]:5'), { host: '0.0.0.0', port: 5 });
+  assert.throws(() => parseEndpoint('tcp://[::ffff:0.0.0.0]:5'), /is not an address to connect to/);
+  assert.equal(parseListen('ipc:///run//a/./b.sock'), 'ipc:///run/a/b.sock');
+  assert.throws(() => parseListen('ipc:///run/a/../b.sock'), /without \.\./);
+  assert.equal(parseListen('ipc://@a//b'), 'ipc://@a//b');
+});
+
 test('only loopback and ipc are local', () => {
   for (const one of ['tcp://127.0.0.1:1', 'tcp://127.8.0.1:1', 'tcp://[::1]:1', 'ipc:///a'])
     assert.ok(isLocal(one), one);

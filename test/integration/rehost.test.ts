@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { App, ask } from '../support/ask.ts';
+import { Program } from '../support/program.ts';
+import { MountedConfig } from '../support/reloads.ts';
+import { delay, ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { until } from '../support/until.ts';
+
+/* Listeners that move to another host on the same port. */
+
+/** Takes a port at an address, until the test ends or `free` is called. */
+async function take(t: TestContext, host: string, port = 0) {
+  const server = createServer().listen(port, host);
+  await once(server, 'listening');
+  const free = () => new Promise((resolve) => server.close(resolve));
+  t.after(free);
+  return { port: (server.address() as AddressInfo).port, free };
+}
+
+/** A port that no process gets by chance: the system gives out those from 32768 on. */
+async function freePort(t: TestContext): Promise<number> {
+  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  try {
+    const { free } = await take(t, '0.0.0.0', port);
+    await free();
+    return port;
+  } catch {
+    return freePort(t);
+  }
+}
+
+interface Hosts {
+  admin?: string;
+  listen?: string;
+}
+
+/** A sidecar with one route, whose listener and admin page a test moves. */
+async function start(t: TestContext) {
+  const upstream = await ScriptedUpstream.start(delay(100));
+  t.after(() => upstream.close());
+  const endpoint = upstream.address;
+  const [port, adminPort] = [await freePort(t), await freePort(t)];
+  const configOf = ({ admin = '127.0.0.1', listen = '127.0.0.1' }: Hosts) => ({
+    admin: { listen: `${admin}:${adminPort}` },
+    routes: [
+      {
+        name: 'a',
+        listen: `tcp://${listen}:${port}`,
+        allowNonLoopback: true,
+        upstream: { endpoints: [endpoint] },
+      },
+    ],
+  });
+  const mounted = new MountedConfig(t, configOf({}));
+  const program = Program.lazypirate(t, ['run', '--config', mounted.path, '--log-level', 'info']);
+  await program.logged('started');
+  const count = (message: string) => program.stdout.filter((line) => line.includes(message)).length;
+  let [applied, refused] = [0, 0];
+  const reload = async (hosts: Hosts, isRefused = false) => {
+    mounted.write(JSON.stringify(configOf(hosts)));
+    if (isRefused) refused++;
+    else applied++;
+    await until('it is applied or refused', () => {
+      return count('"msg":"reload applied"') + count('"msg":"reload refused"') === applied + refused;
+    });
+    assert.equal(count('"msg":"reload refused"'), refused, String(program.stdout.at(-1)));
+  };
+  const isAlive = async (host: string) => (await fetch(`http://${host}:${adminPort}/livez`)).ok;
+  return { upstream, program, port, adminPort, reload, isAlive };
+}
+
+test('a listener moves to every address and back, and apps that were connected go on', async (t) => {
+  const { upstream, port, reload } = await start(t);
+  const address = `tcp://127.0.0.1:${port}`;
+  const connected = new App(address);
+  t.after(() => connected.close());
+  assert.equal((await connected.ask('before')).text, 'before');
+  for (const listen of ['0.0.0.0', '127.0.0.1', '[::]', '127.0.0.1']) {
+    // Under way when the reload comes, which waits for it.
+    const asking = ask(address, `under way ${listen}`);
+    await until('it is at the upstream', () => upstream.seen.at(-1) === `under way ${listen}`);
+    await reload({ listen });
+    assert.equal((await asking).text, `under way ${listen}`);
+    assert.equal((await connected.ask(listen)).text, listen);
+    assert.equal((await ask(address, 'new')).text, 'new');
+  }
+});
+
+test('a listener that cannot move stays where it was', async (t) => {
+  const { program, port, reload } = await start(t);
+  await take(t, '127.0.0.2', port);
+  const address = `tcp://127.0.0.1:${port}`;
+  const connected = new App(address);
+  t.after(() => connected.close());
+  await connected.ask('before');
+  await reload({ listen: '0.0.0.0' }, true);
+  const { problems } = await program.logged('reload refused');
+  assert.match(
+    String(problems),
+    /route a: cannot listen on tcp:\/\/0\.0\.0\.0:\d+: another process listens there/,
+  );
+  assert.equal((await connected.ask('still')).text, 'still');
+  assert.equal((await ask(address, 'new')).text, 'new');
+});
+
+test('the admin page moves to every address and back, and stays where it was where it cannot', async (t) => {
+  const { adminPort, reload, isAlive } = await start(t);
+  assert.ok(await isAlive('127.0.0.1'));
+  await assert.rejects(isAlive('127.0.0.2'));
+  await reload({ admin: '0.0.0.0' });
+  assert.ok(await isAlive('127.0.0.2'));
+  await reload({ admin: '127.0.0.1' });
+  await assert.rejects(isAlive('127.0.0.2'));
+  await take(t, '127.0.0.2', adminPort);
+  await reload({ admin: '0.0.0.0' }, true);
+  assert.ok(await isAlive('127.0.0.1'));
+});
