@@ -7,6 +7,7 @@ import { Dealer, Request } from 'zeromq';
 import { App, ask, failureOf } from '../support/ask.ts';
 import { type RunningRoute, settingsOf, startRoute } from '../support/route.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { wasStalled } from '../support/stalls.ts';
 import { until } from '../support/until.ts';
 import { greeting } from '../support/zmtp.ts';
 
@@ -230,5 +231,6 @@ test('an endpoint that was an impostor first is used within a second of being a 
   t.after(() => upstream.close());
   const sinceMs = performance.now();
   assert.equal((await answer).text, 'waiting');
-  assert.ok(performance.now() - sinceMs < 1_000, `it took ${performance.now() - sinceMs} ms`);
+  const tookMs = performance.now() - sinceMs;
+  assert.ok(tookMs < 1_000 || wasStalled(tookMs, tookMs - 1_000), `it took ${tookMs} ms`);
 });

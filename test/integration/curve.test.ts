@@ -33,11 +33,13 @@ interface Keys {
   serverKey?: string | undefined;
   allowed?: string[];
   secretMode?: number;
+  /** How long a request waits for an endpoint, where it is to wait in vain. */
+  wait?: string;
 }
 
 function configFile(
   upstream: string,
-  { serverKey, allowed, secretMode = 0o600 }: Keys,
+  { serverKey, allowed, secretMode = 0o600, wait = '60s' }: Keys,
   at = write(''),
 ): string {
   const curve = serverKey && {
@@ -53,7 +55,7 @@ function configFile(
   };
   const route = {
     ...{ name: 'orders', listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [upstream] } },
-    ...{ timeout: '500ms', attempts: 2, deadline: '1s', wait: '1s', curve, listenCurve },
+    ...{ timeout: '60s', attempts: 2, wait, curve, listenCurve },
   };
   writeFileSync(at, JSON.stringify({ log: { level: 'trace' }, routes: [route] }));
   return at;
@@ -161,7 +163,10 @@ for (const [title, keys, isCurveServer, why] of [
 ] as const) {
   test(`${title}: no reply, no fallback, and it is said`, { skip: pythonSkip }, async (t) => {
     const upstream = isCurveServer ? await startServer(t) : (await startServe(t)).address;
-    const { address, program, admin } = await startSidecar(t, ['--config', configFile(upstream, keys)]);
+    const { address, program, admin } = await startSidecar(t, [
+      '--config',
+      configFile(upstream, { ...keys, wait: '1s' }),
+    ]);
     const told = await program.line((line) => (why.test(line) ? line : undefined));
     assert.match(told, /"level":"warn".*endpoint connecting/);
     const plain = new App(address);

@@ -5,6 +5,8 @@ import { test } from 'node:test';
 import { ApiServer, type Fault, slice } from '../support/api-server.ts';
 import { discover } from '../support/cluster.ts';
 import { rulesFor } from '../support/roles.ts';
+import { monotonicMs } from '../support/stall-recorder.ts';
+import { stalledMs, wasStalled } from '../support/stalls.ts';
 import { until } from '../support/until.ts';
 
 const SERVICE = { kind: 'service', name: 'orders' } as const;
@@ -144,7 +146,11 @@ test('410 on each watch: lists, no more than one a second, and no failure', asyn
   const { told } = discover(t, server.kubeconfig(t), SERVICE);
   await told.until(({ sets }) => sets.length >= 4);
   const lists = server.requests.filter(({ what }) => what === 'list endpointslices').map(({ atMs }) => atMs);
-  const gaps = lists.slice(1).map((atMs, index) => atMs - (lists[index] ?? 0));
+  const offMs = monotonicMs() - performance.now();
+  const gaps = lists.slice(1).map((atMs, index) => {
+    const before = lists[index] ?? 0;
+    return atMs - before + stalledMs(before - 1_000 + offMs, atMs + offMs, []);
+  });
   // It is the sidecar that keeps the pace; the first list arrives later than it was sent, as it needs a connection first.
   assert.ok(Math.min(...gaps) >= 900, `${gaps}`);
   assert.deepEqual(told.failures, []);
@@ -168,7 +174,7 @@ test('a list without an end is given up', async (t) => {
   const { told } = discover(t, server.kubeconfig(t), SERVICE);
   await told.until(({ failures }) => failures.length > 0);
   assert.equal(told.failures[0]?.reason, 'invalid');
-  assert.match(told.failures[0]?.message ?? '', /no end after 200 pages/);
+  assert.match(told.failures[0]?.message ?? '', /more than 200 pages/);
   server.pageItems = 500;
   await told.untilSet(ONE);
 });
@@ -259,7 +265,8 @@ test('stopping in the middle of anything ends it at once', async (t) => {
     await until('it has asked', () => server.requests.length >= ('list' in fault ? 1 : 2));
     const sinceMs = performance.now();
     await stop();
-    assert.ok(performance.now() - sinceMs < 500);
+    const tookMs = performance.now() - sinceMs;
+    assert.ok(tookMs < 500 || wasStalled(tookMs, tookMs - 500), `${tookMs} ms`);
   }
 });
 

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
 import { App, ask } from '../support/ask.ts';
 import { DrivenDiscovery } from '../support/driven-discovery.ts';
-import { startRoute } from '../support/route.ts';
+import { settingsOf, startRoute } from '../support/route.ts';
 import { delay, drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
@@ -70,13 +70,14 @@ test('an endpoint that returns under the same address starts afresh, also within
 test('an empty set is obeyed: a request waits as long as `wait` says, and is answered by who comes in time', async (t) => {
   const discovery = new DrivenDiscovery();
   const upstream = await start(t);
-  const { address } = await startRoute(t, discovery, { retry: { waitMs: 200, deadlineMs: 5_000 } });
+  const { address, route } = await startRoute(t, discovery, { retry: { waitMs: 200 } });
   await discovery.find(upstream.address);
   assert.equal((await ask(address, 'one')).text, 'one');
   await discovery.find();
   const failed = await ask(address, 'two');
   assert.equal(failed.failure?.code, 'NO_ENDPOINTS');
   assert.equal(failed.failure?.executed, 'no');
+  route.apply(settingsOf({}), undefined);
   const waiting = ask(address, 'three');
   await discovery.find(upstream.address);
   assert.equal((await waiting).text, 'three');
@@ -105,7 +106,7 @@ test('an endpoint that fails again and again is left out, probed with one reques
     upstreams.map((one) => one.address),
     {
       ejection: { failures: 3, baseMs: 150, maxMs: 1_000, maxFraction: 0.5 },
-      retry: { timeoutMs: 40, salvage: false },
+      retry: { timeoutMs: 40, attempts: 50, deadlineMs: 60_000, salvage: false },
       budget: { ratio: 1, minPerSecond: 100 },
     },
   );
@@ -147,7 +148,8 @@ test('where every other endpoint is gone, one that is left out must do', async (
   const other = await start(t);
   const { address, event, count } = await startRoute(t, [bad.address, other.address], {
     ejection: { failures: 1, baseMs: 60_000, maxMs: 60_000, maxFraction: 0.5 },
-    retry: { timeoutMs: 40, salvage: false },
+    retry: { timeoutMs: 40, attempts: 50, deadlineMs: 60_000, salvage: false },
+    budget: { ratio: 1, minPerSecond: 100 },
   });
   await Promise.all([event(isUp(bad.address)), event(isUp(other.address))]);
   await until('one is left out', async () => {
@@ -166,10 +168,11 @@ test('lanes beyond the first are closed when they have been idle', async (t) => 
   const upstream = await start(t, delay(50));
   const { address, route } = await startRoute(t, [upstream.address]);
   await Promise.all(Array.from({ length: 8 }, () => ask(address, 'x')));
+  const sinceMs = performance.now();
   await Promise.all(Array.from({ length: 8 }, () => ask(address, 'x')));
   const lanes = () => route.status().endpoints[0]?.lanes ?? 0;
   assert.ok(lanes() > 1);
-  route.trim(performance.now() + 59_000);
+  route.trim(sinceMs + 59_000);
   assert.ok(lanes() > 1, 'not before a minute');
   route.trim(performance.now() + 61_000);
   assert.equal(lanes(), 1);

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type ApiServer, slice } from './api-server.ts';
 import type { Program, Scope } from './program.ts';
+import { until } from './until.ts';
 import { UpstreamProcess } from './upstream-process.ts';
 
 /** An upstream process on an address of its own, in a slice of its own. */
@@ -50,6 +51,8 @@ export class Deployment {
 }
 
 export interface Replacement {
+  /** When both events were told, by `performance.now`. */
+  readyMs: number;
   /** From the event that it is ready to its first request. */
   firstWorkMs: number;
   /** From the event that the old one terminates to the last request it got; negative where that was before. */
@@ -69,10 +72,12 @@ export async function rollingUpdate(
     deployment.ready(fresh);
     deployment.terminating(old);
     await setTimeout(graceMs);
+    await until('the new one has work', () => fresh.arrivals().length > 0);
     old.program.kill('SIGTERM');
     await old.program.ended;
     deployment.gone(old);
     replacements.push({
+      readyMs,
       firstWorkMs: (fresh.arrivals()[0] ?? Number.NaN) - readyMs,
       lastWorkMs: (old.arrivals().at(-1) ?? Number.NaN) - readyMs,
     });

@@ -11,6 +11,9 @@ import type {
   RouteSettings,
 } from '../../src/proxy/settings.ts';
 
+/** Longer than any machine takes for a reply that comes: what is lost unnoticed takes so long, and a test of that counts it. */
+const PATIENT_MS = 60_000;
+
 export interface RouteOptions extends Partial<Omit<Policy, 'retry' | 'limits'>>, Partial<ConnectionSettings> {
   listen?: string;
   mode?: number;
@@ -27,11 +30,13 @@ export interface RunningRoute {
   events: ProxyEvent[];
   /** How many events of a kind there were, by what came of them: `count('attempt', 'ok')`. */
   count(kind: ProxyEvent['kind'], what?: string): number;
+  /** Is told of each event from now on. */
+  watch(watcher: (event: ProxyEvent) => void): void;
   /** Resolves with the first event, past or to come, that satisfies the predicate. */
   event(predicate: (event: ProxyEvent) => boolean): Promise<ProxyEvent>;
 }
 
-/** Starts a route with the defaults of the configuration, and closes it when the test ends. */
+/** Starts a route with the defaults of the configuration, but for a longer timeout, and closes it when the test ends. */
 export async function startRoute(
   t: TestContext,
   endpoints: readonly string[] | Discovery,
@@ -55,6 +60,7 @@ export async function startRoute(
     route,
     events,
     count: (kind, what) => events.filter((one) => one.kind === kind && isAbout(one, what)).length,
+    watch: (watcher) => void watchers.add(watcher),
     event: (predicate) =>
       new Promise((resolve) => {
         const past = events.find(predicate);
@@ -88,7 +94,7 @@ export function settingsOf({
   limits,
   ...rest
 }: RouteOptions): RouteSettings {
-  const timeoutMs = retry?.timeoutMs ?? 2_500;
+  const timeoutMs = retry?.timeoutMs ?? PATIENT_MS;
   const attempts = retry?.attempts ?? 3;
   const deadlineMs = retry?.deadlineMs ?? attempts * timeoutMs + 75;
   return {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { scratch } from './scratch.ts';
-import { filesOf, type Stall, StallRecorder, textOf } from './stall-recorder.ts';
+import { filesOf, monotonicMs, type Stall, StallRecorder, textOf } from './stall-recorder.ts';
 
 /*
  * When this process and those that it has started stood still. What is promised within a time is promised "plus any time the process was
@@ -15,6 +15,12 @@ const recorder = new StallRecorder((stall) => own.push(stall));
 process.env['LAZYPIRATE_TEST_OPTIONS'] =
   `--import=${RECORDER} ${process.env['LAZYPIRATE_TEST_OPTIONS'] ?? ''}`;
 process.env['TEST_STALLS_FOLDER'] = folder;
+
+/** Whether this process was stalled for at least so long since a moment that long ago, as when an answer took `sinceMs`. */
+export function wasStalled(sinceMs: number, byMs: number): boolean {
+  const nowMs = monotonicMs();
+  return stalledMs(nowMs - sinceMs, nowMs, []) >= byMs;
+}
 
 /**
  * For how much of this time this process or one of these others stood still.
