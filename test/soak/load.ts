@@ -1,5 +1,5 @@
 /*
- * Apps in a separate process, each of which sends one request after the other: `node load.ts ADDRESS APPS`. Prints the results so far
+ * Apps in a separate process, each of which sends one request after the other: `node load.ts ADDRESS APPS MOST_MS`. Prints the results so far
  * every second. On SIGTERM each app finishes its request; the last line printed is final.
  */
 import { randomBytes } from 'node:crypto';
@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Dealer } from 'zeromq';
 import { failureOf } from '../support/ask.ts';
 import { isPayload, makePayload } from '../support/payload.ts';
-import { Absence } from './absence.ts';
+import { monotonicMs } from '../support/stall-recorder.ts';
 import { nothing, PATIENCE_MS, type Tally } from './tally.ts';
 
 const KIB = 1024;
@@ -18,9 +18,10 @@ const SIZES = [
   { share: 0.01, least: 64 * KIB, most: KIB * KIB },
 ];
 const FILLING = randomBytes(KIB * KIB);
-const [address = '', apps = '1'] = process.argv.slice(2);
+const [address = '', apps = '1', mostMs = '0'] = process.argv.slice(2);
+/** What is promised. */
+const MOST_MS = Number(mostMs);
 const tally: Tally = nothing();
-const absence = new Absence();
 let isOver = false;
 
 /** At least as long as the tag that makes it unique. */
@@ -46,10 +47,10 @@ async function run(app: number): Promise<void> {
   socket.connect(address);
   for (let sequence = 0; !isOver; sequence++) {
     const body = makeBody(app, sequence);
-    const sentMs = absence.attentiveMs();
+    const sentMs = monotonicMs();
     tally.asked++;
     await socket.send(['', body]);
-    count(body, (await socket.receive()).slice(1), absence.attentiveMs() - sentMs);
+    count(body, (await socket.receive()).slice(1), monotonicMs() - sentMs);
   }
   socket.receiveTimeout = 200;
   const isMore = await socket.receive().then(
@@ -60,15 +61,14 @@ async function run(app: number): Promise<void> {
   socket.close();
 }
 
-function count(asked: Buffer, got: Buffer[], waitedMs: number): void {
+function count(asked: Buffer, got: Buffer[], tookMs: number): void {
   tally.bytes += asked.length;
   const [first] = got;
   const failure = failureOf(got);
-  const tookMs = Math.max(waitedMs, failure?.elapsedMs ?? 0);
-  if (tookMs > tally.slowest.tookMs) {
-    const { code: outcome, elapsedMs } = failure ?? { code: 'a reply', elapsedMs: undefined };
-    tally.slowest = { tookMs, outcome, elapsedMs, bytes: asked.length };
-  }
+  const { code: outcome, elapsedMs } = failure ?? { code: 'a reply', elapsedMs: undefined };
+  const one = { tookMs, gotMs: monotonicMs(), outcome, elapsedMs, bytes: asked.length };
+  if (tookMs > MOST_MS) tally.late.push(one);
+  else if (tookMs > tally.slowest.tookMs) tally.slowest = one;
   if (failure !== undefined) {
     tally.failures[failure.code] = (tally.failures[failure.code] ?? 0) + 1;
     tally.failed++;

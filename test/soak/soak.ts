@@ -7,9 +7,10 @@ import { Exposition } from '../support/exposition.ts';
 import { descriptors, rssMiB } from '../support/process.ts';
 import { Program, type RunningSidecar, type Scope, startServe, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
+import { stalledMs } from '../support/stalls.ts';
 import type { Harm } from './network.ts';
 import { nothing, sum, type Tally } from './tally.ts';
-import type { Course, Policy, Sample } from './verdict.ts';
+import { type Course, LATE_MS, type Policy, type Sample } from './verdict.ts';
 
 export const UPSTREAMS = 3;
 export const APPS = 24;
@@ -56,7 +57,9 @@ export async function soak(
   const before = await untilAtRest(sidecar.program.pid);
 
   const sinceMs = performance.now();
-  const loads = addresses.map((address) => start(scope, 'load.ts', [address, String(APPS)]));
+  const loads = addresses.map((address) =>
+    start(scope, 'load.ts', [address, APPS, POLICY.deadlineMs + LATE_MS].map(String)),
+  );
   const tallied = () => sum(loads.map((load) => last<Tally>(load) ?? nothing()));
   const seconds = () => (performance.now() - sinceMs) / 1_000;
   const samples: Sample[] = [];
@@ -79,13 +82,23 @@ export async function soak(
   return {
     seconds: took,
     samples,
-    tally: tallied(),
+    tally: withoutStalls(tallied(), [sidecar.program.pid, ...loads.map(({ pid }) => pid)]),
     counted: await counts(sidecar),
     descriptors: { before, after },
     complaints: complaintsOf(sidecar.program),
     harm: last<Harm>(network) ?? { resets: 0, delays: 0 },
     kills,
   };
+}
+
+/** The slowest one is the one that took longest while neither the apps nor the sidecar were stalled. */
+function withoutStalls(tally: Tally, pids: readonly number[]): Tally {
+  let { slowest } = tally;
+  for (const one of tally.late) {
+    const tookMs = one.tookMs - stalledMs(one.gotMs - one.tookMs, one.gotMs, pids);
+    if (tookMs > slowest.tookMs) slowest = { ...one, tookMs };
+  }
+  return { ...tally, slowest };
 }
 
 function startUpstream(scope: Scope, address?: string) {

@@ -13,14 +13,18 @@ export interface Tally {
   uncalled: number;
   bytes: number;
   slowest: Slowest;
+  /** Those that took longer than is promised, unless a process was stalled meanwhile. */
+  late: Slowest[];
   /** Of the requests that failed; a good reply does not say how many attempts it took. */
   mostAttempts: number;
 }
 
 /** The slowest request. */
 export interface Slowest {
-  /** Without the time that the app's own process was stalled, but at least what the sidecar itself reports. */
+  /** Without the time that its app or the sidecar was stalled, in the end. */
   tookMs: number;
+  /** When it got its outcome, by the clock of `stalledMs`. */
+  gotMs: number;
   outcome: string;
   /** The time that the sidecar reports, if the request failed. */
   elapsedMs: number | undefined;
@@ -34,7 +38,8 @@ export function nothing(): Tally {
   return {
     ...{ asked: 0, replied: 0, failed: 0, crossed: 0, broken: 0, uncalled: 0 },
     ...{ failures: {}, bytes: 0, mostAttempts: 0 },
-    slowest: { tookMs: 0, outcome: 'none', elapsedMs: undefined, bytes: 0 },
+    slowest: { tookMs: 0, gotMs: 0, outcome: 'none', elapsedMs: undefined, bytes: 0 },
+    late: [],
   };
 }
 
@@ -45,6 +50,7 @@ export function sum(tallies: readonly Tally[]): Tally {
       total[key] += one[key];
     total.mostAttempts = Math.max(total.mostAttempts, one.mostAttempts);
     if (one.slowest.tookMs > total.slowest.tookMs) total.slowest = one.slowest;
+    total.late.push(...one.late);
     for (const [code, count] of Object.entries(one.failures))
       total.failures[code] = (total.failures[code] ?? 0) + count;
   }

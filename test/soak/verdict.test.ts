@@ -17,7 +17,7 @@ const GOOD: Course = {
   tally: {
     ...nothing(),
     ...{ asked: 1_000_000, replied: 999_990, failed: 10, mostAttempts: 3 },
-    slowest: { tookMs: 2_050, outcome: 'TIMEOUT', elapsedMs: 2_000, bytes: 64 },
+    slowest: { tookMs: 2_050, gotMs: 0, outcome: 'TIMEOUT', elapsedMs: 2_000, bytes: 64 },
   },
   counted: { replied: 999_990, failed: 10, attempts: 1_010_000, retries: 10_000, inFlight: 0 },
   descriptors: { before: 58, after: 60 },

@@ -42,7 +42,7 @@ const SLOPE_MIB = 1;
 /** Descriptors come and go with connections, so this is loose; at rest they are compared closely. */
 const SLOPE_DESCRIPTORS = 2;
 const DESCRIPTORS_APART = 2;
-const LATE_MS = 100;
+export const LATE_MS = 100;
 
 /** Judges every promise and every kind of growth. */
 export function judge(course: Course, policy: Policy): Finding[] {
