@@ -9,53 +9,53 @@ import { Route } from './proxy/route.ts';
 export interface RoutesContext {
   emit: Emit;
   discoveryOf(route: RouteConfig): Discovery;
-  /** What tells this sidecar from others. */
+  /** A name that is unique to this sidecar. */
   self: string;
 }
 
-/** A route that serves, and what it was made of. */
+/** A running route, and its configuration. */
 interface Serving {
   config: RouteConfig;
-  /** What the upstream was made of that serves, unless the route has switched to that of `config` since. */
+  /** The configuration of the upstream in use, unless the route has switched to that of `config` since. */
   inUse: RouteConfig;
   route: Route;
 }
 
-/** How often it is looked whether what is under way has ended. */
+/** How often to check whether requests in progress have ended. */
 const LOOK_MS = 10;
-/** Most that a reload waits for a moment without requests at a listener that has to go. */
+/** How long a reload waits for a moment without requests at a listener that must be released. */
 const CALM_MS = 5_000;
-/** How long failure replies to whatever is left may take at the end. */
+/** How long failure replies to the remaining requests may take at the end. */
 const LEAVE_MS = 1_000;
 
 interface Retiring {
-  /** Aborted where it is wanted again. */
+  /** Aborted if the route is wanted again. */
   readonly stop: AbortController;
   readonly drain: Config['drain'];
 }
 
-/** What a change of the configuration has done, by the names of the routes. */
+/** What a configuration change did, by route names. */
 export interface RouteChanges {
   added: string[];
   changed: string[];
   removed: string[];
 }
 
-/** Another configuration for which every listener has been bound. */
+/** A new configuration whose listeners are all bound. */
 export interface Prepared {
-  /** Puts it in force; cannot fail. */
+  /** Applies it; cannot fail. */
   commit(): RouteChanges;
-  /** Leaves all as it was. */
+  /** Leaves everything as it was. */
   abandon(): Promise<void>;
 }
 
-/** The routes of a sidecar. A route is its listener: whatever else changes, an app that is connected to it stays connected. */
+/** The routes of a sidecar. A route is identified by its listener: whatever else changes, connected apps stay connected. */
 export class Routes {
   readonly #context: RoutesContext;
   #serving: Serving[] = [];
-  /** Not in the configuration any more, and still with requests, or apps that may send some. */
+  /** Routes no longer in the configuration that still have requests, or apps that may send some. */
   readonly #leaving = new Map<Serving, Retiring>();
-  /** Those that have been waited for, and only hand over what is left: there is no way back. */
+  /** Routes that have finished waiting and only send their last replies. These cannot be kept any more. */
   readonly #closing = new Map<Serving, Promise<void>>();
   readonly #ended = Promise.withResolvers<void>();
   #isClosed = false;
@@ -64,34 +64,34 @@ export class Routes {
     this.#context = context;
   }
 
-  /** In the order of the configuration, those that leave at the end. */
+  /** In the order of the configuration; routes that are leaving come last. */
   get all(): Route[] {
     return [...this.#serving, ...this.#leaving.keys(), ...this.#closing.keys()].map(({ route }) => route);
   }
 
-  /** @throws {StartError} where one of them cannot listen */
+  /** @throws {StartError} if one of them cannot listen */
   async bind(configs: readonly RouteConfig[]): Promise<void> {
     this.#serving = configs.map((config) => this.#make(config));
     for (const { route } of this.#serving) await route.bind();
   }
 
-  /** Serves until `close`; rejects when a route has met a bug. */
+  /** Runs until `close`; rejects on a bug in a route. */
   async run(): Promise<void> {
     for (const { route } of this.#serving) this.#start(route);
     await this.#ended.promise;
   }
 
   /**
-   * Binds the listeners that are new. One that is in the way, on another host with the same port, lets go of it first, when nothing is under
-   * way there: its apps lose their connections, and connect again. If a new one cannot be had, all is as it was.
+   * Binds the new listeners. If an old listener is in the way, on another host with the same port, it is released first, when nothing is
+   * in flight there. Its apps lose their connections and reconnect. If a new listener cannot be bound, everything is as before.
    *
-   * @returns puts the new configuration in force; cannot fail
+   * @returns a change that can be committed, which cannot fail, or abandoned
    * @throws {StartError}
    */
   async prepare({ routes, drain, admin }: Config): Promise<Prepared> {
     while (this.#closing.size > 0) await Promise.all(this.#closing.values());
     for (const config of routes) this.#checkListener(config);
-    // Those that are wanted again must not go while listeners are bound.
+    // Leaving routes that are wanted again must stay while listeners are bound.
     const held = [...this.#leaving].filter(([one]) => routes.some((of) => isSameListener(one.config, of)));
     for (const [, { stop }] of held) stop.abort();
     const fresh: Serving[] = [];
@@ -126,14 +126,14 @@ export class Routes {
       }
     } catch (error) {
       await abandon().catch((again: unknown) => {
-        throw new StartError(`${messageOf(error)}; and the change cannot be taken back: ${messageOf(again)}`);
+        throw new StartError(`${messageOf(error)}; and the change cannot be reverted: ${messageOf(again)}`);
       });
       throw error;
     }
     return { commit: () => this.#commit(routes, fresh, moved, drain), abandon };
   }
 
-  /** Ends at once, cutting whatever is under way. */
+  /** Ends immediately, cutting requests in progress. */
   close(): void {
     this.#isClosed = true;
     for (const route of this.all) route.close();
@@ -180,7 +180,7 @@ export class Routes {
     return { config, inUse: serves, route };
   }
 
-  /** Serves on until its apps are quiet, as in a drain, unless it is wanted again. */
+  /** Keeps serving until its apps are quiet, as in a drain, unless the route is wanted again. */
   async #retire(serving: Serving, drain: Config['drain']): Promise<void> {
     const { route } = serving;
     const stop = new AbortController();
@@ -205,7 +205,7 @@ export class Routes {
     else route.run().catch(this.#ended.reject);
   }
 
-  /** Those that are not wanted as they are, and keep others from listening. */
+  /** Routes that are not wanted as they are, and whose listeners block others. */
   #inTheWay(routes: readonly RouteConfig[], admin: string): Serving[] {
     const wanted = [admin, ...routes.map(({ listener }) => listener.listen)];
     return [...this.#serving, ...this.#leaving.keys()].filter(
@@ -215,7 +215,7 @@ export class Routes {
     );
   }
 
-  /** Whether a route in the way of a listener can become that one. */
+  /** Whether a route whose listener blocks a new one can take over that new listener. */
   #mayBecome({ config: before, route }: Serving, config: RouteConfig): boolean {
     if (!this.#serving.some((one) => one.route === route)) return false;
     if (!isTaken(config.listener.listen, before.listener.listen)) return false;
@@ -223,18 +223,18 @@ export class Routes {
     return isSameKey && config.limits.messageBytes <= route.messageBytesMost;
   }
 
-  /** What libzmq fixes when a listener is bound cannot be changed while it runs. */
+  /** Refuses changes of settings that libzmq fixes when a listener is bound. */
   #checkListener(config: RouteConfig): void {
     const known = this.#listeningAt(config);
     if (known === undefined) return;
     if (known.config.listener.curve?.secretKey !== config.listener.curve?.secretKey)
       throw new StartError(
-        `route ${config.name}: the key of a listener cannot be changed while it runs; restart for it`,
+        `route ${config.name}: the secret key of a listener cannot be changed at run time; restart the sidecar`,
       );
     const most = known.route.messageBytesMost;
     if (config.limits.messageBytes <= most) return;
-    const words = `limits.messageBytes can grow to ${most} while it runs, which is twice what it began with`;
-    throw new StartError(`route ${config.name}: ${words}; for more, restart`);
+    const words = `limits.messageBytes can be raised to at most ${most} at run time (twice its value at start)`;
+    throw new StartError(`route ${config.name}: ${words}; restart the sidecar for more`);
   }
 
   #listeningAt(config: RouteConfig, serving = this.#serving): Serving | undefined {
@@ -242,7 +242,7 @@ export class Routes {
   }
 }
 
-/** Waits until every request has its outcome, and for `quietMs` none has come or got one; at most `timeoutMs`. */
+/** Waits until every request has its outcome and nothing has happened for `quietMs`; at most `timeoutMs`. */
 export async function quiet(routes: readonly Route[], quietMs: number, timeoutMs: number): Promise<void> {
   const untilMs = performance.now() + timeoutMs;
   for (;;) {
@@ -256,8 +256,8 @@ export async function quiet(routes: readonly Route[], quietMs: number, timeoutMs
 }
 
 /**
- * Whatever is left gets its failure reply, which takes some turns of the event loop where much is. What a flood is owed after a
- * second it would not read either.
+ * Sends a failure reply to every remaining request, which may take some turns of the event loop. Waits at most a second: a
+ * flood that is owed more than that would not read it anyway.
  */
 export async function leave(routes: readonly Route[]): Promise<void> {
   const untilMs = performance.now() + LEAVE_MS;
@@ -266,13 +266,13 @@ export async function leave(routes: readonly Route[]): Promise<void> {
   while (performance.now() < untilMs && routes.some(({ isSettled }) => !isSettled));
 }
 
-/** Port 0 is another port each time. */
+/** Port 0 gives another port each time, so there the name decides. */
 function isSameListener(one: RouteConfig, other: RouteConfig): boolean {
   const { listen } = one.listener;
   return listen === other.listener.listen && (!listen.endsWith(':0') || one.name === other.name);
 }
 
-/** Whether its endpoints, and its connections to them, can stay as they are. */
+/** Whether endpoints and connections can stay as they are. */
 function hasSameUpstream(one: RouteConfig, other: RouteConfig): boolean {
   const of = ({ upstream, connection }: RouteConfig) => JSON.stringify([upstream, connection]);
   return of(one) === of(other);

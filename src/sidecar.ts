@@ -17,7 +17,7 @@ import type { Cause, Outcome, ProxyEvent } from './proxy/events.ts';
 import { LINGER_MS } from './proxy/frontend.ts';
 import { leave, type Prepared, quiet, Routes } from './routes.ts';
 
-/** A reply that is older than this is out, or its app does not read. */
+/** A reply older than this has been sent, or its app does not read. */
 const RECENT_MS = 10_000;
 
 export interface Versions {
@@ -28,12 +28,12 @@ export interface Versions {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where changes of the configuration come from. */
+/** The source of configuration changes. */
 export interface ConfigChanges {
   /**
    * Runs until the signal aborts.
    *
-   * @param reload is called for each change, with what reads it, which throws `ConfigError`
+   * @param reload called for each change, with a function that reads the configuration or throws `ConfigError`
    */
   run(reload: (load: () => Config) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
@@ -71,7 +71,7 @@ export class Sidecar {
         this.#metrics.record(event);
         logged(event);
       } catch (error) {
-        // A bug in what is told of a request is none of the request's.
+        // A bug in logs or metrics must not affect the request.
         log.error({ err: error, event: event.kind }, 'internal error');
       }
       if (event.kind === 'settled') this.#settled(event);
@@ -89,8 +89,8 @@ export class Sidecar {
   /**
    * Serves until `stop` aborts, then drains.
    *
-   * @param changes tells of changes of the configuration, until it is stopped
-   * @throws {StartError} where a listener cannot be had, or no descriptor for a long time
+   * @param changes reports configuration changes until it is stopped
+   * @throws {StartError} if a listener cannot be bound, or if there are no descriptors for a long time
    */
   async run(stop: AbortSignal, changes?: ConfigChanges): Promise<void> {
     const { node, zeromq } = this.#versions;
@@ -114,8 +114,8 @@ export class Sidecar {
   }
 
   /**
-   * Stays until the last replies are out. They lie in memory that Node frees when it ends, while libzmq may still be sending
-   * them: it would find nothing there (EFAULT) and abort the process.
+   * Waits until the last replies have been sent. They are in memory that Node frees at exit. If libzmq were still sending them, it
+   * would find nothing there (EFAULT) and abort the process.
    */
   async #linger(): Promise<void> {
     if (performance.now() - this.#lastSettledMs < RECENT_MS) await setTimeout(LINGER_MS + 100);
@@ -128,7 +128,7 @@ export class Sidecar {
   #settled({ outcome, cause }: { outcome: Outcome; cause: Cause }): void {
     this.#lastSettledMs = performance.now();
     if (outcome === 'ok') this.#answered++;
-    // A reply that nobody was there to take is neither.
+    // A reply whose app had left counts as neither.
     else if (cause !== 'ok') this.#failed++;
   }
 
@@ -170,7 +170,7 @@ export class Sidecar {
     };
   }
 
-  /** Puts another configuration in force, or leaves everything as it is. */
+  /** Applies another configuration, or leaves everything as it is. */
   async #reload(load: () => Config): Promise<void> {
     if (this.#isDraining) return;
     let config: Config;
@@ -227,7 +227,7 @@ export class Sidecar {
     }
   }
 
-  /** Nothing has changed. A file that is more than we can read is none of what is served meanwhile. */
+  /** Refuses a change. Even an unexpected error while reading the file must not affect requests. */
   #refuse(error: unknown): void {
     this.#metrics.reload('failure');
     const problems = error instanceof UserError ? error.lines : [`internal error: ${messageOf(error)}`];
@@ -236,7 +236,7 @@ export class Sidecar {
     else this.#log.error({ err: error }, 'internal error');
   }
 
-  /** Waits until the sidecar is told to stop, then until the app is quiet or the time is up. */
+  /** Waits for the signal to stop, then until the app is quiet or the time is up. */
   #drainActor(stop: AbortSignal): Actor<void> {
     const interrupt = new AbortController();
     const ending = AbortSignal.any([stop, interrupt.signal]);
@@ -251,8 +251,8 @@ export class Sidecar {
   }
 
   /**
-   * Keeps serving until nothing is in flight and nothing has come for a while: beside an app that was told to stop at the same
-   * moment, the last requests are still to come. When the time is up, whatever is left gets a failure reply.
+   * Keeps serving until nothing is in flight and nothing has arrived for a while: if the app was told to stop at the same moment,
+   * its last requests are still to come. When the time is up, every remaining request gets a failure reply.
    */
   async #drain(why: string): Promise<void> {
     const { timeoutMs, quietMs } = this.#config.drain;
@@ -290,7 +290,7 @@ function discoveryOf(upstream: UpstreamConfig, zone: string | undefined): Discov
   }
 }
 
-/** Which settings beside the routes are others now. */
+/** The settings other than routes that have changed. */
 function otherChanges(before: Config, after: Config): string[] {
   return (['admin', 'log', 'drain'] as const).filter(
     (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),

@@ -13,39 +13,39 @@ import { type Door, doorkeeper } from './zap.ts';
 
 const NOBODY = Buffer.from([0]);
 const NOTHING = Buffer.alloc(0);
-/** Most requests that are read before one of them is acted upon. */
+/** Most requests to read before acting on one of them. */
 const AT_ONCE = 64;
-/** How long replies that are on their way out may take after the frontend is closed. */
+/** How long replies may take to go out after the frontend is closed. */
 export const LINGER_MS = 1_000;
 
-/** What a usual umask leaves of the mode of a socket. */
+/** The mode of a socket with a typical umask. */
 const DEFAULT_MODE = 0o755;
 
 export interface FrontendOwner {
   request(request: Request): void;
-  /** A message came that has no delimiter or no body; it is dropped, as REP drops it. */
+  /** A message without a delimiter or a body arrived. It is dropped, as a REP does. */
   malformed(): void;
-  /** A client was turned away by its key; `undefined` where it showed none. */
+  /** A client was refused because of its key; `undefined` if it showed none. */
   refused(key: string | undefined, address: string): void;
 }
 
 export interface FrontendSettings {
   name: string;
   listen: string;
-  /** Of the socket of an ipc path; `undefined`: the umask decides. */
+  /** The mode of the socket of an ipc path; `undefined`: the umask decides. */
   mode: number | undefined;
   messageBytes: number;
   /**
-   * Replies kept for a client that does not read; further ones are thrown away. Fixed when it is bound: libzmq 4.3.5 crashes
-   * where its high water mark is set while clients come and go (it sends the new mark to connections that are freed already).
+   * How many replies are kept for a client that does not read; further ones are dropped. Fixed when it is bound: libzmq 4.3.5
+   * crashes if its high water mark is set while clients come and go (it sends the new mark to connections that are already freed).
    */
   unreadPerClient: number;
   curve: CurveServer | undefined;
 }
 
 /**
- * The socket that a route binds for the app: a REP to look at (RFC 28), a ROUTER underneath, so that one client's request
- * does not hold up another's. It alone creates, reads, writes and closes the socket.
+ * The socket that a route binds for the app. It looks like a REP (RFC 28), but is a ROUTER underneath, so that one client's
+ * request does not block another's. Only this class creates, reads, writes and closes the socket.
  */
 export class Frontend {
   readonly #settings: FrontendSettings;
@@ -53,16 +53,16 @@ export class Frontend {
   readonly #socket: Router;
   #isOpen = true;
   #mode: number | undefined;
-  /** While the socket is unbound it is neither read nor written: zeromq.js refuses (EBUSY). Settles when that is over. */
+  /** Set while the socket is being unbound. It can neither be read nor written then, because zeromq.js refuses (EBUSY). */
   #held: Promise<void> | undefined;
-  /** Where it listens. */
+  /** The address where it listens. */
   #bound: string | undefined;
   readonly #door: Door;
   #domain: string | undefined;
-  /** Of a message over this, libzmq drops the connection. */
+  /** libzmq drops the connection of a client that sends a larger message. */
   readonly maxMessageBytes: number;
 
-  /** @throws {StartError} where no descriptor is left for a socket */
+  /** @throws {StartError} if no descriptor is left for a socket */
   constructor(settings: FrontendSettings, owner: FrontendOwner) {
     this.#settings = settings;
     this.maxMessageBytes = settings.messageBytes * 2;
@@ -75,19 +75,19 @@ export class Frontend {
     };
     this.#socket = openRouter(settings.name, {
       ipv6: settings.listen.startsWith('tcp://['),
-      // The size is checked by the route, which answers; beyond this, libzmq drops the connection to guard memory.
+      // The route checks the size and answers. Above this limit, libzmq drops the connection to protect memory.
       maxMessageSize: this.maxMessageBytes,
       sendHighWaterMark: unreadPerClient,
-      // Without its domain being enforced, libzmq lets everybody in while nobody answers for it.
+      // If the domain is not enforced, libzmq admits everybody while nobody answers for it.
       ...(curve && { curveServer: true, curveSecretKey: curve.secretKey, zapEnforceDomain: true }),
     });
   }
 
   /**
-   * Listens; requests are taken when it `run`s.
+   * Listens. Requests are read when it `run`s.
    *
-   * @returns the address, with the port that the system chose where the settings say 0
-   * @throws {StartError} where it cannot listen there
+   * @returns the address, with the port that the system chose if the settings say 0
+   * @throws {StartError} if it cannot listen there
    */
   async bind(): Promise<string> {
     const { name, listen, curve } = this.#settings;
@@ -107,13 +107,13 @@ export class Frontend {
   }
 
   /**
-   * Listens no more. libzmq drops the connections that it has accepted (they are children of its listener): replies that were
-   * handed over still go out, and clients connect again where the next one listens.
+   * Stops listening. libzmq drops the connections that it has accepted (they are children of its listener). Replies that were
+   * handed over still go out, and clients reconnect to the next listener there.
    */
   async release(): Promise<void> {
     const bound = this.#bound;
     if (bound === undefined) return;
-    // What has been read is read to its end in this turn of the event loop.
+    // Messages that have been read are handled to the end in this turn of the event loop.
     await setImmediate();
     const unbinding = this.#socket.unbind(bound);
     this.#held = unbinding.catch(() => undefined);
@@ -127,14 +127,14 @@ export class Frontend {
   }
 
   /**
-   * Listens elsewhere, after `release`.
+   * Listens on another address, after `release`.
    *
    * @returns the address
-   * @throws {StartError} where it cannot listen there
+   * @throws {StartError} if it cannot listen there
    */
   async listenAt(listen: string): Promise<string> {
     const { name } = this.#settings;
-    // For what is bound from now on.
+    // Applies to later binds.
     this.#socket.ipv6 = listen.startsWith('tcp://[');
     try {
       await patiently(async () => this.#socket.bindSync(listen));
@@ -153,7 +153,7 @@ export class Frontend {
         await this.#held;
         const batch = await inbox.receive(AT_ONCE);
         for (const frames of batch) this.#take(frames);
-        // There may be more: whatever else is due has its turn first.
+        // There may be more, but let other work have its turn first.
         if (batch.length === AT_ONCE) await setImmediate();
       }
     } catch (error) {
@@ -161,7 +161,7 @@ export class Frontend {
     }
   }
 
-  /** Sends a reply; `false` where the client is gone, or has not read so many replies that it may as well be. */
+  /** Sends a reply; `false` if the client is gone, or has too many unread replies. */
   reply(request: Request, body: readonly Buffer[]): Promise<boolean> {
     if (this.#held !== undefined) return this.#held.then(() => this.reply(request, body));
     try {
@@ -171,18 +171,18 @@ export class Frontend {
     }
   }
 
-  /** Takes nothing more; replies already handed over may still go out. */
+  /** Takes no more requests; replies already handed over may still go out. */
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#shut();
     const { listen } = this.#settings;
-    // libzmq leaves the file behind. An abstract name (`@...`) has none, and one that is not ours is another process's.
+    // libzmq leaves the file behind. An abstract name (`@...`) has no file, and a path that we did not bind belongs to another process.
     if (this.#bound !== undefined && listen.startsWith('ipc:///'))
       removeIfPossible(listen.slice('ipc://'.length));
   }
 
-  /** Who may connect from now on, by the mode of the socket of an ipc path. */
+  /** Changes who may connect to an ipc path, by the mode of its socket. */
   set mode(mode: number | undefined) {
     if (mode === this.#mode) return;
     this.#mode = mode;
@@ -190,18 +190,18 @@ export class Frontend {
     try {
       chmodSync(listen.slice('ipc://'.length), mode ?? DEFAULT_MODE);
     } catch {
-      // Somebody has removed it: nobody can connect there any more.
+      // Somebody has removed the path, so nobody can connect there any more.
     }
   }
 
-  /** Who may connect from now on, by their keys. */
+  /** Changes which clients may connect, by their keys. */
   set allowedKeys(keys: readonly string[]) {
     this.#door.allowed = new Set(keys);
   }
 
   /**
-   * Tells of those who never get so far as to be asked for their key: without CURVE, or with another server's key. One
-   * without CURVE may see that first, and hang up.
+   * Reports clients that fail before their key is checked: without CURVE, or with another server's key. A client without CURVE may
+   * notice first, and hang up.
    */
   async #watch(): Promise<void> {
     const { events } = this.#socket;
@@ -222,8 +222,8 @@ export class Frontend {
   }
 
   /**
-   * While a socket is unbound, libzmq takes in what it would have told the reader, who then waits for messages that are there. To send
-   * makes zeromq.js look again; nobody has this id, as libzmq lets none begin with 0.
+   * While a socket is being unbound, libzmq swallows the notification of new messages, so the reader would keep waiting. A send makes
+   * zeromq.js check again. It goes to nobody, because no client of libzmq has an id that starts with 0.
    */
   #wakeReader(): void {
     this.#socket.send([NOBODY, NOTHING]).catch(() => undefined);
@@ -259,7 +259,7 @@ function openRouter(name: string, options: SocketOptions<Router>): Router {
       ...options,
     });
   } catch (error) {
-    throw new StartError(`route ${name}: no socket to listen with: ${messageOf(error)}`, { cause: error });
+    throw new StartError(`route ${name}: cannot open a socket: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -267,7 +267,7 @@ const isTaken = () => true;
 const isNotTaken = () => false;
 
 /**
- * libzmq takes an ipc path over from a living process without a word: ask first whether anybody answers there.
+ * libzmq silently takes an ipc path over from a live process, so check first whether anybody answers there.
  *
  * @throws {Error} EADDRINUSE
  */
@@ -275,7 +275,7 @@ async function refuseLivingPath(path: string): Promise<void> {
   const name = path.startsWith('@') ? `\0${path.slice(1)}` : path;
   const isAlive = await new Promise<boolean>((resolve) => {
     const probe = connect(name);
-    // Too busy for another connection, or not for us.
+    // It is too busy for another connection, or does not allow us.
     probe.once('error', (error) => resolve(['EAGAIN', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')));
     probe.once('connect', () => {
       probe.destroy();
@@ -285,7 +285,7 @@ async function refuseLivingPath(path: string): Promise<void> {
   if (isAlive) throw Object.assign(new Error('address in use'), { code: 'EADDRINUSE' });
 }
 
-/** It may be anything by now; the next one to listen there asks who answers. */
+/** Removes the path if possible. If not, the next process to listen there checks whether anybody answers. */
 function removeIfPossible(path: string): void {
   try {
     rmSync(path, { force: true });

@@ -24,7 +24,7 @@ export class Inbox {
   #passes = 0;
   #pass = 0;
 
-  /** @param isHeld whether the socket may not be read at the moment */
+  /** @param isHeld whether the socket must not be read at the moment */
   constructor(socket: Incoming, isHeld = () => false) {
     this.#socket = socket;
     this.#isHeld = isHeld;

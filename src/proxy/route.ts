@@ -15,13 +15,13 @@ import { Upstream } from './upstream.ts';
 /** A request and its place in the route's load. */
 interface Guest extends Request, Turn {
   readonly place: Place;
-  /** What was in force when it arrived. */
+  /** The policy that was in force when it arrived. */
   readonly retry: RetryPolicy;
-  /** Its body was thrown away at once: all it gets is a failure reply when its turn comes. */
+  /** Set if its body was dropped at once: it only gets this failure reply when its turn comes. */
   readonly refusal: Settled | undefined;
 }
 
-/** One listener, and behind it one upstream and one policy at a time. Every request that it receives gets exactly one outcome. */
+/** One listener, with one upstream and one policy at a time. Every request that it receives gets exactly one outcome. */
 export class Route implements FrontendOwner {
   readonly #discovery: Discovery;
   readonly #emit: Emit;
@@ -32,7 +32,7 @@ export class Route implements FrontendOwner {
   readonly #clients: Clients<Guest>;
   readonly #forwarder: Forwarder;
   readonly #upstreams: Succession;
-  /** Rejects when an upstream has met a bug; never resolves. */
+  /** Rejects on a bug in an upstream; never resolves. */
   readonly #failing = Promise.withResolvers<never>();
   /**
    * All that one client has asked may be answered at once, and it counts on none of these replies being left out; nor on any
@@ -41,11 +41,11 @@ export class Route implements FrontendOwner {
   readonly #unreadPerClient: number;
   #settings: RouteSettings;
   #listening: string | undefined;
-  /** When a request has come or got its outcome for the last time. */
+  /** When a request last arrived or got its outcome. */
   #lastWorkMs = performance.now();
   #isLeaving = false;
 
-  /** @param self what tells this sidecar from others, for the subset of endpoints that it connects to */
+  /** @param self a name that is unique to this sidecar, to choose the subset of endpoints that it connects to */
   constructor(settings: RouteSettings, discovery: Discovery, emit: Emit, self = '') {
     this.#settings = settings;
     this.#discovery = discovery;
@@ -65,12 +65,13 @@ export class Route implements FrontendOwner {
     this.#frontend = new Frontend({ name, ...listener, messageBytes, unreadPerClient }, this);
     this.#clients = new Clients<Guest>(inFlightPerClient, {
       start: (guest) => void this.#serve(guest),
-      refuse: (guest) => void this.#settle(guest, failure('OVERLOADED', 'too many requests wait already')),
+      refuse: (guest) =>
+        void this.#settle(guest, failure('OVERLOADED', 'too many requests are already waiting')),
       hurry: (client, deadlineMs) => this.#forwarder.hurry(client, deadlineMs),
     });
   }
 
-  /** The largest `limits.messageBytes` that can be applied: the listener's own bound is fixed when it is bound (zmq_setsockopt). */
+  /** The largest `limits.messageBytes` that can be applied: libzmq fixes the listener's own limit when it is bound (zmq_setsockopt). */
   get messageBytesMost(): number {
     return this.#frontend.maxMessageBytes;
   }
@@ -79,21 +80,21 @@ export class Route implements FrontendOwner {
     return this.#settings;
   }
 
-  /** @throws {StartError} where it cannot listen */
+  /** @throws {StartError} if it cannot listen */
   async bind(): Promise<void> {
     this.#listening = await this.#frontend.bind();
     this.#emit({ kind: 'listening', route: this.#settings.name, address: this.#listening });
   }
 
-  /** Listens no more, and drops those that are connected. */
+  /** Stops listening, and drops all connections of apps. */
   async release(): Promise<void> {
     await this.#frontend.release();
   }
 
   /**
-   * Listens elsewhere, after `release`.
+   * Listens on another address, after `release`.
    *
-   * @throws {StartError} where it cannot listen there
+   * @throws {StartError} if it cannot listen there
    */
   async listenAt(listen: string): Promise<void> {
     this.#listening = await this.#frontend.listenAt(listen);
@@ -107,10 +108,10 @@ export class Route implements FrontendOwner {
   }
 
   /**
-   * Puts other settings in force, on the same listener. Requests under way are tried under those that they came under. Where
-   * there is another upstream, the old one serves until that one is connected, or until it is not usable itself any more.
+   * Applies other settings on the same listener. Requests in progress keep the settings that they arrived under. If there is a
+   * new upstream, the old one is used until the new one is connected, or until the old one is no longer usable.
    *
-   * @param discovery of the other upstream; `undefined` where it is the same
+   * @param discovery the discovery of the new upstream; `undefined` if the upstream stays the same
    */
   apply(settings: RouteSettings, discovery: Discovery | undefined): void {
     if (this.#isLeaving) return;
@@ -129,40 +130,40 @@ export class Route implements FrontendOwner {
     this.#supply(upstream, discovery);
   }
 
-  /** Whether another upstream is to take over as soon as it is connected. */
+  /** Whether another upstream will take over as soon as it is connected. */
   get isSwitching(): boolean {
     return this.#upstreams.next !== undefined;
   }
 
-  /** The upstream that serves is to stay: one that was to take over is given up. */
+  /** Keeps the current upstream, and gives up one that was waiting to take over. */
   stay(): void {
     this.#upstreams.stay();
   }
 
-  /** Whether every request that came has its outcome. */
+  /** Whether every request received has its outcome. */
   get isSettled(): boolean {
     return this.#load.isEmpty;
   }
 
-  /** How long it has had nothing to do, where it `isSettled`. */
+  /** How long it has been idle, if it `isSettled`. */
   idleMs(nowMs: number): number {
     return nowMs - this.#lastWorkMs;
   }
 
-  /** From now on every request gets a `DRAINING` failure, those under way included. */
+  /** From now on every request gets a `DRAINING` failure, including those in progress. */
   leave(): void {
     this.#isLeaving = true;
     this.#forwarder.cut();
   }
 
-  /** Ends at once, cutting whatever is under way. */
+  /** Ends immediately, cutting requests in progress. */
   close(): void {
     this.leave();
     this.#frontend.close();
     this.#upstreams.close();
   }
 
-  /** Closes lanes that have been idle; it does so by itself every few seconds. */
+  /** Closes idle lanes. This also happens automatically every few seconds. */
   trim(nowMs: number): void {
     this.#upstreams.current.trim(nowMs);
   }
@@ -199,7 +200,7 @@ export class Route implements FrontendOwner {
     const mayEnter = !isOver && !this.#clients.isOwedRefusal(client);
     const waiting = this.#clients.waitingOf(client) ?? { queued: 0 };
     const kept = refusal === undefined ? request.body : [];
-    // Were its frames alone too much for the queue, it would have to be empty.
+    // A request whose frames alone exceed the queue still fits into an empty one.
     const weight = Math.min(weightOf(head, kept), limits.queueBytes);
     const entered = mayEnter ? this.#load.enter(weight, waiting) : undefined;
     const place = entered ?? this.#load.refuse();
@@ -210,7 +211,7 @@ export class Route implements FrontendOwner {
     else this.#clients.arrive(guest);
   }
 
-  /** The guest's turn: from here to its outcome. */
+  /** Handles a request from its turn to its outcome. */
   async #serve(guest: Guest): Promise<void> {
     const { body, place, arrivedMs, retry, deadlineMs } = guest;
     try {
@@ -221,7 +222,7 @@ export class Route implements FrontendOwner {
       );
     } catch (error) {
       this.#emit({ kind: 'internalError', route: this.#settings.name, error });
-      const message = 'a bug of the sidecar; its log tells more';
+      const message = 'internal error in the sidecar; see its log';
       await this.#settle(guest, failure('INTERNAL', message, 'maybe'));
     } finally {
       this.#lastWorkMs = performance.now();
@@ -229,18 +230,18 @@ export class Route implements FrontendOwner {
     }
   }
 
-  /** Why a request that comes now is not forwarded at all. */
+  /** Why a new request is not forwarded at all, if so. */
   #refusal(bytes: number): Settled | undefined {
     const { messageBytes } = this.#settings.limits;
     if (bytes <= messageBytes) return undefined;
-    return failure('TOO_LARGE', `the request has ${bytes} bytes, ${messageBytes} are allowed`);
+    return failure('TOO_LARGE', `the request has ${bytes} bytes; at most ${messageBytes} are allowed`);
   }
 
   #supply(upstream: Upstream, discovery: Discovery): void {
     upstream.run(discovery).catch(this.#failing.reject);
   }
 
-  /** Sends the outcome to the app, and tells of it. */
+  /** Sends the outcome to the app, and emits it as an event. */
   async #settle(guest: Guest, result: Settled): Promise<void> {
     const elapsedMs = performance.now() - guest.arrivedMs;
     const { attempts, endpoint } = result;
@@ -273,14 +274,14 @@ export class Route implements FrontendOwner {
   }
 }
 
-/** What libzmq keeps by itself. */
+/** The default of libzmq. */
 const UNREAD_LEAST = 1_000;
 
 function failure(code: FailureCode, message: string, executed: 'no' | 'maybe' = 'no'): Settled {
   return { kind: 'failure', code, message, executed, attempts: 0, endpoint: undefined };
 }
 
-const LEAVING = failure('DRAINING', 'the sidecar is leaving');
+const LEAVING = failure('DRAINING', 'the sidecar is shutting down');
 
 function causeOf(result: Settled): Cause {
   return result.kind === 'reply' ? 'ok' : (result.code.toLowerCase() as Lowercase<FailureCode>);
