@@ -57,7 +57,8 @@ test('neither a thread that hangs nor a credential plugin that never ends holds 
     process.on('SIGTERM', () => {
       for (let thread = 0; thread < 4; thread++) readFile(${JSON.stringify(fifo)}, () => undefined);
     });`;
-  const plugin = { apiVersion: 'client.authentication.k8s.io/v1', command: 'sleep', args: ['600'] };
+  // It reads from a pipe that only the end of the sidecar closes.
+  const plugin = { apiVersion: 'client.authentication.k8s.io/v1', command: 'cat' };
   const kubeconfig = {
     'current-context': 'test',
     clusters: [{ name: 'test', cluster: { server: 'https://127.0.0.1:1' } }],
