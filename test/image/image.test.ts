@@ -53,7 +53,7 @@ describe('the image', { skip: imageSkip() }, () => {
   before(() => buildImage(IMAGE));
   after(() => run('podman', ['rmi', '--force', '--ignore', IMAGE]));
 
-  test('starts the sidecar directly, as a numeric user that is not root, and says what it is', () => {
+  test('starts the sidecar directly, as a numeric user that is not root, and has its labels', () => {
     const [{ Config: config }] = JSON.parse(run('podman', ['image', 'inspect', IMAGE]));
     assert.equal(config.User, '65532:65532');
     assert.deepEqual(config.Entrypoint, ['/nodejs/bin/node', '/lazypirate/dist/main.cjs']);
@@ -123,7 +123,7 @@ describe('the image', { skip: imageSkip() }, () => {
     await program.logged('drained');
   });
 
-  test('tells of a mistake in the configuration and ends with 2', async (t) => {
+  test('reports a mistake in the configuration and exits with 2', async (t) => {
     const program = Program.start(t, 'podman', [
       'run',
       ...RESTRICTED,

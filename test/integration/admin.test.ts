@@ -37,7 +37,7 @@ function dial(address: string): Socket {
   return socket;
 }
 
-test('the address is the one really bound', async (t) => {
+test('the reported address is the one that was bound', async (t) => {
   const { admin } = await started(t);
   assert.match(admin.address, /^127\.0\.0\.1:[1-9]\d*$/);
 });
@@ -71,7 +71,7 @@ test('each page answers', async (t) => {
   });
 });
 
-test('the first page and the page for what there is not both list the pages', async (t) => {
+test('the root page and the page for unknown paths list the pages', async (t) => {
   const { url } = await started(t);
   for (const [path, status] of [
     ['/', 200],
@@ -86,7 +86,7 @@ test('the first page and the page for what there is not both list the pages', as
   }
 });
 
-test('a probe that fails answers 503 and says why; liveness is not concerned', async (t) => {
+test('a failing probe answers 503 with the reason; liveness is not affected', async (t) => {
   const failing = (reason: string) => () => ({ isOk: false, reason });
   const { url } = await started(t, {
     startup: failing('not listening yet: orders'),
@@ -99,7 +99,7 @@ test('a probe that fails answers 503 and says why; liveness is not concerned', a
   assert.equal((await get(`${url}/livez`)).status, 200);
 });
 
-test('HEAD answers as GET does, without the body', async (t) => {
+test('HEAD answers like GET, without the body', async (t) => {
   const { admin } = await started(t);
   const socket = dial(admin.address);
   socket.end('HEAD /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
@@ -119,7 +119,7 @@ for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
   });
 }
 
-test('a page that cannot be made answers 500, and the next one is served', async (t) => {
+test('a page that fails answers 500, and the next one is served', async (t) => {
   const { url } = await started(t, {
     status: () => {
       throw new Error('no status today');
@@ -135,7 +135,7 @@ test('a page that cannot be made answers 500, and the next one is served', async
   assert.equal((await get(`${url}/livez`)).status, 200);
 });
 
-test('of many requests that are sent at once on one connection one is answered', async (t) => {
+test('only one of many pipelined requests on a connection is answered', async (t) => {
   let made = 0;
   const status = () => `${made++}`;
   const { admin } = await started(t, { status });
@@ -153,7 +153,7 @@ test('of many requests that are sent at once on one connection one is answered',
   assert.equal((await get(`http://${admin.address}/livez`)).status, 200);
 });
 
-test('junk in place of HTTP is refused, and the next one is served', async (t) => {
+test('junk instead of HTTP is refused, and the next request is served', async (t) => {
   const { admin, url } = await started(t);
   const socket = dial(admin.address);
   socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f]));
@@ -175,7 +175,7 @@ test('a hundred scrapes at once are all served', async (t) => {
   assert.equal(answers.length, 100);
 });
 
-test('a client that takes too long over its headers is cut off', async (t) => {
+test('a client that is too slow with its headers is disconnected', async (t) => {
   const { admin } = await started(t);
   const socket = dial(admin.address);
   const sinceMs = performance.now();
@@ -186,7 +186,7 @@ test('a client that takes too long over its headers is cut off', async (t) => {
   assert.ok(elapsedMs < 30_000 || wasStalled(elapsedMs, elapsedMs / 2), `cut off after ${elapsedMs} ms`);
 });
 
-test('neither an idle connection, nor half a request, nor a page that never comes holds up the close', async (t) => {
+test('neither an idle connection, nor half a request, nor a page that never comes delays the close', async (t) => {
   const asked = Promise.withResolvers<void>();
   const never = {
     contentType: 'text/plain',
@@ -213,7 +213,7 @@ test('neither an idle connection, nor half a request, nor a page that never come
   await admin.close();
 });
 
-test('a port in use is told in one line that names it', async (t) => {
+test('a port in use is reported in one line with the address', async (t) => {
   const { admin } = await started(t);
   const port = Number(admin.address.split(':')[1]);
   await assert.rejects(started(t, { port }), (error) => {
@@ -223,14 +223,14 @@ test('a port in use is told in one line that names it', async (t) => {
   });
 });
 
-test('an address that is not of this machine is told in one line', async (t) => {
+test('an address of another machine is reported in one line', async (t) => {
   await assert.rejects(started(t, { host: '192.0.2.1' }), {
     name: 'StartError',
     message: 'admin: cannot listen on 192.0.2.1:0: not an address of this machine',
   });
 });
 
-test('it listens on IPv6, whose address is shown in brackets', async (t) => {
+test('it listens on IPv6, and shows the address in brackets', async (t) => {
   const { admin, url } = await started(t, { host: '::1' });
   assert.match(admin.address, /^\[::1\]:\d+$/);
   assert.equal((await get(`${url}/livez`)).status, 200);

@@ -85,7 +85,7 @@ async function unread(t: TestContext, queue: number, lot: number, sent: number) 
   return { ...running, app };
 }
 
-test('an app that does not read has so many replies kept for it, and a good client beside is served', async (t) => {
+test('an app that does not read gets a limited number of replies kept, and a good client is served', async (t) => {
   const { address, count } = await unread(t, 100, 75, 1_500);
   const kept = count('settled', 'ok');
   assert.ok(kept >= 1_000 && kept < 1_500, `${kept} of 1500`);
@@ -143,7 +143,7 @@ test('messages without a delimiter or a body are dropped and counted', async (t)
   await good.stop();
 });
 
-test('a request over twice the cap loses its connection, and its app may go on', async (t) => {
+test('a request over twice the limit loses its connection, and its app can go on', async (t) => {
   const { address } = await start(t, { limits: { messageBytes: 1_000 } });
   const good = goodClient(address);
   const greedy = new Request({ linger: 0 });
@@ -158,7 +158,7 @@ test('a request over twice the cap loses its connection, and its app may go on',
   assert.equal((await ask(address, 'a new socket')).text, 'a new socket');
 });
 
-test('of two clients with one routing id the first is served, and never gets what the second asked', async (t) => {
+test('of two clients with the same routing id the first is served, and never gets replies to the second', async (t) => {
   const { address } = await start(t);
   const [first, second] = [0, 1].map(() => new Dealer({ routingId: 'same', linger: 0 }));
   assert.ok(first && second);
@@ -192,7 +192,7 @@ async function impostor(t: TestContext, greet: (socket: Socket) => void): Promis
   return `tcp://127.0.0.1:${(server.address() as { port: number }).port}`;
 }
 
-test('an endpoint that is no ZMTP peer gets no work, and the others do it all', async (t) => {
+test('an endpoint that does not speak ZMTP gets no requests, and the others serve all', async (t) => {
   const upstream = await ScriptedUpstream.start();
   t.after(() => upstream.close());
   const impostors = [
@@ -212,7 +212,7 @@ test('an endpoint that is no ZMTP peer gets no work, and the others do it all', 
   );
 });
 
-test('an endpoint that was an impostor first is used within a second of being a real one', async (t) => {
+test('an endpoint that did not speak ZMTP at first is used within a second after it does', async (t) => {
   const server = createServer((socket) => {
     socket.on('error', () => undefined).resume();
     socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');

@@ -85,7 +85,7 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
   }
 });
 
-test('a Node that is too old is told in one line', async (t) => {
+test('a Node that is too old is reported in one line', async (t) => {
   const { engines } = JSON.parse(readFileSync('package.json', 'utf8'));
   assert.equal(engines.node, '>=24');
   const old = join(scratch(), 'old.cjs');
@@ -99,7 +99,7 @@ test('a Node that is too old is told in one line', async (t) => {
   assert.deepEqual(program.stderr, ['lazypirate: needs Node 24 or newer, but this is 23.11.1']);
 });
 
-test('simulate, soak and bench refuse wrong arguments, with what would be right', async (t) => {
+test('simulate, soak and bench refuse wrong arguments and show the right ones', async (t) => {
   const rows: [string, ...string[]][] = [
     ['simulation/main.ts', '--seeds', 'abc'],
     ['simulation/main.ts', '--seeds', '0'],
@@ -116,7 +116,7 @@ test('simulate, soak and bench refuse wrong arguments, with what would be right'
   }
 });
 
-test('check and run tell the same problems, each with line and path, and exit with 2', async (t) => {
+test('check and run report the same problems, each with line and path, and exit with 2', async (t) => {
   const file = join(scratch(), 'bad.yaml');
   writeFileSync(file, 'log: { level: loud }\nroutes:\n  - name: a\n    atempts: 3\n');
   const checked = await lazypirate(t, 'check', '--config', file);
@@ -131,7 +131,7 @@ test('check and run tell the same problems, each with line and path, and exit wi
   ]);
 });
 
-test('check tells what is in force for each route, and warns', async (t) => {
+test('check shows the settings of each route, and warns', async (t) => {
   const file = join(scratch(), 'warned.yaml');
   const upstream = 'upstream: { endpoints: [tcp://10.0.0.1:7000] }';
   const routes = [
@@ -161,7 +161,7 @@ test('the examples are valid', async (t) => {
   }
 });
 
-test('check reads what it is given on standard input', async (t) => {
+test('check reads a configuration from standard input', async (t) => {
   const yaml = 'routes: [{ name: orders, listen: "tcp://127.0.0.1:5555" }]';
   const through = ['sh', '-c', 'echo "$0" | "$@"', yaml];
   const program = Program.lazypirate(t, ['check', '--config', '/dev/stdin'], { through });
@@ -266,14 +266,14 @@ test('send takes the address where a sidecar listens by default', async (t) => {
   assert.notEqual(code, 2, stderr.join('\n'));
 });
 
-test('serve leaves after so many replies, the last one out', async (t) => {
+test('serve exits after N replies, including the last one', async (t) => {
   const { program, address } = await startServe(t, ['--exit-after', '2', '--delay', '20ms']);
   for (const body of ['a', 'b']) assert.equal((await ask(address, body)).text, body);
   assert.deepEqual(await program.ended, { code: 0, signal: null });
   assert.deepEqual(program.stdout, [`serving ${address}`, 'answered 2 requests']);
 });
 
-test('serve answers requests at once, not one after the other', async (t) => {
+test('serve answers requests concurrently', async (t) => {
   const { address } = await startServe(t, ['--delay', '1s']);
   const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => ask(address, `q${i}`)));
   // One after the other would be 20 s.
@@ -299,7 +299,7 @@ test('a port in use is one line that says which, and exit code 1', async (t) => 
   }
 });
 
-test('an ipc path of a living process is refused, one left by a dead process is taken', async (t) => {
+test('an ipc path of a live process is refused, one left behind by a dead process is reused', async (t) => {
   const path = join(scratch(), 'app.sock');
   const args = ['--listen', `ipc://${path}`, '--upstream', 'tcp://127.0.0.1:1', '--timeout', '50ms'];
   const first = await startSidecar(t, args);

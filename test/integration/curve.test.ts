@@ -121,7 +121,7 @@ const INTRUDERS: Record<
 };
 
 for (const [title, { key, ask }] of Object.entries(INTRUDERS)) {
-  test(`a client with ${title} gets nothing, is told of in the log, and disturbs nobody`, async (t) => {
+  test(`a client with ${title} is refused and logged, and disturbs nobody`, async (t) => {
     const serve = await startServe(t);
     const config = configFile(serve.address, { allowed: [app.publicKey] });
     const { address, program } = await startSidecar(t, ['--config', config]);
@@ -161,7 +161,7 @@ for (const [title, keys, isCurveServer, why] of [
     /wrong security mechanism: the server wants a key|closed the connection .*it wants a key \(CURVE\)/,
   ],
 ] as const) {
-  test(`${title}: no reply, no fallback, and it is said`, { skip: pythonSkip }, async (t) => {
+  test(`${title}: no reply, no fallback, and the reason is logged`, { skip: pythonSkip }, async (t) => {
     const upstream = isCurveServer ? await startServer(t) : (await startServe(t)).address;
     const { address, program, admin } = await startSidecar(t, [
       '--config',
@@ -178,7 +178,7 @@ for (const [title, keys, isCurveServer, why] of [
   });
 }
 
-test('key files are read anew on a reload; what is no good changes nothing', async (t) => {
+test('key files are read again on a reload; invalid ones change nothing', async (t) => {
   const serve = await startServe(t);
   const file = configFile(serve.address, { allowed: [app.publicKey] });
   const { address, program } = await startSidecar(t, ['--config', file]);
@@ -216,7 +216,7 @@ test("an upstream's key that was wrong is read anew on a reload", { skip: python
   assert.equal((await plain.ask('hello')).text, 'hello');
 });
 
-test('a secret key that everybody can read is warned of, one that is missing is refused', async (t) => {
+test('a secret key that everybody can read is warned about, a missing one is refused', async (t) => {
   const file = configFile('tcp://127.0.0.1:1', { serverKey: server.publicKey, secretMode: 0o644 });
   const { program } = await startSidecar(t, ['--config', file]);
   const { why } = await program.logged('configuration');
@@ -231,7 +231,7 @@ test('a secret key that everybody can read is warned of, one that is missing is 
   assert.equal(check.stderr.filter((line) => /File: \/nowhere\/.* cannot be read/.test(line)).length, 3);
 });
 
-test('a listener for which nobody answers lets nobody in', async (t) => {
+test('a listener admits nobody while its authenticator does not answer', async (t) => {
   const arrived = Promise.withResolvers<'a request'>();
   const owner = {
     request: () => arrived.resolve('a request'),
@@ -262,7 +262,7 @@ test('a listener for which nobody answers lets nobody in', async (t) => {
   assert.equal(await Promise.race([turnedAway.then(() => 'turned away'), arrived.promise]), 'turned away');
 });
 
-test('the doorkeeper can leave and come again at once, whoever asks for it meanwhile', async () => {
+test('the authenticator can stop and start again at once, even if it is asked for meanwhile', async () => {
   const door = { allowed: new Set<string>(), refused: () => undefined };
   for (let times = 0; times < 300; times++) {
     const domains = await Promise.all([doorkeeper.open(door), doorkeeper.open(door)]);

@@ -38,7 +38,7 @@ async function upstreams(
 }
 
 for (const correlate of [false, true]) {
-  test(`an endpoint that has swallowed as many as it may have is used again as soon as it answers, correlate: ${correlate}`, async (t) => {
+  test(`an endpoint that swallowed its maximum of requests is used again as soon as it answers, correlate: ${correlate}`, async (t) => {
     const apps = 8;
     let isMute = true;
     const { all, addresses } = await upstreams(t, () => (isMute ? drop : reply));
@@ -61,7 +61,7 @@ for (const correlate of [false, true]) {
   });
 }
 
-test('a request that waits for late ones to be given up is served, although nothing else happens', async (t) => {
+test('a request that waits for late attempts to be given up is served, even if nothing else happens', async (t) => {
   let isFaulty = false;
   const late: Record<string, Step> = { first: delay(240), second: delay(350) };
   const { addresses } = await upstreams(t, (body) => (isFaulty ? (late[body] ?? drop) : delay(180)));
@@ -80,7 +80,7 @@ test('a request that waits for late ones to be given up is served, although noth
   }
 });
 
-test('where an endpoint may have but one, a retry does not take the place of the attempt before it', async (t) => {
+test('if an endpoint may have only one attempt, a retry does not take the place of the previous one', async (t) => {
   const { all, addresses } = await upstreams(t, delay(500));
   const { address } = await startRoute(t, addresses, {
     limits: { inFlightPerEndpoint: 1 },
@@ -93,7 +93,7 @@ test('where an endpoint may have but one, a retry does not take the place of the
 for (const correlate of [false, true]) {
   const mode = correlate ? 'correlated' : 'as a REQ';
 
-  test(`a plain REQ gets its reply, frames as they were (${mode})`, async (t) => {
+  test(`a plain REQ gets its reply with unchanged frames (${mode})`, async (t) => {
     const { addresses } = await upstreams(t, reply);
     const { address, count } = await startRoute(t, addresses, { correlate });
     assert.deepEqual((await ask(address, 'hello')).frames.map(String), ['hello']);
@@ -137,7 +137,7 @@ for (const correlate of [false, true]) {
     }
   });
 
-  test(`a server that is always late still answers every request, and without salvage none (${mode})`, async (t) => {
+  test(`a server that is always late still answers every request, but none without salvage (${mode})`, async (t) => {
     const { addresses } = await upstreams(t, delay(150));
     const retry = { timeoutMs: 100, attempts: 20, deadlineMs: DEADLINE_MS };
     const salvaging = await startRoute(t, addresses, { correlate, retry });
@@ -179,7 +179,7 @@ for (const correlate of [false, true]) {
     assert.ok(failures > 0);
   });
 
-  test(`what is no reply fails the attempt as protocol, and the endpoint recovers (${mode})`, async (t) => {
+  test(`an invalid reply fails the attempt as protocol, and the endpoint recovers (${mode})`, async (t) => {
     const bad = [
       garbage('no delimiter'),
       garbage(''),
@@ -195,7 +195,7 @@ for (const correlate of [false, true]) {
     assert.equal(count('retry', 'protocol'), bad.length);
   });
 
-  test(`a reply over the cap is executed once, fails with a code of its own, and its endpoint serves on (${mode})`, async (t) => {
+  test(`a reply over the limit is executed once, fails with its own code, and its endpoint stays in use (${mode})`, async (t) => {
     const large: Step = { do: 'reply', frames: [Buffer.alloc(600), Buffer.alloc(401)] };
     const script: Script = (body) => (body === 'large' ? large : reply);
     const { addresses, all } = await upstreams(t, script);
@@ -221,7 +221,7 @@ for (const correlate of [false, true]) {
     assert.equal(all.flatMap(({ seen }) => seen).length, 7);
   });
 
-  test(`a reply far over the cap costs that attempt and nothing else (${mode})`, async (t) => {
+  test(`a reply far over the limit costs that attempt and nothing else (${mode})`, async (t) => {
     const { addresses } = await upstreams(t, [{ do: 'reply', frames: [Buffer.alloc(2 * 1024 ** 2)] }, reply]);
     const { address, count } = await startRoute(t, addresses, { correlate, limits: { messageBytes: 1_000 } });
     assert.equal((await ask(address, 'first')).text, 'first');
@@ -340,7 +340,7 @@ test('retryOn unsent means at most once', async (t) => {
   );
 });
 
-test('with no endpoint up the app is told at once where wait is 0, else after wait', async (t) => {
+test('with no endpoint up the app gets a failure at once if wait is 0, otherwise after wait', async (t) => {
   const [free] = (await upstreams(t, reply)).all;
   free?.close();
   const impatient = await startRoute(t, [free?.address ?? ''], { retry: { waitMs: 0 } });
@@ -393,7 +393,7 @@ test('a request that waits through a restart takes one place, and leaves it', as
   assert.equal(route.status().endpoints[0]?.inFlight, 0);
 });
 
-test('a reply that is out before its server closes is not lost', async (t) => {
+test('a reply sent just before its server closes is not lost', async (t) => {
   const { all, addresses } = await upstreams(t, reply);
   const { address, count } = await startRoute(t, addresses);
   const [upstream] = all;
@@ -420,7 +420,7 @@ test('without budget a request is not sent again, but a late reply is still take
   assert.equal(count('retryDenied', 'budget'), 1);
 });
 
-test('one client that waits holds up no other', async (t) => {
+test('a waiting client does not block others', async (t) => {
   const { addresses } = await upstreams(t, (body) => (body === 'never' ? drop : reply));
   const { address, count } = await startRoute(t, addresses);
   const hanging = new App(address);
@@ -432,7 +432,7 @@ test('one client that waits holds up no other', async (t) => {
   await never;
 });
 
-test('a DEALER that pipelines has its replies in order, the refused ones included', async (t) => {
+test('a DEALER that pipelines gets its replies in order, including refusals', async (t) => {
   const all = Promise.withResolvers<void>();
   const { addresses } = await upstreams(t, (body) =>
     body === '0' ? { do: 'hold', until: all.promise } : reply,
@@ -475,7 +475,7 @@ test('a full queue refuses at once, by count and by bytes', async (t) => {
   }
 });
 
-test('an endpoint where nobody has ever answered is told of, once', async (t) => {
+test('an endpoint where nobody has ever answered is reported once', async (t) => {
   const [gone] = (await upstreams(t, reply)).all;
   gone?.close();
   const { count, event } = await startRoute(t, [gone?.address ?? '']);
@@ -504,7 +504,7 @@ test('no request is given up for a slow endpoint while a quick one is about to h
   assert.ok(count('settled', 'overloaded') === 0 || wasStalled(performance.now() - sinceMs, 200));
 });
 
-test('what an app sends beside bodies fills the queue as well', async (t) => {
+test('envelopes and extra frames count against the queue too', async (t) => {
   const { all, addresses } = await upstreams(t, drop);
   const { address, route } = await startRoute(t, addresses, {
     limits: { inFlight: 1, queueBytes: 100_000 },
@@ -531,7 +531,7 @@ test('what an app sends beside bodies fills the queue as well', async (t) => {
   assert.deepEqual([route.status().queued, route.status().queuedBytes], [1, 'it waits'.length]);
 });
 
-test('a request over the cap gets TOO_LARGE, one of exactly the cap passes', async (t) => {
+test('a request over the limit gets TOO_LARGE, one of exactly the limit passes', async (t) => {
   const { all, addresses } = await upstreams(t, reply);
   const { address } = await startRoute(t, addresses, { limits: { messageBytes: 1_000 } });
   assert.equal((await ask(address, Buffer.alloc(600), Buffer.alloc(400))).failure, undefined);
@@ -541,7 +541,7 @@ test('a request over the cap gets TOO_LARGE, one of exactly the cap passes', asy
   assert.equal(all[0]?.seen.length, 1);
 });
 
-test('failure replies come in the format that was asked for', async (t) => {
+test('failure replies have the configured format', async (t) => {
   const [gone] = (await upstreams(t, reply)).all;
   gone?.close();
   const endpoints = [gone?.address ?? ''];
@@ -586,7 +586,7 @@ test('an app that leaves before its reply is counted, and nothing is left behind
   assert.deepEqual([queued, inFlight], [0, 0]);
 });
 
-test('as many as the limit says are under way on one lane, although the other side stands still', async (t) => {
+test('one lane carries as many attempts as the limit allows, even if the other side stops reading', async (t) => {
   const count = 1_500;
   const upstream = new Router({ context, linger: 0, receiveHighWaterMark: 1, sendHighWaterMark: 0 });
   t.after(() => upstream.close());
@@ -613,7 +613,7 @@ test('as many as the limit says are under way on one lane, although the other si
   assert.deepEqual([counted('settled', 'ok'), counted('reset')], [count, 0]);
 });
 
-test('an oversize reply costs the other attempts on its lane nothing', async (t) => {
+test('an oversize reply does not affect the other attempts on its lane', async (t) => {
   const held = Promise.withResolvers<void>();
   const upstream = await ScriptedUpstream.start((body) => {
     if (body === 'held') return { do: 'hold', until: held.promise };

@@ -79,7 +79,7 @@ for (const [name, text] of [
   ['an unknown event', '{"type":"EXPLODED","object":{"metadata":{"name":"a"}}}\n'],
   ['an error event', '{"type":"ERROR","object":{"code":500,"message":"etcd is gone"}}\n'],
 ] as const) {
-  test(`${name} in a watch: a new list mends it`, async (t) => {
+  test(`${name} in a watch: a new list repairs it`, async (t) => {
     const { server, told } = await start(t);
     await until('a watch stands', () => server.watches > 0);
     server.sendRaw(text);
@@ -122,7 +122,7 @@ test('an event that does not end is not waited for', async (t) => {
   await told.untilSet(TWO);
 });
 
-test('a watch that the server ends is resumed without a list, and is no failure', async (t) => {
+test('a watch that the server ends is resumed without a list, and is not a failure', async (t) => {
   const { server, told } = await start(t);
   await until('a watch stands', () => server.watches > 0);
   server.endWatches();
@@ -139,7 +139,7 @@ test('a bookmark confirms the set', async (t) => {
   await told.until(({ confirmations }) => confirmations === 1);
 });
 
-test('410 on each watch: lists, no more than one a second, and no failure', async (t) => {
+test('410 on each watch: at most one list a second, and no failure', async (t) => {
   const server = await ApiServer.start(t);
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
   server.oldest = Number.POSITIVE_INFINITY;
@@ -167,7 +167,7 @@ test('a long list comes in pages', async (t) => {
   assert.equal(server.count('list endpointslices'), 4);
 });
 
-test('a list without an end is given up', async (t) => {
+test('a list that does not end is given up', async (t) => {
   const server = await ApiServer.start(t);
   server.pageItems = 0;
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
@@ -179,7 +179,7 @@ test('a list without an end is given up', async (t) => {
   await told.untilSet(ONE);
 });
 
-test('a Role that lacks the permission is told with what is missing, and recovery needs no restart', async (t) => {
+test('a missing permission is reported by name, and recovery needs no restart', async (t) => {
   const server = await ApiServer.start(t);
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
   const { rules } = server;
@@ -192,7 +192,7 @@ test('a Role that lacks the permission is told with what is missing, and recover
   await told.untilSet(ONE);
 });
 
-test('over TLS, with a token that is exchanged while it runs', async (t) => {
+test('over TLS, with a token that changes while it runs', async (t) => {
   const server = await ApiServer.start(t);
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
   server.token = 'first';
@@ -223,7 +223,7 @@ test('an unknown certificate is refused', async (t) => {
   assert.match(told.failures[0]?.message ?? '', /certificate/);
 });
 
-test('a kubeconfig that makes no sense is told, not thrown', async (t) => {
+test('an invalid kubeconfig is reported, not thrown', async (t) => {
   const server = await ApiServer.start(t);
   const kubeconfig = server.kubeconfig(t);
   writeFileSync(kubeconfig, 'clusters: 7');
@@ -233,7 +233,7 @@ test('a kubeconfig that makes no sense is told, not thrown', async (t) => {
   assert.match(told.failures[0]?.message ?? '', /the kubeconfig cannot be used/);
 });
 
-test('where there is no cluster at all, it says what is missing', async (t) => {
+test('without any cluster, the error says what is missing', async (t) => {
   const before = process.env['HOME'];
   process.env['HOME'] = '/nonexistent';
   t.after(() => {
@@ -244,7 +244,7 @@ test('where there is no cluster at all, it says what is missing', async (t) => {
   assert.match(told.failures[0]?.message ?? '', /there is no kubeconfig and no service account token/);
 });
 
-test('10,000 endpoints are found, and impossible addresses passed over', async (t) => {
+test('10,000 endpoints are found, and impossible addresses are skipped', async (t) => {
   const server = await ApiServer.start(t);
   for (let part = 0; part < 100; part++) {
     const endpoints = Array.from({ length: 100 }, (_, index) => ({ ip: `10.${part}.0.${index + 1}` }));
@@ -270,7 +270,7 @@ test('stopping in the middle of anything ends it at once', async (t) => {
   }
 });
 
-test('reconnecting takes no descriptors', {
+test('reconnecting leaks no descriptors', {
   skip: process.platform !== 'linux' && 'needs /proc',
 }, async (t) => {
   const server = await ApiServer.start(t);

@@ -33,7 +33,7 @@ test('apps do not notice that upstreams are killed and restarted', async (t) => 
 });
 
 for (const correlate of [false, true]) {
-  test(`an upstream that is stopped costs no more than the deadline, correlate: ${correlate}`, async (t) => {
+  test(`a stopped upstream costs no more than the deadline, correlate: ${correlate}`, async (t) => {
     const serve = await startServe(t);
     t.after(() => serve.program.kill('SIGCONT'));
     const { address, count } = await startRoute(t, [serve.address], {
@@ -93,7 +93,7 @@ test('with correlation, a reply that comes after its request was given up is cou
   assert.equal(text, 'second');
 });
 
-test('with nothing running upstream it does next to nothing', async (t) => {
+test('with no upstream running it is nearly idle', async (t) => {
   const { address, metric } = await startSidecar(t, [
     ...[
       '--listen',

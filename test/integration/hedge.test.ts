@@ -28,7 +28,7 @@ async function startHedged(t: TestContext, steps: readonly Step[], options: Rout
 }
 
 for (const correlate of [false, true]) {
-  test(`a slow reply is overtaken by that of another endpoint, correlate: ${correlate}`, async (t) => {
+  test(`a slow reply is overtaken by one from another endpoint, correlate: ${correlate}`, async (t) => {
     const { address, count, sends, event } = await startHedged(t, [drop, reply], { correlate });
     const { text, ms } = await ask(address, 'hello');
     assert.equal(text, 'hello');
@@ -47,7 +47,7 @@ for (const correlate of [false, true]) {
   });
 }
 
-test('the first one may still win, and each endpoint is hedged to once', async (t) => {
+test('the first attempt may still win, and each endpoint is hedged to once', async (t) => {
   const late = Promise.withResolvers<void>();
   const { address, sends, event, count } = await startHedged(
     t,
@@ -63,7 +63,7 @@ test('the first one may still win, and each endpoint is hedged to once', async (
   assert.deepEqual(sends(), [1, 1, 1]);
 });
 
-test('a hedge counts against attempts and budget, and is not sent where there is no other endpoint', async (t) => {
+test('a hedge counts against attempts and budget, and is not sent if there is no other endpoint', async (t) => {
   const timeoutMs = 300;
   const few = await startHedged(t, [drop, drop, drop], { retry: { attempts: 2, timeoutMs } });
   assert.equal((await ask(few.address, 'hello')).failure?.attempts, 2);
@@ -82,7 +82,7 @@ test('a hedge counts against attempts and budget, and is not sent where there is
   assert.ok(alone.count('retry', 'timeout') > 0);
 });
 
-test('a lost hedge does not end the attempt before it', async (t) => {
+test('a lost hedge does not end the previous attempt', async (t) => {
   const late = Promise.withResolvers<void>();
   const { address, event } = await startHedged(t, [{ do: 'hold', until: late.promise }, die], {
     retry: { attempts: 2 },

@@ -23,7 +23,7 @@ async function start(t: Scope, pods: number, options: ProgramOptions = {}) {
   return { server, deployment, pods: all, sidecar };
 }
 
-test('a rolling update costs no request', async (t) => {
+test('a rolling update loses no request', async (t) => {
   const { deployment, pods, sidecar } = await start(t, 3);
   await ask(sidecar.address, 'first');
   const load = new SteadyLoad(sidecar.address, 200);
@@ -44,7 +44,7 @@ test('a rolling update costs no request', async (t) => {
   }
 });
 
-test('what is bundled finds and follows its endpoints', async (t) => {
+test('the bundle finds and follows its endpoints', async (t) => {
   const { server, deployment, pods, sidecar } = await start(t, 1, { main: build() });
   assert.equal((await ask(sidecar.address, 'one')).text, 'one');
   server.cut();
@@ -60,7 +60,7 @@ test('what is bundled finds and follows its endpoints', async (t) => {
   assert.deepEqual(sidecar.program.stderr, []);
 });
 
-test('an API server that is lost and found is told of in one line each, while the last set serves', async (t) => {
+test('an API server that is lost and comes back is logged in one line each, and the last set stays in use', async (t) => {
   const { server, sidecar, pods } = await start(t, 1);
   assert.equal((await ask(sidecar.address, 'one')).text, 'one');
   server.fault = { list: { status: 500 }, watch: 'cut' };
@@ -79,7 +79,7 @@ test('an API server that is lost and found is told of in one line each, while th
   assert.ok(pods[0]?.arrivals().length === 2);
 });
 
-test('a Service or a port that is not there is told of in the log, in /status and in the failure reply', async (t) => {
+test('a missing Service or port is shown in the log, in /status and in the failure reply', async (t) => {
   const server = await ApiServer.start(t);
   server.put('endpointslices', slice('orders-a', [{ ip: '127.0.0.1' }]));
   const rows = [
@@ -102,7 +102,7 @@ test('a Service or a port that is not there is told of in the log, in /status an
   }
 });
 
-test('the Kubernetes client is loaded only where Kubernetes is asked', async (t) => {
+test('the Kubernetes client is loaded only for Kubernetes discovery', async (t) => {
   const server = await ApiServer.start(t);
   // Prints the address of each module as it is loaded.
   const hook = `import { registerHooks } from 'node:module';

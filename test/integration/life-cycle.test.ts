@@ -22,7 +22,7 @@ async function start(
 }
 
 for (const correlate of [false, true]) {
-  test(`an endpoint that leaves the set finishes what it has and gets nothing new (correlate: ${correlate})`, async (t) => {
+  test(`an endpoint that leaves the set finishes its requests and gets no new ones (correlate: ${correlate})`, async (t) => {
     const discovery = new DrivenDiscovery();
     const held = Promise.withResolvers<void>();
     const old = await start(t, { do: 'hold', until: held.promise });
@@ -67,7 +67,7 @@ test('an endpoint that returns under the same address starts afresh, also within
   assert.equal(events.filter(isUp(upstream.address)).length, 2);
 });
 
-test('an empty set is obeyed: a request waits as long as `wait` says, and is answered by who comes in time', async (t) => {
+test('an empty set is accepted: a request waits as long as `wait` says, and is answered by an endpoint that comes in time', async (t) => {
   const discovery = new DrivenDiscovery();
   const upstream = await start(t);
   const { address, route } = await startRoute(t, discovery, { retry: { waitMs: 200 } });
@@ -83,7 +83,7 @@ test('an empty set is obeyed: a request waits as long as `wait` says, and is ans
   assert.equal((await waiting).text, 'three');
 });
 
-test('a discovery that fails changes nothing, and is told of once for each reason', async (t) => {
+test('a discovery that fails changes nothing, and is reported once for each reason', async (t) => {
   const discovery = new DrivenDiscovery();
   const upstream = await start(t);
   const { address, route, events } = await startRoute(t, discovery);
@@ -99,7 +99,7 @@ test('a discovery that fails changes nothing, and is told of once for each reaso
   assert.ok(events.some((one) => one.kind === 'discovered' && one.wasLost));
 });
 
-test('an endpoint that fails again and again is left out, probed with one request, and returns', async (t) => {
+test('an endpoint that fails repeatedly is ejected, probed with one request, and returns', async (t) => {
   const upstreams = await Promise.all([start(t, drop), start(t, drop)]);
   const { address, route, event, count } = await startRoute(
     t,
@@ -143,7 +143,7 @@ test('an endpoint that fails again and again is left out, probed with one reques
   assert.ok(bad.seen.length > before + 1);
 });
 
-test('where every other endpoint is gone, one that is left out must do', async (t) => {
+test('if every other endpoint is gone, an ejected one is used', async (t) => {
   const bad = await start(t, drop);
   const other = await start(t);
   const { address, event, count } = await startRoute(t, [bad.address, other.address], {
@@ -179,7 +179,7 @@ test('lanes beyond the first are closed when they have been idle', async (t) => 
   assert.equal((await ask(address, 'y')).text, 'y');
 });
 
-test('of many endpoints only the subset is connected to, and one that stands by takes the place of one that goes', async (t) => {
+test('only the subset of many endpoints is connected, and a standby replaces one that disappears', async (t) => {
   const discovery = new DrivenDiscovery();
   const upstreams = await Promise.all(Array.from({ length: 6 }, () => start(t)));
   const { route, count } = await startRoute(t, discovery, { subset: 2 });
@@ -198,7 +198,7 @@ test('of many endpoints only the subset is connected to, and one that stands by 
   assert.ok(now.includes(kept ?? ''));
 });
 
-test('a reload that another has overtaken never takes over', async (t) => {
+test('a reload that was replaced by another one never takes over', async (t) => {
   const [first, last] = await Promise.all([start(t), start(t)]);
   const { address, route, event } = await startRoute(t, [first.address]);
   await event(isUp(first.address));

@@ -32,7 +32,7 @@ async function untilCount(program: Program, message: string, wanted: number): Pr
   await until(`${wanted} times ${message}`, () => count(program, message) >= wanted);
 }
 
-test('every kind of change is applied or refused under load without costing a request', async (t) => {
+test('every kind of change is applied or refused under load without losing a request', async (t) => {
   const upstreams = await Promise.all([0, 1, 2].map(() => startServe(t, ['--delay', '3ms'])));
   const configs = configsFor(upstreams.map(({ address }) => address));
   const { mounted, program, address } = await start(t, configs[0] ?? {});
@@ -53,7 +53,7 @@ test('every kind of change is applied or refused under load without costing a re
   assert.equal(load.crossed, 0);
 });
 
-test('a change tells what it did, and a refused one what is wrong, once', async (t) => {
+test('a change is logged with what it did, a refused one with what is wrong, once', async (t) => {
   const { address: endpoint } = await startServe(t);
   const [config = {}] = configsFor([endpoint]);
   const { mounted, program, address, admin } = await start(t, config);
@@ -74,7 +74,7 @@ test('a change tells what it did, and a refused one what is wrong, once', async 
   assert.match(metrics, /^lazypirate_config_last_reload_successful 0$/m);
 });
 
-test('a listener that cannot be had refuses the whole change', async (t) => {
+test('if a listener cannot be bound, the whole change is refused', async (t) => {
   const { address: endpoint } = await startServe(t);
   const [config = {}] = configsFor([endpoint]);
   const { mounted, program, address } = await start(t, config);
@@ -86,7 +86,7 @@ test('a listener that cannot be had refuses the whole change', async (t) => {
   assert.equal((await ask(address, 'still')).text, 'still');
 });
 
-test('a message size that the listener cannot take without a restart is refused', async (t) => {
+test('a message size that needs a restart of the listener is refused', async (t) => {
   const { address: endpoint } = await startServe(t);
   const [config = {}] = configsFor([endpoint]);
   const { mounted, program } = await start(t, config);
@@ -95,13 +95,16 @@ test('a message size that the listener cannot take without a restart is refused'
     JSON.stringify({ ...config, routes: [{ ...route, limits: { messageBytes } }] });
   mounted.write(sized('33MiB'));
   const { problems } = await program.logged('reload refused');
-  assert.match(String(problems), /route orders: limits\.messageBytes can grow to 33554432 .* restart/);
+  assert.match(
+    String(problems),
+    /route orders: limits\.messageBytes can be raised to at most 33554432 .* restart/,
+  );
   mounted.write(sized('32MiB'));
   await program.logged('reload applied');
   assert.deepEqual(program.stderr, []);
 });
 
-test('SIGHUP reads the file anew', async (t) => {
+test('SIGHUP forces a reload', async (t) => {
   const { address: endpoint } = await startServe(t);
   const { program, address } = await start(t, configsFor([endpoint])[0] ?? {});
   program.kill('SIGHUP');
@@ -150,7 +153,7 @@ test('a route that is removed and wanted again keeps its listener', async (t) =>
   assert.equal((await ask(address, 'after')).text, 'after');
 });
 
-test('a route that is wanted again cannot leave while the change is prepared', async (t) => {
+test('a route that is wanted again does not end while the change is prepared', async (t) => {
   const upstream = await ScriptedUpstream.start();
   t.after(() => upstream.close());
   const configOf = (...names: string[]) => {

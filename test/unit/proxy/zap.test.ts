@@ -39,7 +39,7 @@ test('an allowed key is admitted; any other is refused and reported', () => {
   assert.deepEqual(ask(request(other)), { status: '400', frames: 6, id: '7', refused: [z85(other)] });
 });
 
-test('whatever else is asked is denied', () => {
+test('any other request is denied', () => {
   for (const frames of [
     [],
     ['1.0'],
