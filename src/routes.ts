@@ -1,7 +1,7 @@
-import { setImmediate, setTimeout } from 'node:timers/promises';
 import { isTaken, listenOf } from './config/address.ts';
 import type { Config, RouteConfig } from './config/config.ts';
 import type { Discovery } from './discovery/discovery.ts';
+import { type DrainSettings, drain, leave, quiet } from './drain.ts';
 import { messageOf, StartError } from './errors.ts';
 import type { Emit } from './proxy/events.ts';
 import { Route } from './proxy/route.ts';
@@ -21,17 +21,13 @@ interface Serving {
   route: Route;
 }
 
-/** How often to check whether requests in progress have ended. */
-const LOOK_MS = 10;
 /** How long a reload waits for a moment without requests at a listener that must be released. */
 const CALM_MS = 5_000;
-/** How long failure replies to the remaining requests may take at the end. */
-const LEAVE_MS = 1_000;
 
 interface Retiring {
   /** Aborted if the route is wanted again. */
   readonly stop: AbortController;
-  readonly drain: Config['drain'];
+  readonly settings: DrainSettings;
 }
 
 /** What a configuration change did, by route names. */
@@ -88,18 +84,21 @@ export class Routes {
    * @returns a change that can be committed, which cannot fail, or abandoned
    * @throws {StartError}
    */
-  async prepare({ routes, drain, admin }: Config): Promise<Prepared> {
+  async prepare({ routes, drain: settings, admin }: Config): Promise<Prepared> {
     while (this.#closing.size > 0) await Promise.all(this.#closing.values());
     for (const config of routes) this.#checkListener(config);
     // Leaving routes that are wanted again must stay while listeners are bound.
     const held = [...this.#leaving].filter(([one]) => routes.some((of) => isSameListener(one.config, of)));
-    for (const [, { stop }] of held) stop.abort();
+    for (const [{ route }, { stop }] of held) {
+      stop.abort();
+      route.accept();
+    }
     const fresh: Serving[] = [];
     const inTheWay = this.#inTheWay(routes, listenOf(admin));
     const moved = new Map<RouteConfig, Serving>();
     const abandon = async () => {
       for (const { route } of fresh) route.close();
-      for (const [one, retiring] of held) void this.#retire(one, retiring.drain);
+      for (const [one, retiring] of held) void this.#retire(one, retiring.settings);
       for (const { route } of moved.values()) await route.release();
       for (const { route, config } of inTheWay) await route.listenAt(config.listener.listen);
     };
@@ -130,7 +129,7 @@ export class Routes {
       });
       throw error;
     }
-    return { commit: () => this.#commit(routes, fresh, moved, drain), abandon };
+    return { commit: () => this.#commit(routes, fresh, moved, settings), abandon };
   }
 
   /** Ends immediately, cutting requests in progress. */
@@ -144,7 +143,7 @@ export class Routes {
     configs: readonly RouteConfig[],
     fresh: readonly Serving[],
     moved: ReadonlyMap<RouteConfig, Serving>,
-    drain: Config['drain'],
+    settings: DrainSettings,
   ): RouteChanges {
     const changes: RouteChanges = { added: [], changed: [], removed: [] };
     const before = this.#serving;
@@ -166,7 +165,7 @@ export class Routes {
     for (const serving of before) {
       if (kept.has(serving.route)) continue;
       changes.removed.push(serving.config.name);
-      void this.#retire(serving, drain);
+      void this.#retire(serving, settings);
     }
     return changes;
   }
@@ -181,11 +180,11 @@ export class Routes {
   }
 
   /** Keeps serving until its apps are quiet, as in a drain, unless the route is wanted again. */
-  async #retire(serving: Serving, drain: Config['drain']): Promise<void> {
+  async #retire(serving: Serving, settings: DrainSettings): Promise<void> {
     const { route } = serving;
     const stop = new AbortController();
-    this.#leaving.set(serving, { stop, drain });
-    await quiet([route], drain.quietMs, drain.timeoutMs);
+    this.#leaving.set(serving, { stop, settings });
+    await drain([route], settings, { isOver: () => stop.signal.aborted });
     if (stop.signal.aborted) return;
     this.#leaving.delete(serving);
     const closing = leave([route]).then(() => {
@@ -240,30 +239,6 @@ export class Routes {
   #listeningAt(config: RouteConfig, serving = this.#serving): Serving | undefined {
     return [...serving, ...this.#leaving.keys()].find((one) => isSameListener(one.config, config));
   }
-}
-
-/** Waits until every request has its outcome and nothing has happened for `quietMs`; at most `timeoutMs`. */
-export async function quiet(routes: readonly Route[], quietMs: number, timeoutMs: number): Promise<void> {
-  const untilMs = performance.now() + timeoutMs;
-  for (;;) {
-    const nowMs = performance.now();
-    const leftMs = untilMs - nowMs;
-    const isSettled = routes.every((route) => route.isSettled);
-    const missingMs = quietMs - Math.min(...routes.map((route) => route.idleMs(nowMs)));
-    if (leftMs <= 0 || (isSettled && missingMs <= 0)) return;
-    await setTimeout(Math.min(leftMs, Math.max(isSettled ? missingMs : LOOK_MS, 1)));
-  }
-}
-
-/**
- * Sends a failure reply to every remaining request, which may take some turns of the event loop. Waits at most a second: a
- * flood that is owed more than that would not read it anyway.
- */
-export async function leave(routes: readonly Route[]): Promise<void> {
-  const untilMs = performance.now() + LEAVE_MS;
-  for (const route of routes) route.leave();
-  do await setImmediate();
-  while (performance.now() < untilMs && routes.some(({ isSettled }) => !isSettled));
 }
 
 /** Port 0 gives another port each time, so there the name decides. */

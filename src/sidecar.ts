@@ -5,6 +5,7 @@ import type { Discovery } from './discovery/discovery.ts';
 import { DnsDiscovery } from './discovery/dns.ts';
 import { KubernetesDiscovery } from './discovery/kubernetes.ts';
 import { StaticDiscovery } from './discovery/static.ts';
+import { drain, leave } from './drain.ts';
 import { messageOf, UserError } from './errors.ts';
 import { type Actor, Group } from './lifecycle/group.ts';
 import { type Admin, startAdmin } from './ops/admin.ts';
@@ -15,7 +16,7 @@ import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { renderStatus, type SidecarStatus } from './ops/status.ts';
 import type { Cause, Outcome, ProxyEvent } from './proxy/events.ts';
 import { LINGER_MS } from './proxy/frontend.ts';
-import { leave, type Prepared, quiet, Routes } from './routes.ts';
+import { type Prepared, Routes } from './routes.ts';
 
 /** A reply older than this has been sent, or its app does not read. */
 const RECENT_MS = 10_000;
@@ -251,16 +252,17 @@ export class Sidecar {
   }
 
   /**
-   * Keeps serving until nothing is in flight and nothing has arrived for a while: if the app was told to stop at the same moment,
-   * its last requests are still to come. When the time is up, every remaining request gets a failure reply.
+   * Keeps serving until nothing is in flight and nothing has arrived for a while, then refuses new requests, and cuts what is left
+   * when the time is up. See `drain`.
    */
   async #drain(why: string): Promise<void> {
-    const { timeoutMs, quietMs } = this.#config.drain;
     const sinceMs = performance.now();
     this.#isDraining = true;
     const [answered, failed] = [this.#answered, this.#failed];
     this.#log.info({ why, inFlight: this.#unsettled() }, 'draining');
-    await quiet(this.#routes.all, quietMs, timeoutMs);
+    await drain(this.#routes.all, this.#config.drain, {
+      refusing: () => this.#log.info({ inFlight: this.#unsettled() }, 'new requests are refused'),
+    });
     const cut = this.#unsettled();
     await leave(this.#routes.all);
     const counts = { answered: this.#answered - answered, failed: this.#failed - failed, cut };

@@ -274,7 +274,10 @@ const log = z
 
 const drain = z
   .strictObject({
-    timeout: duration('Longest time from SIGTERM to exit.', 0).prefault('25s'),
+    timeout: duration(
+      'Longest time from SIGTERM to exit. Towards its end (the longest deadline, at most half the time) new requests are refused with `DRAINING`, so that those under way can end.',
+      0,
+    ).prefault('25s'),
     quiet: duration(
       'The process exits once every request has its outcome and nothing has happened for this time.',
       0,

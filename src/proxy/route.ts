@@ -43,7 +43,8 @@ export class Route implements FrontendOwner {
   #listening: string | undefined;
   /** When a request last arrived or got its outcome. */
   #lastWorkMs = performance.now();
-  #isLeaving = false;
+  /** `refusing`: what comes is refused, and what is under way goes on. `cut`: nothing is waited for any more. */
+  #state: 'serving' | 'refusing' | 'cut' = 'serving';
 
   /** @param self a name that is unique to this sidecar, to choose the subset of endpoints that it connects to */
   constructor(settings: RouteSettings, discovery: Discovery, emit: Emit, self = '') {
@@ -114,7 +115,7 @@ export class Route implements FrontendOwner {
    * @param discovery the discovery of the new upstream; `undefined` if the upstream stays the same
    */
   apply(settings: RouteSettings, discovery: Discovery | undefined): void {
-    if (this.#isLeaving) return;
+    if (this.#state === 'cut') return;
     const { limits, budget, listener } = settings;
     this.#settings = settings;
     this.#frontend.mode = listener.mode;
@@ -150,9 +151,19 @@ export class Route implements FrontendOwner {
     return nowMs - this.#lastWorkMs;
   }
 
+  /** From now on every new request gets a `DRAINING` failure. Those in progress go on. */
+  refuse(): void {
+    if (this.#state === 'serving') this.#state = 'refusing';
+  }
+
+  /** Serves again after `refuse`. */
+  accept(): void {
+    if (this.#state === 'refusing') this.#state = 'serving';
+  }
+
   /** From now on every request gets a `DRAINING` failure, including those in progress. */
   leave(): void {
-    this.#isLeaving = true;
+    this.#state = 'cut';
     this.#forwarder.cut();
   }
 
@@ -215,7 +226,7 @@ export class Route implements FrontendOwner {
   async #serve(guest: Guest): Promise<void> {
     const { body, place, arrivedMs, retry, deadlineMs } = guest;
     try {
-      const refusal = this.#isLeaving ? LEAVING : guest.refusal;
+      const refusal = this.#state === 'cut' ? LEAVING : guest.refusal;
       await this.#settle(
         guest,
         refusal ?? (await this.#forwarder.forward(body, place, arrivedMs, retry, deadlineMs)),
@@ -233,6 +244,7 @@ export class Route implements FrontendOwner {
   /** Why a new request is not forwarded at all, if so. */
   #refusal(bytes: number): Settled | undefined {
     const { messageBytes } = this.#settings.limits;
+    if (this.#state !== 'serving') return LEAVING;
     if (bytes <= messageBytes) return undefined;
     return failure('TOO_LARGE', `the request has ${bytes} bytes; at most ${messageBytes} are allowed`);
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { drain } from '../../src/drain.ts';
 import { App, ask } from '../support/ask.ts';
 import { type RunningSidecar, type Scope, startServe, startSidecar } from '../support/program.ts';
 import { startRoute } from '../support/route.ts';
@@ -130,4 +131,24 @@ test('an ipc path is gone after exit', async (t) => {
   program.kill('SIGTERM');
   await program.ended;
   assert.deepEqual(readdirSync(folder), []);
+});
+
+test('before the time is up what is new is refused, and what is under way is answered', async (t) => {
+  const held = Promise.withResolvers<void>();
+  const upstream = await ScriptedUpstream.start({ do: 'hold', until: held.promise });
+  t.after(() => upstream.close());
+  const { route, address } = await startRoute(t, [upstream.address]);
+  const asking = ask(address, 'under way');
+  await until('it is at the upstream', () => upstream.seen.length === 1);
+  const refusing = Promise.withResolvers<void>();
+  const drained = drain([route], { timeoutMs: 3_000, quietMs: 0 }, { refusing: refusing.resolve });
+  await refusing.promise;
+  const { failure } = await ask(address, 'new');
+  assert.deepEqual([failure?.code, failure?.attempts, failure?.executed], ['DRAINING', 0, 'no']);
+  held.resolve();
+  assert.equal((await asking).text, 'under way');
+  await drained;
+  assert.deepEqual(upstream.seen, ['under way']);
+  route.accept();
+  assert.equal((await ask(address, 'wanted again')).text, 'wanted again');
 });
