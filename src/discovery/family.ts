@@ -16,7 +16,7 @@ export function ownFamilies(): ReadonlySet<Family> {
 
 /**
  * Chooses one address family, so that a pod with an address of each counts once. The choice stays while that family has any
- * address. The two halves of a change arrive one after the other (two EndpointSlices, two DNS records), and meanwhile the set
+ * address that this machine can reach. The two halves of a change arrive one after the other (two EndpointSlices, two DNS records), and meanwhile the set
  * must not switch to the other family and back.
  */
 export class FamilyChoice {
@@ -38,7 +38,7 @@ export class FamilyChoice {
     const current = this.#current;
     const isFirst = this.#isFirst;
     this.#isFirst = false;
-    if ((current !== undefined && counts[current] > 0) || counts.IPv4 + counts.IPv6 === 0) {
+    if (counts.IPv4 + counts.IPv6 === 0 || (current !== undefined && this.#isUsable(current, counts))) {
       this.#vacantSinceMs = undefined;
       return current ?? 'IPv4';
     }
@@ -51,6 +51,14 @@ export class FamilyChoice {
     this.#vacantSinceMs = undefined;
     this.#current = best;
     return best;
+  }
+
+  /** A family that this machine does not have is kept only until the other one, which it has, is found too. */
+  #isUsable(family: Family, counts: Readonly<Record<Family, number>>): boolean {
+    const other = family === 'IPv4' ? 'IPv6' : 'IPv4';
+    if (counts[family] === 0 || counts[other] === 0) return counts[family] > 0;
+    const own = this.#own();
+    return own.has(family) || !own.has(other);
   }
 
   #preferred(): Family {

@@ -180,3 +180,13 @@ test('no answer from a server causes an error', () => {
     }),
   );
 });
+
+test('a machine with one family leaves the other one when its own is found later', () => {
+  const families = new FamilyChoice(() => new Set<Family>(['IPv6']));
+  assert.deepEqual(found([four('10.0.0.1')], families), ['10.0.0.1:7000'], 'better than nothing');
+  assert.deepEqual(found([four('10.0.0.1'), six('fd00::1')], families, 10), ['waits']);
+  assert.deepEqual(found([four('10.0.0.1'), six('fd00::1')], families, 1_010), ['[fd00::1]:7000']);
+  assert.deepEqual(found([four('10.0.0.1', '10.0.0.2'), six('fd00::1')], families, 1_020), [
+    '[fd00::1]:7000',
+  ]);
+});
