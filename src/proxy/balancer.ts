@@ -39,7 +39,8 @@ export class Latency {
   /** No reply came in this time. That alone is enough for an estimate. */
   overdue(elapsedMs: number, nowMs: number): void {
     this.#forgetIfOld(nowMs);
-    if (this.#count < FIRST_REPLIES) this.#estimateMs = undefined;
+    // Little is known yet, but an attempt that a deadline cut short must not make the endpoint look quicker than it is.
+    if (this.#count < FIRST_REPLIES && elapsedMs >= (this.#estimateMs ?? 0)) this.#estimateMs = undefined;
     this.#count = Math.max(this.#count, FIRST_REPLIES);
     this.#raise(elapsedMs, nowMs);
   }

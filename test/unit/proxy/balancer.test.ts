@@ -56,6 +56,13 @@ test('an endpoint that has never answered is not taken for a quick one', () => {
   assert.equal(latency.fadedMs(nowMs + 2_500), 2_500);
 });
 
+test('an attempt that a deadline cut short does not make an endpoint look quicker', () => {
+  const latency = new Latency();
+  for (let i = 0; i < 4; i++) latency.observe(300, 0);
+  latency.overdue(5, 0);
+  assert.equal(latency.fadedMs(0), 300);
+});
+
 test('that a reply was not waited for says how long it takes at least, never how short', () => {
   const latency = new Latency();
   for (const ms of [50, 40, 60, 30, 20]) latency.atLeast(ms, 1_000_000);
