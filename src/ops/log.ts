@@ -140,6 +140,7 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
         return random() < sample() ? logSettled(log, event) : undefined;
       }
       case 'received':
+      case 'renamed':
       case 'attempt':
       case 'retry':
       case 'retryDenied':

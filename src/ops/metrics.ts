@@ -98,6 +98,9 @@ function count(series: RouteSeries, event: ProxyEvent): void {
     case 'received':
       series.received.add();
       return series.requestBytes.add(event.bytes);
+    case 'renamed':
+      // The series of the old name go. So that every request that is settled was received, these count again.
+      return series.received.add(event.unsettled);
     case 'malformed':
       return series.malformed.add();
     case 'attempt':

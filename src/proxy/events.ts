@@ -9,6 +9,8 @@ import type { FailureCode } from './failure.ts';
 export type ProxyEvent =
   | { kind: 'listening'; route: string; address: string }
   | { kind: 'received'; route: string; bytes: number }
+  /** A reload has given the route this name. So many requests that came under the old one get their outcomes under this one. */
+  | { kind: 'renamed'; route: string; unsettled: number }
   | { kind: 'malformed'; route: string }
   /** A listener with CURVE refused a client; `key` is the public key that the client showed. */
   | { kind: 'refusedClient'; route: string; key: string | undefined; address: string }

@@ -37,8 +37,13 @@ export class Load {
     this.limits = limits;
   }
 
+  /** Requests that were received and have no outcome yet. */
+  get unsettled(): number {
+    return this.queued + this.inFlight + this.refused + this.ended;
+  }
+
   get isEmpty(): boolean {
-    return this.queued + this.inFlight + this.refused + this.ended === 0;
+    return this.unsettled === 0;
   }
 
   /** Whether one more queued request may be sent. */

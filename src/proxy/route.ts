@@ -116,7 +116,9 @@ export class Route implements FrontendOwner {
    */
   apply(settings: RouteSettings, discovery: Discovery | undefined): void {
     if (this.#state === 'cut') return;
-    const { limits, budget, listener } = settings;
+    const { name, limits, budget, listener } = settings;
+    if (name !== this.#settings.name)
+      this.#emit({ kind: 'renamed', route: name, unsettled: this.#load.unsettled });
     this.#settings = settings;
     this.#frontend.mode = listener.mode;
     this.#frontend.allowedKeys = listener.curve?.allowedKeys ?? [];

@@ -114,3 +114,40 @@ test('every scrape accounts for every request: under load, faults, floods, apps 
   await scrape();
   assert.deepEqual(await program.ended, { code: 0, signal: null });
 });
+
+test('a route that gets another name while a request is under way accounts for every request', async (t) => {
+  const answer = Promise.withResolvers<void>();
+  const upstream = await ScriptedUpstream.start(() => ({ do: 'hold', until: answer.promise }));
+  t.after(() => upstream.close());
+  const directory = scratch();
+  const file = join(directory, 'config.yaml');
+  const listen = `ipc://${join(directory, 'app.sock')}`;
+  const name = (named: string) => {
+    const route = {
+      name: named,
+      listen,
+      timeout: '60s',
+      attempts: 1,
+      upstream: { endpoints: [upstream.address] },
+    };
+    writeFileSync(file, JSON.stringify({ routes: [route] }));
+  };
+  name('orders');
+  const { admin, program } = await startSidecar(t, ['--config', file]);
+  const app = new App(listen);
+  t.after(() => app.close());
+  const asked = app.ask('hello');
+  const inFlight = async (route: string) =>
+    (await Exposition.of(admin)).total('lazypirate_in_flight_requests', new RegExp(`route="${route}"`));
+  await until('it is under way', async () => (await inFlight('orders')) === 1);
+
+  name('bills');
+  await program.logged('reload applied');
+  assert.equal((await Exposition.of(admin)).unaccounted, 0);
+  answer.resolve();
+  await asked;
+  await until('it is settled', async () => (await inFlight('bills')) === 0);
+  const after = await Exposition.of(admin);
+  assert.equal(after.total('lazypirate_requests_total', /route="bills",outcome="ok"/), 1);
+  assert.equal(after.unaccounted, 0);
+});
