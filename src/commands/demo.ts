@@ -27,7 +27,7 @@ const KILL_EVERY_MS = 3_000;
 const DOWN_FOR_MS = 700;
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 24 * 3_600_000;
-/** How often the table is drawn anew; without a terminal, how often a line is written. */
+/** How often the table is redrawn or, without a terminal, how often a line is written. */
 const REDRAW_MS = 250;
 const LINE_MS = 2_000;
 /** Work that an upstream does for each request, so that a kill finds some in flight. */

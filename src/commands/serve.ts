@@ -71,7 +71,7 @@ function behaviourOf(args: string[]): Behaviour {
       '--exit-after',
       values['exit-after'] ?? 'Infinity',
       (count) => count >= 1 && (Number.isInteger(count) || count === Number.POSITIVE_INFINITY),
-      'a whole number from 1 on',
+      'a whole number of at least 1',
     ),
   };
 }
@@ -98,7 +98,7 @@ async function answerAll(socket: Router, { delayMs, drop, exitAfter }: Behaviour
   let answered = 0;
   const answer = async (frames: Buffer[]) => {
     if (delayMs > 0) await setTimeout(delayMs, undefined, { ref: false });
-    // A client that has left is no reason to stop: without `mandatory` its reply is thrown away.
+    // A client that has left is not a reason to stop: without `mandatory`, libzmq drops its reply.
     await socket.send(frames);
     if (++answered >= exitAfter) socket.close();
   };

@@ -44,5 +44,5 @@ export const connection = z
 export const listenMode = name(
   /^0?[0-7]{3}$/,
   'an octal mode in quotes, such as "660"',
-  'Mode of the socket of an `ipc` listener, in octal and in quotes: `"660"`. Whoever may write to the socket, and search every directory above it, may connect. Default: what the umask leaves of 777, which mostly is 755: only processes of the same user may connect.',
+  'Mode of the socket of an `ipc` listener, in octal and in quotes: `"660"`. A process may connect if it may write to the socket and search every directory above it. Default: 777 less the umask, usually 755, so that only processes of the same user may connect.',
 );

@@ -35,7 +35,7 @@ function withKeys(keys: object): string {
   return stringify({ routes: [{ ...route, ...keys }] });
 }
 
-test('what is not given has the default of the contract', () => {
+test('missing values have their documented defaults', () => {
   assert.deepEqual(load({ text: ORDERS }), {
     admin: { host: '127.0.0.1', port: 9555, readiness: 'listening' },
     log: { level: 'info', sample: 0 },
@@ -81,7 +81,7 @@ test('what is not given has the default of the contract', () => {
   });
 });
 
-test('defaults that hang on other keys follow them', () => {
+test('defaults that depend on other keys follow them', () => {
   const [route] = load({
     text: withKeys({ correlate: true, timeout: '100ms', attempts: 8, backoff: { max: '50ms' } }),
   }).routes;
@@ -98,7 +98,7 @@ test('the mode of an ipc listener is octal', () => {
   assert.deepEqual([of('660'), of('0600')], [0o660, 0o600]);
 });
 
-test('a heartbeat is a word, or how often and how long', () => {
+test('a heartbeat is a word, or an interval and a timeout', () => {
   const heartbeat = (given: unknown) =>
     load({ text: withKeys({ heartbeat: given }) }).routes[0]?.connection.heartbeat;
   assert.equal(heartbeat('off'), 'off');
@@ -118,7 +118,7 @@ test('one route needs no file', () => {
   });
 });
 
-test('a flag goes before its variable, a variable before the file', () => {
+test('a flag overrides its variable, and a variable overrides the file', () => {
   const env = { LAZYPIRATE_TIMEOUT: '1s', LAZYPIRATE_ADMIN_LISTEN: '127.0.0.1:1', LAZYPIRATE_LOG_LEVEL: '' };
   const flags = parseConfigFlags('run', ['--timeout', '300ms']);
   const config = load({ text: `${ORDERS}\nlog: { level: warn }`, env, flags });
@@ -128,7 +128,7 @@ test('a flag goes before its variable, a variable before the file', () => {
   assert.equal(load({ text: ORDERS, env }).routes[0]?.retry.timeoutMs, 1_000);
 });
 
-test('blanks and line ends around a variable, as a Secret often has them, do not count', () => {
+test('spaces and newlines around a variable, as from a Secret, do not count', () => {
   const env = {
     LAZYPIRATE_TIMEOUT: ' 1s\n',
     LAZYPIRATE_LISTEN: 'tcp://127.0.0.1:7\n',
@@ -141,12 +141,12 @@ test('blanks and line ends around a variable, as a Secret often has them, do not
   );
 });
 
-test('off is false where a tool has read it as YAML 1.1, as Helm does', () => {
+test('false counts as off, because tools that read YAML 1.1, such as Helm, turn off into false', () => {
   for (const key of ['hedge', 'heartbeat'])
     assert.deepEqual(load({ text: withKeys({ [key]: false }) }), load({ text: withKeys({ [key]: 'off' }) }));
 });
 
-test('what the platform sets by itself is no configuration', () => {
+test('variables that the platform sets do not count as configuration', () => {
   const env = {
     LAZYPIRATE_SERVICE_HOST: '10.0.0.9',
     LAZYPIRATE_SERVICE_PORT: '9555',
@@ -158,7 +158,7 @@ test('what the platform sets by itself is no configuration', () => {
   assert.deepEqual(load({ text: ORDERS, env }), load({ text: ORDERS }));
 });
 
-test('a variable that is nearly one of ours is warned of, and told where nothing else is there', () => {
+test('a misspelt variable is warned about, and named in the error if there is no other configuration', () => {
   const env = {
     LAZYPIRATE_UPSTREM: 'tcp://10.0.0.1:70',
     LAZYPIRATE_TIMOUT: '1s',
@@ -172,17 +172,17 @@ test('a variable that is nearly one of ours is warned of, and told where nothing
   assert.deepEqual(problems({ env }).slice(1), words);
 });
 
-test('a setting of the only route is refused where there are several', () => {
+test('a flag for a single route is refused if there are several', () => {
   assert.deepEqual(problems({ text: TWO, flags: { timeout: '1s' }, env: { LAZYPIRATE_LOG_LEVEL: 'warn' } }), [
     '--timeout: works only with a single route, but the file has 2: set it in the file',
   ]);
 });
 
-test('without an upstream both ways to give one are named', () => {
+test('without an upstream, the error names both ways to give one', () => {
   assert.match(problems({})[0] ?? '', /--config or LAZYPIRATE_CONFIG.*--upstream or LAZYPIRATE_UPSTREAM/);
 });
 
-test('every problem is told at once, with its place, in the order of the file', () => {
+test('every problem is reported at once, with its place, in the order of the file', () => {
   const text = `admin: { listen: "x" }
 routes:
   - name: Orders
@@ -207,7 +207,7 @@ routes:
   ]);
 });
 
-test('a key in the wrong place is told where it belongs', () => {
+test('for a key in the wrong place, the error says where it belongs', () => {
   const rows: [text: string, words: RegExp][] = [
     [`timeout: 1s\n${ORDERS}`, /1:1: timeout: is not a known key here; it belongs in drain or routes\[\]$/],
     [`name: a\n${ORDERS}`, /1:1: name: .* it belongs in routes\[\]$/],
@@ -225,7 +225,7 @@ test('a key in the wrong place is told where it belongs', () => {
   }
 });
 
-test('a hedge is a time, and refused where it never happens or sends again what must not be', () => {
+test('a hedge is a duration, and is refused if it could never happen or would break retryOn', () => {
   const hedgeOf = (keys: object) => load({ text: withKeys(keys) }).routes[0]?.retry.hedgeMs;
   assert.equal(hedgeOf({ hedge: '200ms' }), 200);
   assert.equal(hedgeOf({ hedge: 'off' }), undefined);
@@ -242,7 +242,7 @@ test('a hedge is a time, and refused where it never happens or sends again what 
   assert.match(refused({ hedge: '200ms', attempts: 1 }), /hedge: .*attempts must be more than 1/);
 });
 
-test('a deadline before the timeout is warned of, where somebody has written it and retries were meant', () => {
+test('a configured deadline shorter than the timeout is warned about, if there should be retries', () => {
   const warningsOf = (keys: object) => load({ text: withKeys(keys) }).warnings;
   assert.deepEqual(warningsOf({ timeout: '10s', deadline: '1s' }), [
     'config:8:5: routes[0].deadline: the deadline of 1000 ms is shorter than the timeout of 10000 ms, so a request that times out is never retried',
@@ -319,7 +319,7 @@ test('values that contradict each other are refused', () => {
   assert.match(problems({ text: `drain: { timeout: 1s, quiet: 2s }\n${ORDERS}` })[0] ?? '', /drain\.quiet/);
 });
 
-test('what two routes cannot both have is refused at the second one, which names the first', () => {
+test('a conflict of two routes is reported at the second one, and names the first', () => {
   assert.deepEqual(problems({ text: TWO.replace('name: b', 'name: a').replace('0.1:2', '0.1:1') }), [
     'config:7:5: routes[1].name: a is also the name of routes[0]',
     'config:8:5: routes[1].listen: tcp://127.0.0.1:1 is taken: routes[0] listens at tcp://127.0.0.1:1',
@@ -342,7 +342,7 @@ test('the admin port is on every address in a pod, and on loopback elsewhere, un
   }
 });
 
-test('an admin port where a route listens is refused, its default too', () => {
+test('an admin port on which a route listens is refused, even the default one', () => {
   const at = (listen: string, more = '') =>
     problems({
       text: `${more}routes: [{ name: a, listen: "${listen}", upstream: { endpoints: [tcp://10.0.0.1:70] } }]`,
@@ -358,7 +358,7 @@ test('an admin port where a route listens is refused, its default too', () => {
   assert.equal(at('tcp://127.0.0.1:5', 'admin: { listen: { host: 5 } }\n').length, 1);
 });
 
-test('a small file cannot become a huge value, and tags of its own are refused', () => {
+test('a small file cannot become a huge value, and custom tags are refused', () => {
   const bomb = `a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: [*c, *c, *c, *c, *c, *c, *c, *c, *c]`;
   assert.match(problems({ text: bomb })[0] ?? '', /Excessive alias count/);
   assert.match(
@@ -367,13 +367,13 @@ test('a small file cannot become a huge value, and tags of its own are refused',
   );
 });
 
-test('routes whose name or listener is missing are not taken for two of the same', () => {
+test('routes without a name or listener are not reported as duplicates', () => {
   const text = stringify({ routes: [{}, {}] });
   assert.doesNotMatch(problems({ text }).join('\n'), /is also|taken/);
   assert.equal(problems({ text }).length, 6);
 });
 
-test('what is quoted from the file stays on its line', () => {
+test('quotes from the file stay on one line', () => {
   const keys = { 'ti\nm\u001b[31mout': 1, listen: 'tcp://a\nb' };
   const found = problems({ text: withKeys(keys) });
   assert.equal(found.length, 2);
@@ -381,12 +381,12 @@ test('what is quoted from the file stays on its line', () => {
   assert.match(problems({ text: withKeys({ listen: 'ipc:///run/a\nb' }) })[0] ?? '', /control characters/);
 });
 
-test('a flag with an empty value is refused, not passed over', () => {
+test('a flag with an empty value is refused, not ignored', () => {
   const flags = parseConfigFlags('run', ['--admin-listen', '', '--log-level=']);
   assert.equal(problems({ text: ORDERS, flags }).length, 2);
 });
 
-test('a listener that others can reach has to be wanted', () => {
+test('a listener that other machines can reach must be allowed explicitly', () => {
   assert.equal(problems({ text: withKeys({ listen: 'tcp://0.0.0.0:1' }) }).length, 1);
   assert.deepEqual(problems({ text: withKeys({ listen: 'tcp://0.0.0.0:1', allowNonLoopback: true }) }), []);
 });
@@ -404,7 +404,7 @@ test('a static failure reply is the bytes that were given', () => {
   });
 });
 
-test('errors of syntax have their line, and a file that is not there is named', () => {
+test('syntax errors have their line, and a missing file is named', () => {
   assert.match(problems({ text: 'routes:\n  - name: a\n  bad' })[0] ?? '', /^config:3:\d+: /);
   assert.match(problems({ text: 'log: {}\nlog: {}' })[0] ?? '', /^config:2:1: Map keys must be unique/);
   const config = '/does/not/exist.yaml';
@@ -413,7 +413,7 @@ test('errors of syntax have their line, and a file that is not there is named', 
   }
 });
 
-test('the usual slips with YAML are told in plain words, with their line', () => {
+test('common YAML mistakes are reported in plain words, with their line', () => {
   const rows: [text: string, words: string][] = [
     ['', '1:1: the file is empty'],
     ['# nothing yet\n', '1:1: the file is empty'],
@@ -438,7 +438,7 @@ test('aliases of each kind of value are resolved', () => {
   assert.deepEqual(problems({ text }), ['config:1:1: x: is not a known key here']);
 });
 
-test('unknown flags and values that are missing are named', () => {
+test('unknown flags and missing values are named', () => {
   assert.throws(
     () => parseConfigFlags('run', ['--nope']),
     /: unknown option --nope; try lazypirate run --help$/,
@@ -477,7 +477,7 @@ const routeJunk = fc
   )
   .map((parts) => Object.assign({}, ...parts));
 
-test('no file whatever makes it throw anything but a list of problems', () => {
+test('for any file at all it throws nothing but a list of problems', () => {
   const file = fc.oneof(
     fc.string(),
     fc
