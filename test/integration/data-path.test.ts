@@ -322,6 +322,16 @@ test('when every attempt fails the app gets one failure reply, and does not wait
   assert.equal(count('retryDenied', 'policy'), 1);
 });
 
+test('a deadline ends a request that has attempts left', async (t) => {
+  const { addresses } = await upstreams(t, drop);
+  const retry = { timeoutMs: 200, attempts: 100, deadlineMs: 500 };
+  const { address } = await startRoute(t, addresses, { retry });
+  const { failure, ms } = await ask(address, 'hello');
+  assert.equal(failure?.code, 'TIMEOUT');
+  assert.ok(ms >= 499, `it took ${ms} ms`);
+  assert.ok(ms <= 500 + 100 || wasStalled(ms, ms - 600), `it took ${ms} ms`);
+});
+
 test('retryOn unsent means at most once', async (t) => {
   const { all, addresses } = await upstreams(t, drop, die);
   const { address } = await startRoute(t, addresses, {
