@@ -80,14 +80,15 @@ async function argumentsOf(args: string[], terminal: Terminal) {
   return { body, ...settings };
 }
 
-/** What the flags leave open is as in a route of the sidecar, but for the deadline: only attempts end a request. */
+/** Settings that no flag sets are as in a route of the sidecar, except the deadline: only attempts end a request. */
 function settingsOf(endpoint: string, flags: { timeout?: string; attempts?: string; wait?: string }) {
   const { timeout = TIMEOUT, attempts = '1', wait = WAIT } = flags;
   const [address, waitMs] = [
     parseValue('ENDPOINT', parseEndpoint, endpoint),
     parseValue('--wait', parseDuration, wait),
   ];
-  // The configuration that is made of it would blame keys that nobody has typed. It listens nowhere, so that the address where a sidecar listens by default is an endpoint like others.
+  // Values are checked above, because errors of this made-up configuration would name keys that nobody typed. Its listener has port
+  // 0, so that the default address of a sidecar can be an endpoint too.
   const own = { listen: 'tcp://127.0.0.1:0', upstream: endpoint, timeout, attempts };
   const [route] = loadConfig({ env: {}, flags: own }).routes;
   if (route === undefined) throw new ConfigError([`${endpoint} is not an address`]);

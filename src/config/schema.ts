@@ -248,7 +248,7 @@ const admin = z
       parseHostPort,
       HOST_PORT_PATTERN,
       'an address',
-      'Address of the admin port, `HOST:PORT`. In a pod the default is `[::]:9555`: every address of the pod, IPv4 too, so that probes and Prometheus reach it.',
+      'Address of the admin port, `HOST:PORT`. In a pod the default is `[::]:9555`: every address of the pod, including IPv4, so that probes and Prometheus can reach it.',
     ).prefault('127.0.0.1:9555'),
     readiness: oneOf(
       ['listening', 'upstream'],
@@ -275,7 +275,7 @@ const log = z
 const drain = z
   .strictObject({
     timeout: duration(
-      'Longest time from SIGTERM to exit. Towards its end (the longest deadline, at most half the time) new requests are refused with `DRAINING`, so that those under way can end.',
+      'Longest time from SIGTERM to exit. Near its end (for the longest deadline, but at most half the time) new requests are refused with `DRAINING`, so that requests in progress can finish.',
       0,
     ).prefault('25s'),
     quiet: duration(

@@ -65,7 +65,7 @@ export async function startAdmin({ host, port, ...sources }: AdminSettings): Pro
   server.maxRequestsPerSocket = 1;
   server.timeout = SILENCE_MS;
   try {
-    // Without a host Node takes `::`, which IPv4 comes to as well, or `0.0.0.0` where there is no IPv6.
+    // Without a host, Node listens on `::`, which also accepts IPv4, or on `0.0.0.0` if there is no IPv6.
     server.listen(host === '::' ? { port } : { port, host });
     await once(server, 'listening');
   } catch (error) {

@@ -114,10 +114,10 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
         return log[isNew ? 'warn' : 'debug']({ route, reason, why: message }, words);
       }
       case 'upstreamDelayed':
-        return log.warn({ route, why: event.why }, 'new upstream not connected; the old one serves on');
+        return log.warn({ route, why: event.why }, 'new upstream not connected; still using the old one');
       case 'upstreamSwitched':
         if (!event.isUsable)
-          return log.warn({ route }, 'switched to the new upstream: the old one is not usable any more');
+          return log.warn({ route }, 'switched to the new upstream: the old one is no longer usable');
         return log[event.wasDelayed ? 'info' : 'debug']({ route }, 'switched to the new upstream');
       case 'reset':
         return log.debug({ route, endpoint: event.endpoint, reason: event.reason }, 'reset');
@@ -244,7 +244,7 @@ export class LineLimiter {
     return this.#windows.size;
   }
 
-  /** Forgets, once in a window's time, what is over and told: routes come and go. */
+  /** Once per window, forgets windows that are over and have nothing to report: routes come and go. */
   #sweep(nowMs: number): void {
     if (nowMs - this.#sweptMs < this.#windowMs) return;
     this.#sweptMs = nowMs;

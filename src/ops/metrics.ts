@@ -58,13 +58,13 @@ export function createMetrics(sources: MetricsSources): Metrics {
     return fresh;
   };
 
-  /** Series of routes that are gone go with them: each rename would leave some hundred behind. */
+  /** Removes the series of routes that are gone: otherwise each rename would leave some hundred behind. */
   const keepOnly = (routes: readonly RouteStatus[]): void => {
     const names = new Set(routes.map(({ settings }) => settings.name));
     for (const [name, { forget }] of series) if (!names.has(name) && series.delete(name)) forget();
   };
 
-  // All of it in one go, so that what a scrape shows is one moment.
+  // All at once, so that a scrape shows a single moment.
   const scrape = async (): Promise<string> => {
     const routes = sources.routes();
     keepOnly(routes);
@@ -79,7 +79,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     record: (event) => count(seriesOf(event.route), event),
     reload(result) {
       reload(result);
-      // Nobody may ever scrape.
+      // There may never be a scrape.
       keepOnly(sources.routes());
     },
     text() {
