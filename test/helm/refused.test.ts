@@ -64,6 +64,14 @@ const REFUSED: Record<string, Case> = {
     /upstream\/endpoints/,
   ),
   "the route's own listener": withEndpoint('tcp://localhost:1', /must not be the route's own listener/),
+  'a mode of a listener that has no file': withKeys(
+    { listenMode: '660' },
+    /routes\[0\].listenMode is for a listener with an ipc path/,
+  ),
+  'an address as the name of a DNS upstream': withKeys(
+    { upstream: { dns: { name: '10.0.0.1', port: 1 } } },
+    /routes\[0\].upstream.dns.name \(10.0.0.1\) must be a DNS name/,
+  ),
   'no upstream': withKeys(
     { upstream: {} },
     /routes\[0\].upstream must have exactly one of endpoints, kubernetes, dns/,

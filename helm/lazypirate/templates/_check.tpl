@@ -166,6 +166,12 @@ values, and templates before they are filled in. What the form and range of each
 {{- if not (or $route.allowNonLoopback $route.listenCurve (regexMatch "^(ipc:|tcp://127[.]|tcp://\\[[0:]*:0*1\\]:)" $listen)) -}}
 {{- include "lazypirate.refuse" (list (printf "%slisten" $at) (printf "(%s) can be reached from other pods. Listen on 127.0.0.1 or ipc, or configure listenCurve, or say allowNonLoopback: true" $route.listen)) -}}
 {{- end -}}
+{{- if and $route.listenMode (not (hasPrefix "ipc:///" $listen)) -}}
+{{- include "lazypirate.refuse" (list (printf "%slistenMode" $at) (printf "is for a listener with an ipc path, and %s is none: a port or an abstract name has no mode" $route.listen)) -}}
+{{- end -}}
+{{- if regexMatch "^([0-9]+[.]){3}[0-9]+$" (toString (dig "dns" "name" "" $upstream)) -}}
+{{- include "lazypirate.refuse" (list (printf "%supstream.dns.name" $at) (printf "(%s) must be a DNS name; write addresses into upstream.endpoints" $upstream.dns.name)) -}}
+{{- end -}}
 {{- range $upstream.endpoints -}}
 {{- if regexMatch "^tcp://(0[.]0[.]0[.]0|\\[[0:]+\\]):" . -}}
 {{- include "lazypirate.refuse" (list (printf "%supstream.endpoints" $at) (printf "%s is not an address that one can connect to" .)) -}}
