@@ -53,7 +53,7 @@ test('the kernel probes an idle peer every second', {
 
 test('a peer that is slow to let the first bytes through is reported, waited for, and used on the same connection', async (t) => {
   const server = await RawServer.start(t, () => undefined);
-  const running = await startRoute(t, [server.address], { retry: { deadlineMs: 20_000 } });
+  const running = await startRoute(t, [server.address], { retry: { deadlineMs: 600_000 } });
   const answer = ask(running.address, 'hello');
   await running.event(
     isEndpoint(

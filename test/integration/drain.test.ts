@@ -10,6 +10,7 @@ import { scratch } from '../support/scratch.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
+const RECEIVED = 'lazypirate_requests_received_total{route="orders"}';
 const IN_FLIGHT = 'lazypirate_in_flight_requests{route="orders"}';
 
 async function startWith(scope: Scope, upstream: string, drain: object): Promise<RunningSidecar> {
@@ -18,7 +19,7 @@ async function startWith(scope: Scope, upstream: string, drain: object): Promise
     name: 'orders',
     listen: 'tcp://127.0.0.1:0',
     upstream: { endpoints: [upstream] },
-    timeout: '10s',
+    timeout: '5m',
   };
   writeFileSync(file, JSON.stringify({ drain, routes: [route] }));
   return startSidecar(scope, ['--config', file]);
@@ -26,16 +27,20 @@ async function startWith(scope: Scope, upstream: string, drain: object): Promise
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   test(`requests in flight at ${signal} are answered, and the exit code is 0`, async (t) => {
-    const serve = await startServe(t, ['--delay', '300ms']);
-    const { program, address, metric } = await startWith(t, serve.address, { timeout: '10s', quiet: '50ms' });
+    const held = Promise.withResolvers<void>();
+    const upstream = await ScriptedUpstream.start({ do: 'hold', until: held.promise });
+    t.after(() => upstream.close());
+    const drain = { timeout: '10m', quiet: '50ms' };
+    const { program, address, metric } = await startWith(t, upstream.address, drain);
     const large = Buffer.alloc(16 * 1024 * 1024, 'x');
     const asked = [
       ...Array.from({ length: 50 }, (_, i) => ask(address, `q${i}`, Buffer.alloc(16_384))),
       ask(address, large),
     ];
-    await until('something is in flight', async () => (await metric(IN_FLIGHT)) > 0);
+    await until('all have come', async () => (await metric(RECEIVED)) === asked.length);
     program.kill(signal);
     await program.logged('draining');
+    held.resolve();
     const answers = await Promise.all(asked);
     answers.slice(0, 50).forEach(({ text }, i) => void assert.equal(text, `q${i}`));
     assert.ok(answers[50]?.frames[0]?.equals(large));
@@ -48,7 +53,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 
 test('while draining it keeps serving, and reports not ready', async (t) => {
   const serve = await startServe(t);
-  const { program, address, admin } = await startWith(t, serve.address, { timeout: '20s', quiet: '400ms' });
+  const { program, address, admin } = await startWith(t, serve.address, { timeout: '10m', quiet: '3s' });
   const app = new App(address);
   t.after(() => app.close());
   assert.equal((await fetch(`${admin}/readyz`)).status, 200);
@@ -63,11 +68,15 @@ test('while draining it keeps serving, and reports not ready', async (t) => {
 });
 
 test('with a quiet time of 0, requests in flight are answered anyway', async (t) => {
-  const serve = await startServe(t, ['--delay', '300ms']);
-  const { program, address, metric } = await startWith(t, serve.address, { timeout: '10s', quiet: 0 });
+  const held = Promise.withResolvers<void>();
+  const upstream = await ScriptedUpstream.start({ do: 'hold', until: held.promise });
+  t.after(() => upstream.close());
+  const { program, address } = await startWith(t, upstream.address, { timeout: '10m', quiet: 0 });
   const asked = ask(address, 'in time');
-  await until('it is in flight', async () => (await metric(IN_FLIGHT)) > 0);
+  await until('it is in flight', () => upstream.seen.length === 1);
   program.kill('SIGTERM');
+  await program.logged('draining');
+  held.resolve();
   assert.equal((await asked).text, 'in time');
   assert.deepEqual(await program.ended, { code: 0, signal: null });
 });
@@ -141,7 +150,7 @@ test('before the time is up what is new is refused, and what is under way is ans
   const asking = ask(address, 'under way');
   await until('it is at the upstream', () => upstream.seen.length === 1);
   const refusing = Promise.withResolvers<void>();
-  const drained = drain([route], { timeoutMs: 3_000, quietMs: 0 }, { refusing: refusing.resolve });
+  const drained = drain([route], { timeoutMs: 10_000, quietMs: 0 }, { refusing: refusing.resolve });
   await refusing.promise;
   const { failure } = await ask(address, 'new');
   assert.deepEqual([failure?.code, failure?.attempts, failure?.executed], ['DRAINING', 0, 'no']);

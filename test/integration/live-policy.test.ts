@@ -69,7 +69,7 @@ test('no change of policy reconnects anything or forgets a latency', async (t) =
   const policies = [
     { timeout: '3s' },
     { attempts: 5 },
-    { deadline: '1s' },
+    { deadline: '7s' },
     { wait: 0 },
     { retryOn: ['unsent'] },
     { salvage: false },
