@@ -57,16 +57,16 @@ export class Succession {
   }
 
   /** Gives up the upstream that was waiting to take over. */
-  stay(): void {
+  stay(why = 'replaced by a later reload'): void {
     clearTimeout(this.#delayed);
     this.#isDelayed = false;
     const given = this.#next;
     this.#next = undefined;
-    given?.close();
+    given?.close(why);
   }
 
   close(): void {
-    this.stay();
+    this.stay('shutting down');
     for (const upstream of [...this.#earlier, this.#current]) upstream.close();
   }
 

@@ -211,9 +211,10 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     };
   }
 
-  close(): void {
+  /** @param why told of its endpoints */
+  close(why = 'shutting down'): void {
     this.#stopping.abort();
-    for (const endpoint of [...this.#endpoints]) this.#remove(endpoint, 'shutting down');
+    for (const endpoint of [...this.#endpoints]) this.#remove(endpoint, why);
     for (const endpoint of this.#leaving) endpoint.close();
   }
 

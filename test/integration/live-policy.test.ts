@@ -118,6 +118,11 @@ test('a reload that is reverted before its upstream is connected leaves the old 
   assert.equal(discoveries(), 2);
   assert.notEqual(status()?.endpoints[0]?.latencyMs, undefined);
   assert.equal(events.filter(isUp).length, 1);
+  const gone = events.filter((event) => event.kind === 'endpoint' && event.to === 'gone');
+  assert.deepEqual(
+    gone.map((event) => 'why' in event && event.why),
+    ['replaced by a later reload'],
+  );
 });
 
 test('an ejected endpoint stays ejected across a change of policy, and returns if ejection is turned off', async (t) => {
