@@ -194,7 +194,9 @@ test('key files are read again on a reload; invalid ones change nothing', async 
   writeFileSync(listenCurve.secretKeyFile, stranger.secretKey);
   writeFileSync(listenCurve.allowedKeysFile, app.publicKey);
   program.kill('SIGHUP');
-  await program.line((line) => (/the key of a listener cannot be changed/.test(line) ? line : undefined));
+  await program.line((line) =>
+    /the secret key of a listener cannot be changed/.test(line) ? line : undefined,
+  );
 
   writeFileSync(listenCurve.secretKeyFile, sidecar.secretKey);
   writeFileSync(listenCurve.allowedKeysFile, `${app.publicKey}\n${stranger.publicKey} # the new one\n`);
@@ -203,7 +205,7 @@ test('key files are read again on a reload; invalid ones change nothing', async 
   assert.equal(await client(t, address, stranger, sidecar.publicKey)('at last'), 'at last');
 });
 
-test("an upstream's key that was wrong is read anew on a reload", { skip: pythonSkip }, async (t) => {
+test("an upstream's key that was wrong is read again on a reload", { skip: pythonSkip }, async (t) => {
   const file = configFile(await startServer(t), { serverKey: stranger.publicKey });
   const { address, program } = await startSidecar(t, ['--config', file]);
   await program.line((line) => (line.includes('curve.serverKeyFile is not its key') ? line : undefined));
