@@ -259,21 +259,19 @@ export class Sidecar {
     const sinceMs = performance.now();
     this.#isDraining = true;
     const [answered, failed] = [this.#answered, this.#failed];
-    this.#log.info({ why, inFlight: this.#unsettled() }, 'draining');
+    this.#log.info({ why, inFlight: this.#undecided() }, 'draining');
     await drain(this.#routes.all, this.#config.drain, {
-      refusing: () => this.#log.info({ inFlight: this.#unsettled() }, 'new requests are refused'),
+      refusing: () => this.#log.info({ inFlight: this.#undecided() }, 'new requests are refused'),
     });
-    const cut = this.#unsettled();
+    const cut = this.#undecided();
     await leave(this.#routes.all);
     const counts = { answered: this.#answered - answered, failed: this.#failed - failed, cut };
     this.#log.info({ ...counts, elapsedMs: Math.round(performance.now() - sinceMs) }, 'drained');
   }
 
-  #unsettled(): number {
-    return this.#statuses().reduce(
-      (sum, { queued, inFlight, refused, ended }) => sum + queued + inFlight + refused + ended,
-      0,
-    );
+  /** Requests whose outcome is still open. A refusal that waits for its turn is decided. */
+  #undecided(): number {
+    return this.#statuses().reduce((sum, { queued, inFlight }) => sum + queued + inFlight, 0);
   }
 
   #statuses() {

@@ -46,7 +46,7 @@ const DIMENSIONS: Record<string, Dimension> = {
     at: (endpoints) => ({ endpoints, keys: MANY }),
   },
   'endpoints, subset: all': {
-    why: 'Each connection has a heartbeat every second. Each message wakes a socket of its own, whose data is not in any CPU cache.',
+    why: 'Each message wakes a socket of its own, whose data is not in any CPU cache.',
     values: [1, 10, 100, 1_000],
     at: (endpoints) => ({ endpoints, subset: 'all', keys: MANY }),
   },
