@@ -168,7 +168,7 @@ test('a larger reply that a reload has allowed arrives, on a new connection', as
   const large = Buffer.alloc(3_000_000, 'x');
   const upstream = await start(t, { do: 'reply', frames: [large] });
   const limitsOf = (messageBytes: number) => ({ limits: { messageBytes }, retry: { attempts: 1 } });
-  const { address, route, event } = await startRoute(t, [upstream.address], limitsOf(4_000_000));
+  const { address, route, event, count } = await startRoute(t, [upstream.address], limitsOf(4_000_000));
   await event(isUp);
   route.apply(settingsOf(limitsOf(1_000)), undefined);
   // Whatever is connected now would be cut by so large a reply.
@@ -176,7 +176,9 @@ test('a larger reply that a reload has allowed arrives, on a new connection', as
   await event((one) => 'to' in one && one.to === 'down');
   await upstream.listen();
   await until('it is up again', () => route.status().isUsable);
+  const ups = count('endpoint', 'up');
   assert.equal((await ask(address, 'q')).failure?.status, 502);
+  await until('it is connected anew', () => count('endpoint', 'up') > ups);
   route.apply(settingsOf(limitsOf(4_000_000)), undefined);
   assert.equal((await ask(address, 'q')).frames[0]?.length, large.length);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { Request } from 'zeromq';
 import { App, ask } from '../support/ask.ts';
 import { Program } from '../support/program.ts';
 import { MountedConfig } from '../support/reloads.ts';
@@ -74,16 +75,25 @@ async function start(t: TestContext) {
 test('a listener moves to every address and back, and apps that were connected go on', async (t) => {
   const { upstream, port, reload } = await start(t);
   const address = `tcp://127.0.0.1:${port}`;
-  const connected = new App(address);
+  const connected = new Request({ linger: 0 });
   t.after(() => connected.close());
-  assert.equal((await connected.ask('before')).text, 'before');
-  for (const listen of ['0.0.0.0', '127.0.0.1', '[::]', '127.0.0.1']) {
+  let [connections, drops] = [0, 0];
+  connected.events.on('handshake', () => connections++);
+  connected.events.on('disconnect', () => drops++);
+  connected.connect(address);
+  const askConnected = async (text: string) => {
+    await connected.send(text);
+    return String(await connected.receive());
+  };
+  assert.equal(await askConnected('before'), 'before');
+  for (const [moves, listen] of ['0.0.0.0', '127.0.0.1', '[::]', '127.0.0.1'].entries()) {
     // Under way when the reload comes, which waits for it.
     const asking = ask(address, `under way ${listen}`);
     await until('it is at the upstream', () => upstream.seen.at(-1) === `under way ${listen}`);
     await reload({ listen });
     assert.equal((await asking).text, `under way ${listen}`);
-    assert.equal((await connected.ask(listen)).text, listen);
+    await until('the app has connected again', () => drops > moves && connections > drops);
+    assert.equal(await askConnected(listen), listen);
     assert.equal((await ask(address, 'new')).text, 'new');
   }
 });
