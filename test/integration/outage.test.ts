@@ -37,7 +37,8 @@ async function askImpatiently(address: string, patienceMs: number): Promise<'ans
 function startWith(t: Scope, endpoints: readonly string[], policy: object): Promise<RunningSidecar> {
   const file = join(scratch(), 'config.yaml');
   const route = { name: 'orders', listen: 'tcp://127.0.0.1:0', upstream: { endpoints }, ...policy };
-  const drain = { quiet: '200ms' };
+  // As long as the processes of a test may be stalled while it drains.
+  const drain = { quiet: '4s' };
   writeFileSync(file, JSON.stringify({ drain, routes: [route] }));
   return startSidecar(t, ['--config', file]);
 }
