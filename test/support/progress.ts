@@ -50,6 +50,7 @@ export default class Progress extends Transform {
   /** This event comes as soon as a test is over. `spec` prints it only when all files before are over too. */
   #complete({
     name,
+    entryFile,
     file,
     details,
     skip,
@@ -65,7 +66,9 @@ export default class Progress extends Transform {
     } else if (details.passed) this.#counts.passed += details.type === 'suite' ? 0 : 1;
     else if (todo === undefined || todo === false) {
       this.#counts.failed++;
-      this.#print(`✖ failed just now: ${name} (${titleOf(file ?? '')}); its error follows below\n`);
+      this.#print(
+        `✖ failed just now: ${name} (${titleOf(entryFile ?? file ?? '')}); its error follows below\n`,
+      );
     }
   }
 

@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { scratch } from './scratch.ts';
 
@@ -51,6 +52,10 @@ async function runOnce(log: string, files: readonly string[], isStalling: boolea
   const output = createWriteStream(log);
   child.stdout.pipe(output, { end: false });
   child.stderr.pipe(output, { end: false });
+  // How far it is, and what fails, is shown at once.
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (/^(…|✖ failed just now)/.test(line)) console.error(line);
+  });
   const code = await new Promise((resolve) => child.once('close', resolve));
   await new Promise<void>((resolve) => output.end(resolve));
   const lines = readFileSync(log, 'utf8').split('\n');
