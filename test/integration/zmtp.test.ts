@@ -12,7 +12,9 @@ import type {
   Target,
 } from '../../src/transport/transport.ts';
 import { ZmtpConnection } from '../../src/transport/zmtp/connection.ts';
+import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
 import { ZmtpListener } from '../../src/transport/zmtp/listener.ts';
+import { readyCommand } from '../../src/transport/zmtp/metadata.ts';
 
 const MiB = 2 ** 20;
 const SHAPES: Record<string, Buffer[]> = {
@@ -170,6 +172,41 @@ test('a socket of a type that sends no requests is refused and reported', async 
   t.after(() => router.close());
   router.connect(address);
   assert.match(await refused.promise, /a ROUTER socket/);
+});
+
+test('the last reply arrives whole although more was sent and never read before the listener closed', async (t) => {
+  const asked = Promise.withResolvers<{ client: Client; envelope: Buffer }>();
+  const listener = await listening(t, {
+    request: (client, envelope) => {
+      client.pause();
+      asked.resolve({ client, envelope });
+    },
+  });
+  const app = connect(Number(listener.address.split(':').pop()), '127.0.0.1');
+  t.after(() => app.destroy());
+  app.write(
+    Buffer.concat([
+      OPENING,
+      GREETING_REST,
+      readyCommand('DEALER'),
+      envelopeOf([]),
+      ...bodyOf([Buffer.from('x')]).chunks,
+    ]),
+  );
+  const { client, envelope } = await asked.promise;
+  // Stays in the kernel on the other side, as does the reply on this one.
+  await new Promise((resolve) =>
+    app.write(Buffer.concat([envelopeOf([]), ...bodyOf([Buffer.from('unread')]).chunks]), resolve),
+  );
+  const reply = Buffer.alloc(MiB, 7);
+  assert.equal(client.reply(envelope, bodyOf([reply])), 'taken');
+  const closed = listener.close(600_000);
+  assert.equal(client.reply(envelope, bodyOf([reply])), 'gone');
+  await new Promise(setImmediate);
+  const came: Buffer[] = [];
+  for await (const chunk of app) came.push(chunk as Buffer);
+  await closed;
+  assert.ok(Buffer.concat(came).subarray(-MiB).equals(reply), `${Buffer.concat(came).length} bytes`);
 });
 
 test('an app that leaves is noticed, and its reply is dropped', async (t) => {

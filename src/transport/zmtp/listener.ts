@@ -74,7 +74,7 @@ class ZmtpClient implements Client, ConnectionOwner {
   readonly #session: Session;
   readonly #unreadBytes: number;
   readonly #ended: () => void;
-  #state: 'new' | 'ready' | 'gone' = 'new';
+  #state: 'new' | 'ready' | 'leaving' | 'gone' = 'new';
 
   constructor(socket: Socket, settings: ListenSettings, owner: ListenerOwner, ended: () => void) {
     const { messageBytes, handshakeTimeoutMs, unreadBytes } = settings;
@@ -110,9 +110,10 @@ class ZmtpClient implements Client, ConnectionOwner {
     this.#session.resume();
   }
 
-  /** Ends when the replies so far have been sent. */
+  /** Ends when the replies so far have been sent and the app has closed its side. */
   leave(): void {
-    if (this.#session.unsentBytes === 0) return this.cut();
+    if (this.#state !== 'ready') return this.cut();
+    this.#state = 'leaving';
     this.#session.finish();
   }
 
@@ -144,8 +145,8 @@ class ZmtpClient implements Client, ConnectionOwner {
   }
 
   #gone(): void {
-    const wasReady = this.#state === 'ready';
     if (this.#state === 'gone') return;
+    const wasReady = this.#state !== 'new';
     this.#state = 'gone';
     this.#ended();
     if (wasReady) this.#owner.left(this);

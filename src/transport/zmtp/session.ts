@@ -91,9 +91,13 @@ export class Session {
     this.#socket.resume();
   }
 
-  /** Reads nothing more, and closes when everything has been sent. */
+  /**
+   * Ends the connection when everything has been sent and the peer has closed its side. What the peer still sends is read and dropped: if
+   * a socket is closed with unread input, the kernel resets the connection and throws away what the peer has not received yet.
+   */
   finish(): void {
     this.#reader.stop();
+    this.#socket.resume();
     this.#outbox.end();
   }
 
