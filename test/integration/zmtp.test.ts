@@ -11,10 +11,10 @@ import type {
   PeerInfo,
   Target,
 } from '../../src/transport/transport.ts';
-import { ZmtpConnection } from '../../src/transport/zmtp/connection.ts';
 import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
 import { ZmtpListener } from '../../src/transport/zmtp/listener.ts';
 import { readyCommand } from '../../src/transport/zmtp/metadata.ts';
+import { ZmtpConnection } from '../../src/transport/zmtp/zmtp-connection.ts';
 
 const MiB = 2 ** 20;
 const SHAPES: Record<string, Buffer[]> = {

@@ -9,8 +9,8 @@ import type {
   ListenerOwner,
   ListenSettings,
 } from '../transport.ts';
-import { netAddressOf } from './address.ts';
 import { KEEP_ALIVE, readerLimits } from './limits.ts';
+import { netAddressOf } from './net-address.ts';
 import { Session } from './session.ts';
 
 /** The socket types that may send requests to a REP (RFC 28). */

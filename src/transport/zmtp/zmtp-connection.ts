@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import type { Body } from '../message.ts';
 import type { Connection, ConnectionOwner, Target } from '../transport.ts';
-import { netAddressOf } from './address.ts';
 import { KEEP_ALIVE, readerLimits } from './limits.ts';
+import { netAddressOf } from './net-address.ts';
 import { Session } from './session.ts';
 
 /** The socket types that answer requests. */
