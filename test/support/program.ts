@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -22,14 +23,18 @@ export interface ProgramOptions {
   through?: readonly string[];
 }
 
-/** What is loaded into each process of Node before its own code, where a test wants that (stalls.ts, under-load.ts). */
+/** What each process of Node gets beside its own environment: code that it loads first (stalls.ts, under-load.ts), compiled code. */
 function forTests(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const options = process.env['LAZYPIRATE_TEST_OPTIONS'];
-  if (!options) return {};
-  const folder = process.env['TEST_STALLS_FOLDER'];
+  const {
+    LAZYPIRATE_TEST_OPTIONS: options,
+    TEST_STALLS_FOLDER: folder,
+    // Set by `npm test`: with it a process from source starts in half the time.
+    NODE_COMPILE_CACHE: compiled,
+  } = process.env;
   return {
-    NODE_OPTIONS: `${env['NODE_OPTIONS'] ?? ''} ${options}`,
+    ...(options && { NODE_OPTIONS: `${env['NODE_OPTIONS'] ?? ''} ${options}` }),
     ...(folder !== undefined && { TEST_STALLS_FOLDER: folder }),
+    ...(compiled && { NODE_COMPILE_CACHE: env['NODE_COMPILE_CACHE'] ?? resolve(compiled) }),
   };
 }
 

@@ -43,11 +43,18 @@ function read() {
 async function runOnce(log: string, files: readonly string[], isStalling: boolean): Promise<Result> {
   const sinceMs = performance.now();
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { test: string } };
-  // The very flags of `npm test`.
-  const flags = scripts.test.split(' ').filter((word) => /^--test(-|$)/.test(word));
+  // The very flags of `npm test`, and its variable.
+  const words = scripts.test.split(' ');
+  const flags = words.filter((word) => /^--test(-|$)/.test(word));
+  const cache = words.find((word) => word.startsWith('NODE_COMPILE_CACHE='))?.split('=')[1];
   // Of the test files, and of what they start (stalls.ts).
   const options = isStalling ? `--import=${STALL}` : '';
-  const env = { ...process.env, NODE_OPTIONS: options, LAZYPIRATE_TEST_OPTIONS: options };
+  const env = {
+    NODE_COMPILE_CACHE: cache,
+    ...process.env,
+    NODE_OPTIONS: options,
+    LAZYPIRATE_TEST_OPTIONS: options,
+  };
   const child = spawn(process.execPath, [...flags, ...files], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = createWriteStream(log);
   child.stdout.pipe(output, { end: false });
