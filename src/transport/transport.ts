@@ -9,7 +9,7 @@ export interface Transport {
   /** Starts to connect. No event is reported before this returns. */
   connect(target: Target, owner: ConnectionOwner): Connection;
   /** @throws {StartError} if it cannot listen on the address */
-  listen(settings: ListenSettings, owner: ListenerOwner): Promise<Listener>;
+  listen(settings: ListenSettings, policy: ListenPolicy, owner: ListenerOwner): Promise<Listener>;
 }
 
 export interface Target {
@@ -19,25 +19,48 @@ export interface Target {
   messageBytes: number;
   connectTimeoutMs: number;
   handshakeTimeoutMs: number;
-  /** PINGs are sent only to peers that announced ZMTP 3.1; `undefined`: to none. */
+  /** `undefined`: no PINGs. */
   heartbeat: { intervalMs: number; timeoutMs: number } | undefined;
+  /** `undefined`: not encrypted. */
+  curve: CurveClient | undefined;
+}
+
+/** Keys in Z85 (RFC 26, RFC 32). Never show the secret one. */
+export interface CurveClient {
+  serverKey: string;
+  publicKey: string;
+  secretKey: string;
 }
 
 /** One attempt to connect, and the connection if it succeeds. It never reconnects. */
 export interface Connection {
-  /** Sends a message. Only between `ready` and `closed`. */
-  send(envelope: Buffer, body: Body): void;
   /**
-   * How many of the messages sent so far may have started to go to the kernel. Any later message has certainly not left this
-   * process. Stays valid after `closed`.
+   * Sends a message. Only between `ready` and `closed`.
+   *
+   * @returns the message's number: 1 for the first on this connection
+   */
+  send(envelope: Buffer, body: Body): number;
+  /**
+   * How many of the messages sent so far may have started to go to the kernel. A message with a higher number has certainly not left
+   * this process. Stays valid after `closed`.
    */
   readonly handedOver: number;
+  /**
+   * Takes back a message that nobody waits for any more.
+   *
+   * @returns whether it will certainly never leave this process
+   */
+  withdraw(message: number): boolean;
+  /** Most body bytes of a message; applies to those that start to arrive from now on. */
+  messageBytes: number;
   /** Drops everything that has not left yet (linger 0). `closed` is not reported. */
   close(): void;
 }
 
-/** Receives the events of a connection: `ready` at most once, then messages, and `closed` once. */
+/** Receives the events of a connection: `accepted` and `ready` at most once each, then messages, and `closed` once. */
 export interface ConnectionOwner {
+  /** The peer has accepted the connection; the handshake follows. */
+  accepted(): void;
   ready(peer: PeerInfo): void;
   message(envelope: Buffer, body: Body): void;
   /** A message without a delimiter or a body arrived. */
@@ -49,54 +72,94 @@ export interface ConnectionOwner {
 
 /** What is known about the peer after the handshake. */
 export interface PeerInfo {
-  /** The type of its socket: `REP`, `ROUTER`, ... */
+  /** The type of its socket: `REP`, `ROUTER`, ...; empty if it did not say. */
   socketType: string;
-  /** Its ZMTP version. */
-  version: '2.0' | '3.0' | '3.1';
+  /** Its ZMTP version; `undefined` if the transport does not tell. */
+  version: '2.0' | '3.0' | '3.1' | undefined;
 }
 
 /**
  * Why a connection ended, with an explanation for users. `unreachable`: it was never established. `handshake`: it was, but the
- * handshake failed. `dropped`: the peer or the network ended it. `protocol`: the peer broke the protocol.
+ * handshake failed. `hung up`: the peer ended it in the handshake, and did not say why. `dropped`: the peer or the network ended it
+ * later. `protocol`: the peer broke the protocol.
  */
 export interface ConnectionEnd {
-  kind: 'unreachable' | 'handshake' | 'dropped' | 'protocol';
+  kind: 'unreachable' | 'handshake' | 'hung up' | 'dropped' | 'protocol';
   why: string;
 }
 
+/** What a listener is made with. */
 export interface ListenSettings {
   /** `tcp://HOST:PORT` (port 0 picks one), `ipc:///PATH` or `ipc://@NAME`. */
   address: string;
+  /** In Z85; `undefined`: not encrypted. */
+  secretKey: string | undefined;
+}
+
+/** What can change while it listens. */
+export interface ListenPolicy {
+  /** The mode of the socket of an ipc path; `undefined`: the umask decides. */
+  mode: number | undefined;
   /** Most connections at once. A further one is closed immediately. */
   connections: number;
   messageBytes: number;
-  handshakeTimeoutMs: number;
-  /** Most bytes of replies kept for a client that does not read. With more, its connection is dropped. */
+  /** Most bytes of replies kept for a client that does not read. libzmq counts replies instead. */
   unreadBytes: number;
+  /** Public keys in Z85 of the clients that may connect, if it is encrypted. */
+  allowedKeys: readonly string[];
 }
 
 export interface Listener {
   /** The address that was bound, with the real port. */
   readonly address: string;
+  /** The largest `messageBytes` that `change` can apply. */
+  readonly messageBytesMost: number;
+  /** Connections and messages that start from now on come under this policy. */
+  change(policy: ListenPolicy): void;
+  /** Frees the address. Connected clients stay, if the transport can keep them. */
+  release(): Promise<void>;
   /** Accepts no more connections or requests. Ends when all replies are sent, at the latest after this time. */
   close(lingerMs: number): Promise<void>;
 }
 
 export interface ListenerOwner {
-  request(client: Client, envelope: Buffer, body: Body): void;
-  malformed(client: Client): void;
-  tooLarge(client: Client, envelope: Buffer, bytes: number): void;
-  /** The client has left; its replies have nowhere to go. */
-  left(client: Client): void;
-  /** Something connected that is not a client; `why` explains what it is. */
-  refused(why: string): void;
+  /** An app has connected. */
+  joined(client: Client): ClientOwner;
+  /** Something connected and was turned away. */
+  refused(refusal: Refusal): void;
+}
+
+export interface Refusal {
+  /** An explanation for users. */
+  why: string;
+  /** Where it came from, if that is known. */
+  address: string | undefined;
+  /** The public key that it showed, if it was refused because of it. */
+  key: string | undefined;
 }
 
 /** One connection of an app. It is identified by this object, not by a name. */
 export interface Client {
-  /** `full`: it has so many unread replies that its connection is dropped. `gone`: it has left. */
-  reply(envelope: Buffer, body: Body): 'taken' | 'full' | 'gone';
-  /** Reads no further requests until `resume`. If the client leaves, this is noticed only when the rest has been read. */
+  /** Not every transport knows at once what becomes of a reply. */
+  reply(envelope: Buffer, body: Body): ReplyFate | Promise<ReplyFate>;
+  /** Reads no further requests until `resume`, not even those that have already reached this process. */
   pause(): void;
   resume(): void;
+}
+
+/** `full`: the client has too many unread replies; its connection is dropped. `gone`: it has left. */
+export type ReplyFate = 'taken' | 'full' | 'gone';
+
+/** Receives what a client sends. Nothing is reported after `left`. */
+export interface ClientOwner {
+  /** Whether it has received no request that still awaits its outcome. */
+  readonly isIdle: boolean;
+  request(envelope: Buffer, body: Body): void;
+  malformed(): void;
+  /** A message over `messageBytes` arrived and was not stored. */
+  tooLarge(envelope: Buffer, bytes: number): void;
+  /** A message arrived while it was paused, and there was no room to keep it. */
+  overflow(envelope: Buffer, bytes: number): void;
+  /** The client has left; its replies have nowhere to go. Not every transport notices. */
+  left(): void;
 }

@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { Router } from 'zeromq';
 import { bodyOf, COMMAND, envelopeOf, LONG } from '../../src/transport/message.ts';
 import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
-import { ZmtpListener } from '../../src/transport/zmtp/listener.ts';
 import { pingCommand, readyCommand } from '../../src/transport/zmtp/metadata.ts';
+import { echo as echoed, listening } from '../support/zmtp-listener.ts';
 
 /*
  * The same bytes, valid and mutated, go to a listener of libzmq and to ours, which both send back what they take for a request.
@@ -82,24 +82,8 @@ async function libzmq(t: TestContext): Promise<Echo> {
 }
 
 async function ours(t: TestContext): Promise<Echo> {
-  const settings = {
-    connections: 1_000,
-    messageBytes: 2 ** 40,
-    handshakeTimeoutMs: 3_600_000,
-    unreadBytes: 2 ** 30,
-  };
-  const ignore = () => undefined;
-  const listener = await ZmtpListener.open(
-    { address: 'tcp://127.0.0.1:0', ...settings },
-    {
-      request: (client, envelope, body) => void client.reply(envelope, body),
-      malformed: ignore,
-      tooLarge: ignore,
-      left: ignore,
-      refused: ignore,
-    },
-  );
-  t.after(() => listener.close(0));
+  const policy = { connections: 1_000, messageBytes: 2 ** 40, unreadBytes: 2 ** 30 };
+  const listener = await listening(t, echoed, 'tcp://127.0.0.1:0', policy);
   return echo(t, Number(listener.address.split(':').pop()));
 }
 

@@ -4,17 +4,11 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Dealer, Reply, Request, Router } from 'zeromq';
 import { type Body, bodyOf, DELIMITER, envelopeOf, framesOf } from '../../src/transport/message.ts';
-import type {
-  Client,
-  ConnectionEnd,
-  ListenerOwner,
-  PeerInfo,
-  Target,
-} from '../../src/transport/transport.ts';
+import type { Client, ConnectionEnd, PeerInfo, Refusal, Target } from '../../src/transport/transport.ts';
 import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
-import { ZmtpListener } from '../../src/transport/zmtp/listener.ts';
 import { readyCommand } from '../../src/transport/zmtp/metadata.ts';
-import { ZmtpConnection } from '../../src/transport/zmtp/zmtp-connection.ts';
+import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
+import { echo, listening } from '../support/zmtp-listener.ts';
 
 const MiB = 2 ** 20;
 const SHAPES: Record<string, Buffer[]> = {
@@ -29,6 +23,7 @@ const SHAPES: Record<string, Buffer[]> = {
 };
 
 type Told =
+  | { kind: 'accepted' }
   | { kind: 'ready'; peer: PeerInfo }
   | { kind: 'message'; envelope: Buffer; body: Body }
   | { kind: 'malformed' }
@@ -50,9 +45,11 @@ function connected(t: TestContext, address: string, settings: Partial<Target> = 
     connectTimeoutMs: 60_000,
     handshakeTimeoutMs: 60_000,
     heartbeat: undefined,
+    curve: undefined,
     ...settings,
   };
-  const connection = new ZmtpConnection(target, {
+  const connection = zmtp.connect(target, {
+    accepted: () => tell({ kind: 'accepted' }),
     ready: (peer) => tell({ kind: 'ready', peer }),
     message: (envelope, body) => tell({ kind: 'message', envelope, body }),
     malformed: () => tell({ kind: 'malformed' }),
@@ -61,34 +58,14 @@ function connected(t: TestContext, address: string, settings: Partial<Target> = 
   });
   t.after(() => connection.close());
   const next = async <K extends Told['kind']>(kind: K): Promise<Extract<Told, { kind: K }>> => {
-    const one = told.shift() ?? (await new Promise<Told>((resolve) => waiting.push(resolve)));
+    let one = told.shift() ?? (await new Promise<Told>((resolve) => waiting.push(resolve)));
+    if (one.kind === 'accepted' && kind !== 'accepted')
+      one = told.shift() ?? (await new Promise<Told>((resolve) => waiting.push(resolve)));
     assert.equal(one.kind, kind, JSON.stringify(one));
     return one as Extract<Told, { kind: K }>;
   };
   return { connection, next };
 }
-
-const NOTHING: ListenerOwner = {
-  request: () => undefined,
-  malformed: () => undefined,
-  tooLarge: () => undefined,
-  left: () => undefined,
-  refused: () => undefined,
-};
-
-async function listening(t: TestContext, owner: Partial<ListenerOwner>, address = 'tcp://127.0.0.1:0') {
-  const settings = {
-    connections: 100,
-    messageBytes: 2 * MiB,
-    handshakeTimeoutMs: 60_000,
-    unreadBytes: 64 * MiB,
-  };
-  const listener = await ZmtpListener.open({ address, ...settings }, { ...NOTHING, ...owner });
-  t.after(() => listener.close(0));
-  return listener;
-}
-
-const echo = { request: (client: Client, envelope: Buffer, body: Body) => void client.reply(envelope, body) };
 
 /** A TCP server that does this with each connection. */
 async function served(t: TestContext, serve: (socket: Socket) => void): Promise<string> {
@@ -166,12 +143,14 @@ test('many messages of one turn arrive in order', async (t) => {
 });
 
 test('a socket of a type that sends no requests is refused and reported', async (t) => {
-  const refused = Promise.withResolvers<string>();
+  const refused = Promise.withResolvers<Refusal>();
   const { address } = await listening(t, { refused: refused.resolve });
   const router = new Router({ linger: 0 });
   t.after(() => router.close());
   router.connect(address);
-  assert.match(await refused.promise, /a ROUTER socket/);
+  const { why, address: from } = await refused.promise;
+  assert.match(why, /a ROUTER socket/);
+  assert.equal(from, '127.0.0.1');
 });
 
 test('the last reply arrives whole although more was sent and never read before the listener closed', async (t) => {
@@ -284,28 +263,34 @@ test('an app of ZMTP 2.0 is answered', async (t) => {
   assert.deepEqual([...all.subarray(10)], [3, 4, 0, 0, 1, 0, 0, 1, 0x78]);
 });
 
-const STRANGERS: Record<string, [(socket: Socket) => void, Partial<Target>, RegExp]> = {
-  'an HTTP server': [(socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'), {}, /not ZeroMQ: "HTTP/],
-  'a server that wants CURVE': [
-    (socket) =>
-      socket.write(
-        Buffer.concat([
-          Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1]),
-          Buffer.from('CURVE'.padEnd(52, '\0')),
-        ]),
-      ),
-    {},
-    /security mechanism CURVE/,
-  ],
-  'a server that says nothing': [() => undefined, { handshakeTimeoutMs: 1 }, /says nothing/],
-  'a server of ZMTP 1.0': [(socket) => socket.write(Buffer.from([1, 0])), {}, /ZMTP 1\.0/],
-  'a server that hangs up': [(socket) => socket.end(), {}, /closed the connection/],
-};
-for (const [what, [serve, settings, why]] of Object.entries(STRANGERS))
+const STRANGERS: Record<string, [(socket: Socket) => void, Partial<Target>, RegExp, ConnectionEnd['kind']?]> =
+  {
+    'an HTTP server': [(socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'), {}, /not ZeroMQ: "HTTP/],
+    'a server that wants CURVE': [
+      (socket) =>
+        socket.write(
+          Buffer.concat([
+            Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1]),
+            Buffer.from('CURVE'.padEnd(52, '\0')),
+          ]),
+        ),
+      {},
+      /security mechanism CURVE/,
+    ],
+    'a server that says nothing': [() => undefined, { handshakeTimeoutMs: 1 }, /says nothing/],
+    'a server of ZMTP 1.0': [(socket) => socket.write(Buffer.from([1, 0])), {}, /ZMTP 1\.0/],
+    'a server that hangs up': [
+      (socket) => socket.end(),
+      {},
+      /closed the connection in the handshake/,
+      'hung up',
+    ],
+  };
+for (const [what, [serve, settings, why, kind = 'handshake']] of Object.entries(STRANGERS))
   test(`${what} is reported by name`, async (t) => {
     const { next } = connected(t, await served(t, serve), settings);
     const { end } = await next('closed');
-    assert.equal(end.kind, 'handshake');
+    assert.equal(end.kind, kind);
     assert.match(end.why, why);
   });
 
@@ -317,7 +302,7 @@ test('a port where nobody listens is reported once', async (t) => {
   await once(server, 'close');
   const { end } = await connected(t, `tcp://127.0.0.1:${port}`).next('closed');
   assert.equal(end.kind, 'unreachable');
-  assert.match(end.why, /ECONNREFUSED/);
+  assert.match(end.why, /connection refused/);
 });
 
 test('messages that the kernel never got are known when the connection drops', async (t) => {

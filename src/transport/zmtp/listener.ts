@@ -1,50 +1,59 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { StartError } from '../../errors.ts';
 import type { Body } from '../message.ts';
 import type {
   Client,
+  ClientOwner,
   ConnectionEnd,
-  ConnectionOwner,
   Listener,
   ListenerOwner,
-  ListenSettings,
+  ListenPolicy,
+  ReplyFate,
 } from '../transport.ts';
-import { KEEP_ALIVE, readerLimits } from './limits.ts';
-import { netAddressOf } from './net-address.ts';
-import { Session } from './session.ts';
+import { listenCause } from './causes.ts';
+import { IpcPath } from './ipc-path.ts';
+import { KEEP_ALIVE, netAddressOf } from './net-address.ts';
+import { Session, type SessionOwner } from './session.ts';
 
 /** The socket types that may send requests to a REP (RFC 28). */
 const ACCEPTED = ['REQ', 'DEALER'];
 /** Most connections that wait to be accepted, if the system allows that many. */
 const BACKLOG = 4_096;
+const HANDSHAKE_TIMEOUT_MS = 15_000;
 
 /** Listens as a REP does. Clients are identified by their connections. */
 export class ZmtpListener implements Listener {
-  readonly settings: ListenSettings;
-  readonly #owner: ListenerOwner;
+  readonly messageBytesMost = Number.POSITIVE_INFINITY;
+  readonly owner: ListenerOwner;
+  policy: ListenPolicy;
   readonly #server: Server;
+  readonly #path: IpcPath | undefined;
   readonly #clients = new Set<ZmtpClient>();
   #address: string;
+  #empty = Promise.withResolvers<void>();
 
-  private constructor(settings: ListenSettings, owner: ListenerOwner) {
-    this.settings = settings;
-    this.#owner = owner;
-    this.#address = settings.address;
+  private constructor(address: string, policy: ListenPolicy, owner: ListenerOwner) {
+    this.owner = owner;
+    this.policy = policy;
+    this.#address = address;
+    if (address.startsWith('ipc:///')) this.#path = new IpcPath(address.slice('ipc://'.length), policy.mode);
     this.#server = createServer({ ...KEEP_ALIVE, allowHalfOpen: false }, (socket) => this.#accept(socket));
-    this.#server.maxConnections = settings.connections;
-    this.#server.on('drop', () =>
-      owner.refused(`it is one more than the ${settings.connections} connections allowed`),
-    );
+    this.#server.maxConnections = policy.connections;
+    this.#server.on('drop', (from) => {
+      const why = `it is one more than the ${this.policy.connections} connections allowed`;
+      owner.refused({ why, address: hostOf(from?.remoteAddress), key: undefined });
+    });
   }
 
-  /** @throws {Error} with the system's error code, if it cannot listen */
-  static async open(settings: ListenSettings, owner: ListenerOwner): Promise<ZmtpListener> {
-    const listener = new ZmtpListener(settings, owner);
-    listener.#server.listen({ ...netAddressOf(settings.address), backlog: BACKLOG });
-    await once(listener.#server, 'listening');
-    const bound = listener.#server.address();
-    if (bound !== null && typeof bound === 'object')
-      listener.#address = settings.address.replace(/:\d+$/, `:${bound.port}`);
+  /** @throws {StartError} if it cannot listen there */
+  static async open(address: string, policy: ListenPolicy, owner: ListenerOwner): Promise<ZmtpListener> {
+    const listener = new ZmtpListener(address, policy, owner);
+    try {
+      await listener.#listen();
+    } catch (error) {
+      throw new StartError(`cannot listen on ${address}: ${listenCause(error)}`, { cause: error });
+    }
     return listener;
   }
 
@@ -52,49 +61,89 @@ export class ZmtpListener implements Listener {
     return this.#address;
   }
 
+  change(policy: ListenPolicy): void {
+    this.policy = policy;
+    this.#server.maxConnections = policy.connections;
+    if (this.#path !== undefined) this.#path.mode = policy.mode;
+    for (const client of this.#clients) client.messageBytes = policy.messageBytes;
+  }
+
+  async release(): Promise<void> {
+    this.#unbind();
+  }
+
   async close(lingerMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const client of this.#clients) client.leave();
+    this.#unbind();
     const late = setTimeout(() => {
       for (const client of this.#clients) client.cut();
     }, lingerMs);
-    await closed;
+    for (const client of this.#clients) client.leave();
+    if (this.#clients.size > 0) await this.#empty.promise;
     clearTimeout(late);
   }
 
+  /** Called by a client when it has ended. */
+  ended(client: ZmtpClient): void {
+    this.#clients.delete(client);
+    if (this.#clients.size === 0) this.#empty.resolve();
+  }
+
+  #unbind(): void {
+    if (!this.#server.listening) return;
+    const close = () => void this.#server.close();
+    if (this.#path === undefined) close();
+    else this.#path.release(close);
+  }
+
+  async #listen(): Promise<void> {
+    const listening = once(this.#server, 'listening');
+    const listen = () => void this.#server.listen({ ...netAddressOf(this.#address), backlog: BACKLOG });
+    if (this.#path === undefined) listen();
+    else await this.#path.bind(listen);
+    await listening;
+    const bound = this.#server.address();
+    if (bound !== null && typeof bound === 'object')
+      this.#address = this.#address.replace(/:\d+$/, `:${bound.port}`);
+    // The system has no descriptor for a connection, or it was reset before it was accepted.
+    this.#server.on('error', (error) =>
+      this.owner.refused({ why: listenCause(error), address: undefined, key: undefined }),
+    );
+  }
+
   #accept(socket: Socket): void {
-    const client = new ZmtpClient(socket, this.settings, this.#owner, () => this.#clients.delete(client));
-    this.#clients.add(client);
+    this.#clients.add(new ZmtpClient(socket, this));
   }
 }
 
 /** One connection of an app. */
-class ZmtpClient implements Client, ConnectionOwner {
-  readonly #owner: ListenerOwner;
+class ZmtpClient implements Client, SessionOwner {
+  readonly #listener: ZmtpListener;
   readonly #session: Session;
-  readonly #unreadBytes: number;
-  readonly #ended: () => void;
-  #state: 'new' | 'ready' | 'leaving' | 'gone' = 'new';
+  readonly #address: string | undefined;
+  /** Set when the handshake is over. */
+  #owner: ClientOwner | undefined;
+  #state: 'open' | 'leaving' | 'gone' = 'open';
 
-  constructor(socket: Socket, settings: ListenSettings, owner: ListenerOwner, ended: () => void) {
-    const { messageBytes, handshakeTimeoutMs, unreadBytes } = settings;
-    this.#owner = owner;
-    this.#unreadBytes = unreadBytes;
-    this.#ended = ended;
-    const limits = readerLimits(messageBytes);
-    const as = {
+  constructor(socket: Socket, listener: ZmtpListener) {
+    this.#listener = listener;
+    this.#address = hostOf(socket.remoteAddress);
+    const settings = {
       socketType: 'REP',
       accepts: ACCEPTED,
-      limits,
-      handshakeTimeoutMs,
+      messageBytes: listener.policy.messageBytes,
+      handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       heartbeat: undefined,
     } as const;
-    this.#session = new Session(socket, as, this);
+    this.#session = new Session(socket, settings, this);
   }
 
-  reply(envelope: Buffer, body: Body): 'taken' | 'full' | 'gone' {
-    if (this.#state !== 'ready') return 'gone';
-    if (this.#session.unsentBytes > this.#unreadBytes) {
+  set messageBytes(most: number) {
+    this.#session.messageBytes = most;
+  }
+
+  reply(envelope: Buffer, body: Body): ReplyFate {
+    if (this.#state !== 'open') return 'gone';
+    if (this.#session.unsentBytes > this.#listener.policy.unreadBytes) {
       this.cut();
       return 'full';
     }
@@ -112,7 +161,8 @@ class ZmtpClient implements Client, ConnectionOwner {
 
   /** Ends when the replies so far have been sent and the app has closed its side. */
   leave(): void {
-    if (this.#state !== 'ready') return this.cut();
+    if (this.#state === 'gone') return;
+    if (this.#owner === undefined) return this.cut();
     this.#state = 'leaving';
     this.#session.finish();
   }
@@ -124,31 +174,38 @@ class ZmtpClient implements Client, ConnectionOwner {
   }
 
   ready(): void {
-    this.#state = 'ready';
+    this.#owner = this.#listener.owner.joined(this);
   }
 
   message(envelope: Buffer, body: Body): void {
-    this.#owner.request(this, envelope, body);
+    this.#owner?.request(envelope, body);
   }
 
   malformed(): void {
-    this.#owner.malformed(this);
+    this.#owner?.malformed();
   }
 
   tooLarge(envelope: Buffer, bytes: number): void {
-    this.#owner.tooLarge(this, envelope, bytes);
+    this.#owner?.tooLarge(envelope, bytes);
   }
 
   closed({ kind, why }: ConnectionEnd): void {
-    if (kind === 'handshake') this.#owner.refused(why);
+    // Who connects, says nothing and hangs up has only checked whether somebody listens, as a TCP probe of Kubernetes does.
+    const isProbe = kind === 'hung up' && !this.#session.hasSpoken;
+    if (kind !== 'dropped' && !isProbe)
+      this.#listener.owner.refused({ why, address: this.#address, key: undefined });
     this.#gone();
   }
 
   #gone(): void {
     if (this.#state === 'gone') return;
-    const wasReady = this.#state !== 'new';
     this.#state = 'gone';
-    this.#ended();
-    if (wasReady) this.#owner.left(this);
+    this.#listener.ended(this);
+    this.#owner?.left();
   }
+}
+
+/** An IPv4 address in its own form, also if it came to a socket of IPv6. */
+function hostOf(address: string | undefined): string | undefined {
+  return address?.replace(/^::ffff:/, '');
 }

@@ -6,7 +6,8 @@ import { COMMAND, frameHeader } from '../message.ts';
 export type Command =
   | { kind: 'ready'; socketType: string | undefined; identity: Buffer }
   | { kind: 'error'; reason: string }
-  | { kind: 'ping'; context: Buffer }
+  /** @property ttlMs how long to wait for anything from the peer before dropping the connection; 0: we decide */
+  | { kind: 'ping'; context: Buffer; ttlMs: number }
   | { kind: 'pong' }
   | { kind: 'unknown'; name: string }
   | { kind: 'broken' };
@@ -49,7 +50,11 @@ export function parseCommand(command: Buffer): Command {
       return { kind: 'error', reason: printable(data.subarray(1, 1 + (data[0] ?? 0))) };
     case 'PING':
       if (data.length < 2) return { kind: 'broken' };
-      return { kind: 'ping', context: Buffer.from(data.subarray(2, 2 + CONTEXT_MOST)) };
+      return {
+        kind: 'ping',
+        context: Buffer.from(data.subarray(2, 2 + CONTEXT_MOST)),
+        ttlMs: data.readUInt16BE(0) * 100,
+      };
     case 'PONG':
       return { kind: 'pong' };
     default:

@@ -8,6 +8,8 @@ const BLOCK_LEAST = 1_024;
 /** Also the most that is written at once to a peer that is slower than we are, except for a single larger message. */
 const BLOCK_MOST = 65_536;
 
+/** Most bytes of commands that wait for a peer that does not read. */
+const COMMANDS_MOST = 4_096;
 const NOTHING = Buffer.alloc(0);
 
 interface Message {
@@ -33,7 +35,7 @@ export class Outbox {
   #ready = 0;
   #isBlocked = false;
   /** Messages that came while it was blocked, starting at `#heldAt`. */
-  #held: Message[] = [];
+  #held: (Message | undefined)[] = [];
   #heldAt = 0;
   #heldBytes = 0;
   #isScheduled = false;
@@ -53,9 +55,15 @@ export class Outbox {
     return this.#ready + this.#heldBytes + this.#socket.writableLength;
   }
 
-  put(envelope: Buffer, body: Body): void {
-    this.#count++;
-    if (this.#isBlocked) return this.#hold(envelope, body);
+  /** @returns the message's number: 1 for the first */
+  put(envelope: Buffer, body: Body): number {
+    const number = ++this.#count;
+    if (this.#isBlocked) {
+      const message = { envelope, body };
+      this.#held.push(message);
+      this.#heldBytes += bytesOf(message);
+      return number;
+    }
     this.#add(envelope, body);
     this.#inTurn++;
     if (!this.#isScheduled) {
@@ -63,10 +71,24 @@ export class Outbox {
       atEndOfTurn(this.#flushed);
       if (!this.#gathers) this.#write();
     } else if (this.#ready >= BLOCK_MOST) this.#write();
+    return number;
+  }
+
+  /** @returns whether this message will certainly never leave: it was still held back, or everything is over */
+  withdraw(number: number): boolean {
+    const index = this.#held.length - 1 - (this.#count - number);
+    if (index >= this.#heldAt && this.#held[index] !== undefined) {
+      this.#heldBytes -= bytesOf(this.#held[index]);
+      this.#held[index] = undefined;
+      return true;
+    }
+    return number > this.handedOver && !this.#socket.writable;
   }
 
   /** Sends a greeting or a command: after the message before it, and before messages that are held back. */
   putCommand(bytes: Buffer): void {
+    // A peer that asks and never reads the answers must not fill the memory.
+    if (this.#isBlocked && this.#ready > COMMANDS_MOST) return;
     this.#append(bytes);
     if (!this.#isBlocked && !this.#isScheduled) this.#write();
   }
@@ -79,16 +101,12 @@ export class Outbox {
     this.#socket.end();
   }
 
-  #hold(envelope: Buffer, body: Body): void {
-    this.#held.push({ envelope, body });
-    this.#heldBytes += envelope.length + body.bytes;
-  }
-
   #takeHeld(most: number): void {
     while (this.#heldAt < this.#held.length && this.#ready < most) {
-      const { envelope, body } = this.#held[this.#heldAt++] as Message;
-      this.#heldBytes -= envelope.length + body.bytes;
-      this.#add(envelope, body);
+      const message = this.#held[this.#heldAt++];
+      if (message === undefined) continue;
+      this.#heldBytes -= bytesOf(message);
+      this.#add(message.envelope, message.body);
     }
     if (this.#heldAt < this.#held.length) return;
     this.#held = [];
@@ -171,4 +189,8 @@ export class Outbox {
     // The kernel has not accepted all of the block, so its memory must not change.
     if (block !== undefined) this.#block = Buffer.allocUnsafeSlow(BLOCK_LEAST);
   }
+}
+
+function bytesOf({ envelope, body }: Message): number {
+  return envelope.length + body.bytes;
 }

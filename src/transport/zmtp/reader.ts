@@ -1,19 +1,12 @@
 import { type Body, COMMAND, DELIMITER, LONG, MORE } from '../message.ts';
 import { Pieces } from './pieces.ts';
 
-/** Limits for one message. A message that exceeds one is skipped, never stored. */
-export interface ReaderLimits {
-  /** Most bytes of all body frames. */
-  messageBytes: number;
-  /** Most body frames: an empty one costs its sender only two bytes. */
-  frames: number;
-  /** Most wire bytes of the envelope. */
-  envelopeBytes: number;
-  /** Most bytes of one command. */
-  commandBytes: number;
-}
+/** Most body frames: far more than any message has, though an empty one costs its sender only two bytes. */
+const FRAMES_MOST = 65_536;
+const ENVELOPE_BYTES_MOST = 65_536;
+const COMMAND_BYTES_MOST = 65_536;
 
-/** Receives what is read. It may call `stop` from any of these. */
+/** Receives what is read. It may call `pause` and `stop` from any of these. */
 export interface ReaderOwner {
   /** @param envelope wire bytes, including the delimiter */
   message(envelope: Buffer, body: Body): void;
@@ -47,9 +40,11 @@ const PIN_TIMES = 4;
  * The content of a message is passed on unchanged.
  */
 export class Reader {
-  limits: ReaderLimits;
+  /** Most bytes of a body. Applies to messages that start to arrive from now on. A larger one is skipped, never stored. */
+  messageBytes: number;
   readonly #owner: ReaderOwner;
   #isOver = false;
+  #isPaused = false;
   /** The current part of a message. `skip`: the message is over its limits, and only its end matters. */
   #part: 'envelope' | 'body' | 'skip' = 'envelope';
   /** The current frame. */
@@ -66,30 +61,44 @@ export class Reader {
   /** The envelope of the current message, once it is complete. */
   #envelope: Buffer | undefined;
   #envelopeBytes = 0;
+  /** The limit of the current message. */
+  #bytesMost = 0;
   #bytes = 0;
   #frames = 0;
 
-  constructor(limits: ReaderLimits, owner: ReaderOwner) {
-    this.limits = limits;
+  constructor(messageBytes: number, owner: ReaderOwner) {
+    this.messageBytes = messageBytes;
     this.#owner = owner;
   }
 
-  /** Stops reading for good. */
+  /** Stops reading for good. What is pushed from now on is dropped. */
   stop(): void {
     this.#isOver = true;
   }
 
-  push(chunk: Buffer): void {
-    let at = 0;
+  /** Stops after the current frame. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /**
+   * Reads on, from a chunk that follows what has been read.
+   *
+   * @returns how many of its bytes were read: fewer than all if the owner has paused
+   */
+  push(chunk: Buffer, start = 0): number {
+    this.#isPaused = false;
+    let at = start;
     /** The start, in this chunk, of the part that has not been kept yet. */
-    let from = 0;
-    while (!this.#isOver) {
+    let from = start;
+    while (!this.#isPaused) {
+      if (this.#isOver) return chunk.length;
       if (!this.#isInFrame) {
         const length = this.#headerBytes === 0 ? headerLength(chunk, at) : undefined;
         if (length === undefined) {
           this.#keep(chunk, from, at);
           from = at = this.#collectHeader(chunk, at);
-          if (!this.#isInFrame) return;
+          if (!this.#isInFrame) return at;
           if (!this.#isCommand) this.#keep(this.#header, 0, this.#headerBytes);
           this.#headerBytes = 0;
         } else {
@@ -101,7 +110,7 @@ export class Reader {
           }
           at += length;
         }
-        if (this.#isOver) return;
+        if (this.#isOver) return chunk.length;
       }
       const step = Math.min(this.#left, chunk.length - at);
       this.#left -= step;
@@ -111,6 +120,7 @@ export class Reader {
       from = this.#endFrame(chunk, from, at);
     }
     this.#keep(chunk, from, at);
+    return at;
   }
 
   get #isCommand(): boolean {
@@ -141,20 +151,21 @@ export class Reader {
     this.#left = this.#length;
     this.#isInFrame = true;
     if (!this.#isCommand) this.#count();
-    else if (this.#length > this.limits.commandBytes) this.#break('a command that is too long');
+    else if (this.#length > COMMAND_BYTES_MOST) this.#break('a command that is too long');
   }
 
   /** Checks the message against its limits as soon as the length of a frame is known. */
   #count(): void {
     if (this.#part === 'envelope') {
+      if (this.#envelopeBytes === 0) this.#bytesMost = this.messageBytes;
       this.#envelopeBytes += this.#length + SHORT_HEADER;
-      if (this.#length > 0 && this.#envelopeBytes > this.limits.envelopeBytes) this.#skip();
+      if (this.#length > 0 && this.#envelopeBytes > ENVELOPE_BYTES_MOST) this.#skip();
       return;
     }
     this.#bytes += this.#length;
     this.#frames++;
-    const { messageBytes, frames } = this.limits;
-    if (this.#part === 'body' && (this.#bytes > messageBytes || this.#frames > frames)) this.#skip();
+    const isOver = this.#bytes > this.#bytesMost || this.#frames > FRAMES_MOST;
+    if (isOver && this.#part === 'body') this.#skip();
   }
 
   #skip(): void {

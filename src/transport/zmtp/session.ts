@@ -1,21 +1,26 @@
 import type { Socket } from 'node:net';
 import type { Body } from '../message.ts';
-import type { ConnectionEnd, ConnectionOwner, PeerInfo } from '../transport.ts';
+import type { ConnectionEnd, ConnectionOwner, PeerInfo, Target } from '../transport.ts';
+import { CLOSED, endCause } from './causes.ts';
 import { GREETING_REST, OPENING, parseGreeting, rest2 } from './greeting.ts';
 import { errorCommand, parseCommand, pingCommand, pongCommand, readyCommand } from './metadata.ts';
 import { Outbox } from './outbox.ts';
-import { Reader, type ReaderLimits } from './reader.ts';
+import { Reader } from './reader.ts';
+import { Silence } from './silence.ts';
+import { atEndOfTurn } from './turn.ts';
 
 export interface SessionSettings {
   /** The type of our socket. */
-  socketType: 'REP' | 'DEALER' | 'REQ';
+  socketType: 'REP' | 'DEALER';
   /** The socket types that peers may have. */
   accepts: readonly string[];
-  limits: ReaderLimits;
+  messageBytes: number;
   handshakeTimeoutMs: number;
-  /** Sent to peers that announced ZMTP 3.1; `undefined`: never. */
-  heartbeat: { intervalMs: number; timeoutMs: number } | undefined;
+  /** PINGs go only to peers that announced ZMTP 3.1. */
+  heartbeat: Target['heartbeat'];
 }
+
+export type SessionOwner = Omit<ConnectionOwner, 'accepted'>;
 
 type State =
   | { kind: 'greeting'; bytes: Buffer; hasSentRest: boolean }
@@ -24,6 +29,12 @@ type State =
   | { kind: 'ready' }
   | { kind: 'closed' };
 
+/** Most bytes that are read from a peer while it is paused, give or take a chunk. Until then it is noticed if the peer leaves. */
+const AHEAD_BYTES = 32_768;
+/** What a chunk takes in memory besides its bytes, about. */
+const CHUNK_COST = 256;
+const NOTHING = Buffer.alloc(0);
+
 /**
  * ZMTP 2.0, 3.0 and 3.1 with the NULL mechanism over one connected socket (RFC 15, 23, 37). Only this class reads, writes and closes
  * the socket.
@@ -31,21 +42,32 @@ type State =
 export class Session {
   readonly #socket: Socket;
   readonly #settings: SessionSettings;
-  readonly #owner: ConnectionOwner;
+  readonly #owner: SessionOwner;
   readonly #reader: Reader;
   readonly #outbox: Outbox;
-  #state: State = { kind: 'greeting', bytes: Buffer.alloc(0), hasSentRest: false };
+  #state: State = { kind: 'greeting', bytes: NOTHING, hasSentRest: false };
   #handshake: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
-  #heardMs = 0;
-  #error: string | undefined;
+  /** How many chunks have been read. */
+  #chunks = 0;
+  readonly #pinged = new Silence(
+    () => this.#chunks,
+    () => this.#unheard(),
+  );
+  #isPaused = false;
+  /** What was read while it was paused, from a position in the first chunk. */
+  #ahead: Buffer[] = [];
+  #aheadAt = 0;
+  #aheadCost = 0;
+  readonly #readsAhead = () => this.#readAhead();
+  #error: unknown;
 
-  constructor(socket: Socket, settings: SessionSettings, owner: ConnectionOwner) {
+  constructor(socket: Socket, settings: SessionSettings, owner: SessionOwner) {
     this.#socket = socket;
     this.#settings = settings;
     this.#owner = owner;
     this.#outbox = new Outbox(socket);
-    this.#reader = new Reader(settings.limits, {
+    this.#reader = new Reader(settings.messageBytes, {
       message: (envelope, body) => {
         if (this.#state.kind === 'ready') owner.message(envelope, body);
         else this.#tooEarly();
@@ -56,15 +78,16 @@ export class Session {
         else this.#tooEarly();
       },
       command: (command) => this.#command(command),
-      broken: (why) => this.#end({ kind: 'protocol', why: `it sent ${why}` }),
+      broken: (why) => this.#end({ kind: 'protocol', why: `the peer broke the protocol: it sent ${why}` }),
     });
-    this.#handshake = setTimeout(() => this.#tooSlow(), settings.handshakeTimeoutMs);
+    // Timers run before input is read. If this process was stalled, the answer may have come meanwhile.
+    this.#handshake = setTimeout(() => setImmediate(() => this.#tooSlow()), settings.handshakeTimeoutMs);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('error', ({ message }) => {
-      this.#error = message;
+    socket.on('error', (error) => {
+      this.#error = error;
     });
-    socket.on('end', () => this.#end({ kind: 'dropped', why: 'the peer closed the connection' }));
-    socket.on('close', () => this.#end({ kind: 'dropped', why: this.#error ?? 'the connection closed' }));
+    socket.on('end', () => this.#end({ kind: 'dropped', why: CLOSED }));
+    socket.on('close', () => this.#end({ kind: 'dropped', why: endCause(this.#error) }));
     this.#outbox.putCommand(OPENING);
   }
 
@@ -73,22 +96,39 @@ export class Session {
     return this.#outbox.unsentBytes;
   }
 
-  /** How many of the messages sent so far have started to go to the kernel. */
+  /** Whether the peer has sent anything. */
+  get hasSpoken(): boolean {
+    return this.#chunks > 0;
+  }
+
   get handedOver(): number {
     return this.#outbox.handedOver;
   }
 
+  set messageBytes(most: number) {
+    this.#reader.messageBytes = most;
+  }
+
   /** Call this only when the session is ready. */
-  send(envelope: Buffer, body: Body): void {
-    this.#outbox.put(envelope, body);
+  send(envelope: Buffer, body: Body): number {
+    return this.#outbox.put(envelope, body);
   }
 
+  withdraw(message: number): boolean {
+    return this.#outbox.withdraw(message);
+  }
+
+  /** Passes on no messages until `resume`. */
   pause(): void {
-    this.#socket.pause();
+    this.#isPaused = true;
+    this.#reader.pause();
   }
 
+  /** Goes on in a later turn of the event loop, unless it is paused again before. */
   resume(): void {
-    this.#socket.resume();
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#ahead.length > 0) atEndOfTurn(this.#readsAhead);
   }
 
   /**
@@ -107,10 +147,39 @@ export class Session {
   }
 
   #read(chunk: Buffer): void {
+    this.#chunks++;
     const state = this.#state;
-    if (state.kind === 'ready' || state.kind === 'handshake') this.#reader.push(chunk);
-    else if (state.kind === 'greeting') this.#greet(Buffer.concat([state.bytes, chunk]), state.hasSentRest);
-    if (this.#settings.heartbeat !== undefined) this.#heardMs = performance.now();
+    if (state.kind === 'greeting') this.#greet(Buffer.concat([state.bytes, chunk]), state.hasSentRest);
+    else this.#take(chunk, 0);
+  }
+
+  /** Reads messages and commands, or keeps them while it is paused. */
+  #take(chunk: Buffer, from: number): void {
+    const mustWait = this.#isPaused || this.#ahead.length > 0;
+    const at = mustWait ? from : this.#reader.push(chunk, from);
+    if (at === chunk.length || this.#state.kind === 'closed') return;
+    if (this.#ahead.length === 0) this.#aheadAt = at;
+    this.#ahead.push(chunk);
+    this.#aheadCost += chunk.length + CHUNK_COST;
+    if (this.#aheadCost > AHEAD_BYTES) this.#socket.pause();
+    // It was paused and resumed within one message.
+    if (!mustWait && !this.#isPaused) atEndOfTurn(this.#readsAhead);
+  }
+
+  #readAhead(): void {
+    while (!this.#isPaused && this.#state.kind === 'ready') {
+      const [chunk] = this.#ahead;
+      if (chunk === undefined) return void this.#socket.resume();
+      this.#aheadAt = this.#reader.push(chunk, this.#aheadAt);
+      if (this.#aheadAt < chunk.length) {
+        // It was paused and resumed within one message.
+        if (!this.#isPaused) atEndOfTurn(this.#readsAhead);
+        return;
+      }
+      this.#ahead.shift();
+      this.#aheadAt = 0;
+      this.#aheadCost -= chunk.length + CHUNK_COST;
+    }
   }
 
   #greet(bytes: Buffer, hadSentRest: boolean): void {
@@ -129,7 +198,7 @@ export class Session {
       this.#state = { kind: 'handshake', version: greeting.minor === 0 ? '3.0' : '3.1', socketType: '' };
       this.#outbox.putCommand(readyCommand(socketType));
     }
-    if (bytes.length > greeting.length) this.#reader.push(bytes.subarray(greeting.length));
+    if (bytes.length > greeting.length) this.#take(bytes, greeting.length);
   }
 
   /** The identity of a peer of version 2.0 is a message without a delimiter, or an empty one without a body. */
@@ -141,7 +210,7 @@ export class Session {
   }
 
   #tooEarly(): void {
-    this.#end({ kind: 'handshake', why: 'it sent a message before the handshake was over' });
+    this.#end({ kind: 'handshake', why: 'the peer sent a message before the handshake was over' });
   }
 
   #command(command: Buffer): void {
@@ -151,15 +220,20 @@ export class Session {
         if (this.#state.kind !== 'handshake') return;
         return this.#ready(parsed.socketType ?? '');
       case 'error':
-        return this.#end({ kind: 'handshake', why: `it refused the connection: ${parsed.reason}` });
+        return this.#end({ kind: 'handshake', why: `the peer refused the connection: ${parsed.reason}` });
       case 'ping':
-        return this.#outbox.putCommand(pongCommand(parsed.context));
+        this.#outbox.putCommand(pongCommand(parsed.context));
+        if (parsed.ttlMs > 0) this.#pinged.expect(parsed.ttlMs);
+        return;
       case 'broken':
-        return this.#end({ kind: 'protocol', why: 'it sent a command that cannot be read' });
+        return this.#end({
+          kind: 'protocol',
+          why: 'the peer broke the protocol: it sent a command that cannot be read',
+        });
       case 'unknown':
         // Unknown commands may belong to a newer version (RFC 37, section 3.5).
         if (this.#state.kind === 'handshake')
-          this.#end({ kind: 'handshake', why: `it sent the command ${parsed.name} in place of READY` });
+          this.#end({ kind: 'handshake', why: `the peer sent the command ${parsed.name} in place of READY` });
         return;
       case 'pong':
     }
@@ -170,7 +244,7 @@ export class Session {
     const { version } = this.#state;
     // Some peers do not send their type. libzmq accepts them too.
     if (socketType !== '' && !this.#settings.accepts.includes(socketType)) {
-      const why = `a ${socketType} socket is there, which does not go with ${this.#settings.socketType}`;
+      const why = `the peer is a ${socketType} socket, which does not go with ${this.#settings.socketType}`;
       if (version !== '2.0') this.#outbox.putCommand(errorCommand('Invalid socket type'));
       return this.#end({ kind: 'handshake', why });
     }
@@ -184,22 +258,38 @@ export class Session {
     const { heartbeat } = this.#settings;
     if (heartbeat === undefined) return;
     const { intervalMs, timeoutMs } = heartbeat;
-    this.#heardMs = performance.now();
+    const why = `the peer answered no heartbeat for ${timeoutMs} ms: it is stopped, or the network or its machine is gone`;
+    const answer = new Silence(
+      () => this.#chunks,
+      () => this.#end({ kind: 'dropped', why }),
+    );
     this.#heartbeat = setInterval(() => {
-      if (performance.now() - this.#heardMs > intervalMs + timeoutMs)
-        return this.#end({ kind: 'dropped', why: 'it did not answer heartbeats' });
+      answer.expect(timeoutMs);
       this.#outbox.putCommand(pingCommand(intervalMs + timeoutMs));
     }, intervalMs).unref();
+  }
+
+  /** The peer has said how long we may wait for it. What we do not read proves nothing. */
+  #unheard(): void {
+    if (this.#socket.isPaused()) return;
+    this.#end({
+      kind: 'dropped',
+      why: 'the peer sent no further heartbeat: it is stopped, or the network is gone',
+    });
   }
 
   #tooSlow(): void {
     const { kind } = this.#state;
     if (kind !== 'greeting' && kind !== 'handshake') return;
-    const said =
-      kind === 'greeting' && this.#state.bytes.length === 0
-        ? 'it accepts connections and says nothing'
-        : 'it did not end the handshake';
-    this.#end({ kind: 'handshake', why: said });
+    const isSilent = kind === 'greeting' && this.#state.bytes.length === 0;
+    const what = isSilent
+      ? 'the peer accepts connections and says nothing'
+      : 'the handshake was not completed';
+    const within = `within ${this.#settings.handshakeTimeoutMs} ms`;
+    this.#end({
+      kind: 'handshake',
+      why: `${what} ${within}: it is stopped or hangs, something on the way holds it back, or it is not ZeroMQ`,
+    });
   }
 
   #end(end: ConnectionEnd): void {
@@ -207,13 +297,15 @@ export class Session {
     if (kind === 'closed') return;
     this.#shut();
     const isEarly = end.kind === 'dropped' && kind !== 'ready';
-    this.#owner.closed(isEarly ? { ...end, kind: 'handshake' } : end);
+    this.#owner.closed(isEarly ? { kind: 'hung up', why: `${end.why} in the handshake` } : end);
   }
 
   #shut(): void {
     this.#state = { kind: 'closed' };
     clearTimeout(this.#handshake);
     clearInterval(this.#heartbeat);
+    this.#pinged.stop();
+    this.#ahead = [];
     this.#reader.stop();
     this.#socket.destroy();
   }

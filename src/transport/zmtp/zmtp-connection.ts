@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import type { Body } from '../message.ts';
 import type { Connection, ConnectionOwner, Target } from '../transport.ts';
-import { KEEP_ALIVE, readerLimits } from './limits.ts';
-import { netAddressOf } from './net-address.ts';
+import { connectCause, unanswered } from './causes.ts';
+import { KEEP_ALIVE, netAddressOf } from './net-address.ts';
 import { Session } from './session.ts';
 
 /** The socket types that answer requests. */
@@ -17,15 +17,19 @@ type State =
 export class ZmtpConnection implements Connection {
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
+  #messageBytes: number;
   #state: State;
 
   constructor(target: Target, owner: ConnectionOwner) {
     this.#owner = owner;
+    this.#messageBytes = target.messageBytes;
     const { connectTimeoutMs } = target;
-    const tooSlow = () => this.#unreachable(`no connection within ${connectTimeoutMs} ms`);
-    this.#state = { kind: 'connecting', timeout: setTimeout(tooSlow, connectTimeoutMs) };
+    const tooSlow = () => this.#unreachable(unanswered(`${connectTimeoutMs} ms`));
+    // Timers run before events of sockets. If this process was stalled, it may be connected meanwhile.
+    const timeout = setTimeout(() => setImmediate(tooSlow), connectTimeoutMs);
+    this.#state = { kind: 'connecting', timeout };
     this.#socket = connect({ ...netAddressOf(target.address), ...KEEP_ALIVE });
-    this.#socket.on('error', ({ message }) => this.#unreachable(message));
+    this.#socket.on('error', (error) => this.#unreachable(connectCause(error)));
     this.#socket.once('connect', () => this.#connected(target));
   }
 
@@ -33,8 +37,21 @@ export class ZmtpConnection implements Connection {
     return this.#state.kind === 'connected' ? this.#state.session.handedOver : 0;
   }
 
-  send(envelope: Buffer, body: Body): void {
-    if (this.#state.kind === 'connected') this.#state.session.send(envelope, body);
+  get messageBytes(): number {
+    return this.#messageBytes;
+  }
+
+  set messageBytes(most: number) {
+    this.#messageBytes = most;
+    if (this.#state.kind === 'connected') this.#state.session.messageBytes = most;
+  }
+
+  send(envelope: Buffer, body: Body): number {
+    return this.#state.kind === 'connected' ? this.#state.session.send(envelope, body) : 0;
+  }
+
+  withdraw(message: number): boolean {
+    return this.#state.kind !== 'connected' || this.#state.session.withdraw(message);
   }
 
   close(): void {
@@ -42,18 +59,18 @@ export class ZmtpConnection implements Connection {
     else this.#abandon();
   }
 
-  #connected({ messageBytes, handshakeTimeoutMs, heartbeat }: Target): void {
+  #connected({ handshakeTimeoutMs, heartbeat }: Target): void {
     if (this.#state.kind !== 'connecting') return;
     clearTimeout(this.#state.timeout);
-    const limits = readerLimits(messageBytes);
     const settings = {
       socketType: 'DEALER',
       accepts: ACCEPTED,
-      limits,
+      messageBytes: this.#messageBytes,
       handshakeTimeoutMs,
       heartbeat,
     } as const;
     this.#state = { kind: 'connected', session: new Session(this.#socket, settings, this.#owner) };
+    this.#owner.accepted();
   }
 
   #unreachable(why: string): void {

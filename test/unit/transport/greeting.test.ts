@@ -95,7 +95,11 @@ test('READY contains the socket type, and its name is case-insensitive', () => {
 
 test('ERROR, PING and PONG are parsed as they were written', () => {
   assert.deepEqual(parseCommand(data(errorCommand('no'))), { kind: 'error', reason: 'no' });
-  assert.deepEqual(parseCommand(data(pingCommand(4_000))), { kind: 'ping', context: Buffer.alloc(0) });
+  assert.deepEqual(parseCommand(data(pingCommand(4_000))), {
+    kind: 'ping',
+    context: Buffer.alloc(0),
+    ttlMs: 4_000,
+  });
   assert.deepEqual(parseCommand(data(pongCommand(Buffer.from('context')))), { kind: 'pong' });
 });
 

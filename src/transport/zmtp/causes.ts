@@ -1,0 +1,73 @@
+import { codeOf, messageOf } from '../../errors.ts';
+
+/* Texts for users, by cause: why there is no connection, why one ended, and why it is impossible to listen. */
+
+/** What a system error means when connecting. */
+export function connectCause(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'ECONNREFUSED':
+      return 'nobody listens there (connection refused)';
+    case 'ENOENT':
+      return 'nobody listens there (no such path)';
+    case 'ECONNRESET':
+      return 'the connection was reset before it was established';
+    case 'EHOSTUNREACH':
+    case 'EHOSTDOWN':
+      return 'the machine cannot be reached (no route to host)';
+    case 'ENETUNREACH':
+    case 'EADDRNOTAVAIL':
+      return 'there is no route to this network from here';
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied';
+    case 'ETIMEDOUT':
+      return unanswered('the system allows');
+    case 'EAGAIN':
+      return 'the server does not accept connections: it is stopped, hangs, or is overloaded';
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'no file descriptor is left for a connection';
+    default:
+      return messageOf(error);
+  }
+}
+
+/** @param limit as in `500 ms` */
+export function unanswered(limit: string): string {
+  return `no answer within ${limit}: the machine is down or overloaded, or a firewall drops the packets`;
+}
+
+export const CLOSED = 'the peer closed the connection';
+
+/** What a system error means on a connection that was established. */
+export function endCause(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'ECONNRESET':
+      return 'the connection was reset: the peer died or was killed, or something on the way cut it';
+    case 'EPIPE':
+      return CLOSED;
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'the network or the machine of the peer is gone: its system no longer answers';
+    default:
+      return messageOf(error);
+  }
+}
+
+export function listenCause(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return 'another process listens there (address in use)';
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied';
+    case 'EADDRNOTAVAIL':
+    case 'ENODEV':
+      return 'this machine has no such address';
+    case 'ENOENT':
+      return 'the directory does not exist';
+    default:
+      return messageOf(error);
+  }
+}
