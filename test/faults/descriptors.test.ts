@@ -4,21 +4,30 @@ import { cpuMs, descriptors } from '../support/process.ts';
 import { lacks } from '../support/tools.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
-import { fault, routeOf, startTrial } from './fault.ts';
+import { fault, isFull, routeOf, startTrial } from './fault.ts';
 
 const LIMIT = 60;
 const APPS = 100;
 /** Requests of an app that is already connected. */
 const REQUESTS = 200;
 /** How long a sidecar without descriptors keeps running. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_S = isFull ? 30 : 2;
+const IMPATIENT = new URL('impatient.ts', import.meta.url).href;
 const NONE_LEFT =
   'no file descriptors left: new connections must wait; raise the open file limit (ulimit -n)';
 
-async function startLimited(t: TestContext) {
+async function startLimited(t: TestContext, hook?: string) {
   const upstream = await UpstreamProcess.start(t);
   const route = routeOf([upstream.address], { correlate: true });
-  const trial = await startTrial(t, route, {}, { through: ['prlimit', `--nofile=${LIMIT}`] });
+  const trial = await startTrial(
+    t,
+    route,
+    {},
+    {
+      through: ['prlimit', `--nofile=${LIMIT}`],
+      env: hook === undefined ? {} : { NODE_OPTIONS: `--import=${hook}` },
+    },
+  );
   return { upstream, trial, books: await Books.open(t, trial) };
 }
 
@@ -59,9 +68,9 @@ fault(
 );
 
 fault(
-  'no file descriptors are left for 30 s',
+  `no file descriptors are left for ${PATIENCE_S} s`,
   async (t) => {
-    const { upstream, trial, books } = await startLimited(t);
+    const { upstream, trial, books } = await startLimited(t, isFull ? undefined : IMPATIENT);
     const { program } = trial;
     const leave = crowd(books);
     await program.logged(NONE_LEFT);
@@ -71,8 +80,11 @@ fault(
     await leave();
     assert.equal(code, 1);
     const [words = ''] = program.stderr;
-    assert.match(words, /^lazypirate: no file descriptors were left for 30 s; raise the/);
-    assert.ok(seconds > PATIENCE_MS / 1_000 - 1);
+    assert.match(
+      words,
+      new RegExp(`^lazypirate: no file descriptors were left for ${PATIENCE_S} s; raise the`),
+    );
+    assert.ok(seconds > PATIENCE_S - 1);
     const outside = books.asked - books.own - books.failed;
     return `exits with code 1 and one line after ${seconds.toFixed(0)} s; ${outside} of ${APPS} apps were not admitted; ${books.balanceOfEnded(bodiesOf(upstream), outside, [words])}`;
   },

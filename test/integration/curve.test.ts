@@ -249,7 +249,8 @@ test('a listener admits nobody while its authenticator does not answer', async (
   // All doors there may be: with the last one the doorkeeper goes.
   for (let domain = 0; domain < 1_000; domain++) doorkeeper.close(String(domain));
   const socket = new Request({
-    ...{ context, linger: 0, curveServerKey: sidecar.publicKey },
+    // How long it waits to be let in.
+    ...{ context, linger: 0, handshakeInterval: 2_000, curveServerKey: sidecar.publicKey },
     ...{ curvePublicKey: app.publicKey, curveSecretKey: app.secretKey },
   });
   t.after(() => socket.close());

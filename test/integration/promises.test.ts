@@ -15,7 +15,7 @@ import {
 import { monotonicMs } from '../support/stall-recorder.ts';
 import { stalledMs, wasStalled } from '../support/stalls.ts';
 
-const REQUESTS = 100_000;
+const REQUESTS = Number(process.env['LAZYPIRATE_REQUESTS'] ?? 20_000);
 const CLIENTS = 64;
 const UPSTREAMS = 3;
 const FAULT_SHARE = 0.01;
@@ -23,11 +23,12 @@ const ATTEMPTS = 3;
 const BUDGET = { ratio: 0.2, minPerSecond: 10 };
 const LIMITS = { inFlight: 48, inFlightPerEndpoint: 20, queue: 1_024, messageBytes: 2_000 };
 const GRACE_MS = 100;
-const RETRY = { timeoutMs: 250, attempts: ATTEMPTS, deadlineMs: 1_000 };
+/** So patient that a slow machine is not taken for a fault. */
+const RETRY = { timeoutMs: 1_000, attempts: ATTEMPTS, deadlineMs: 4_000 };
 
 const FAULTS: Record<string, Step> = {
   drop,
-  late: delay(400),
+  late: delay(1_600),
   die,
   'no delimiter': garbage('what is this'),
   'no body': garbage(''),
@@ -112,7 +113,8 @@ for (const correlate of [false, true]) {
         `faults ${JSON.stringify(Object.fromEntries(faults))}`,
     );
 
-    for (const [name, times] of faults) assert.ok(times > 50, `${name} happened ${times} times`);
+    for (const [name, times] of faults)
+      assert.ok(times > REQUESTS / 5_000, `${name} happened ${times} times`);
     assert.deepEqual([outcomes.crossed, outcomes.broken], [0, 0], '1: no cross-talk');
     assert.equal(
       outcomes.own + outcomes.failed + outcomes.oversize + outcomes.stalled,

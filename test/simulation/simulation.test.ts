@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { Program } from '../support/program.ts';
 import { prepare } from './simulate.ts';
 
-const SEEDS = 2_000;
+/** `npm run simulate` is for many. */
+const SEEDS = Number(process.env['LAZYPIRATE_SEEDS'] ?? 400);
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
 /* In a separate process: the test runner tracks every promise of its own process, which makes the simulation three times slower. */
