@@ -68,7 +68,7 @@ fault(
 );
 
 fault(
-  `no file descriptors are left for ${PATIENCE_S} s`,
+  'no file descriptors are left',
   async (t) => {
     const { upstream, trial, books } = await startLimited(t, isFull ? undefined : IMPATIENT);
     const { program } = trial;

@@ -4,6 +4,7 @@ import { App } from '../support/ask.ts';
 import { answeredBy, startServe } from '../support/program.ts';
 import { SerialUpstream } from '../support/serial-upstream.ts';
 import { monotonicMs } from '../support/stall-recorder.ts';
+import { until } from '../support/until.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
 import { fault, isFull, routeOf, startTrial } from './fault.ts';
@@ -15,6 +16,7 @@ const BUDGET = { ratio: 0.2, minPerSecond: 0 };
 const SERVICE_MS = 120;
 /** Of one endpoint, by default. */
 const IN_FLIGHT = 8;
+const MANY = 500;
 
 /** Sends the same number of requests without a sidecar, and returns how long that took. */
 async function askDirectly(address: string, requests: number): Promise<number> {
@@ -51,19 +53,18 @@ for (const correlate of [false, true]) {
     assert.ok(slow.own > 0.5 * slow.asked, `${slow.own} replied of ${slow.asked}`);
 
     upstream.serviceMs = 1;
-    const sinceMs = performance.now();
-    await books.askOn(12, () => books.asked < slow.asked + 500);
-    const recoveredMs = performance.now() - sinceMs;
+    let [rounds, recoveredMs] = [0, 0];
+    await until('it is not much slower than no sidecar', async () => {
+      const [{ asked }, sinceMs] = [books, performance.now()];
+      await books.askOn(12, () => books.asked < asked + MANY);
+      recoveredMs = performance.now() - sinceMs;
+      rounds++;
+      return recoveredMs < 4 * (await askDirectly(upstream.address, MANY));
+    });
     assert.equal(books.asked - slow.asked, books.own - slow.own);
-    const { executions } = upstream;
-    const directMs = await askDirectly(upstream.address, books.asked - slow.asked);
-    // What it does a moment after it was slow, beside what the upstream can do.
-    assert.ok(
-      recoveredMs < 4_000 + 4 * directMs,
-      `500 requests took ${recoveredMs} ms after it, and ${directMs} directly`,
-    );
+    const executions = upstream.executions - rounds * MANY;
     const used = ((slow.own * SERVICE_MS) / (seconds * 10)).toFixed(0);
-    return `${slow.own} of ${slow.asked} replied with ${slow.executions} executions in ${seconds.toFixed(1)} s, ${used} % of its capacity; 500 requests within ${recoveredMs.toFixed(0)} ms afterwards; ${await books.balance({ executed: executions })}`;
+    return `${slow.own} of ${slow.asked} replied with ${slow.executions} executions in ${seconds.toFixed(1)} s, ${used} % of its capacity; ${MANY} requests within ${recoveredMs.toFixed(0)} ms afterwards, in round ${rounds}; ${await books.balance({ executed: executions })}`;
   });
 }
 

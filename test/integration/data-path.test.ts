@@ -17,12 +17,11 @@ import {
   ScriptedUpstream,
   type Step,
 } from '../support/scripted-upstream.ts';
-import { wasStalled } from '../support/stalls.ts';
-import { until } from '../support/until.ts';
+import { soon, until } from '../support/until.ts';
 
 const UMASK = process.umask();
-/** So long that no machine is too slow for it, and half of it is early. */
-const DEADLINE_MS = 120_000;
+/** So long that what is waited for comes before it, or never. */
+const DEADLINE_MS = 3_600_000;
 const TIMEOUT_MS = 60;
 
 /** Upstreams that end with the test. */
@@ -51,12 +50,11 @@ for (const correlate of [false, true]) {
     const asked = Array.from({ length: apps }, (_, index) => ask(address, `q${index}`));
     await until('all are late', () => count('attempt', 'timeout') >= apps);
     isMute = false;
-    const answers = await Promise.all(asked);
+    const answers = await soon('all are answered', Promise.all(asked));
     assert.deepEqual(
       answers.map(({ text }) => text),
       answers.map((_, index) => `q${index}`),
     );
-    assert.ok(Math.max(...answers.map(({ ms }) => ms)) < DEADLINE_MS / 2, 'long before the deadline');
     assert.ok((all[0]?.seen.length ?? 0) > apps);
   });
 }
@@ -74,10 +72,8 @@ test('a request that waits for late attempts to be given up is served, even if n
   const asked = ['first', 'second', 'third', 'fourth'].map((body) => ask(address, body));
   await Promise.all(asked.slice(0, 2));
   isFaulty = false;
-  for (const { failure, ms } of await Promise.all(asked)) {
+  for (const { failure } of await soon('all are answered', Promise.all(asked)))
     assert.equal(failure, undefined);
-    assert.ok(ms < DEADLINE_MS / 2, `it took ${ms} ms`);
-  }
 });
 
 test('if an endpoint may have only one attempt, a retry does not take the place of the previous one', async (t) => {
@@ -124,13 +120,14 @@ for (const correlate of [false, true]) {
     await Promise.all(
       addresses.map((one) => event((e) => e.kind === 'endpoint' && e.endpoint === one && e.to === 'up')),
     );
-    let replied = 0;
     for (let i = 0; i < 5; i++) {
-      const { text, failure, ms } = await ask(address, `q${i}`);
-      if (failure === undefined) replied++;
-      assert.ok(text === `q${i}` || wasStalled(ms, TIMEOUT_MS / 2), text);
+      const { text, failure } = await ask(address, `q${i}`);
+      // Where even the third one was too slow, it was asked at least.
+      const isEverywhere = () => all.every(({ seen }) => seen.includes(`q${i}`));
+      if (failure !== undefined) await until('each endpoint was asked', isEverywhere);
+      else assert.equal(text, `q${i}`);
     }
-    assert.equal(count('settled', 'ok'), replied);
+    assert.ok(count('retry', 'timeout') > 0);
     for (const body of new Set(all.flatMap(({ seen }) => seen))) {
       for (const { seen } of all)
         assert.ok(seen.filter((one) => one === body).length <= 1, `${body} was repeated`);
@@ -145,17 +142,19 @@ for (const correlate of [false, true]) {
       correlate,
       retry: { timeoutMs: 100, deadlineMs: 375, salvage: false },
     });
-    for (let i = 0; i < 4; i++) {
-      const before = salvaging.count('lateReply', 'salvaged');
-      const late = await ask(salvaging.address, `s${i}`);
-      assert.equal(late.text, `s${i}`);
-      // Where this process stood still a reply and its timeout may be due at the same moment.
-      assert.ok(salvaging.count('lateReply', 'salvaged') > before || wasStalled(late.ms, 25));
-      const { failure, ms } = await ask(throwing.address, `t${i}`);
-      if (failure === undefined) assert.ok(wasStalled(ms, 25));
-      else assert.equal(failure.code, 'TIMEOUT');
-    }
-    assert.equal(throwing.count('lateReply', 'salvaged'), 0);
+    // Where this process stood still a reply and its timeout may be due at the same moment, and the reply is in time.
+    await until('four replies were late', async () => {
+      assert.equal((await ask(salvaging.address, 'salvage this')).text, 'salvage this');
+      return salvaging.count('lateReply', 'salvaged') >= 4;
+    });
+    let failures = 0;
+    await until('four requests were given up', async () => {
+      const { failure } = await ask(throwing.address, 'throw this away');
+      assert.equal(throwing.count('lateReply', 'salvaged'), 0);
+      if (failure === undefined) return false;
+      assert.equal(failure.code, 'TIMEOUT');
+      return ++failures >= 4;
+    });
   });
 
   test(`a late reply never answers another request (${mode})`, async (t) => {
@@ -167,16 +166,17 @@ for (const correlate of [false, true]) {
     });
     const app = new App(address);
     t.after(() => app.close());
-    let failures = 0;
-    for (let i = 0; i < 20; i++) {
-      const isLate = i % 2 === 0;
-      const body = `${isLate ? 'late' : 'quick'} ${i}`;
-      const { text, failure, ms } = await app.ask(body);
-      if (failure) failures++;
-      else assert.equal(text, body);
-      assert.ok((failure !== undefined) === isLate || wasStalled(ms, 20), `${body}: ${text}`);
-    }
-    assert.ok(failures > 0);
+    const got = { failures: 0, replies: 0 };
+    await until('ten were given up, and ten others answered', async () => {
+      for (const body of [`late ${got.failures}`, `quick ${got.replies}`]) {
+        const { text, failure } = await app.ask(body);
+        // Which of the two it is may depend on the machine, but not whose reply it is.
+        if (failure) got.failures++;
+        else got.replies++;
+        assert.ok(failure !== undefined || text === body, `${body}: ${text}`);
+      }
+      return got.failures >= 10 && got.replies >= 10;
+    });
   });
 
   test(`an invalid reply fails the attempt as protocol, and the endpoint recovers (${mode})`, async (t) => {
@@ -301,9 +301,9 @@ test('when every attempt fails the app gets one failure reply, and does not wait
     name: 'orders',
     retry: { timeoutMs: 100, deadlineMs: DEADLINE_MS },
   });
-  const { frames, failure, ms } = await ask(address, 'hello');
+  const { frames, failure, ms } = await soon('the failure reply', ask(address, 'hello'));
   assert.equal(frames.length, 1);
-  assert.ok(ms >= 300 && ms < DEADLINE_MS / 2, `it took ${ms} ms`);
+  assert.ok(ms >= 299, `it took ${ms} ms`);
   assert.deepEqual(
     { ...failure, elapsedMs: 0, message: '' },
     {
@@ -329,7 +329,7 @@ test('a deadline ends a request that has attempts left', async (t) => {
   const { failure, ms } = await ask(address, 'hello');
   assert.equal(failure?.code, 'TIMEOUT');
   assert.ok(ms >= 499, `it took ${ms} ms`);
-  assert.ok(ms <= 500 + 100 || wasStalled(ms, ms - 600), `it took ${ms} ms`);
+  assert.ok(failure.attempts <= 3, `${failure.attempts} attempts of 200 ms`);
 });
 
 test('retryOn unsent means at most once', async (t) => {
@@ -353,22 +353,17 @@ test('retryOn unsent means at most once', async (t) => {
 test('with no endpoint up the app gets a failure at once if wait is 0, otherwise after wait', async (t) => {
   const [free] = (await upstreams(t, reply)).all;
   free?.close();
-  const impatient = await startRoute(t, [free?.address ?? ''], { retry: { waitMs: 0 } });
-  const patient = await startRoute(t, [free?.address ?? ''], { retry: { waitMs: 200 } });
-  const order: string[] = [];
-  const told = async (address: string, body: string) => {
-    const answer = await ask(address, body);
-    order.push(body);
-    return answer;
-  };
-  const [now, later] = await Promise.all([told(impatient.address, 'now'), told(patient.address, 'later')]);
+  const startWaiting = (waitMs: number) =>
+    startRoute(t, [free?.address ?? ''], { retry: { waitMs, deadlineMs: DEADLINE_MS } });
+  const [impatient, patient] = [await startWaiting(0), await startWaiting(200)];
+  const now = await soon('the failure without waiting', ask(impatient.address, 'now'));
+  const later = await soon('the failure after waiting', ask(patient.address, 'later'));
   for (const { failure } of [now, later]) {
     assert.equal(failure?.code, 'NO_ENDPOINTS');
     assert.equal(failure?.executed, 'no');
     assert.equal(failure?.attempts, 0);
   }
-  assert.ok(order[0] === 'now' || wasStalled(now.ms, 100), `it took ${now.ms} ms`);
-  assert.ok(later.ms >= 199 && later.ms < DEADLINE_MS / 2, `it took ${later.ms} ms`);
+  assert.ok(later.ms >= 199, `it took ${later.ms} ms`);
 });
 
 test('a request that comes while the only server restarts is answered when it is back', async (t) => {
@@ -498,8 +493,15 @@ test('an endpoint where nobody has ever answered is reported once', async (t) =>
 
 test('no request is given up for a slow endpoint while a quick one is about to have room', async (t) => {
   const { all, addresses } = await upstreams(t, delay(2), delay(1_000));
-  const { address, count } = await startRoute(t, addresses, {
-    retry: { timeoutMs: 1_200, deadlineMs: 1_200, attempts: 1 },
+  const deadlineMs = 1_200;
+  const { address, route, watch, count } = await startRoute(t, addresses, {
+    retry: { timeoutMs: deadlineMs, deadlineMs, attempts: 1 },
+  });
+  const quickMs = () => route.status().endpoints.find((one) => one.address === addresses[0])?.latencyMs ?? 0;
+  // What a quick one is that a slow machine makes slow need not be known.
+  let mistakes = 0;
+  watch((event) => {
+    if (event.kind === 'settled' && event.outcome === 'overloaded' && quickMs() < deadlineMs / 10) mistakes++;
   });
   // Twice as many as it takes to know how slow it is.
   const isKnown = () => (all[1]?.seen.length ?? 0) >= 20;
@@ -508,10 +510,8 @@ test('no request is given up for a slow endpoint while a quick one is about to h
     while (!isKnown() && count('settled', 'overloaded') === 0) await app.ask('x');
     app.close();
   };
-  const sinceMs = performance.now();
   await Promise.all(Array.from({ length: 24 }, run));
-  // A quick one that stood still is a slow one.
-  assert.ok(count('settled', 'overloaded') === 0 || wasStalled(performance.now() - sinceMs, 200));
+  assert.equal(mistakes, 0);
 });
 
 test('envelopes and extra frames count against the queue too', async (t) => {

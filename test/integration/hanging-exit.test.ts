@@ -7,7 +7,7 @@ import { Program, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 
-/* What hangs here would do so for minutes, or for ever: that it ends long before is the point. */
+/* What hangs here does so for longer than `until` waits, or for ever. */
 
 const CONFIG = (upstream: string) => `
 admin: { listen: "127.0.0.1:0" }
@@ -21,23 +21,19 @@ function fileOf(name: string, text: string): string {
   return file;
 }
 
-/** How long a lookup hangs. */
-const HANGS_MS = 150_000;
-
 async function ends(program: Program): Promise<void> {
-  const sinceMs = performance.now();
   program.kill('SIGTERM');
   await until('it has ended', () => program.child.exitCode !== null);
   assert.equal(program.child.exitCode, 0);
-  const tookMs = performance.now() - sinceMs;
-  assert.ok(tookMs < HANGS_MS / 2, `${tookMs} ms`);
 }
 
-/** A network of its own, in which every packet to the name server vanishes. */
+/** Each is asked five times and waited for as long as the system allows: 450 s. */
+const NAME_SERVERS = ['198.18.0.53', '198.18.0.54', '198.18.0.55'];
+/** A network of its own, in which every packet to the name servers vanishes. */
 const NETWORK = ['unshare', '--net', '--mount'];
 const SET_UP = `ip link set lo up && ip link add cable type veth peer name end && ip link set end up &&
   ip link set cable up && ip address add 198.18.0.1/24 dev cable &&
-  ip neighbour add 198.18.0.53 lladdr 02:00:00:00:00:02 dev cable nud permanent &&
+  ${NAME_SERVERS.map((ip) => `ip neighbour add ${ip} lladdr 02:00:00:00:00:02 dev cable nud permanent &&`).join(' ')}
   mount --bind "$0" "$(readlink -f /etc/resolv.conf)" && exec "$@"`;
 
 function missing(): string | false {
@@ -47,7 +43,8 @@ function missing(): string | false {
 }
 
 test('a name server that drops everything does not hold up the exit', { skip: missing() }, async (t) => {
-  const resolvConf = fileOf('resolv.conf', 'nameserver 198.18.0.53\noptions timeout:30 attempts:5\n');
+  const lines = [...NAME_SERVERS.map((ip) => `nameserver ${ip}`), 'options timeout:30 attempts:5', ''];
+  const resolvConf = fileOf('resolv.conf', lines.join('\n'));
   const config = fileOf('config.yaml', CONFIG('{ dns: { name: orders.shop.svc, port: 7000 } }'));
   const through = [...NETWORK, 'sh', '-c', SET_UP, resolvConf];
   const program = Program.lazypirate(t, ['run', '--config', config], { through });

@@ -5,8 +5,6 @@ import { ask } from '../support/ask.ts';
 import { build } from '../support/built.ts';
 import { type ProgramOptions, type Scope, startSidecar } from '../support/program.ts';
 import { Deployment, rollingUpdate } from '../support/rolling-update.ts';
-import { monotonicMs } from '../support/stall-recorder.ts';
-import { stalledMs } from '../support/stalls.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 import { until } from '../support/until.ts';
 
@@ -31,16 +29,9 @@ test('a rolling update loses no request', async (t) => {
   await load.stop();
   assert.deepEqual(load.failures, []);
   assert.equal(load.crossed, 0);
-  const offMs = monotonicMs() - performance.now();
-  for (const { readyMs, firstWorkMs, lastWorkMs } of replacements) {
-    const unstalledMs = (fromMs: number, toMs: number) =>
-      toMs - fromMs - stalledMs(readyMs + offMs + fromMs, readyMs + offMs + toMs);
-    assert.ok(unstalledMs(0, firstWorkMs) < 1_000, `first work after ${firstWorkMs} ms`);
-    // The first work of the new one tells how long such an event is on its way on this machine.
-    assert.ok(
-      unstalledMs(firstWorkMs, lastWorkMs) < 200,
-      `last work ${lastWorkMs} ms after it was told to terminate, first work ${firstWorkMs} ms`,
-    );
+  for (const { lateWork, work } of replacements) {
+    // Where it is in use, an old one gets as much as a new one. Both are told in one moment, but not on one connection.
+    assert.ok(lateWork < work / 4, `${lateWork} requests after the new one had its first, which has ${work}`);
   }
 });
 

@@ -51,13 +51,17 @@ export class Deployment {
 }
 
 export interface Replacement {
-  /** When both events were told, by `performance.now`. */
-  readyMs: number;
   /** From the event that it is ready to its first request. */
   firstWorkMs: number;
   /** From the event that the old one terminates to the last request it got; negative where that was before. */
   lastWorkMs: number;
+  /** How many requests the new one got meanwhile, and the old one after the first of these. */
+  work: number;
+  lateWork: number;
 }
+
+/** Of a new pod, before the old one gets SIGTERM. */
+const LEAST_WORK = 20;
 
 /** Replaces each pod: the new one is ready, the old one terminates, gets SIGTERM after a while, and is gone. */
 export async function rollingUpdate(
@@ -72,13 +76,15 @@ export async function rollingUpdate(
     deployment.ready(fresh);
     deployment.terminating(old);
     await setTimeout(graceMs);
-    await until('the new one has work', () => fresh.arrivals().length > 0);
+    await until('the new one has work', () => fresh.arrivals().length >= LEAST_WORK);
     old.program.kill('SIGTERM');
     await old.program.ended;
     deployment.gone(old);
+    const [firstMs = Number.NaN, ...others] = fresh.arrivals();
     replacements.push({
-      readyMs,
-      firstWorkMs: (fresh.arrivals()[0] ?? Number.NaN) - readyMs,
+      work: 1 + others.length,
+      lateWork: old.arrivals().filter((atMs) => atMs > firstMs).length,
+      firstWorkMs: firstMs - readyMs,
       lastWorkMs: (old.arrivals().at(-1) ?? Number.NaN) - readyMs,
     });
   }

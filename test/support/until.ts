@@ -15,3 +15,14 @@ export async function until(
     await setTimeout(1);
   }
 }
+
+/** Waits for something that comes by itself. Throws, naming it, if it never does. */
+export async function soon<T>(what: string, coming: Promise<T>): Promise<T> {
+  let isOver = false;
+  const over = () => {
+    isOver = true;
+  };
+  coming.then(over, over);
+  await until(what, () => isOver);
+  return coming;
+}
