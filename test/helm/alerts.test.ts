@@ -191,16 +191,23 @@ function unitTest(series: Series, firing: readonly string[]): object {
 describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
   const charts = helmSkip === false ? new Charts() : (undefined as never);
 
+  const rendered = new Map<string, { groups: { rules: Alert[] }[] } | undefined>();
+  const specWith = (values: object) => {
+    const key = JSON.stringify(values);
+    if (!rendered.has(key)) {
+      const lazypirate = { alerts: { enabled: true, ...values } };
+      const objects = charts.render(charts.demo, { lazypirate });
+      const { spec } = find(objects, 'PrometheusRule', 'demo-lazypirate') as {
+        spec?: { groups: { rules: Alert[] }[] };
+      };
+      rendered.set(key, spec);
+    }
+    return rendered.get(key);
+  };
+
   /** The alerts as they are installed with these values, and the file of rules that promtool can read. */
   const rulesWith = (values: object = {}): { alerts: Alert[]; file: string } => {
-    const lazypirate = { alerts: { enabled: true, ...values } };
-    const { spec } = find(
-      charts.render(charts.demo, { lazypirate }),
-      'PrometheusRule',
-      'demo-lazypirate',
-    ) as {
-      spec?: { groups: { rules: Alert[] }[] };
-    };
+    const spec = specWith(values);
     const file = join(charts.directory, 'rules.yaml');
     writeFileSync(file, stringify(spec));
     return { alerts: spec?.groups[0]?.rules ?? [], file };
