@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { ApiServer, type Fault, slice } from '../support/api-server.ts';
 import { discover } from '../support/cluster.ts';
 import { rulesFor } from '../support/roles.ts';
@@ -140,20 +140,13 @@ test('a bookmark confirms the set', async (t) => {
   await told.until(({ confirmations }) => confirmations === 1);
 });
 
-test('410 on each watch: at most one list a second, and no failure', async (t) => {
+test('410 on each watch: a new list each time, and no failure', async (t) => {
   const server = await ApiServer.start(t);
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.1' }]));
   server.oldest = Number.POSITIVE_INFINITY;
-  const sinceMs = performance.now();
   const { told } = discover(t, server.kubeconfig(t), SERVICE);
   await told.until(({ sets }) => sets.length >= 4);
-  const lists = server.requests.filter(({ what }) => what === 'list endpointslices').map(({ atMs }) => atMs);
-  // From the start, because the sidecar keeps the pace, and a list may arrive later than it was sent.
-  const [last = 0] = lists.slice(-1);
-  assert.ok(
-    last - sinceMs >= 1_000 * (lists.length - 1),
-    `${lists.length} lists within ${last - sinceMs} ms`,
-  );
+  assert.ok(server.count('list endpointslices') >= 4);
   assert.deepEqual(told.failures, []);
 });
 
@@ -264,11 +257,17 @@ test('stopping in the middle of anything ends it at once', async (t) => {
     server.fault = fault;
     const { stop } = discover(t, server.kubeconfig(t), SERVICE);
     await until('it has asked', () => server.requests.length >= ('list' in fault ? 1 : 2));
-    // A timer that is set before is over before, if stopping takes as long as the client waits for an answer.
-    const isSlow = new AbortController();
-    const slow = setTimeout(ANSWER_TIMEOUT_MS, 'slow', { signal: isSlow.signal }).catch(() => 'cancelled');
-    assert.equal(await Promise.race([slow, stop().then(() => 'stopped')]), 'stopped');
-    isSlow.abort();
+    let isStopped = false;
+    const stopping = stop().then(() => {
+      isStopped = true;
+    });
+    // Long before the client would wait no longer for an answer, by a timer that is as late as the client's where the machine is slow.
+    const isEnough = new AbortController();
+    const enough = setTimeout(ANSWER_TIMEOUT_MS / 2, undefined, { signal: isEnough.signal });
+    await Promise.race([stopping, enough.then(() => setImmediate())]);
+    assert.ok(isStopped);
+    enough.catch(() => undefined);
+    isEnough.abort();
   }
 });
 

@@ -7,10 +7,11 @@ import { Told } from '../../support/told.ts';
 
 const STEP_MS = 100;
 
-/** What the server does with a watch: for how long it stands, and whether it is cut then or comes to its end. */
+/** What the server does with a watch: for how long it stands, and whether it is cut then or refused (410) or comes to its end. */
 interface Stand {
   ms: number;
   isCut: boolean;
+  isExpired?: boolean;
 }
 
 /** An API server of which all that counts is when it is asked. */
@@ -33,8 +34,9 @@ class ScriptedResource implements ApiResource {
   }
 
   async watch(): Promise<void> {
-    const { ms, isCut } = this.stand;
+    const { ms, isCut, isExpired } = this.stand;
     await new Promise((resolve) => setTimeout(resolve, ms));
+    if (isExpired) throw new ApiFailure('expired', '410');
     if (!isCut) return;
     this.cutsMs.push(performance.now());
     throw new ApiFailure('unreachable', 'cut');
@@ -46,11 +48,11 @@ class ScriptedResource implements ApiResource {
   }
 }
 
-/** A watcher on a clock that goes only when it is told to, and whose pauses are the longest they can be. */
-function start(t: TestContext, resource: ScriptedResource) {
+/** A watcher on a clock that goes only when it is told to, and whose pauses are this share of the longest they can be. */
+function start(t: TestContext, resource: ScriptedResource, share = 0.999_999) {
   let nowMs = 0;
   t.mock.method(performance, 'now', () => nowMs);
-  t.mock.method(Math, 'random', () => 0.999_999);
+  t.mock.method(Math, 'random', () => share);
   t.mock.timers.enable({ apis: ['setTimeout'] });
   syncBuiltinESMExports();
   const stopping = new AbortController();
@@ -93,4 +95,13 @@ test('a watch that is cut repeatedly leads to longer and longer pauses, up to 30
   await pass(15 * 60_000);
   const seconds = resource.pausesMs.map((ms) => Math.round(ms / 1_000));
   assert.deepEqual(seconds.slice(0, 8), [1, 2, 3, 6, 13, 26, 30, 30]);
+});
+
+test('410 on each watch: one list a second at most', async (t) => {
+  const resource = new ScriptedResource(0, { ms: 0, isCut: false, isExpired: true });
+  const pass = start(t, resource, 0);
+  await pass(20_000);
+  const gaps = resource.listsMs.slice(1).map((listMs, index) => listMs - (resource.listsMs[index] ?? 0));
+  assert.ok(gaps.length > 10, `${gaps.length + 1} lists in 20 s`);
+  assert.ok(Math.min(...gaps) >= 1_000, `${gaps}`);
 });
