@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { bodyOf, envelopeOf, framesOf } from '../../src/transport/message.ts';
+import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
+import { readyCommand } from '../../src/transport/zmtp/metadata.ts';
+import { netAddressOf } from '../../src/transport/zmtp/net-address.ts';
+
+/** What a well-behaved app of ZMTP 3.1 sends first. */
+export const HELLO = Buffer.concat([OPENING, GREETING_REST, readyCommand('DEALER')]);
+
+/** The bytes of a request with one frame. */
+export function requestOf(text: string): Buffer {
+  return Buffer.concat([envelopeOf([]), ...bodyOf([Buffer.from(text)]).chunks]);
+}
+
+/** An app made of a bare socket, so that a test decides about each byte. */
+export class RawApp {
+  readonly socket: Socket;
+  readonly closed: Promise<unknown>;
+  #came = Buffer.alloc(0);
+  #told = () => undefined as undefined;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => {
+      this.#came = Buffer.concat([this.#came, chunk]);
+      this.#told();
+    });
+    this.closed = new Promise((resolve) => socket.once('close', resolve));
+  }
+
+  /** Connects, and says hello unless told otherwise. */
+  static async connect(
+    scope: { after(end: () => unknown): void },
+    address: string,
+    hello: Buffer = HELLO,
+  ): Promise<RawApp> {
+    const socket = connect(netAddressOf(address));
+    scope.after(() => socket.destroy());
+    await once(socket, 'connect');
+    if (hello.length > 0) socket.write(hello);
+    return new RawApp(socket);
+  }
+
+  /** Resolves when the kernel has the bytes. */
+  send(...bytes: Buffer[]): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.socket.write(Buffer.concat(bytes), (error) => (error ? reject(error) : resolve())),
+    );
+  }
+
+  /** Everything received so far. */
+  get came(): Buffer {
+    return this.#came;
+  }
+
+  async until(isSo: (came: Buffer) => boolean): Promise<void> {
+    while (!isSo(this.#came))
+      await new Promise<void>((resolve) => {
+        this.#told = () => void resolve();
+      });
+  }
+
+  /** The texts of the first replies of one frame each, when they have come. */
+  async replies(count: number): Promise<string[]> {
+    for (;;) {
+      // The greeting comes first, then READY.
+      const at = 64 + 2 + (this.#came[65] ?? 0);
+      const whole = wholeFrames(this.#came.subarray(at));
+      const texts = framesOf([whole]).map(String);
+      if (texts.length >= 2 * count) return texts.filter((_, index) => index % 2 === 1).slice(0, count);
+      const { length } = this.#came;
+      await this.until((came) => came.length > length);
+    }
+  }
+}
+
+/** The beginning that consists of whole frames. */
+function wholeFrames(bytes: Buffer): Buffer {
+  let at = 0;
+  for (;;) {
+    const isLong = ((bytes[at] ?? 0) & 2) !== 0;
+    const header = isLong ? 9 : 2;
+    if (at + header > bytes.length) return bytes.subarray(0, at);
+    const end = at + header + (isLong ? bytes.readUInt32BE(at + 5) : (bytes[at + 1] ?? 0));
+    if (end > bytes.length) return bytes.subarray(0, at);
+    at = end;
+  }
+}
