@@ -17,14 +17,16 @@ export function requestOf(text: string): Buffer {
 export class RawApp {
   readonly socket: Socket;
   readonly closed: Promise<unknown>;
-  #came = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #bytes = 0;
   #told = () => undefined as undefined;
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => {
-      this.#came = Buffer.concat([this.#came, chunk]);
+      this.#chunks.push(chunk);
+      this.#bytes += chunk.length;
       this.#told();
     });
     this.closed = new Promise((resolve) => socket.once('close', resolve));
@@ -52,26 +54,33 @@ export class RawApp {
 
   /** Everything received so far. */
   get came(): Buffer {
-    return this.#came;
+    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] ?? Buffer.alloc(0);
   }
 
   async until(isSo: (came: Buffer) => boolean): Promise<void> {
-    while (!isSo(this.#came))
-      await new Promise<void>((resolve) => {
-        this.#told = () => void resolve();
-      });
+    while (!isSo(this.came)) await this.#more();
+  }
+
+  async untilBytes(count: number): Promise<void> {
+    while (this.#bytes < count) await this.#more();
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#told = () => void resolve();
+    });
   }
 
   /** The texts of the first replies of one frame each, when they have come. */
   async replies(count: number): Promise<string[]> {
     for (;;) {
+      const { came } = this;
       // The greeting comes first, then READY.
-      const at = 64 + 2 + (this.#came[65] ?? 0);
-      const whole = wholeFrames(this.#came.subarray(at));
+      const whole = wholeFrames(came.subarray(64 + 2 + (came[65] ?? 0)));
       const texts = framesOf([whole]).map(String);
       if (texts.length >= 2 * count) return texts.filter((_, index) => index % 2 === 1).slice(0, count);
-      const { length } = this.#came;
-      await this.until((came) => came.length > length);
+      await this.untilBytes(came.length + 1);
     }
   }
 }

@@ -1,5 +1,6 @@
-import { chmodSync, linkSync, lstatSync, renameSync, type Stats, unlinkSync } from 'node:fs';
+import { chmodSync, linkSync, lstatSync, renameSync, type Stats, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { pid, umask } from 'node:process';
 import { codeOf } from '../../errors.ts';
 
@@ -64,7 +65,11 @@ export class IpcPath {
 /** @throws {Error} EADDRINUSE if somebody listens at this path, or if it is something else than a socket */
 async function removeStale(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
+  if (found === undefined) {
+    // Binding would report EACCES.
+    statSync(dirname(path));
+    return;
+  }
   if (!found.isSocket()) throw new Error('there is a file of this name, which is not a socket');
   if (await isAlive(path)) throw Object.assign(new Error('address in use'), { code: 'EADDRINUSE' });
   unlinkSync(path);

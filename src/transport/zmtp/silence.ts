@@ -29,9 +29,10 @@ export class Silence {
 
   /** Timers run before input is read. If this process was stalled, the answer may have come meanwhile. */
   #look(): void {
+    const before = this.#chunksBefore;
+    this.#timer = undefined;
     setImmediate(() => {
-      this.#timer = undefined;
-      if (this.#chunks() === this.#chunksBefore) this.#tooLong();
+      if (this.#chunks() === before) this.#tooLong();
     });
   }
 }
