@@ -33,7 +33,7 @@ static void expect_frame (void *socket, const char *body, int size, int more)
 
 static void *ask (void *argument)
 {
-    int thread = (int) (size_t) argument, timeout = 20000, linger = 0;
+    int thread = (int) (size_t) argument, timeout = 300000, linger = 0;
     void *socket = zmq_socket (context, ZMQ_REQ);
     zmq_setsockopt (socket, ZMQ_RCVTIMEO, &timeout, sizeof timeout);
     zmq_setsockopt (socket, ZMQ_LINGER, &linger, sizeof linger);

@@ -84,8 +84,8 @@ SCENES = [plain, multipart, empty, thousand_frames, large, too_large, relaxed, d
 if __name__ == "__main__":
     scene = {one.__name__: one for one in SCENES}[sys.argv[1]]
     context = zmq.Context()
-    context.setsockopt(zmq.RCVTIMEO, 20_000)
-    context.setsockopt(zmq.SNDTIMEO, 20_000)
+    context.setsockopt(zmq.RCVTIMEO, 300_000)
+    context.setsockopt(zmq.SNDTIMEO, 300_000)
     scene(context, sys.argv[2])
     context.destroy(linger=0)
     print("right")

@@ -27,7 +27,7 @@ function configFile(name: string, upstream: string, correlate: boolean): string 
     upstream: { endpoints: [upstream] },
     correlate,
   };
-  writeFileSync(file, JSON.stringify({ routes: [{ ...route, timeout: '10s' }] }));
+  writeFileSync(file, JSON.stringify({ routes: [{ ...route, timeout: '60s' }] }));
   return file;
 }
 
