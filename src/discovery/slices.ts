@@ -66,7 +66,10 @@ export function whyNone(slices: readonly EndpointSlice[], port: string | number,
   const ports = slices.flatMap((slice) => slice.ports ?? []);
   const hasEndpoints = slices.some(({ endpoints }) => (endpoints ?? []).length > 0);
   const isKnown = typeof port === 'number' || ports.some((one) => one?.name === port);
-  if (!isKnown && (hasEndpoints || ports.length > 0)) {
+  // Kubernetes leaves out a port of the Service whose targetPort no pod has.
+  if (!isKnown && ports.length === 0 && hasEndpoints)
+    return `${service} has no port named ${port}, or its targetPort names a port that its pods do not have`;
+  if (!isKnown && ports.length > 0) {
     const known = ports.map((one) =>
       one?.name ? `${one.name} (${one.port})` : `${one?.port} (without a name)`,
     );

@@ -135,7 +135,11 @@ test('the reason why there is no endpoint is given', () => {
     [[slice([], { ports: null })], 'zmq', 'it selects no pods'],
     [[slice([])], 'zmq', 'it selects no pods'],
     [[four('10.0.0.1')], 'smq', 'it has no port named smq; its ports: zmq (7000)'],
-    [[slice([unready], { ports: [] })], 'zmq', 'it has no port named zmq; its ports: none'],
+    [
+      [slice([unready], { ports: [] })],
+      'zmq',
+      'it has no port named zmq, or its targetPort names a port that its pods do not have',
+    ],
     [
       [slice([], { ports: [{ name: '', port: 7000 }] })],
       'zmq',
