@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { ApiServer } from '../support/api-server.ts';
 import { ask } from '../support/ask.ts';
 import { build } from '../support/built.ts';
-import { Program, type ProgramOptions, type Scope, startSidecar } from '../support/program.ts';
+import { Program, type ProgramOptions, type Scope, startServe, startSidecar } from '../support/program.ts';
 import { Deployment } from '../support/rolling-update.ts';
 import { scratch } from '../support/scratch.ts';
 import { lacks, run } from '../support/tools.ts';
@@ -18,7 +27,7 @@ describe('dist, copied to where nothing else is', () => {
   let options: ProgramOptions;
 
   before(() => {
-    folder = join(scratch(), 'copied');
+    folder = join(scratch(), 'dist');
     cpSync(dirname(build()), folder, { recursive: true });
     for (const one of [folder, dirname(folder)]) chmodSync(one, 0o755);
     for (let above = folder; above !== '/'; above = dirname(above))
@@ -39,19 +48,32 @@ describe('dist, copied to where nothing else is', () => {
     const names = readdirSync(folder).sort();
     const addons = ['arm64-glibc', 'arm64-musl', 'x64-glibc', 'x64-musl'];
     for (const addon of addons) assert.ok(names.includes(`zeromq-linux-${addon}.node`), addon);
-    const others = names.filter((name) => !name.startsWith('zeromq-'));
+    const others = names.filter((name) => !name.endsWith('.node'));
     assert.deepEqual(others, [
       'LICENSE',
       'LICENSES.txt',
       'command-line.cjs',
       'kubernetes-client.cjs',
       'main.cjs',
+      'zeromq-lib.cjs',
+      'zeromq.cjs',
     ]);
     const licenses = readFileSync(join(folder, 'LICENSES.txt'), 'utf8');
     for (const words of ['zeromq 6', 'MPL-2.0', 'source code for `libzmq`', 'libsodium', 'zod 4', 'pino 10'])
       assert.ok(licenses.includes(words), words);
     const bytes = names.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
     assert.ok(bytes < 10_000_000, `${bytes} bytes`);
+  });
+
+  test('has all that the app of the demo chart needs, mounted beside it as in the image', async (t) => {
+    const mount = join(dirname(folder), 'app');
+    cpSync('helm/lazypirate-demo/files/app.mjs', join(mount, '..data/app.mjs'));
+    symlinkSync('..data/app.mjs', join(mount, 'app.mjs'));
+    const { address } = await startServe(t, []);
+    const app = Program.start(t, process.execPath, [join(mount, 'app.mjs'), '1000', '20', address], {});
+    assert.deepEqual([(await app.ended).code, app.stderr], [0, []]);
+    const { requests, replies, done } = JSON.parse(app.stdout.at(-1) ?? '');
+    assert.deepEqual({ requests, replies, done }, { requests: 20, replies: 20, done: true });
   });
 
   test('knows its version, and has help and the schema', async (t) => {

@@ -1,7 +1,10 @@
 // What an app beside lazypirate looks like: a plain REQ socket without any timeout or retry of its own.
 //   node app.mjs RATE [COUNT [ENDPOINT]]   so many requests a second; it ends after COUNT, with 1 if one has failed, or at SIGTERM
+import { createRequire } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
-import { Request } from 'zeromq';
+
+// The image has zeromq in a file of its own. Your own app has the package: import { Request } from 'zeromq';
+const { Request } = createRequire(process.argv[1])('../dist/zeromq.cjs');
 
 const [rate, count = 'Infinity', endpoint = 'tcp://127.0.0.1:5555'] = process.argv.slice(2);
 const totals = { requests: 0, replies: 0, failures: 0, slowestMs: 0 };
