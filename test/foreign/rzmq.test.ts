@@ -1,0 +1,3 @@
+import { interop } from './interop.ts';
+
+interop('rzmq');

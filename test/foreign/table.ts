@@ -1,0 +1,105 @@
+/* The table in README.md. */
+import { hasHeartbeats, isUpstream, PEERS, type Peer, SHAPES, type Shape, type Type } from './peers.ts';
+
+/** Each value is a column of the table for each type of socket. */
+export const CORRELATE = [false, true] as const;
+
+export type Correlate = (typeof CORRELATE)[number];
+
+const INTRODUCTION = `# Other implementations of ZeroMQ
+
+Each of these programs is run as an app and as an upstream of a sidecar process, which connects to its upstream with
+\`correlate: false\` and with \`correlate: true\`. A cell says "right" if each body came back as it was sent: one frame; many
+frames; empty frames first, in the middle, last and alone; 1 MiB. "Sidecar killed": the app's socket goes on when the sidecar is back.
+"Upstream killed": no request was lost when the server was killed and started again. "Heartbeats": the connection lasts while
+each side that sends PINGs gets its PONGs. The same programs are also run against the ZMTP engine alone.
+
+\`npm run test:foreign\` runs this and writes the page. \`.ci/foreign\` builds the programs; [peers.ts](peers.ts) has their
+contract.
+`;
+
+const NOT_USED =
+  'libzmq never tells the sidecar that a server of ZMTP 2.0 is ready, so it gets no requests. The ZMTP engine alone works with it.';
+
+/** The shapes that fail, by column. */
+export type Results = Partial<Record<string, Shape[]>>;
+
+export function column(type: Type, correlate: Correlate): string {
+  return `${type}, correlate: ${correlate}`;
+}
+
+const AS_APP = [...both('REQ'), ...both('DEALER'), 'sidecar killed'];
+const AS_UPSTREAM = [...both('REP'), ...both('ROUTER'), 'upstream killed'];
+
+const HEARTBEATS = 'heartbeats';
+
+function both(type: Type): string[] {
+  return CORRELATE.map((correlate) => column(type, correlate));
+}
+
+/** What the declared faults make of it. */
+export function expected(peer: Peer): Results {
+  const { faults } = peer;
+  const results: Results = {};
+  for (const name of [
+    ...AS_APP,
+    ...(isUpstream(peer) ? AS_UPSTREAM : []),
+    ...(hasHeartbeats(peer) ? [HEARTBEATS] : []),
+  ]) {
+    const type = name.split(',')[0];
+    const shapes = faults.filter((fault) => fault.type === type).map(({ shape }) => shape);
+    results[name] = (Object.keys(SHAPES) as Shape[]).filter((shape) => shapes.includes(shape));
+  }
+  return results;
+}
+
+const PINGS = { answers: 'answers', ignores: 'ignores it', fails: 'its receive fails' };
+
+/** @param results by the peer's id */
+export function page(results: Record<string, Results>): string {
+  const notes: string[] = [];
+  const noted = (text: string) => {
+    if (!notes.includes(text)) notes.push(text);
+    return `(${notes.indexOf(text) + 1})`;
+  };
+  const cell = (peer: Peer, name: string) => {
+    const shapes = results[peer.id]?.[name];
+    if (shapes === undefined && name === HEARTBEATS) return '-';
+    if (shapes === undefined) return `not used ${noted(NOT_USED)}`;
+    if (name === 'sidecar killed' && peer.reconnects !== true)
+      return `with a new socket ${noted(`${peer.name}: ${peer.reconnects}`)}`;
+    if (shapes.length === 0) return 'right';
+    const whys = peer.faults
+      .filter(({ type }) => name.startsWith(`${type},`))
+      .map(({ why }) => `${peer.name}: ${why}`);
+    return `not ${shapes.join(', ')} ${[...new Set(whys)].map(noted).join(' ')}`;
+  };
+  const rows = (names: readonly string[], more: (peer: Peer) => string[]) =>
+    PEERS.map((peer) => row([title(peer), ...names.map((name) => cell(peer, name)), ...more(peer)]));
+  const apps = rows(AS_APP, ({ sendsPings }) => [sendsPings ? 'yes' : 'no']);
+  const upstreams = rows([...AS_UPSTREAM, HEARTBEATS], ({ zmtp, onPing }) => [zmtp, PINGS[onPing]]);
+  return [
+    INTRODUCTION,
+    '## As app\n',
+    head(['implementation', ...AS_APP, 'sends PINGs']),
+    ...apps,
+    '\n## As upstream\n',
+    head(['implementation', ...AS_UPSTREAM, HEARTBEATS, 'ZMTP', 'on PING']),
+    ...upstreams,
+    '\n## Notes\n',
+    ...notes.map((note, index) => `${index + 1}. ${note}`),
+    '',
+  ].join('\n');
+}
+
+function title({ name, version }: Peer): string {
+  return `${name} ${version}`;
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+function head(cells: readonly string[]): string {
+  return `${row(cells)}\n${row(cells.map(() => '---'))}`;
+}
