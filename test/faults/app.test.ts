@@ -42,7 +42,7 @@ fault('mutated ZMTP streams', async (t) => {
   const upstream = await UpstreamProcess.start(t);
   const trial = await startTrial(t, routeOf([upstream.address], { correlate: true }));
   const books = await Books.open(t, trial);
-  const streams = isFull ? 100_000 : 2_000;
+  const streams = isFull ? 100_000 : 500;
   // Different ones each time, but reproducible from the seed.
   const seed = Date.now() % 2 ** 31;
   t.diagnostic(`streams of seed ${seed}`);
@@ -101,7 +101,7 @@ fault('100 scrapes in parallel', async (t) => {
   const upstream = await UpstreamProcess.start(t);
   const trial = await startTrial(t, routeOf([upstream.address]));
   const books = await Books.open(t, trial);
-  const most = isFull ? 5_000 : 300;
+  const most = isFull ? 5_000 : 150;
   let scrapes = 0;
   const scrape = async () => {
     while (scrapes++ < most) {
