@@ -49,6 +49,12 @@ export class SteadyLoad {
     for (const app of this.#apps) app.close();
   }
 
+  /** Ends it where a test has failed: what is in flight gets no answer any more. */
+  abandon(): void {
+    this.#isOver = true;
+    for (const app of this.#apps) app.close();
+  }
+
   async #run(everyMs: number): Promise<void> {
     const sinceMs = monotonicMs();
     for (let sent = 0; !this.#isOver; ) {
@@ -61,6 +67,7 @@ export class SteadyLoad {
   #ask(dueMs: number, number: number): void {
     const asker = this.#free.pop() ?? this.#newApp();
     const asking = this.#askOn(asker, dueMs, number).finally(() => this.#asking.delete(asking));
+    asking.catch(() => undefined);
     this.#asking.add(asking);
   }
 
