@@ -38,7 +38,7 @@ export class RawApp {
     address: string,
     hello: Buffer = HELLO,
   ): Promise<RawApp> {
-    const socket = connect(netAddressOf(address));
+    const socket = connect({ ...netAddressOf(address), noDelay: true });
     scope.after(() => socket.destroy());
     await once(socket, 'connect');
     if (hello.length > 0) socket.write(hello);
