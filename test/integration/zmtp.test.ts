@@ -267,48 +267,6 @@ test('an app of ZMTP 2.0 is answered', async (t) => {
   assert.deepEqual([...all.subarray(10)], [3, 4, 0, 0, 1, 0, 0, 1, 0x78]);
 });
 
-const STRANGERS: Record<string, [(socket: Socket) => void, Partial<Target>, RegExp, ConnectionEnd['kind']?]> =
-  {
-    'an HTTP server': [(socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'), {}, /not ZeroMQ: "HTTP/],
-    'a server that wants CURVE': [
-      (socket) =>
-        socket.write(
-          Buffer.concat([
-            Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1]),
-            Buffer.from('CURVE'.padEnd(52, '\0')),
-          ]),
-        ),
-      {},
-      /security mechanism CURVE/,
-    ],
-    'a server that says nothing': [() => undefined, { handshakeTimeoutMs: 1 }, /says nothing/],
-    'a server of ZMTP 1.0': [(socket) => socket.write(Buffer.from([1, 0])), {}, /ZMTP 1\.0/],
-    'a server that hangs up': [
-      (socket) => socket.end(),
-      {},
-      /closed the connection in the handshake/,
-      'hung up',
-    ],
-  };
-for (const [what, [serve, settings, why, kind = 'handshake']] of Object.entries(STRANGERS))
-  test(`${what} is reported by name`, async (t) => {
-    const { next } = connected(t, await served(t, serve), settings);
-    const { end } = await next('closed');
-    assert.equal(end.kind, kind);
-    assert.match(end.why, why);
-  });
-
-test('a port where nobody listens is reported once', async (t) => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  const { end } = await connected(t, `tcp://127.0.0.1:${port}`).next('closed');
-  assert.equal(end.kind, 'unreachable');
-  assert.match(end.why, /connection refused/);
-});
-
 test('messages that the kernel never got are known when the connection drops', async (t) => {
   const sockets: Socket[] = [];
   const address = await served(t, (socket) => {

@@ -15,13 +15,14 @@ export function connectCause(error: unknown): string {
     case 'EHOSTDOWN':
       return 'the machine cannot be reached (no route to host)';
     case 'ENETUNREACH':
-    case 'EADDRNOTAVAIL':
       return 'there is no route to this network from here';
+    case 'EADDRNOTAVAIL':
+      return 'this machine has no address, or no port left, to connect from';
     case 'EACCES':
     case 'EPERM':
       return 'permission denied';
     case 'ETIMEDOUT':
-      return unanswered('the system allows');
+      return unanswered('the time that the system allows');
     case 'EAGAIN':
       return 'the server does not accept connections: it is stopped, hangs, or is overloaded';
     case 'EMFILE':
@@ -43,7 +44,7 @@ export const CLOSED = 'the peer closed the connection';
 export function endCause(error: unknown): string {
   switch (codeOf(error)) {
     case 'ECONNRESET':
-      return 'the connection was reset: the peer died or was killed, or something on the way cut it';
+      return 'the connection was reset (the peer was killed, or something on the way cut it)';
     case 'EPIPE':
       return CLOSED;
     case 'ETIMEDOUT':
@@ -53,6 +54,12 @@ export function endCause(error: unknown): string {
     default:
       return messageOf(error);
   }
+}
+
+/** @param hasSpoken whether the peer had sent anything before it hung up */
+export function hungUp(why: string, hasSpoken: boolean): string {
+  if (hasSpoken) return `${why}, in the handshake`;
+  return `${why}, before it said anything: it is not ZeroMQ, or it is a proxy with no server behind it`;
 }
 
 export function listenCause(error: unknown): string {

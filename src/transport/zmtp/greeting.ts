@@ -43,7 +43,7 @@ export function parseGreeting(bytes: Buffer): Greeting {
   // Version 1.0 starts with the length of an identity and flags (RFC 13); for an anonymous peer, 1 and 0.
   if (first !== 0xff) {
     if (first === 1 && second === undefined) return { kind: 'incomplete', version: undefined };
-    return { kind: 'refused', why: first === 1 && second === 0 ? OLD : `${NOT_ZEROMQ}: ${beginning(bytes)}` };
+    return { kind: 'refused', why: first === 1 && second === 0 ? OLD : strange(bytes) };
   }
   const tenth = bytes[9];
   if (tenth !== undefined && (tenth & 1) === 0) return { kind: 'refused', why: OLD };
@@ -53,13 +53,12 @@ export function parseGreeting(bytes: Buffer): Greeting {
   return revision < 3 ? parse2(bytes) : parse3(bytes);
 }
 
-const OLD = 'it speaks ZMTP 1.0, which is too old';
-const NOT_ZEROMQ = 'what is there is not ZeroMQ';
+const OLD = 'the peer speaks ZMTP 1.0 (libzmq 2), which is too old';
 
 function parse2(bytes: Buffer): Greeting {
   if (bytes.length < GREETING_2) return { kind: 'incomplete', version: 2 };
   const socketType = TYPES_2_0[bytes[11] ?? -1];
-  if (socketType === undefined) return { kind: 'refused', why: `${NOT_ZEROMQ}: ${beginning(bytes)}` };
+  if (socketType === undefined) return { kind: 'refused', why: strange(bytes) };
   return { kind: 'greeted', version: 2, socketType, length: GREETING_2 };
 }
 
@@ -69,13 +68,19 @@ function parse3(bytes: Buffer): Greeting {
     .toString('latin1', MECHANISM_AT, MECHANISM_AT + MECHANISM_BYTES)
     .replace(/\0+$/, '');
   if (mechanism !== 'NULL') {
-    const wanted = mechanism.replace(/[^ -~]/g, '.');
-    return { kind: 'refused', why: `it wants the security mechanism ${wanted}, and none is configured` };
+    const theirs = mechanism.replace(/[^ -~]/g, '.');
+    const ours = theirs === 'CURVE' ? 'no curve is configured here' : 'only CURVE and NULL are possible here';
+    return { kind: 'refused', why: `wrong security mechanism: the peer uses ${theirs}, and ${ours}` };
   }
   return { kind: 'greeted', version: 3, minor: bytes[11] ?? 0, length: GREETING_3 };
 }
 
-/** The first bytes from a peer, as readable text. */
-function beginning(bytes: Buffer): string {
-  return JSON.stringify(bytes.toString('latin1', 0, 24).replace(/[^ -~]/g, '.'));
+/** Says what a peer is that does not greet. */
+function strange(bytes: Buffer): string {
+  const beginning = bytes.toString('latin1', 0, 24);
+  if (/^(HTTP\/|[A-Z]{3,7} )/.test(beginning)) return 'the peer is not ZeroMQ: it speaks HTTP';
+  // A record of TLS: an alert or a part of its handshake.
+  if ((bytes[0] === 0x15 || bytes[0] === 0x16) && bytes[1] === 3)
+    return 'the peer is not ZeroMQ: it speaks TLS';
+  return `the peer is not ZeroMQ: it begins with ${JSON.stringify(beginning.replace(/[^ -~]/g, '.'))}`;
 }

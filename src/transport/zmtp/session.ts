@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Body } from '../message.ts';
 import type { ConnectionEnd, ConnectionOwner, PeerInfo, Target } from '../transport.ts';
-import { CLOSED, endCause } from './causes.ts';
+import { CLOSED, endCause, hungUp } from './causes.ts';
 import { GREETING_REST, OPENING, parseGreeting, rest2 } from './greeting.ts';
 import { errorCommand, parseCommand, pingCommand, pongCommand, readyCommand } from './metadata.ts';
 import { Outbox } from './outbox.ts';
@@ -244,7 +244,7 @@ export class Session {
     const { version } = this.#state;
     // Some peers do not send their type. libzmq accepts them too.
     if (socketType !== '' && !this.#settings.accepts.includes(socketType)) {
-      const why = `the peer is a ${socketType} socket, which does not go with ${this.#settings.socketType}`;
+      const why = `the peer is a ${socketType} socket, which does not fit (${this.#settings.accepts.join(', ')} do)`;
       if (version !== '2.0') this.#outbox.putCommand(errorCommand('Invalid socket type'));
       return this.#end({ kind: 'handshake', why });
     }
@@ -297,7 +297,7 @@ export class Session {
     if (kind === 'closed') return;
     this.#shut();
     const isEarly = end.kind === 'dropped' && kind !== 'ready';
-    this.#owner.closed(isEarly ? { kind: 'hung up', why: `${end.why} in the handshake` } : end);
+    this.#owner.closed(isEarly ? { kind: 'hung up', why: hungUp(end.why, this.hasSpoken) } : end);
   }
 
   #shut(): void {

@@ -48,15 +48,15 @@ const refusals: Record<string, [Buffer, RegExp]> = {
     Buffer.concat([OPENING.subarray(0, 10), Buffer.from([0])]),
     /ZMTP 1\.0/,
   ],
-  HTTP: [Buffer.from('HTTP/1.1 400 Bad Request\r\n'), /not ZeroMQ: "HTTP\/1\.1 400 Bad Reques/],
-  TLS: [Buffer.from([0x16, 3, 1, 0, 5]), /not ZeroMQ/],
+  HTTP: [Buffer.from('HTTP/1.1 400 Bad Request\r\n'), /not ZeroMQ: it speaks HTTP/],
+  TLS: [Buffer.from([0x16, 3, 1, 0, 5]), /not ZeroMQ: it speaks TLS/],
   'a socket type that there is not': [
     Buffer.concat([OPENING.subarray(0, 10), Buffer.from([1, 99])]),
     /not ZeroMQ/,
   ],
   CURVE: [
     Buffer.concat([OPENING, Buffer.from([1]), Buffer.from('CURVE'.padEnd(52, '\0'))]),
-    /security mechanism CURVE/,
+    /security mechanism: the peer uses CURVE/,
   ],
 };
 for (const [what, [bytes, why]] of Object.entries(refusals))

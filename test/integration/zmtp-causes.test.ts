@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import type { ConnectionEnd, Target } from '../../src/transport/transport.ts';
+import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
+import { errorCommand, readyCommand } from '../../src/transport/zmtp/metadata.ts';
+import { RawApp } from '../support/raw-app.ts';
+import { RawServer } from '../support/raw-server.ts';
+import { reset } from '../support/reset.ts';
+import { scratch } from '../support/scratch.ts';
+import { until } from '../support/until.ts';
+import { greeting } from '../support/zmtp.ts';
+import { connecting } from '../support/zmtp-connection.ts';
+import { echo, listening } from '../support/zmtp-listener.ts';
+
+/* Why a connection failed or ended, in the words that logs and status show. Each cause has words of its own. */
+
+async function endOf(
+  t: TestContext,
+  address: string,
+  settings: Partial<Target> = {},
+): Promise<ConnectionEnd> {
+  const { told } = connecting(t, address, settings);
+  await until('it has ended', () => told.some(({ kind }) => kind === 'closed'));
+  const last = told.at(-1);
+  assert.ok(last?.kind === 'closed', 'it ends once, and last');
+  return last.end;
+}
+
+const HELLO = Buffer.concat([OPENING, GREETING_REST, readyCommand('REP')]);
+const helloOf = (type: string) => Buffer.concat([OPENING, GREETING_REST, readyCommand(type)]);
+const PROTOCOL = 'the peer broke the protocol: it sent';
+const NOT_THERE = 'it is not ZeroMQ, or it is a proxy with no server behind it';
+const HANGS = 'it is stopped or hangs, something on the way holds it back, or it is not ZeroMQ';
+
+type Serve = (socket: Socket) => void;
+const say =
+  (...bytes: (Buffer | string)[]): Serve =>
+  (socket) => {
+    for (const one of bytes) socket.write(one);
+  };
+/** Does something when the other side has said hello, so that nothing is lost with the connection. */
+const answered =
+  (serve: Serve): Serve =>
+  (socket) =>
+    socket.once('data', () => serve(socket));
+
+const PEERS: Record<string, [Serve, ConnectionEnd['kind'], string, Partial<Target>?]> = {
+  'speaks HTTP': [
+    say('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    'handshake',
+    'the peer is not ZeroMQ: it speaks HTTP',
+  ],
+  'speaks TLS': [
+    say(Buffer.from([0x15, 3, 3, 0, 2, 2, 70])),
+    'handshake',
+    'the peer is not ZeroMQ: it speaks TLS',
+  ],
+  'is neither ZeroMQ nor known': [
+    say('SSH-2.0-OpenSSH_9.9\r\n'),
+    'handshake',
+    'the peer is not ZeroMQ: it begins with "SSH-2.0-OpenSSH_9.9.."',
+  ],
+  'speaks ZMTP 1.0': [
+    say(Buffer.from([1, 0])),
+    'handshake',
+    'the peer speaks ZMTP 1.0 (libzmq 2), which is too old',
+  ],
+  'wants CURVE': [
+    say(greeting('CURVE')),
+    'handshake',
+    'wrong security mechanism: the peer uses CURVE, and no curve is configured here',
+  ],
+  'wants PLAIN': [
+    say(greeting('PLAIN')),
+    'handshake',
+    'wrong security mechanism: the peer uses PLAIN, and only CURVE and NULL are possible here',
+  ],
+  'says nothing': [
+    () => undefined,
+    'handshake',
+    `the peer accepts connections and says nothing within 5 ms: ${HANGS}`,
+    { handshakeTimeoutMs: 5 },
+  ],
+  'does not complete the handshake': [
+    say(OPENING),
+    'handshake',
+    `the handshake was not completed within 50 ms: ${HANGS}`,
+    { handshakeTimeoutMs: 50 },
+  ],
+  'closes at once': [
+    (socket) => socket.end(),
+    'hung up',
+    `the peer closed the connection, before it said anything: ${NOT_THERE}`,
+  ],
+  'closes in the handshake': [
+    answered((socket) => socket.end(OPENING)),
+    'hung up',
+    'the peer closed the connection, in the handshake',
+  ],
+  'resets the connection at once': [
+    answered(reset),
+    'hung up',
+    `the connection was reset (the peer was killed, or something on the way cut it), before it said anything: ${NOT_THERE}`,
+  ],
+  'has a socket of the wrong type': [
+    say(helloOf('PUB')),
+    'handshake',
+    'the peer is a PUB socket, which does not fit (REP, ROUTER, DEALER do)',
+  ],
+  'refuses with ERROR': [
+    say(OPENING, GREETING_REST, errorCommand('Invalid socket type')),
+    'handshake',
+    'the peer refused the connection: Invalid socket type',
+  ],
+  'sends a message in place of READY': [
+    say(OPENING, GREETING_REST, Buffer.from([0, 1, 120])),
+    'handshake',
+    'the peer sent a message before the handshake was over',
+  ],
+  'sends another command in place of READY': [
+    say(OPENING, GREETING_REST, Buffer.from('\x04\x06\x05HELLO')),
+    'handshake',
+    'the peer sent the command HELLO in place of READY',
+  ],
+  'closes a connection in use': [
+    answered((socket) => socket.end(HELLO)),
+    'dropped',
+    'the peer closed the connection',
+  ],
+  'resets a connection in use': [
+    (socket) => {
+      socket.write(HELLO);
+      // READY, the last thing that the other side says, has come.
+      let came = Buffer.alloc(0);
+      socket.on('data', (chunk: Buffer) => {
+        came = Buffer.concat([came, chunk]);
+        if (came.includes('READY')) reset(socket);
+      });
+    },
+    'dropped',
+    'the connection was reset (the peer was killed, or something on the way cut it)',
+  ],
+  'sends a frame of an impossible length': [
+    say(HELLO, Buffer.from([2, 0x7f, 255, 255, 255, 255, 255, 255, 255])),
+    'protocol',
+    `${PROTOCOL} a frame that is longer than any message can be`,
+  ],
+  'sends a command that cannot be read': [
+    say(HELLO, Buffer.from([4, 1, 200])),
+    'protocol',
+    `${PROTOCOL} a command that cannot be read`,
+  ],
+};
+for (const [what, [serve, kind, why, settings]] of Object.entries(PEERS))
+  test(`a peer that ${what} is told in plain words`, async (t) => {
+    const { address } = await RawServer.start(t, serve);
+    assert.deepEqual(await endOf(t, address, settings), { kind, why });
+  });
+
+test('a port and a path at which nobody listens are told in plain words', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  assert.deepEqual(await endOf(t, `tcp://127.0.0.1:${port}`), {
+    kind: 'unreachable',
+    why: 'nobody listens there (connection refused)',
+  });
+  assert.deepEqual(await endOf(t, `ipc://${join(scratch(), 'none.sock')}`), {
+    kind: 'unreachable',
+    why: 'nobody listens there (no such path)',
+  });
+});
+
+test('a machine that does not answer is told in plain words', async (t) => {
+  // It accepts nothing, and when its queue is full the kernel drops what wants to connect, as a firewall does.
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads');
+    const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`,
+    { eval: true },
+  );
+  t.after(() => worker.terminate());
+  const [port] = (await once(worker, 'message')) as [number];
+  const address = `tcp://127.0.0.1:${port}`;
+  for (let index = 0; index < 8; index++) {
+    const ballast = connect(port, '127.0.0.1').on('error', () => undefined);
+    t.after(() => ballast.destroy());
+  }
+  assert.deepEqual(await endOf(t, address, { connectTimeoutMs: 50 }), {
+    kind: 'unreachable',
+    why: 'no answer within 50 ms: the machine is down or overloaded, or a firewall drops the packets',
+  });
+});
+
+test('an app that was turned away is told in the same words', async (t) => {
+  const whys: string[] = [];
+  const { address } = await listening(t, { ...echo, refused: ({ why }) => whys.push(why) });
+  const greetings = [Buffer.from('GET / HTTP/1.1\r\n\r\n'), greeting('CURVE'), helloOf('SUB')];
+  for (const hello of greetings) await (await RawApp.connect(t, address, hello)).closed;
+  assert.deepEqual(whys, [
+    'the peer is not ZeroMQ: it speaks HTTP',
+    'wrong security mechanism: the peer uses CURVE, and no curve is configured here',
+    'the peer is a SUB socket, which does not fit (REQ, DEALER do)',
+  ]);
+});

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { connectCause, endCause, listenCause } from '../../../src/transport/zmtp/causes.ts';
+
+const failed = (code: string) => Object.assign(new Error(`system call ${code}`), { code });
+
+test('errors that tests cannot cause on every machine have plain words, too', () => {
+  assert.equal(connectCause(failed('EHOSTUNREACH')), 'the machine cannot be reached (no route to host)');
+  assert.equal(connectCause(failed('ENETUNREACH')), 'there is no route to this network from here');
+  assert.match(
+    connectCause(failed('ETIMEDOUT')),
+    /^no answer within the time that the system allows: the machine/,
+  );
+  assert.match(connectCause(failed('EAGAIN')), /does not accept connections/);
+  assert.match(connectCause(failed('EMFILE')), /no file descriptor is left/);
+  assert.match(connectCause(failed('EADDRNOTAVAIL')), /no port left/);
+  assert.equal(connectCause(failed('EACCES')), 'permission denied');
+  assert.match(endCause(failed('ETIMEDOUT')), /^the network or the machine of the peer is gone/);
+  assert.equal(endCause(failed('EPIPE')), 'the peer closed the connection');
+  assert.equal(listenCause(failed('EACCES')), 'permission denied');
+});
+
+test('an error without words of its own is shown as it is', () => {
+  for (const cause of [connectCause, endCause, listenCause])
+    assert.equal(cause(failed('EWHATEVER')), 'system call EWHATEVER');
+});
