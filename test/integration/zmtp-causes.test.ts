@@ -99,7 +99,7 @@ const PEERS: Record<string, [Serve, ConnectionEnd['kind'], string, Partial<Targe
   'closes in the handshake': [
     answered((socket) => socket.end(OPENING)),
     'hung up',
-    'the peer closed the connection, in the handshake',
+    'the peer closed the connection, in the handshake: it wants a key (CURVE) or another type of socket, or it is being stopped',
   ],
   'resets the connection at once': [
     answered(reset),

@@ -58,7 +58,9 @@ export function endCause(error: unknown): string {
 
 /** @param hasSpoken whether the peer had sent anything before it hung up */
 export function hungUp(why: string, hasSpoken: boolean): string {
-  if (hasSpoken) return `${why}, in the handshake`;
+  // libzmq hangs up without a word if the mechanism or the socket type does not fit.
+  if (hasSpoken)
+    return `${why}, in the handshake: it wants a key (CURVE) or another type of socket, or it is being stopped`;
   return `${why}, before it said anything: it is not ZeroMQ, or it is a proxy with no server behind it`;
 }
 
