@@ -12,6 +12,10 @@ const BLOCK_MOST = 65_536;
 const COMMANDS_MOST = 4_096;
 const NOTHING = Buffer.alloc(0);
 
+/** Blocks for the next connections that write: one that is idle has none. */
+const SPARE: Buffer[] = [];
+const SPARE_MOST = 64;
+
 interface Message {
   readonly envelope: Buffer;
   readonly body: Body;
@@ -27,7 +31,7 @@ export class Outbox {
   readonly #flushed = () => this.#flush();
   readonly #drained = () => this.#drain();
   /** Small chunks, copied one after the other. */
-  #block = Buffer.allocUnsafeSlow(BLOCK_LEAST);
+  #block: Buffer = NOTHING;
   #filled = 0;
   /** Chunks that go out before the block: earlier blocks and large chunks. */
   #parts: Buffer[] = [];
@@ -132,19 +136,20 @@ export class Outbox {
   }
 
   #makeRoom(length: number): void {
-    if (this.#block.length === BLOCK_MOST) return this.#seal();
-    let bytes = this.#block.length;
+    if (this.#filled + length > BLOCK_MOST) this.#seal();
+    else if (this.#filled === 0) this.#block = SPARE.pop() ?? NOTHING;
+    if (this.#filled + length <= this.#block.length) return;
+    let bytes = BLOCK_LEAST;
     while (bytes < this.#filled + length) bytes *= 2;
-    const block = Buffer.allocUnsafeSlow(Math.min(bytes, BLOCK_MOST));
-    if (this.#filled + length > block.length) this.#seal();
-    else this.#block.copy(block, 0, 0, this.#filled);
+    const block = Buffer.allocUnsafeSlow(bytes);
+    this.#block.copy(block, 0, 0, this.#filled);
     this.#block = block;
   }
 
   #seal(): void {
     if (this.#filled === 0) return;
     this.#parts.push(this.#block.subarray(0, this.#filled));
-    this.#block = Buffer.allocUnsafeSlow(this.#block.length);
+    this.#block = NOTHING;
     this.#filled = 0;
   }
 
@@ -173,7 +178,9 @@ export class Outbox {
     if (!socket.writable) return;
     this.handedOver = this.#count - (this.#held.length - this.#heldAt);
     this.#ready = 0;
-    const block = this.#filled > 0 ? this.#block.subarray(0, this.#filled) : undefined;
+    const used = this.#block;
+    const block = this.#filled > 0 ? used.subarray(0, this.#filled) : undefined;
+    this.#block = NOTHING;
     this.#filled = 0;
     if (this.#parts.length > 0) {
       socket.cork();
@@ -182,12 +189,14 @@ export class Outbox {
       socket.uncork();
       this.#parts = [];
     } else if (block !== undefined) socket.write(block);
-    if (socket.writableLength === 0) return;
+    if (socket.writableLength === 0) {
+      if (block !== undefined && SPARE.length < SPARE_MOST) SPARE.push(used);
+      return;
+    }
+    // The kernel has not accepted all of the block, so its memory must not be used again.
     this.#isBlocked = true;
     // `drain` is emitted only above a certain length; the callback of an empty write always comes.
     socket.write(NOTHING, this.#drained);
-    // The kernel has not accepted all of the block, so its memory must not change.
-    if (block !== undefined) this.#block = Buffer.allocUnsafeSlow(BLOCK_LEAST);
   }
 }
 

@@ -249,6 +249,7 @@ export class Session {
       return this.#end({ kind: 'handshake', why });
     }
     clearTimeout(this.#handshake);
+    this.#handshake = undefined;
     this.#state = { kind: 'ready' };
     if (version === '3.1') this.#beat();
     this.#owner.ready({ socketType, version });
