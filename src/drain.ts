@@ -7,6 +7,8 @@ const LOOK_MS = 10;
 const RESERVE_SHARE = 0.5;
 /** How long failure replies to the remaining requests may take at the end. */
 const LEAVE_MS = 1_000;
+/** What waits in the kernel is read within so many turns of the event loop. */
+const CALM_TURNS = 4;
 
 export interface DrainSettings {
   timeoutMs: number;
@@ -57,12 +59,17 @@ export async function quiet(routes: readonly Route[], quietMs: number, timeoutMs
 }
 
 /**
- * Sends a failure reply to every remaining request, which may take some turns of the event loop. Waits at most a second: a
- * flood that is owed more than that would not read it anyway.
+ * Sends a failure reply to every remaining request, which may take some turns of the event loop. Then requests come that apps have
+ * sent ahead and that wait in the kernel: they get theirs too, for at most a second.
  */
 export async function leave(routes: readonly Route[]): Promise<void> {
   const untilMs = performance.now() + LEAVE_MS;
   for (const route of routes) route.leave();
-  do await setImmediate();
-  while (performance.now() < untilMs && routes.some(({ isSettled }) => !isSettled));
+  for (let calmTurns = 0; calmTurns < CALM_TURNS && performance.now() < untilMs; calmTurns++) {
+    const turnMs = performance.now();
+    await setImmediate();
+    const isCalm = (route: Route) =>
+      route.isSettled && route.idleMs(performance.now()) > performance.now() - turnMs;
+    if (!routes.every(isCalm)) calmTurns = 0;
+  }
 }

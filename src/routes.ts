@@ -5,6 +5,8 @@ import { type DrainSettings, drain, leave, quiet } from './drain.ts';
 import { messageOf, StartError } from './errors.ts';
 import type { Emit } from './proxy/events.ts';
 import { Route } from './proxy/route.ts';
+import { libzmq } from './transport/zeromq/zeromq-transport.ts';
+import { zmtp } from './transport/zmtp/zmtp-transport.ts';
 
 export interface RoutesContext {
   emit: Emit;
@@ -68,7 +70,7 @@ export class Routes {
   /** @throws {StartError} if one of them cannot listen */
   async bind(configs: readonly RouteConfig[]): Promise<void> {
     this.#serving = configs.map((config) => this.#make(config));
-    for (const { route } of this.#serving) await route.bind();
+    for (const { route } of this.#serving) await route.listen();
   }
 
   /** Runs until `close`; rejects on a bug in a route. */
@@ -97,14 +99,15 @@ export class Routes {
     const inTheWay = this.#inTheWay(routes, listenOf(admin));
     const moved = new Map<RouteConfig, Serving>();
     const abandon = async () => {
-      for (const { route } of fresh) route.close();
+      for (const { route } of fresh) void route.close();
       for (const [one, retiring] of held) void this.#retire(one, retiring.settings);
       for (const { route } of moved.values()) await route.release();
-      for (const { route, config } of inTheWay) await route.listenAt(config.listener.listen);
+      for (const { route, config } of inTheWay) await route.listen(config.listener.listen);
     };
     try {
       await quiet(
-        inTheWay.map(({ route }) => route),
+        // Elsewhere its apps stay connected.
+        inTheWay.filter(({ config }) => config.transport === 'libzmq').map(({ route }) => route),
         0,
         CALM_MS,
       );
@@ -116,12 +119,12 @@ export class Routes {
         );
         if (mover !== undefined) {
           moved.set(config, mover);
-          await mover.route.listenAt(config.listener.listen);
+          await mover.route.listen(config.listener.listen);
           continue;
         }
         const made = this.#make(config);
         fresh.push(made);
-        await made.route.bind();
+        await made.route.listen();
       }
     } catch (error) {
       await abandon().catch((again: unknown) => {
@@ -132,11 +135,12 @@ export class Routes {
     return { commit: () => this.#commit(routes, fresh, moved, settings), abandon };
   }
 
-  /** Ends immediately, cutting requests in progress. */
-  close(): void {
+  /** Ends, cutting requests in progress. Resolves when the last replies have been sent. */
+  async close(): Promise<void> {
     this.#isClosed = true;
-    for (const route of this.all) route.close();
+    const closed = this.all.map((route) => route.close());
     this.#ended.resolve();
+    await Promise.all(closed);
   }
 
   #commit(
@@ -188,7 +192,7 @@ export class Routes {
     if (stop.signal.aborted) return;
     this.#leaving.delete(serving);
     const closing = leave([route]).then(() => {
-      route.close();
+      void route.close();
       this.#closing.delete(serving);
     });
     this.#closing.set(serving, closing);
@@ -196,11 +200,12 @@ export class Routes {
 
   #make(config: RouteConfig): Serving {
     const { emit, discoveryOf, self } = this.#context;
-    return { config, inUse: config, route: new Route(config, discoveryOf(config), emit, self) };
+    const transport = config.transport === 'zmtp' ? zmtp : libzmq;
+    return { config, inUse: config, route: new Route(config, transport, discoveryOf(config), emit, self) };
   }
 
   #start(route: Route): void {
-    if (this.#isClosed) route.close();
+    if (this.#isClosed) void route.close();
     else route.run().catch(this.#ended.reject);
   }
 
@@ -218,6 +223,7 @@ export class Routes {
   #mayBecome({ config: before, route }: Serving, config: RouteConfig): boolean {
     if (!this.#serving.some((one) => one.route === route)) return false;
     if (!isTaken(config.listener.listen, before.listener.listen)) return false;
+    if (config.transport !== before.transport) return false;
     const isSameKey = before.listener.curve?.secretKey === config.listener.curve?.secretKey;
     return isSameKey && config.limits.messageBytes <= route.messageBytesMost;
   }
@@ -244,11 +250,13 @@ export class Routes {
 /** Port 0 gives another port each time, so there the name decides. */
 function isSameListener(one: RouteConfig, other: RouteConfig): boolean {
   const { listen } = one.listener;
+  if (one.transport !== other.transport) return false;
   return listen === other.listener.listen && (!listen.endsWith(':0') || one.name === other.name);
 }
 
 /** Whether endpoints and connections can stay as they are. */
 function hasSameUpstream(one: RouteConfig, other: RouteConfig): boolean {
-  const of = ({ upstream, connection }: RouteConfig) => JSON.stringify([upstream, connection]);
+  const of = ({ transport, upstream, connection }: RouteConfig) =>
+    JSON.stringify([transport, upstream, connection]);
   return of(one) === of(other);
 }

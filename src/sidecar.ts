@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { isTaken, listenOf } from './config/address.ts';
 import type { Config, UpstreamConfig } from './config/config.ts';
 import type { Discovery } from './discovery/discovery.ts';
@@ -15,11 +14,7 @@ import { type Log, logEvents } from './ops/log.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { renderStatus, type SidecarStatus } from './ops/status.ts';
 import type { Cause, Outcome, ProxyEvent } from './proxy/events.ts';
-import { LINGER_MS } from './proxy/frontend.ts';
 import { type Prepared, Routes } from './routes.ts';
-
-/** A reply older than this has been sent, or its app does not read. */
-const RECENT_MS = 10_000;
 
 export interface Versions {
   lazypirate: string;
@@ -52,7 +47,6 @@ export class Sidecar {
   #refusedReload: SidecarStatus['refusedReload'];
   #answered = 0;
   #failed = 0;
-  #lastSettledMs = Number.NEGATIVE_INFINITY;
 
   constructor(config: Config, log: Log, versions: Versions, env: Environment) {
     this.#config = config;
@@ -102,24 +96,18 @@ export class Sidecar {
       this.#log.info({ node, zeromq, routes: routes.length }, 'started');
       this.#warn();
       const group = new Group<void>();
-      group.add({ name: 'routes', execute: () => this.#routes.run(), interrupt: () => this.#routes.close() });
+      group.add({
+        name: 'routes',
+        execute: () => this.#routes.run(),
+        interrupt: () => void this.#routes.close(),
+      });
       group.add(this.#drainActor(stop));
       group.add(this.#descriptorActor());
       if (changes !== undefined) group.add(this.#reloadActor(changes));
       await group.run();
     } finally {
-      this.#routes.close();
-      await this.#admin?.close();
-      await this.#linger();
+      await Promise.all([this.#routes.close(), this.#admin?.close()]);
     }
-  }
-
-  /**
-   * Waits until the last replies have been sent. They are in memory that Node frees at exit. If libzmq were still sending them, it
-   * would find nothing there (EFAULT) and abort the process.
-   */
-  async #linger(): Promise<void> {
-    if (performance.now() - this.#lastSettledMs < RECENT_MS) await setTimeout(LINGER_MS + 100);
   }
 
   #warn(): void {
@@ -127,7 +115,6 @@ export class Sidecar {
   }
 
   #settled({ outcome, cause }: { outcome: Outcome; cause: Cause }): void {
-    this.#lastSettledMs = performance.now();
     if (outcome === 'ok') this.#answered++;
     // A reply whose app had left counts as neither.
     else if (cause !== 'ok') this.#failed++;

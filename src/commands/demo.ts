@@ -6,7 +6,7 @@ import { Request } from 'zeromq';
 import { parseArguments, parseValue } from '../config/arguments.ts';
 import { parseDuration } from '../config/units.ts';
 import { StartError } from '../errors.ts';
-import { context } from '../proxy/context.ts';
+import { context } from '../transport/zeromq/context.ts';
 import type { Command, Terminal } from './command.ts';
 import { type Answer, DemoFigures } from './demo-figures.ts';
 import {

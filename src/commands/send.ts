@@ -7,11 +7,12 @@ import { loadConfig } from '../config/load.ts';
 import { formatDuration, parseDuration } from '../config/units.ts';
 import { ConfigError, UserError } from '../errors.ts';
 import { RetryBudget } from '../proxy/budget.ts';
-import { sizeOf } from '../proxy/envelope.ts';
 import type { Failure } from '../proxy/failure.ts';
 import { Forwarder, type Settled } from '../proxy/forwarder.ts';
 import { Load } from '../proxy/load.ts';
 import { Upstream } from '../proxy/upstream.ts';
+import { bodyOf, framesOf } from '../transport/message.ts';
+import { zmtp } from '../transport/zmtp/zmtp-transport.ts';
 import type { Command, Terminal } from './command.ts';
 
 /** Long enough for a sidecar to make all its attempts and tell what came of them. */
@@ -40,10 +41,10 @@ export const send: Command = {
   async run(args, terminal) {
     const { body, settings, address } = await argumentsOf(args, terminal);
     const load = new Load(settings.limits);
-    const upstream = new Upstream(settings, load, () => undefined, '');
+    const upstream = new Upstream(settings, zmtp, load, () => undefined, '');
     const budget = new RetryBudget(settings.budget, performance.now());
     const forwarder = new Forwarder(settings, upstream, budget, load, () => undefined);
-    const place = load.enter(sizeOf(body), { queued: 0 });
+    const place = load.enter(body.bytes, { queued: 0 });
     if (place === undefined)
       throw new ConfigError([`the request is larger than ${settings.limits.queueBytes} bytes`]);
     upstream.found([{ address }]);
@@ -77,7 +78,7 @@ async function argumentsOf(args: string[], terminal: Terminal) {
     ]);
   const settings = settingsOf(endpoint, values);
   const body = frames.length > 0 ? frames.map((frame) => Buffer.from(frame)) : [await input(terminal)];
-  return { body, ...settings };
+  return { body: bodyOf(body), ...settings };
 }
 
 /** Settings that no flag sets are as in a route of the sidecar, except the deadline: only attempts end a request. */
@@ -111,9 +112,10 @@ function reply(
   elapsedMs: number,
   { stdout, stderr }: Terminal,
 ): number {
-  const failure = failureOf(body);
+  const frames = framesOf(body.chunks);
+  const failure = failureOf(frames);
   if (failure === undefined) {
-    for (const frame of body) {
+    for (const frame of frames) {
       stdout.write(frame);
       stdout.write('\n');
     }

@@ -4,8 +4,8 @@ import { parseListen } from '../config/address.ts';
 import { parseArguments, parseValue } from '../config/arguments.ts';
 import { parseDuration } from '../config/units.ts';
 import { ConfigError, messageOf, StartError } from '../errors.ts';
-import { context } from '../proxy/context.ts';
-import { split } from '../proxy/envelope.ts';
+import { context } from '../transport/zeromq/context.ts';
+import { split } from '../transport/zeromq/frames.ts';
 import type { Command } from './command.ts';
 
 const help = `Usage: lazypirate serve [OPTIONS] ENDPOINT

@@ -24,7 +24,7 @@ export const heartbeat = z
   .meta({
     title: 'auto, off or object',
     description:
-      'Whether to send PINGs (ZMTP 3.1) to endpoints. `{ interval, timeout }` sends them to every peer. Use it only if every server answers, as servers built on libzmq do. Some cannot: servers built on the Rust crate `zeromq` and on `go-zeromq/zmq4` end at the first PING. JeroMQ 0.4 ignores it, so its connections are dropped while it works. `auto` sends PINGs only to peers that are known to answer. libzmq does not tell which these are, so for now `auto` sends none, as `off` does. TCP keepalive is always on and detects within about 4 s that a machine is gone. Without PINGs, only the `timeout` of attempts detects a process that is stopped on a live machine, or a machine that disappears just as something is sent to it.',
+      'Whether to send PINGs (ZMTP 3.1) to endpoints. `auto` sends one each second, and drops a connection on which nothing comes for 3 s after that; `{ interval, timeout }` sets these times. Only peers that announced ZMTP 3.1 get PINGs, as libzmq 4.2 and later does. With `transport: libzmq`, `auto` sends none, and `{ interval, timeout }` sends them to every peer, of which some cannot answer: servers built on the Rust crate `zeromq` and on `go-zeromq/zmq4` end at the first PING, and JeroMQ 0.4 ignores it, so its connections are dropped while it works. TCP keepalive is always on and detects within about 4 s that a machine is gone. Without PINGs, only the `timeout` of attempts detects a process that is stopped on a live machine, or a machine that disappears just as something is sent to it.',
   });
 
 export const connection = z
@@ -39,6 +39,15 @@ export const connection = z
   })
   .prefault({})
   .meta({ title: 'object', description: 'Time limits for connecting to an endpoint.' });
+
+export const correlate = z
+  .union([z.literal('auto'), z.boolean()], { error: 'must be auto, true or false' })
+  .prefault('auto')
+  .meta({
+    title: 'auto, true or false',
+    description:
+      'Whether to send an id in front of the delimiter, so that one connection can carry many attempts. A REP must echo it (RFC 28). `auto` sends it to servers that call themselves REP. The first request on each connection goes alone; if its reply does not bring the id back, the endpoint gets no further ids. Every other server gets one attempt at a time on each connection, as from a REQ. With `true`, every server must echo the whole envelope. If a server may send two replies to one request, do not use `false`: the second reply could be taken for the answer to the next request. With `transport: libzmq`, `auto` sends no ids.',
+  });
 
 /** In quotes, so that no reader of YAML takes it for a decimal number or for an octal one. */
 export const listenMode = name(

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { messageOf } from '../errors.ts';
-import type { CurveClient, CurveServer } from '../proxy/settings.ts';
-import { bytesOf, isKey, z85 } from '../proxy/z85.ts';
+import type { CurveServer } from '../proxy/settings.ts';
+import type { CurveClient } from '../transport/transport.ts';
+import { bytesOf, isKey, z85 } from '../z85.ts';
 import { readText } from './read.ts';
 
 const READABLE_BY_ALL = 0o004;

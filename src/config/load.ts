@@ -1,6 +1,7 @@
 import { ConfigError, messageOf } from '../errors.ts';
 import type { FailureFormat } from '../proxy/failure.ts';
-import type { CurveClient, CurveServer } from '../proxy/settings.ts';
+import type { CurveServer } from '../proxy/settings.ts';
+import type { CurveClient } from '../transport/transport.ts';
 import type { Config, RouteConfig, UpstreamConfig } from './config.ts';
 import { type ConfigFlags, OVERRIDES } from './flags.ts';
 import { KeyFiles, type NoteProblem } from './keys.ts';
@@ -202,8 +203,10 @@ function completeRoute(
   const { name, listen, listenMode, correlate, timeout, attempts, retryOn, salvage } = route;
   const { backoff, connection, heartbeat, limits, ejection } = route;
   const deadlineMs = route.deadline ?? attempts * timeout + longestBackoffs(attempts, backoff);
+  const isEncrypted = curve !== undefined || listenCurve !== undefined;
   return {
     name,
+    transport: route.transport ?? (isEncrypted ? 'libzmq' : 'zmtp'),
     listener: {
       listen,
       mode: listenMode === undefined ? undefined : Number.parseInt(listenMode, 8),
@@ -230,7 +233,7 @@ function completeRoute(
       backoff: { baseMs: backoff.base, maxMs: backoff.max },
     },
     budget: route.budget,
-    limits: { ...limits, inFlightPerEndpoint: limits.inFlightPerEndpoint ?? (correlate ? 64 : 8) },
+    limits: { ...limits, inFlightPerEndpoint: perEndpoint(limits.inFlightPerEndpoint) },
     failureReply: failureFormat(route.failureReply),
     subset: route.upstream.subset,
     ejection: {
@@ -241,6 +244,11 @@ function completeRoute(
     },
     upstream: completeUpstream(route.upstream),
   };
+}
+
+/** A given limit counts with and without correlation. */
+function perEndpoint(given: number | undefined): { plain: number; correlated: number } {
+  return given === undefined ? { plain: 8, correlated: 64 } : { plain: given, correlated: given };
 }
 
 /** The schema guarantees exactly one source. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { HOST_PORT_PATTERN, isLocal, isSame, LISTEN_PATTERN, parseHostPort, parseListen } from './address.ts';
 import { refuseAdminClash, refuseClashes } from './clashes.ts';
-import { connection, heartbeat, listenMode } from './connection.ts';
+import { connection, correlate, heartbeat, listenMode } from './connection.ts';
 import {
   DAY,
   despiteOthers,
@@ -9,14 +9,13 @@ import {
   durationOrOff,
   file,
   flag,
-  MiB,
   oneOf,
   read,
   rule,
   share,
-  size,
   whole,
 } from './kinds.ts';
+import { limits } from './limits.ts';
 import { upstream } from './upstream.ts';
 
 /*
@@ -44,42 +43,6 @@ const ejection = z
     description:
       'Sends nothing to endpoints that fail repeatedly. When an ejection ends, one request probes the endpoint; a reply brings it back.',
   });
-
-const limits = z
-  .strictObject({
-    inFlight: whole('Most requests of the route that are sent and not yet settled.', 100_000).prefault(256),
-    inFlightPerEndpoint: whole(
-      'Most attempts in flight at one endpoint. Without `correlate` each has a connection of its own. Default: 8, or 64 with `correlate`.',
-      10_000,
-    ).optional(),
-    adaptive: flag(
-      'Lowers the limit of an endpoint while its attempts time out, down to 1, and raises it again when replies are quick.',
-    ).prefault(true),
-    inFlightPerClient: whole(
-      'Most requests of one client in flight. Above 1 its replies may arrive in another order, so use it only for a DEALER that matches replies to requests itself.',
-      10_000,
-    ).prefault(1),
-    queue: whole(
-      'Most requests that wait to be sent. Further ones are refused with `OVERLOADED`. The last quarter (of `queueBytes` too) is reserved for clients that have nothing waiting.',
-      1_000_000,
-    ).prefault(1024),
-    queueBytes: size(
-      'Most bytes of the requests that wait. Bodies and frames in front of the delimiter count, plus 384 bytes for each frame beyond those of a plain request.',
-      1,
-      1024 * 1024 * MiB,
-    ).prefault('64MiB'),
-    messageBytes: size(
-      'Most bytes in the body of one request or reply. A larger request is refused with `TOO_LARGE`. If one frame has more than twice as many, libzmq drops the connection of the app, and the app gets no reply. So make this large enough, and set `RCVTIMEO` in the app. A larger reply becomes `REPLY_TOO_LARGE`, and the request is not sent again. If one frame of a reply has more than twice as many (and more than 1 MiB), libzmq drops the connection to the endpoint, and the attempt counts as lost.',
-      1,
-      1024 * MiB,
-    ).prefault('16MiB'),
-  })
-  .refine(
-    ({ queueBytes, messageBytes }) => !(queueBytes < messageBytes),
-    rule('must be at least messageBytes, or the largest request could never wait', 'queueBytes'),
-  )
-  .prefault({})
-  .meta({ title: 'object', description: 'Limits on memory and load.' });
 
 const failureReply = z
   .discriminatedUnion(
@@ -127,9 +90,11 @@ const route = z
       'Allows a `listen` address that other machines can reach without authentication.',
     ).prefault(false),
     upstream,
-    correlate: flag(
-      'Sends an id in front of the delimiter, so that one connection can carry many attempts. Needs servers that echo the whole envelope, as a REP does. If a server may send two replies to one request, turn this on. Otherwise the second reply could be taken for the answer to the next request.',
-    ).prefault(false),
+    transport: oneOf(
+      ['zmtp', 'libzmq'],
+      'How messages travel. `zmtp` is the faster one: it speaks ZMTP 2.0, 3.0 and 3.1 without libzmq. `libzmq` is needed for CURVE. Default: `zmtp`, or `libzmq` if the route has `curve` or `listenCurve`.',
+    ).optional(),
+    correlate,
     timeout: duration('How long to wait for the reply to one attempt.').prefault('2500ms'),
     attempts: whole('How often a request is sent at most, including the first time.', 100).prefault(3),
     deadline: duration(
@@ -231,6 +196,11 @@ const route = z
       return !all.some((one) => typeof one === 'string' && isSame(one, listen));
     },
     rule("must not be the route's own listener", 'upstream', 'endpoints'),
+  )
+  .refine(
+    ({ transport, curve, listenCurve }) =>
+      transport !== 'zmtp' || (curve === undefined && listenCurve === undefined),
+    rule('has no CURVE: with curve or listenCurve it must be libzmq', 'transport'),
   )
   .refine(
     ({ hedge, retryOn }) => hedge === 'off' || !Array.isArray(retryOn) || retryOn.includes('timeout'),

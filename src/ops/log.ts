@@ -126,9 +126,15 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
           log.warn({ route }, 'malformed message dropped'),
         );
       case 'refusedClient':
-        return limited(route, 'refused client', FAILURE_LINES, () =>
-          log.warn({ route, address: event.address, key: event.key ?? null }, 'client refused'),
+        return limited(route, 'refused client', FAILURE_LINES, () => logRefused(log, event));
+      case 'droppedClient':
+        return limited(route, 'dropped client', FAILURE_LINES, () =>
+          log.warn({ route }, 'client dropped: it does not read its replies'),
         );
+      case 'notEchoed': {
+        const words = 'this server says REP but does not echo envelopes; it gets one attempt at a time';
+        return log.warn({ route, endpoint: event.endpoint }, words);
+      }
       case 'internalError':
         return limited(route, 'internal error', FAILURE_LINES, () =>
           log.error({ route, err: event.error }, 'internal error'),
@@ -162,6 +168,11 @@ function logDiscovered(
   }
   if (isFirst) log.info({ route, endpoints }, 'discovery succeeded');
   else if (why !== wasWhy) log.info({ route, endpoints }, 'discovery recovered');
+}
+
+function logRefused(log: Log, event: Extract<ProxyEvent, { kind: 'refusedClient' }>): void {
+  const { route, why, address = null, key = null } = event;
+  log.warn({ route, why, address, key }, 'client refused');
 }
 
 function logEndpoint(log: Log, event: Extract<ProxyEvent, { kind: 'endpoint' }>): void {

@@ -103,6 +103,8 @@ function count(series: RouteSeries, event: ProxyEvent): void {
       return series.received.add(event.unsettled);
     case 'malformed':
       return series.malformed.add();
+    case 'droppedClient':
+      return series.droppedClients.add();
     case 'attempt':
       series.attempts[event.result].add();
       return series.attemptDuration[event.result].observe(event.elapsedMs / 1_000);
@@ -123,11 +125,7 @@ function count(series: RouteSeries, event: ProxyEvent): void {
       return series.discoveryErrors[event.reason].add();
     case 'endpoint':
       return event.to === 'ejected' ? series.ejections.add() : undefined;
-    case 'discovered':
-    case 'listening':
-    case 'upstreamDelayed':
-    case 'upstreamSwitched':
-    case 'internalError':
+    default:
       return;
   }
 }
@@ -180,6 +178,10 @@ function routeFamilies(registry: Registry) {
       'malformed_messages_total',
       'Messages from the app that were dropped because they were not valid requests.',
     ),
+    droppedClients: counter(
+      'dropped_clients_total',
+      'Connections of apps that were dropped because the app did not read its replies.',
+    ),
     ejections: counter('ejections_total', 'Ejections of endpoints after repeated failures.'),
     requestBytes: counter('request_bytes_total', 'Body bytes of requests received.'),
     replyBytes: counter('reply_bytes_total', 'Body bytes of replies given to the app.'),
@@ -222,6 +224,7 @@ function routeSeries(families: RouteFamilies, route: string) {
     resets: totals(families.resets, 'reason', RESET_REASONS),
     lateReplies: totals(families.lateReplies, 'fate', LATE_REPLY_FATES),
     malformed: total(families.malformed),
+    droppedClients: total(families.droppedClients),
     ejections: total(families.ejections),
     requestBytes: total(families.requestBytes),
     replyBytes: total(families.replyBytes),

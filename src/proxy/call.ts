@@ -1,3 +1,4 @@
+import type { Body } from '../transport/message.ts';
 import type { Attempt } from './attempt.ts';
 import type { AttemptFailure } from './events.ts';
 import type { Waiter } from './line.ts';
@@ -9,9 +10,9 @@ export type AttemptEnded = (attempt: Attempt, result: 'ok' | AttemptFailure) => 
 
 /**
  * Why a call ended without a reply. `cut`: the route is shutting down and cannot wait any longer. `hopeless`: it was not sent,
- * because no reply could come in time. `replyTooLarge`: it would be too large every time, so it is not retried.
+ * because no reply could come in time. `left`: its client has left. `replyTooLarge`: it would be too large every time, so it is not retried.
  */
-export type CallEnd = 'cut' | 'hopeless' | 'replyTooLarge';
+export type CallEnd = 'cut' | 'hopeless' | 'left' | 'replyTooLarge';
 
 /**
  * One request in progress: its attempts so far, what it still waits for, and its result. Attempts, the upstream and a drain record
@@ -20,7 +21,7 @@ export type CallEnd = 'cut' | 'hopeless' | 'replyTooLarge';
 export class Call implements Waiter {
   /** Its position in the forwarder's bag. */
   index = 0;
-  readonly body: readonly Buffer[];
+  readonly body: Body;
   readonly place: Place;
   /** By `performance.now`, like all times here. */
   readonly arrivedMs: number;
@@ -34,7 +35,7 @@ export class Call implements Waiter {
   /** The place that it was given while it waited for one. */
   picked: Attempt | undefined;
   /** The first reply to any of its attempts. */
-  reply: Buffer[] | undefined;
+  reply: Body | undefined;
   /** The size of a reply that was too large. */
   replyBytes = 0;
   /** Why the last failed attempt failed. */
@@ -67,8 +68,11 @@ export class Call implements Waiter {
     return this.reply !== undefined || this.end !== undefined;
   }
 
-  get wasHandedOver(): boolean {
-    return this.tried.length > this.#unsent;
+  /** Whether an attempt may have left this process. Those that wait for the kernel are taken back. */
+  wasHandedOver(): boolean {
+    let unsent = this.#unsent;
+    for (const attempt of this.pending) if (attempt.lane.withdraw(attempt)) unsent++;
+    return this.tried.length > unsent;
   }
 
   /** Whether an attempt is in flight that has not timed out yet. */
@@ -126,7 +130,7 @@ export class Call implements Waiter {
     this.#wake('event');
   }
 
-  replied(attempt: Attempt, body: Buffer[]): void {
+  replied(attempt: Attempt, body: Body): void {
     this.#endAttempt(attempt);
     this.reply = body;
     this.#ended(attempt, 'ok');
@@ -142,7 +146,7 @@ export class Call implements Waiter {
 
   forgotten(attempt: Attempt): void {
     this.#endAttempt(attempt);
-    attempt.lane.release(attempt);
+    this.#release(attempt);
     this.#wake('event');
   }
 
@@ -181,8 +185,13 @@ export class Call implements Waiter {
       attempt.lane.timeOut(attempt, performance.now());
       if (this.policy.salvage) continue;
       this.#endAttempt(attempt);
-      attempt.lane.release(attempt);
+      this.#release(attempt);
     }
+  }
+
+  #release(attempt: Attempt): void {
+    if (attempt.lane.withdraw(attempt)) this.#unsent++;
+    attempt.lane.release(attempt);
   }
 
   #timeoutAtMs({ sentMs }: Attempt): number {

@@ -13,8 +13,8 @@ export class Capacity {
   inFlight = 0;
   /** Those of them that have timed out. */
   #late = 0;
-  #most: number;
-  #timeoutMs: number;
+  #policy: Policy;
+  #isCorrelated = false;
   #looking: NodeJS.Timeout | undefined;
   #isMakingRoom = false;
   readonly #lanes: Lanes;
@@ -23,21 +23,28 @@ export class Capacity {
   readonly #patience: Patience;
 
   /** @param freed called when there may be room for one more attempt */
-  constructor({ limits, retry }: Policy, lanes: Lanes, freed: () => void) {
-    this.#most = limits.inFlightPerEndpoint;
-    this.#timeoutMs = retry.timeoutMs;
+  constructor(policy: Policy, lanes: Lanes, freed: () => void) {
+    this.#policy = policy;
     this.#lanes = lanes;
     this.#freed = freed;
-    this.#limit = new ConcurrencyLimit(limits, retry.timeoutMs);
-    this.#patience = new Patience(retry.timeoutMs, limits.inFlightPerEndpoint);
+    const { limits, retry } = policy;
+    this.#limit = new ConcurrencyLimit(limits.adaptive, this.#most, retry.timeoutMs);
+    this.#patience = new Patience(retry.timeoutMs, this.#most);
   }
 
   /** Applies a changed policy. */
-  adjust({ limits, retry }: Policy): void {
-    this.#most = limits.inFlightPerEndpoint;
-    this.#timeoutMs = retry.timeoutMs;
-    this.#limit.adjust(limits, retry.timeoutMs);
-    this.#patience.adjust(retry.timeoutMs, limits.inFlightPerEndpoint);
+  adjust(policy: Policy): void {
+    this.#policy = policy;
+    const { limits, retry } = policy;
+    this.#limit.adjust(limits.adaptive, this.#most, retry.timeoutMs);
+    this.#patience.adjust(retry.timeoutMs, this.#most);
+  }
+
+  /** With correlation, an endpoint may have more attempts. */
+  set isCorrelated(isCorrelated: boolean) {
+    if (isCorrelated === this.#isCorrelated) return;
+    this.#isCorrelated = isCorrelated;
+    this.adjust(this.#policy);
   }
 
   get isFull(): boolean {
@@ -96,6 +103,11 @@ export class Capacity {
     return forgotten !== undefined;
   }
 
+  get #most(): number {
+    const { plain, correlated } = this.#policy.limits.inFlightPerEndpoint;
+    return this.#isCorrelated ? correlated : plain;
+  }
+
   /** How many attempts the endpoint is probably working on: those that are too late to expect a reply do not count. */
   get #pressure(): number {
     if (this.#late === 0) return this.inFlight;
@@ -109,7 +121,7 @@ export class Capacity {
       this.#looking = undefined;
       this.#freed();
       this.#lookAgain();
-    }, LOOK_SHARE * this.#timeoutMs).unref();
+    }, LOOK_SHARE * this.#policy.retry.timeoutMs).unref();
   }
 
   #toForget(): Attempt | undefined {

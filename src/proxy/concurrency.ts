@@ -1,5 +1,3 @@
-import type { Limits } from './settings.ts';
-
 /** A reply is quick if it took at most this share of the timeout. */
 const EASY_SHARE = 0.5;
 /** The weight of a reply that is in time but not quick; a quick one counts 1. Not 0, because some endpoints always take that long. */
@@ -23,21 +21,21 @@ export class ConcurrencyLimit {
   /** A whole number from 1 to the maximum. */
   value: number;
 
-  constructor({ adaptive, inFlightPerEndpoint }: Limits, timeoutMs: number) {
-    this.#isAdaptive = adaptive;
-    this.#most = inFlightPerEndpoint;
+  constructor(isAdaptive: boolean, most: number, timeoutMs: number) {
+    this.#isAdaptive = isAdaptive;
+    this.#most = most;
     this.#timeoutMs = timeoutMs;
-    this.#exact = inFlightPerEndpoint;
-    this.value = inFlightPerEndpoint;
+    this.#exact = most;
+    this.value = most;
   }
 
   /** Applies changed settings. A lowered limit stays lowered, as far as they allow. */
-  adjust({ adaptive, inFlightPerEndpoint }: Limits, timeoutMs: number): void {
-    const isHeldBack = adaptive && !this.isAtMost;
-    this.#isAdaptive = adaptive;
+  adjust(isAdaptive: boolean, most: number, timeoutMs: number): void {
+    const isHeldBack = isAdaptive && !this.isAtMost;
+    this.#isAdaptive = isAdaptive;
     this.#timeoutMs = timeoutMs;
-    this.#most = inFlightPerEndpoint;
-    this.#set(isHeldBack ? this.#exact : inFlightPerEndpoint);
+    this.#most = most;
+    this.#set(isHeldBack ? this.#exact : most);
   }
 
   get isAtMost(): boolean {

@@ -1,17 +1,14 @@
 import type { Emit, EndpointStateKind } from './events.ts';
-import { ENDED, HUNG_UP, HUNG_UP_ON_CURVE, NO_REPLY, UNREACHABLE, WAITING } from './trouble.ts';
-
-/** Only the address is known. */
-const NOT_YET = 'not connected yet';
-/** Vague causes, the vaguest first. Any other cause is more exact than these. */
-const VAGUE: readonly string[] = [NOT_YET, UNREACHABLE, NO_REPLY, ENDED, WAITING, HUNG_UP, HUNG_UP_ON_CURVE];
+import { isVaguer, NEW, type Trouble, WAITING } from './trouble.ts';
 
 /** The state of an endpoint, and why. Each change emits an event. */
 export class EndpointState {
   kind: EndpointStateKind = 'connecting';
   sinceMs = performance.now();
   /** Why it is in this state. */
-  #cause = NOT_YET;
+  #why = NEW.why;
+  /** What made it so; `undefined` if it is not trouble with a connection. */
+  #trouble: Trouble | undefined = NEW;
   /** The result of the newest attempt to connect, if it is vaguer than the cause. */
   #newest: string | undefined;
   /** Causes that were reported since it was last up. */
@@ -29,11 +26,12 @@ export class EndpointState {
   }
 
   get why(): string {
-    return this.#newest === undefined ? this.#cause : `${this.#cause}; now: ${this.#newest}`;
+    return this.#newest === undefined ? this.#why : `${this.#why}; now: ${this.#newest}`;
   }
 
   set why(why: string) {
-    this.#cause = why;
+    this.#why = why;
+    this.#trouble = undefined;
     this.#newest = undefined;
   }
 
@@ -47,16 +45,24 @@ export class EndpointState {
     this.#tell(from, why);
   }
 
+  /** It was up, and its last connection has failed. */
+  fell(trouble: Trouble): void {
+    this.become('down', trouble.why);
+    this.#trouble = trouble;
+  }
+
   /** An attempt to connect has failed, or takes long. A vaguer cause does not hide the known one, and each cause is reported once. */
-  tried(why: string): void {
-    if (exactness(why) < exactness(this.#cause)) {
+  tried(trouble: Trouble): void {
+    const { why } = trouble;
+    if (this.#trouble === undefined || isVaguer(trouble, this.#trouble)) {
       this.#newest = why;
       return;
     }
     this.why = why;
+    this.#trouble = trouble;
     if (this.#told.has(why)) return;
     // After a failure in the handshake, it need not be reported that the next handshake takes long.
-    this.#told.add(why).add(WAITING);
+    this.#told.add(why).add(WAITING.why);
     this.#tell(this.kind, why);
   }
 
@@ -70,9 +76,4 @@ export class EndpointState {
     const { kind: to } = this;
     this.#emit({ kind: 'endpoint', route: this.route, endpoint: this.#address, from, to, why });
   }
-}
-
-function exactness(why: string): number {
-  const rank = VAGUE.indexOf(why);
-  return rank === -1 ? VAGUE.length : rank;
 }

@@ -1,4 +1,5 @@
 import type { Discovered } from '../discovery/discovery.ts';
+import type { Transport } from '../transport/transport.ts';
 import type { Attempt, Caller } from './attempt.ts';
 import { Latency } from './balancer.ts';
 import { Capacity } from './capacity.ts';
@@ -10,9 +11,8 @@ import type { LaneOwner } from './lane-owner.ts';
 import { Lanes } from './lanes.ts';
 import type { RouteSettings } from './settings.ts';
 import type { EndpointStatus } from './status.ts';
-
-/** Most attempts on one lane with correlation: the largest possible `inFlightPerEndpoint`. */
-const CORRELATED_MOST = 10_000;
+import { targetOf } from './target.ts';
+import type { Trouble } from './trouble.ts';
 
 /** Owns endpoints and sends them requests. */
 export interface EndpointOwner {
@@ -36,8 +36,11 @@ export class Endpoint implements LaneOwner {
   latency = new Latency();
   /** `down`: it was up before and is not now. */
   connection: 'connecting' | 'up' | 'down' = 'connecting';
+  /** A peer there did not echo the id of an attempt. */
+  isPlain = false;
   #settings: RouteSettings;
   readonly #owner: EndpointOwner;
+  readonly #transport: Transport;
   readonly #emit: Emit;
   readonly #ejection: Ejection;
   readonly #lanes: Lanes;
@@ -50,9 +53,11 @@ export class Endpoint implements LaneOwner {
     { address, identity }: Discovered,
     settings: RouteSettings,
     owner: EndpointOwner,
+    transport: Transport,
     emit: Emit,
     random: () => number,
   ) {
+    this.#transport = transport;
     this.address = address;
     this.identity = identity;
     this.#settings = settings;
@@ -60,20 +65,21 @@ export class Endpoint implements LaneOwner {
     this.#emit = emit;
     this.#ejection = new Ejection(settings.ejection, random);
     this.#state = new EndpointState(settings.name, address, emit);
-    this.#lanes = new Lanes(() => this.#makeLane(), this.told);
+    this.#lanes = new Lanes(() => this.#makeLane());
     this.#capacity = new Capacity(settings, this.#lanes, () => owner.freed(this));
+    this.#capacity.isCorrelated = settings.connection.correlate === true;
     this.#lanes.open();
   }
 
   /** Applies a changed policy. Its connections stay, and so does everything that has been learned about it. */
   adjust(settings: RouteSettings): void {
     const { name, limits, ejection } = settings;
-    const isGrown = limits.messageBytes > this.#settings.limits.messageBytes;
+    const isResized = limits.messageBytes !== this.#settings.limits.messageBytes;
     this.#settings = settings;
     this.#state.route = name;
     this.#capacity.adjust(settings);
     if (this.#ejection.adjust(ejection, performance.now())) this.#returned('ejection is turned off');
-    this.#lanes.resize(limits.messageBytes, isGrown);
+    if (isResized) this.#lanes.replace();
   }
 
   get isUp(): boolean {
@@ -109,7 +115,8 @@ export class Endpoint implements LaneOwner {
 
   /** Whether another lane would help: it is connected, below the limit, and no lane is on its way already. */
   get canGrow(): boolean {
-    return this.isUp && !this.#settings.connection.correlate && this.#capacity.wantsLane;
+    const { correlate } = this.#settings.connection;
+    return this.isUp && correlate !== true && !this.#lanes.hasCorrelated && this.#capacity.wantsLane;
   }
 
   /** Opens another lane. Call this only if it `canGrow`. */
@@ -162,13 +169,23 @@ export class Endpoint implements LaneOwner {
   }
 
   opened(): void {
+    this.#lastEvent = 'connected';
     if (this.#isLeaving) return;
     // It may be another process now.
     if (this.connection === 'down') {
       this.latency = new Latency();
       this.#capacity.renew();
     }
-    if (this.connection !== 'up') this.#turn('up', 'connected');
+    if (this.connection !== 'up') this.#turn('up');
+    this.#owner.freed(this);
+  }
+
+  proved(isEchoing: boolean): void {
+    this.#capacity.isCorrelated = isEchoing;
+    if (!isEchoing && !this.isPlain) {
+      this.isPlain = true;
+      this.#emit({ kind: 'notEchoed', route: this.#settings.name, endpoint: this.address });
+    }
     this.#owner.freed(this);
   }
 
@@ -212,13 +229,15 @@ export class Endpoint implements LaneOwner {
   }
 
   accepted(): void {
+    this.#lastEvent = 'accepted';
     if (!this.#isLeaving) this.#state.accepted();
   }
 
-  closed(lane: Lane, why: string | undefined, wasReadyMs: number): void {
-    this.#lanes.closed(lane, why !== undefined, wasReadyMs);
+  closed(lane: Lane, trouble: Trouble | undefined, wasReadyMs: number): void {
+    this.#lanes.closed(lane, trouble !== undefined, wasReadyMs);
+    this.#lastEvent = trouble?.why ?? 'closed';
     if (this.#isLeaving) return this.#goneIfDone();
-    if (why !== undefined) this.tried(why);
+    if (trouble !== undefined) this.#tried(trouble);
     this.#lanes.keepOne();
   }
 
@@ -226,21 +245,21 @@ export class Endpoint implements LaneOwner {
     this.#emit({ kind: 'lateReply', route: this.#settings.name, endpoint: this.address, fate: 'discarded' });
   }
 
-  readonly told = (event: string): void => {
-    this.#lastEvent = event;
-  };
-
-  /** It is down only if a connection has failed and no other is open. If we closed the last one ourselves, that says nothing. */
-  tried(why: string): void {
-    if (this.#isLeaving) return;
-    if (this.connection !== 'up') {
-      if (this.#state.kind === this.connection) this.#state.tried(why);
-    } else if (this.#lanes.countOf('ready', 'retired') === 0) this.#turn('down', why);
+  waiting(trouble: Trouble): void {
+    if (!this.#isLeaving) this.#tried(trouble);
   }
 
-  #turn(kind: 'up' | 'down', why: string): void {
+  /** It is down only if a connection has failed and no other is open. If we closed the last one ourselves, that says nothing. */
+  #tried(trouble: Trouble): void {
+    if (this.connection !== 'up') {
+      if (this.#state.kind === this.connection) this.#state.tried(trouble);
+    } else if (this.#lanes.countOf('ready', 'retired') === 0) this.#turn('down', trouble);
+  }
+
+  #turn(kind: 'up' | 'down', trouble?: Trouble): void {
     this.connection = kind;
-    if (!this.isEjected) this.#state.become(kind, why);
+    if (!this.isEjected && trouble !== undefined) this.#state.fell(trouble);
+    else if (!this.isEjected) this.#state.become(kind, 'connected');
     this.#owner.turned(this);
   }
 
@@ -268,13 +287,8 @@ export class Endpoint implements LaneOwner {
     this.#owner.gone(this);
   }
 
-  /** @throws {Error} EMFILE if no descriptor is left */
   #makeLane(): Lane {
-    const { address } = this;
-    const { connection, limits } = this.#settings;
-    const { messageBytes } = limits;
-    // With correlation only the endpoint's own limit counts, which a reload may change.
-    const capacity = connection.correlate ? CORRELATED_MOST : 1;
-    return new Lane({ address, capacity, messageBytes, connection }, this);
+    const { correlate } = this.#settings.connection;
+    return new Lane(this.#transport, targetOf(this.address, this.#settings), correlate, this);
   }
 }

@@ -1,4 +1,5 @@
 import type { DiscoveryFailure } from '../discovery/discovery.ts';
+import type { Refusal } from '../transport/transport.ts';
 import type { FailureCode } from './failure.ts';
 
 /**
@@ -12,12 +13,16 @@ export type ProxyEvent =
   /** A reload has given the route this name. So many requests that came under the old one get their outcomes under this one. */
   | { kind: 'renamed'; route: string; unsettled: number }
   | { kind: 'malformed'; route: string }
-  /** A listener with CURVE refused a client; `key` is the public key that the client showed. */
-  | { kind: 'refusedClient'; route: string; key: string | undefined; address: string }
+  /** Something that connected to the listener was turned away. */
+  | ({ kind: 'refusedClient'; route: string } & Refusal)
+  /** The connection of a client was dropped, because it did not read its replies. */
+  | { kind: 'droppedClient'; route: string }
   | { kind: 'attempt'; route: string; endpoint: string; result: AttemptResult; elapsedMs: number }
   | { kind: 'retry'; route: string; reason: RetryReason }
   | { kind: 'retryDenied'; route: string; reason: RetryDenial }
   | { kind: 'reset'; route: string; endpoint: string; reason: ResetReason }
+  /** `correlate: auto`: a peer that calls itself REP did not echo the envelope, so the endpoint is spoken to plainly from now on. */
+  | { kind: 'notEchoed'; route: string; endpoint: string }
   | { kind: 'lateReply'; route: string; endpoint: string; fate: 'salvaged' | 'discarded' }
   | { kind: 'internalError'; route: string; error: unknown }
   /** `cause` is the outcome that the app would have got if it had waited. If it did wait, the two are the same. */

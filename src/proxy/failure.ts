@@ -1,3 +1,5 @@
+import { type Body, bodyOf } from '../transport/message.ts';
+
 /** Why a request got no reply. Apps rely on this table of codes and statuses. */
 export const FAILURE_STATUS = {
   NO_ENDPOINTS: 503,
@@ -33,17 +35,19 @@ export type FailureFormat =
   | { format: 'silent' };
 
 /**
- * The body frames of a failure reply, or `undefined` for `silent`. Never an empty list: a reply without a body frame ends a REQ
- * socket's session for good (libzmq, req.cpp).
+ * The body of a failure reply, or `undefined` for `silent`. It always has a frame: a reply without a body frame ends a REQ socket's
+ * session for good (libzmq, req.cpp).
  */
-export function failureFrames(failure: Failure, format: FailureFormat): Buffer[] | undefined {
+export function failureBody(failure: Failure, format: FailureFormat): Body | undefined {
   switch (format.format) {
     case 'json':
-      return [json(failure)];
-    case 'multipart':
-      return [Buffer.from('LAZYPIRATE'), Buffer.from(String(FAILURE_STATUS[failure.code])), json(failure)];
+      return bodyOf([json(failure)]);
+    case 'multipart': {
+      const status = String(FAILURE_STATUS[failure.code]);
+      return bodyOf([Buffer.from('LAZYPIRATE'), Buffer.from(status), json(failure)]);
+    }
     case 'static':
-      return [format.body];
+      return bodyOf([format.body]);
     case 'silent':
       return undefined;
   }

@@ -1,3 +1,4 @@
+import type { Body } from '../transport/message.ts';
 import type { Attempt } from './attempt.ts';
 import { Bag } from './bag.ts';
 import type { RetryBudget } from './budget.ts';
@@ -14,17 +15,17 @@ const HEDGE_AGAIN_MS = 10;
 
 /** The result of a request. */
 export type Settled = { attempts: number; endpoint: string | undefined } & (
-  | { kind: 'reply'; body: Buffer[] }
+  | { kind: 'reply'; body: Body }
   | { kind: 'failure'; code: FailureCode; message: string; executed: 'no' | 'maybe' }
 );
 
 /**
  * The Lazy Pirate loop.
  *
- *     app REQ ─▶ frontend ─▶ forwarder ─▶ balancer ─▶ lane ─▶ upstream REP
- *                ROUTER      Lazy Pirate   choose an    one socket, one endpoint
- *                envelope    loop          endpoint
- *     app REQ ◀─ frontend ◀─ forwarder ◀────────────── lane ◀─ upstream REP
+ *     app REQ ─▶ listener ─▶ forwarder ─▶ balancer ─▶ lane ─▶ upstream REP
+ *                one client  Lazy Pirate   choose an    one connection,
+ *                at a time   loop          endpoint     one endpoint
+ *     app REQ ◀─ listener ◀─ forwarder ◀────────────── lane ◀─ upstream REP
  *
  *     timeout or lost ─▶ reset the lane ─▶ backoff ─▶ another endpoint
  *     give up ─▶ failure reply
@@ -64,7 +65,7 @@ export class Forwarder {
    * @param deadlineMs by `performance.now`
    */
   async forward(
-    body: readonly Buffer[],
+    body: Body,
     place: Place,
     arrivedMs: number,
     retry: RetryPolicy = this.policy.retry,
@@ -112,6 +113,11 @@ export class Forwarder {
   /** Requests of this client in progress end at this time at the latest. */
   hurry(client: Waiting, deadlineMs: number): void {
     for (const call of this.#calls.items) if (call.place.waiting === client) call.shorten(deadlineMs);
+  }
+
+  /** This client has left: nobody waits for its requests any more. */
+  abandon(client: Waiting): void {
+    for (const call of this.#calls.items) if (call.place.waiting === client) call.stop('left');
   }
 
   /** Waits for a place: until the deadline, or while no endpoint is usable for as long as `wait` says. */
@@ -206,11 +212,16 @@ export class Forwarder {
     const attempts = call.tried.length;
     const endpoint = call.tried.at(-1);
     if (call.reply !== undefined) return { kind: 'reply', body: call.reply, attempts, endpoint };
-    const executed = call.wasHandedOver ? 'maybe' : 'no';
-    return { kind: 'failure', ...this.#reason(call, failure), executed, attempts, endpoint };
+    const wasSent = call.wasHandedOver();
+    const executed = wasSent ? 'maybe' : 'no';
+    return { kind: 'failure', ...this.#reason(call, failure, wasSent), executed, attempts, endpoint };
   }
 
-  #reason(call: Call, failure: AttemptFailure | undefined): { code: FailureCode; message: string } {
+  #reason(
+    call: Call,
+    failure: AttemptFailure | undefined,
+    wasSent: boolean,
+  ): { code: FailureCode; message: string } {
     const { limits } = this.policy;
     const { timeoutMs } = call.policy;
     if (call.end === 'replyTooLarge') {
@@ -221,7 +232,7 @@ export class Forwarder {
       return { code: 'DRAINING', message: 'the sidecar is shutting down and could not wait any longer' };
     if (call.end === 'hopeless')
       return { code: 'OVERLOADED', message: 'the request waited so long that no reply could come in time' };
-    if (call.wasHandedOver) {
+    if (wasSent) {
       if (failure !== undefined && failure !== 'timeout') return { code: 'LOST', message: MESSAGES[failure] };
       return { code: 'TIMEOUT', message: `no reply in time (${timeoutMs} ms per attempt)` };
     }

@@ -1,11 +1,16 @@
 import type { Attempt } from './attempt.ts';
 import type { ResetReason } from './events.ts';
 import type { Lane } from './lane.ts';
+import type { Trouble } from './trouble.ts';
 
 /** Owns lanes and receives their events. */
 export interface LaneOwner {
+  /** Whether a peer at this endpoint did not echo an attempt's id, so that no further one is sent. */
+  readonly isPlain: boolean;
   /** The lane is connected and takes attempts. */
   opened(lane: Lane): void;
+  /** The first reply on the lane has shown whether the peer echoes the attempt's id. */
+  proved(isEchoing: boolean): void;
   /** An attempt was given a place on the lane. */
   joined(attempt: Attempt): void;
   /** An attempt has left the lane, whatever its result. */
@@ -21,17 +26,15 @@ export interface LaneOwner {
   /** The lane takes no more attempts and needs a replacement: now, or when it is `closed` if its connection was lost. */
   retired(lane: Lane, reason: ResetReason): void;
   /**
-   * The lane's socket is closed.
-   * @param why the connection failed, for users; `undefined` if we closed it on purpose
+   * The lane's connection is closed.
+   * @param trouble why it failed; `undefined` if we closed it on purpose
    * @param wasReadyMs how long it had been connected
    */
-  closed(lane: Lane, why: string | undefined, wasReadyMs: number): void;
+  closed(lane: Lane, trouble: Trouble | undefined, wasReadyMs: number): void;
   /** A reply arrived that nobody waits for any more. */
   discarded(lane: Lane): void;
-  /** An attempt to connect has failed, or takes long; libzmq keeps trying. */
-  tried(why: string): void;
+  /** A connection takes long. */
+  waiting(trouble: Trouble): void;
   /** A TCP connection is open; the handshake follows. */
   accepted(): void;
-  /** An event of the connection, as text. */
-  told(event: string): void;
 }

@@ -1,4 +1,3 @@
-import { messageOf } from '../errors.ts';
 import type { Lane } from './lane.ts';
 import type { Late } from './patience.ts';
 
@@ -10,20 +9,14 @@ const REOPEN_MAX_MS = 500;
 /** The lanes of one endpoint. It keeps one lane connected or connecting, with longer pauses after repeated failures. */
 export class Lanes {
   readonly #make: () => Lane;
-  readonly #told: (event: string) => void;
   readonly #all = new Set<Lane>();
   #reopening: NodeJS.Timeout | undefined;
   /** How many lanes in a row failed early. */
   #failures = 0;
   #isFinished = false;
 
-  /**
-   * @param make creates a lane; throws if no descriptor is left
-   * @param told gets the error as text
-   */
-  constructor(make: () => Lane, told: (event: string) => void) {
+  constructor(make: () => Lane) {
     this.#make = make;
-    this.#told = told;
   }
 
   get size(): number {
@@ -34,6 +27,12 @@ export class Lanes {
   get free(): Lane | undefined {
     for (const lane of this.#all) if (lane.isFree) return lane;
     return undefined;
+  }
+
+  /** Whether one of them carries as many attempts as the endpoint may have. */
+  get hasCorrelated(): boolean {
+    for (const lane of this.#all) if (lane.isCorrelated && lane.state.kind === 'ready') return true;
+    return false;
   }
 
   /** Whether it is waiting to open a lane again after a failure. */
@@ -63,13 +62,7 @@ export class Lanes {
   }
 
   open(): void {
-    try {
-      this.#all.add(this.#make());
-    } catch (error) {
-      this.#told(`no socket: ${messageOf(error)}`);
-      this.#failures++;
-      this.keepOne();
-    }
+    this.#all.add(this.#make());
   }
 
   /** Opens a lane, now or after a pause, unless there is one. */
@@ -100,13 +93,10 @@ export class Lanes {
     if (wasLost) this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
   }
 
-  /** Applies a new limit for replies. libzmq fixes its own limit at connect, so a higher one needs new connections; attempts on the old ones end there. */
-  resize(messageBytes: number, isGrown: boolean): void {
-    for (const lane of [...this.#all]) {
-      lane.messageBytes = messageBytes;
-      if (isGrown) lane.finish();
-    }
-    if (isGrown) this.keepOne();
+  /** Opens a new lane in place of the others. Attempts on those end there. */
+  replace(): void {
+    for (const lane of [...this.#all]) lane.finish();
+    this.keepOne();
   }
 
   /** Closes lanes that have been idle for this long, except the first. */

@@ -37,10 +37,13 @@ export class Line {
   /**
    * The first one in line.
    *
-   * @param mayStart whether requests that were never sent count
+   * @param mayStart whether a request that was never sent may be sent
    */
-  next(mayStart: boolean): Waiter | undefined {
-    return this.#retries[0] ?? (mayStart ? this.#firsts[0] : undefined);
+  next(mayStart: (waiter: Waiter) => boolean): Waiter | undefined {
+    const [retry] = this.#retries;
+    if (retry !== undefined) return retry;
+    const [first] = this.#firsts;
+    return first !== undefined && mayStart(first) ? first : undefined;
   }
 
   /** The last one in line, if there are no retries. */

@@ -28,6 +28,7 @@ export class Load {
   queued = 0;
   queuedBytes = 0;
   inFlight = 0;
+  inFlightBytes = 0;
   refused = 0;
   ended = 0;
   /** Shared by all requests that could not enter, so that a flood of them takes no memory. */
@@ -46,9 +47,15 @@ export class Load {
     return this.unsettled === 0;
   }
 
-  /** Whether one more queued request may be sent. */
-  get mayStart(): boolean {
-    return this.inFlight < this.limits.inFlight;
+  /** Whether any queued request may be sent. */
+  get hasRoom(): boolean {
+    const { inFlight, inFlightBytes } = this.limits;
+    return this.inFlight < inFlight && this.inFlightBytes < inFlightBytes;
+  }
+
+  /** Whether this queued request may be sent. One that is larger than the limit may be sent alone. */
+  mayStart({ bytes }: Place): boolean {
+    return this.hasRoom && (this.inFlight === 0 || this.inFlightBytes + bytes <= this.limits.inFlightBytes);
   }
 
   /**
@@ -78,6 +85,7 @@ export class Load {
     if (place.state !== 'queued') return;
     this.#leaveQueue(place);
     this.inFlight++;
+    this.inFlightBytes += place.bytes;
     place.state = 'inFlight';
   }
 
@@ -89,6 +97,7 @@ export class Load {
       place.state = 'refused';
     } else if (place.state === 'inFlight') {
       this.inFlight--;
+      this.inFlightBytes -= place.bytes;
       this.ended++;
       place.state = 'ended';
     }

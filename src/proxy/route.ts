@@ -1,111 +1,91 @@
 import type { Discovery } from '../discovery/discovery.ts';
+import type { Body } from '../transport/message.ts';
+import type { Client, ListenerOwner, Refusal, ReplyFate, Transport } from '../transport/transport.ts';
 import { RetryBudget } from './budget.ts';
-import { Clients, type Request, type Turn } from './clients.ts';
-import { sizeOf, weightOf } from './envelope.ts';
-import type { Cause, Emit } from './events.ts';
-import { type FailureCode, failureFrames } from './failure.ts';
+import type { Emit } from './events.ts';
+import { failureBody } from './failure.ts';
 import { Forwarder, type Settled } from './forwarder.ts';
-import { Frontend, type FrontendOwner } from './frontend.ts';
-import { Load, type Place } from './load.ts';
-import type { RetryPolicy, RouteSettings } from './settings.ts';
+import { Frontend } from './frontend.ts';
+import { Load } from './load.ts';
+import { causeOf, GONE, LEAVING, refusal, TOO_MANY } from './outcome.ts';
+import type { RouteSettings } from './settings.ts';
 import type { RouteStatus } from './status.ts';
 import { Succession } from './succession.ts';
+import { NO_BODY, type Refused, type Request, Turns, type TurnsOwner } from './turns.ts';
 import { Upstream } from './upstream.ts';
 
-/** A request and its place in the route's load. */
-interface Guest extends Request, Turn {
-  readonly place: Place;
-  /** The policy that was in force when it arrived. */
-  readonly retry: RetryPolicy;
-  /** Set if its body was dropped at once: it only gets this failure reply when its turn comes. */
-  readonly refusal: Settled | undefined;
-}
+/** How long replies may take to go out after the route is closed. */
+const LINGER_MS = 1_000;
 
 /** One listener, with one upstream and one policy at a time. Every request that it receives gets exactly one outcome. */
-export class Route implements FrontendOwner {
+export class Route implements ListenerOwner, TurnsOwner {
+  readonly #transport: Transport;
   readonly #discovery: Discovery;
   readonly #emit: Emit;
   readonly #self: string;
   readonly #load: Load;
   readonly #budget: RetryBudget;
   readonly #frontend: Frontend;
-  readonly #clients: Clients<Guest>;
+  readonly #clients = new Set<Turns>();
   readonly #forwarder: Forwarder;
   readonly #upstreams: Succession;
   /** Rejects on a bug in an upstream; never resolves. */
-  readonly #failing = Promise.withResolvers<never>();
-  /**
-   * All that one client has asked may be answered at once, and it counts on none of these replies being left out; nor on any
-   * refusal, of which there may be more. The listener keeps so many, so a client may have so many requests, however large a reload makes the queue.
-   */
-  readonly #unreadPerClient: number;
+  readonly #ended = Promise.withResolvers<void>();
   #settings: RouteSettings;
-  #listening: string | undefined;
   /** When a request last arrived or got its outcome. */
   #lastWorkMs = performance.now();
   /** `refusing`: what comes is refused, and what is under way goes on. `cut`: nothing is waited for any more. */
   #state: 'serving' | 'refusing' | 'cut' = 'serving';
 
   /** @param self a name that is unique to this sidecar, to choose the subset of endpoints that it connects to */
-  constructor(settings: RouteSettings, discovery: Discovery, emit: Emit, self = '') {
+  constructor(settings: RouteSettings, transport: Transport, discovery: Discovery, emit: Emit, self = '') {
     this.#settings = settings;
+    this.#transport = transport;
     this.#discovery = discovery;
     this.#emit = emit;
     this.#self = self;
+    this.#frontend = new Frontend(transport, this);
     this.#load = new Load(settings.limits);
     this.#budget = new RetryBudget(settings.budget, performance.now());
-    const upstream = new Upstream(settings, this.#load, emit, self);
+    const upstream = new Upstream(settings, transport, this.#load, emit, self);
     this.#forwarder = new Forwarder(settings, upstream, this.#budget, this.#load, emit);
     this.#upstreams = new Succession(settings.name, upstream, emit, (next) => {
       this.#forwarder.upstream = next;
     });
-    const { name, listener, limits } = settings;
-    const { messageBytes, inFlightPerClient } = limits;
-    this.#unreadPerClient = Math.max(UNREAD_LEAST, limits.queue + inFlightPerClient);
-    const unreadPerClient = this.#unreadPerClient;
-    this.#frontend = new Frontend({ name, ...listener, messageBytes, unreadPerClient }, this);
-    this.#clients = new Clients<Guest>(inFlightPerClient, {
-      start: (guest) => void this.#serve(guest),
-      refuse: (guest) =>
-        void this.#settle(guest, failure('OVERLOADED', 'too many requests are already waiting')),
-      hurry: (client, deadlineMs) => this.#forwarder.hurry(client, deadlineMs),
-    });
   }
 
-  /** The largest `limits.messageBytes` that can be applied: libzmq fixes the listener's own limit when it is bound (zmq_setsockopt). */
+  /** The largest `limits.messageBytes` that can be applied. */
   get messageBytesMost(): number {
-    return this.#frontend.maxMessageBytes;
+    return this.#frontend.messageBytesMost;
   }
 
   get settings(): RouteSettings {
     return this.#settings;
   }
 
-  /** @throws {StartError} if it cannot listen */
-  async bind(): Promise<void> {
-    this.#listening = await this.#frontend.bind();
-    this.#emit({ kind: 'listening', route: this.#settings.name, address: this.#listening });
-  }
-
-  /** Stops listening, and drops all connections of apps. */
-  async release(): Promise<void> {
-    await this.#frontend.release();
+  get inFlightPerClient(): number {
+    return this.#settings.limits.inFlightPerClient;
   }
 
   /**
-   * Listens on another address, after `release`.
+   * Listens where the settings say, or at another address after `release`.
    *
    * @throws {StartError} if it cannot listen there
    */
-  async listenAt(listen: string): Promise<void> {
-    this.#listening = await this.#frontend.listenAt(listen);
-    this.#emit({ kind: 'listening', route: this.#settings.name, address: this.#listening });
+  async listen(address = this.#settings.listener.listen): Promise<void> {
+    const bound = await this.#frontend.listen(address, this.#settings);
+    this.#emit({ kind: 'listening', route: this.#settings.name, address: bound });
+  }
+
+  /** Frees the address. Apps that are connected stay so, if the transport can keep them. */
+  async release(): Promise<void> {
+    await this.#frontend.release();
   }
 
   /** Serves the app until `close`. */
   async run(): Promise<void> {
     this.#supply(this.#upstreams.current, this.#discovery);
-    await Promise.race([this.#frontend.run(), this.#failing.promise]);
+    await this.#ended.promise;
   }
 
   /**
@@ -116,19 +96,18 @@ export class Route implements FrontendOwner {
    */
   apply(settings: RouteSettings, discovery: Discovery | undefined): void {
     if (this.#state === 'cut') return;
-    const { name, limits, budget, listener } = settings;
+    const { name, limits, budget } = settings;
     if (name !== this.#settings.name)
       this.#emit({ kind: 'renamed', route: name, unsettled: this.#load.unsettled });
     this.#settings = settings;
-    this.#frontend.mode = listener.mode;
-    this.#frontend.allowedKeys = listener.curve?.allowedKeys ?? [];
+    this.#frontend.change(settings);
     this.#load.limits = limits;
     this.#budget.adjust(budget, performance.now());
     this.#forwarder.policy = settings;
     this.#upstreams.adjust(settings);
-    this.#clients.limit = limits.inFlightPerClient;
+    for (const turns of this.#clients) turns.startNext();
     if (discovery === undefined) return;
-    const upstream = new Upstream(settings, this.#load, this.#emit, this.#self);
+    const upstream = new Upstream(settings, this.#transport, this.#load, this.#emit, this.#self);
     this.#upstreams.add(upstream);
     this.#supply(upstream, discovery);
   }
@@ -169,11 +148,12 @@ export class Route implements FrontendOwner {
     this.#forwarder.cut();
   }
 
-  /** Ends immediately, cutting requests in progress. */
-  close(): void {
+  /** Ends, cutting requests in progress. Resolves when the last replies have been sent, or after a second. */
+  async close(): Promise<void> {
     this.leave();
-    this.#frontend.close();
     this.#upstreams.close();
+    this.#ended.resolve();
+    await this.#frontend.close(LINGER_MS);
   }
 
   /** Closes idle lanes. This also happens automatically every few seconds. */
@@ -185,7 +165,7 @@ export class Route implements FrontendOwner {
     const { queued, queuedBytes, inFlight, refused, ended } = this.#load;
     return {
       settings: this.#settings,
-      listening: this.#listening,
+      listening: this.#frontend.address,
       queued,
       queuedBytes,
       inFlight,
@@ -199,75 +179,106 @@ export class Route implements FrontendOwner {
     this.#emit({ kind: 'malformed', route: this.#settings.name });
   }
 
-  refused(key: string | undefined, address: string): void {
-    this.#emit({ kind: 'refusedClient', route: this.#settings.name, key, address });
+  refused(refusal: Refusal): void {
+    this.#emit({ kind: 'refusedClient', route: this.#settings.name, ...refusal });
   }
 
-  request(request: Request): void {
-    const { client, head, bytes, arrivedMs } = request;
-    const { name, limits, retry } = this.#settings;
-    const refusal = this.#refusal(bytes);
+  joined(client: Client): Turns {
+    const turns = new Turns(client, this);
+    this.#clients.add(turns);
+    return turns;
+  }
+
+  abandon(turns: Turns): void {
+    this.#clients.delete(turns);
+    this.#forwarder.abandon(turns);
+  }
+
+  hurry(turns: Turns, deadlineMs: number): void {
+    this.#forwarder.hurry(turns, deadlineMs);
+  }
+
+  received(turns: Turns, envelope: Buffer, received: Body, bytes: number, refused?: Refused): void {
+    const { name, retry, limits } = this.#settings;
+    const arrivedMs = performance.now();
     this.#lastWorkMs = arrivedMs;
     this.#emit({ kind: 'received', route: name, bytes });
-    const isOver = this.#clients.countOf(client) >= this.#unreadPerClient;
-    const mayEnter = !isOver && !this.#clients.isOwedRefusal(client);
-    const waiting = this.#clients.waitingOf(client) ?? { queued: 0 };
-    const kept = refusal === undefined ? request.body : [];
+    let without = this.#refusal(bytes, refused);
+    let body = without === undefined ? received : NO_BODY;
     // A request whose frames alone exceed the queue still fits into an empty one.
-    const weight = Math.min(weightOf(head, kept), limits.queueBytes);
-    const entered = mayEnter ? this.#load.enter(weight, waiting) : undefined;
-    const place = entered ?? this.#load.refuse();
-    const body = entered === undefined ? [] : kept;
+    const weight = Math.min(envelope.length + body.weight, limits.queueBytes);
+    let place = refused === 'overflow' ? undefined : this.#load.enter(weight, turns);
+    if (place === undefined) {
+      place = this.#load.refuse();
+      body = NO_BODY;
+      without ??= TOO_MANY;
+    }
     const deadlineMs = arrivedMs + retry.deadlineMs;
-    const guest: Guest = { client, head, body, bytes, arrivedMs, deadlineMs, retry, refusal, place };
-    if (entered === undefined) this.#clients.refuse(guest);
-    else this.#clients.arrive(guest);
+    turns.arrive({ turns, envelope, body, bytes, arrivedMs, deadlineMs, place, retry, refusal: without });
+  }
+
+  start(request: Request): void {
+    void this.#serve(request);
   }
 
   /** Handles a request from its turn to its outcome. */
-  async #serve(guest: Guest): Promise<void> {
-    const { body, place, arrivedMs, retry, deadlineMs } = guest;
+  async #serve(request: Request): Promise<void> {
+    const { turns, body, place, arrivedMs, retry, deadlineMs } = request;
     try {
-      const refusal = this.#state === 'cut' ? LEAVING : guest.refusal;
-      await this.#settle(
-        guest,
-        refusal ?? (await this.#forwarder.forward(body, place, arrivedMs, retry, deadlineMs)),
-      );
+      const result =
+        this.#withoutForwarding(request) ??
+        (await this.#forwarder.forward(body, place, arrivedMs, retry, deadlineMs));
+      await this.#settle(request, result);
     } catch (error) {
       this.#emit({ kind: 'internalError', route: this.#settings.name, error });
       const message = 'internal error in the sidecar; see its log';
-      await this.#settle(guest, failure('INTERNAL', message, 'maybe'));
+      await this.#settle(request, refusal('INTERNAL', message, 'maybe'));
     } finally {
       this.#lastWorkMs = performance.now();
-      this.#clients.done(guest);
+      turns.done();
     }
   }
 
+  #withoutForwarding(request: Request): Settled | undefined {
+    if (this.#state === 'cut') return LEAVING;
+    return request.refusal ?? (request.turns.hasLeft ? GONE : undefined);
+  }
+
   /** Why a new request is not forwarded at all, if so. */
-  #refusal(bytes: number): Settled | undefined {
-    const { messageBytes } = this.#settings.limits;
+  #refusal(bytes: number, refused: Refused | undefined): Settled | undefined {
     if (this.#state !== 'serving') return LEAVING;
-    if (bytes <= messageBytes) return undefined;
-    return failure('TOO_LARGE', `the request has ${bytes} bytes; at most ${messageBytes} are allowed`);
+    if (refused === undefined) return undefined;
+    if (refused === 'overflow') return TOO_MANY;
+    const { messageBytes } = this.#settings.limits;
+    const most = bytes > messageBytes ? `at most ${messageBytes} are allowed` : 'it has too many frames';
+    return refusal('TOO_LARGE', `the request has ${bytes} bytes; ${most}`);
   }
 
   #supply(upstream: Upstream, discovery: Discovery): void {
-    upstream.run(discovery).catch(this.#failing.reject);
+    upstream.run(discovery).catch(this.#ended.reject);
   }
 
   /** Sends the outcome to the app, and emits it as an event. */
-  async #settle(guest: Guest, result: Settled): Promise<void> {
-    const elapsedMs = performance.now() - guest.arrivedMs;
+  async #settle(request: Request, result: Settled): Promise<void> {
+    const elapsedMs = performance.now() - request.arrivedMs;
+    const body = result.kind === 'reply' ? result.body : this.#failureBody(result, elapsedMs);
+    const { client } = request.turns;
+    const sending = body === undefined ? 'taken' : client.reply(request.envelope, body);
+    this.#settled(request, result, elapsedMs, typeof sending === 'string' ? sending : await sending);
+  }
+
+  #settled(request: Request, result: Settled, elapsedMs: number, fate: ReplyFate): void {
     const { attempts, endpoint } = result;
+    const isTaken = fate === 'taken' && !request.turns.hasLeft;
     const isReply = result.kind === 'reply';
-    const body = isReply ? result.body : this.#failureBody(result, elapsedMs);
-    const isTaken = body === undefined || (await this.#frontend.reply(guest, body));
     const cause = causeOf(result);
+    const { name } = this.#settings;
+    if (fate === 'full') this.#emit({ kind: 'droppedClient', route: name });
     // Whoever looks at load and events together sees each request in one of them, never in both or neither.
-    this.#load.leave(guest.place);
+    this.#load.leave(request.place);
     this.#emit({
       kind: 'settled',
-      route: this.#settings.name,
+      route: name,
       outcome: isTaken ? cause : 'client_gone',
       cause,
       request: {
@@ -275,28 +286,15 @@ export class Route implements FrontendOwner {
         endpoint,
         elapsedMs,
         executed: isReply ? 'yes' : result.executed,
-        requestBytes: guest.bytes,
-        replyBytes: isReply && isTaken ? sizeOf(result.body) : 0,
+        requestBytes: request.bytes,
+        replyBytes: isReply && isTaken ? result.body.bytes : 0,
       },
     });
   }
 
-  #failureBody(result: Extract<Settled, { kind: 'failure' }>, elapsedMs: number): Buffer[] | undefined {
+  #failureBody(result: Extract<Settled, { kind: 'failure' }>, elapsedMs: number): Body | undefined {
     const { code, message, attempts, executed } = result;
     const facts = { code, message, route: this.#settings.name, attempts, executed, elapsedMs };
-    return failureFrames(facts, this.#settings.failureReply);
+    return failureBody(facts, this.#settings.failureReply);
   }
-}
-
-/** The default of libzmq. */
-const UNREAD_LEAST = 1_000;
-
-function failure(code: FailureCode, message: string, executed: 'no' | 'maybe' = 'no'): Settled {
-  return { kind: 'failure', code, message, executed, attempts: 0, endpoint: undefined };
-}
-
-const LEAVING = failure('DRAINING', 'the sidecar is shutting down');
-
-function causeOf(result: Settled): Cause {
-  return result.kind === 'reply' ? 'ok' : (result.code.toLowerCase() as Lowercase<FailureCode>);
 }

@@ -1,3 +1,4 @@
+import type { CurveClient } from '../transport/transport.ts';
 import type { FailureFormat } from './failure.ts';
 import type { SubsetSize } from './subset.ts';
 
@@ -6,6 +7,8 @@ import type { SubsetSize } from './subset.ts';
  * touches.
  */
 export interface RouteSettings extends Policy {
+  /** Another one needs new sockets on both sides. */
+  transport: 'zmtp' | 'libzmq';
   listener: ListenerSettings;
   connection: ConnectionSettings;
 }
@@ -22,8 +25,7 @@ export interface ListenerSettings {
 
 /** How connections to endpoints are made. If a reload changes any of this, it makes a new upstream with new connections. */
 export interface ConnectionSettings {
-  /** Sends an attempt id in front of the delimiter, so that one lane can carry many attempts (a REP must echo it, RFC 28). */
-  correlate: boolean;
+  correlate: Correlate;
   heartbeat: Heartbeat;
   /** `undefined`: in plain. */
   curve: CurveClient | undefined;
@@ -45,16 +47,16 @@ export interface Policy {
   failureReply: FailureFormat;
 }
 
+/**
+ * Whether to send an attempt id in front of the delimiter, so that one lane can carry many attempts: a REP must echo it (RFC 28).
+ * `auto`: to peers that call themselves REP, as long as the first reply on each connection brings it back.
+ */
+export type Correlate = boolean | 'auto';
+
 /** `auto`: send PINGs only to peers that are known to answer. */
 export type Heartbeat = 'auto' | 'off' | { intervalMs: number; timeoutMs: number };
 
-/** Keys in Z85 (RFC 26, RFC 32). Never show the secret ones. */
-export interface CurveClient {
-  serverKey: string;
-  publicKey: string;
-  secretKey: string;
-}
-
+/** Keys in Z85 (RFC 26, RFC 32). Never show the secret one. */
 export interface CurveServer {
   secretKey: string;
   /** Public keys of the clients that may connect. Others are refused. */
@@ -103,7 +105,10 @@ export interface EjectionSettings {
 export interface Limits {
   /** Most requests of the route that are sent and not yet settled. */
   inFlight: number;
-  inFlightPerEndpoint: number;
+  /** Most bytes of those requests. */
+  inFlightBytes: number;
+  /** Most attempts at one endpoint, without and with correlation. */
+  inFlightPerEndpoint: { plain: number; correlated: number };
   /** Whether to lower the limit of an endpoint while its attempts time out. */
   adaptive: boolean;
   inFlightPerClient: number;
@@ -112,4 +117,6 @@ export interface Limits {
   queueBytes: number;
   /** Most body bytes of one request or reply. */
   messageBytes: number;
+  /** Most connections of apps. */
+  connections: number;
 }

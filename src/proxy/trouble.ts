@@ -1,73 +1,34 @@
-import type { Event } from 'zeromq';
+import type { ConnectionEnd } from '../transport/transport.ts';
 
-/*
- * Why a connection cannot be used, as text for users. All that libzmq reports is an event and, for a failed handshake, an error.
- * Seen with real peers:
- *
- *   wrong mechanism         handshake:error:protocol, ERR_ZMTP_MECHANISM_MISMATCH
- *   wrong key of the server handshake:error:other EPIPE: it hangs up, as one does that is not ZeroMQ
- *   our key is not allowed  handshake:error:auth
- *   silence, half greetings handshake:error:other and any code, after the handshake interval
- *   ZMTP 1.0 and 2.0, junk  nothing at all: libzmq takes it for an old peer, which has no handshake to tell of
- *   a socket of other type  disconnect, without an error before it
- *   FIN, RST, no PONG       disconnect, and nothing tells them apart
- */
+/** Why an endpoint cannot be used, as text for users. */
+export interface Trouble {
+  kind: ConnectionEnd['kind'] | 'new' | 'waiting';
+  why: string;
+}
 
-/** There is no connection. */
-export const UNREACHABLE = 'nobody answers there';
-/** Two incompatible peers notice this at the same time. The first one hangs up, and the other may see only that. */
-export const HUNG_UP =
-  'the peer closed the connection in the handshake: it is not ZeroMQ, it wants a key (CURVE), or it is a proxy with no server behind it';
-export const HUNG_UP_ON_CURVE =
-  'the peer closed the connection in the handshake: curve.serverKeyFile is not its key, it does not use CURVE, or it is not ZeroMQ';
+/** Only the address is known. */
+export const NEW: Trouble = { kind: 'new', why: 'not connected yet' };
+
 /** There is a connection, but no handshake yet. */
-export const WAITING =
-  'connected, but no ZMTP handshake yet: the server is stopped or hangs, a proxy holds it back, or the peer speaks ZMTP 2.0 or older, or is not ZeroMQ';
-export const NO_REPLY = 'it sent something that is not a reply';
-/** The connection had been in use. */
-export const ENDED = 'the connection ended: closed by the server, reset, or lost on the way';
+export const WAITING: Trouble = {
+  kind: 'waiting',
+  why: 'connected, but no ZMTP handshake yet: the server is stopped or hangs, a proxy holds it back, or it is not ZeroMQ',
+};
 
-/** Used instead of an event: the time is over, and libzmq has reported nothing. */
-export const SILENCE = 'silence';
+export const NO_REPLY: Trouble = { kind: 'protocol', why: 'it sent something that is not a reply' };
 
-export interface Handshake {
-  hasCurve: boolean;
-  timeoutMs: number;
-  tookMs: number;
-}
+/** From vague to exact. If two incompatible peers notice it at the same time, the one that is slower only sees that the other hangs up. */
+const KINDS: readonly Trouble['kind'][] = [
+  'new',
+  'unreachable',
+  'protocol',
+  'dropped',
+  'waiting',
+  'hung up',
+  'handshake',
+];
 
-/** Why a handshake failed. */
-export function troubleOf(event: Event | typeof SILENCE, handshake: Handshake): string {
-  const { hasCurve, timeoutMs } = handshake;
-  if (event === SILENCE)
-    return `connected, but no ZMTP 3 handshake in time (${timeoutMs} ms): the peer speaks ZMTP 2.0 or older, or it is not ZeroMQ`;
-  switch (event.type) {
-    case 'handshake:error:auth':
-      return 'the server refused our key: it has to allow the public key in curve.publicKeyFile';
-    case 'handshake:error:protocol':
-      return brokenProtocol(event.error.code, hasCurve);
-    case 'handshake:error:other':
-      return brokenOff(event.error.code, handshake);
-    default:
-      return hasCurve
-        ? 'the peer does not fit: it speaks ZMTP 2.0 or older, which has no CURVE, or its socket takes no requests (REP and ROUTER do)'
-        : 'the peer does not fit: its socket takes no requests (REP and ROUTER do)';
-  }
-}
-
-/** Only the codes of a peer that hangs up are reliable. On a timeout libzmq sets no code, so any other may be left over from an earlier failure. */
-function brokenOff(code: string, { hasCurve, timeoutMs, tookMs }: Handshake): string {
-  if (tookMs < timeoutMs && (code === 'EPIPE' || code === 'ECONNRESET'))
-    return hasCurve ? HUNG_UP_ON_CURVE : HUNG_UP;
-  return `connected, but the handshake was not completed in time (${timeoutMs} ms): the server is stopped or hangs, or it is not ZeroMQ`;
-}
-
-function brokenProtocol(code: string, hasCurve: boolean): string {
-  if (code === 'ERR_ZMTP_MECHANISM_MISMATCH')
-    return hasCurve
-      ? 'wrong security mechanism: this route has curve, and the server does not use CURVE'
-      : 'wrong security mechanism: the server wants a key, and this route has no curve';
-  if (code === 'ERR_ZMTP_CRYPTOGRAPHIC' || code === 'ERR_ZMTP_KEY_EXCHANGE')
-    return 'the keys do not match: curve.serverKeyFile is not the key of this server';
-  return `the peer broke the protocol in the handshake: it is not ZeroMQ, or a proxy meddles (${code})`;
+/** Whether one cause says less than the other. */
+export function isVaguer(one: Trouble, other: Trouble): boolean {
+  return KINDS.indexOf(one.kind) < KINDS.indexOf(other.kind);
 }

@@ -1,4 +1,5 @@
 import type { Discovered, Discovery, DiscoveryFailure, DiscoveryListener } from '../discovery/discovery.ts';
+import type { Transport } from '../transport/transport.ts';
 import type { Attempt } from './attempt.ts';
 import { choose } from './balancer.ts';
 import { DiscoveryState } from './discovery-state.ts';
@@ -25,6 +26,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   /** Since when no endpoint has been usable, if none is. */
   unusableSinceMs = performance.now();
   #settings: RouteSettings;
+  readonly #transport: Transport;
   readonly #load: Load;
   readonly #emit: Emit;
   readonly #self: string;
@@ -44,12 +46,14 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   /** @param self a name that is unique to this sidecar, to choose the subset that it connects to */
   constructor(
     settings: RouteSettings,
+    transport: Transport,
     load: Load,
     emit: Emit,
     self: string,
     random: () => number = Math.random,
   ) {
     this.#settings = settings;
+    this.#transport = transport;
     this.#load = load;
     this.#emit = emit;
     this.#self = self;
@@ -70,8 +74,8 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /** Applies a changed policy. Connections stay, and nothing that was learned is forgotten. */
   adjust(policy: Policy): void {
-    const { listener, connection } = this.#settings;
-    this.#settings = { ...policy, listener, connection };
+    const { transport, listener, connection } = this.#settings;
+    this.#settings = { ...policy, transport, listener, connection };
     this.#discovery.route = policy.name;
     for (const endpoint of this.#endpoints) endpoint.adjust(this.#settings);
     this.#fill();
@@ -103,7 +107,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   /** Whether requests wait because connected endpoints are full, not because they lack lanes. */
   get isFull(): boolean {
     const isWanted = wanted(this.#endpoints, this.#ejected);
-    return !this.#load.mayStart || this.#endpoints.every((one) => !isWanted(one) || one.isFull);
+    return !this.#load.hasRoom || this.#endpoints.every((one) => !isWanted(one) || one.isFull);
   }
 
   /** Connects to new endpoints. Endpoints that are no longer in the set get no more requests. */
@@ -127,7 +131,9 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
     // The loss of its last usable endpoint may have retired this upstream.
     if (this.#stopping.signal.aborted) return;
     for (const one of missing.values()) {
-      this.#endpoints.push(new Endpoint(one, this.#settings, this, this.#emit, this.#random));
+      this.#endpoints.push(
+        new Endpoint(one, this.#settings, this, this.#transport, this.#emit, this.#random),
+      );
     }
   }
 
@@ -147,7 +153,9 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   /** Returns a place on a lane if there is one. Otherwise the waiter joins the line, until `granted` or `leave`. */
   pick(waiter: Waiter): Attempt | undefined {
     const isNext =
-      waiter.tried.length > 0 ? !this.#line.hasRetries : this.#line.isEmpty && this.#load.mayStart;
+      waiter.tried.length > 0
+        ? !this.#line.hasRetries
+        : this.#line.isEmpty && this.#load.mayStart(waiter.place);
     const nowMs = performance.now();
     const attempt = isNext ? this.#choose(waiter, nowMs)?.pick(waiter, nowMs) : undefined;
     if (attempt !== undefined) {
@@ -229,8 +237,10 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /** The first in line, if it may be sent. */
   get #first(): Waiter | undefined {
-    return this.#line.next(this.#load.mayStart);
+    return this.#line.next(this.#mayStart);
   }
+
+  readonly #mayStart = ({ place }: Waiter): boolean => this.#load.mayStart(place);
 
   #serve(): void {
     for (let next = this.#first; next !== undefined; next = this.#first) {
@@ -243,7 +253,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
   /** The last in line has most time left: a free endpoint may be too slow for the first one, but not for this one. */
   #grantLast(first: Waiter): boolean {
     const { last } = this.#line;
-    if (last === undefined || last === first) return false;
+    if (last === undefined || last === first || !this.#mayStart(last)) return false;
     return !last.isDecided && this.#grant(last);
   }
 
@@ -287,7 +297,7 @@ export class Upstream implements EndpointOwner, DiscoveryListener {
 
   /** Opens a lane for those in line. Only one at a time: if they are still in line when it is ready, the next one. */
   #grow(): void {
-    if (!this.#load.mayStart && !this.#line.hasRetries) return;
+    if (this.#first === undefined) return;
     const isWanted = wanted(this.#endpoints, this.#ejected);
     choose(this.#endpoints, (one) => one.canGrow && isWanted(one), this.#random, performance.now())?.grow();
   }

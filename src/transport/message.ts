@@ -7,8 +7,8 @@ export interface Body {
   readonly chunks: readonly Buffer[];
   /** Bytes of the frames without their headers. */
   readonly bytes: number;
-  /** At least 1. */
-  readonly frames: number;
+  /** The memory that it takes, in bytes. */
+  readonly weight: number;
 }
 
 /** Header bits of a frame (RFC 23, section 3.2). */
@@ -18,6 +18,9 @@ export const COMMAND = 4;
 
 /** The longest content of a frame with a one-byte length. */
 const SHORT_MOST = 255;
+
+/** The longest header of a frame. */
+export const HEADER_MOST = 9;
 
 /** The wire bytes of an envelope that consists only of the delimiter, an empty frame. */
 export const DELIMITER = Buffer.from([MORE, 0]);
@@ -42,7 +45,7 @@ export function bodyOf(frames: readonly Uint8Array[]): Body {
     if (frame.length > 0) chunks.push(Buffer.from(frame.buffer, frame.byteOffset, frame.length));
     bytes += frame.length;
   }
-  return { chunks, bytes, frames: frames.length };
+  return { chunks, bytes, weight: bytes + HEADER_MOST * frames.length };
 }
 
 /** The wire bytes of an envelope: these frames, then the delimiter. */

@@ -51,8 +51,6 @@ export interface Connection {
    * @returns whether it will certainly never leave this process
    */
   withdraw(message: number): boolean;
-  /** Most body bytes of a message; applies to those that start to arrive from now on. */
-  messageBytes: number;
   /** Drops everything that has not left yet (linger 0). `closed` is not reported. */
   close(): void;
 }

@@ -1,7 +1,7 @@
 /* A ROUTER and a DEALER with nothing in between: `node node-relay.ts ADDRESS...`. It shows what zeromq.js itself costs, used in the
  * cheapest way. */
 import { Dealer, Router } from 'zeromq';
-import { Inbox } from '../../src/proxy/inbox.ts';
+import { Inbox } from '../../src/transport/zeromq/inbox.ts';
 
 const options = { sendTimeout: 0, sendHighWaterMark: 0 };
 const front = new Router({ ...options, backlog: 4_096 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { Dealer } from 'zeromq';
-import { context } from '../../src/proxy/context.ts';
+import { context } from '../../src/transport/zeromq/context.ts';
 import { failureOf } from '../support/ask.ts';
 import { drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
@@ -77,20 +77,19 @@ fault('SIGTERM and SIGINT twice', async (t) => {
   return `ends at once with a request in flight: ${times.join(', ')}`;
 });
 
-fault('SIGTERM with queued requests and pending refusals', async (t) => {
+fault('SIGTERM while an app has sent far ahead', async (t) => {
   const upstream = await ScriptedUpstream.start(drop);
   t.after(() => upstream.close());
   const route = routeOf([upstream.address], { timeout: '30s', limits: { queue: 100 } });
   const { program, address, total } = await startTrial(t, route, {
     drain: { timeout: '500ms', quiet: '50ms' },
   });
-  // As many as are kept for an app that does not read in time.
   const requests = 1_000;
   const dealer = new Dealer({ context, linger: 0, receiveTimeout: -1 });
   t.after(() => dealer.close());
   dealer.connect(address);
   for (let number = 0; number < requests; number++) await dealer.send(['', String(number)]);
-  await until('all have come', async () => (await total('lazypirate_request_bytes_total')) >= 2_890);
+  await until('some are read', async () => (await total('lazypirate_requests_received_total')) > 10);
   program.kill('SIGTERM');
   const codes: Record<string, number> = {};
   for (let number = 0; number < requests; number++) {
@@ -100,7 +99,7 @@ fault('SIGTERM with queued requests and pending refusals', async (t) => {
   assert.deepEqual(await program.ended, { code: 0, signal: null });
   checkLog(program);
   const { failed, cut } = await program.logged('drained');
-  assert.deepEqual([failed, cut], [requests, codes['DRAINING']]);
-  assert.equal(codes['OVERLOADED'], requests - Number(cut));
+  assert.deepEqual([codes, failed], [{ DRAINING: requests }, requests]);
+  assert.ok(Number(cut) > 10 && Number(cut) < 100, `${cut} had been read`);
   return `each of ${requests} has its outcome: ${Object.entries(codes).map(([code, count]) => `${count} ${code}`)}; exit code 0`;
 });

@@ -1,5 +1,5 @@
-"""An app that never finishes its message: unfinished.py HOST PORT. It speaks ZMTP (RFC 23) as a DEALER, and sends frames of
-64 KiB, each of which says that more follow, until it is killed or its connection drops, or 1 GiB is sent."""
+"""An app that never finishes its message: unfinished.py HOST PORT MIB. It speaks ZMTP (RFC 23) as a DEALER, and sends frames of
+64 KiB, each of which says that more follow, until so much is sent, it is killed, or its connection drops."""
 
 import socket
 import sys
@@ -18,8 +18,9 @@ while b"READY" not in heard:
     heard += peer.recv(4096)
 sent = 0
 try:
-    while sent < 16 * 1024:  # 1 GiB, should nobody stop it
+    while sent < 16 * int(sys.argv[3]):
         peer.sendall(frame)
         sent += 1
 except OSError:
-    print(f"sent {sent * 65536 >> 20} MiB", flush=True)
+    pass
+print(f"sent {sent * 65536 >> 20} MiB", flush=True)

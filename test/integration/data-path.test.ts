@@ -3,9 +3,9 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Dealer, Router } from 'zeromq';
-import { context } from '../../src/proxy/context.ts';
+import { context } from '../../src/transport/zeromq/context.ts';
 import { App, ask } from '../support/ask.ts';
-import { settingsOf, startRoute } from '../support/route.ts';
+import { settingsOf, startRoute, TRANSPORT } from '../support/route.ts';
 import { scratch } from '../support/scratch.ts';
 import {
   delay,
@@ -224,9 +224,12 @@ for (const correlate of [false, true]) {
   test(`a reply far over the limit costs that attempt and nothing else (${mode})`, async (t) => {
     const { addresses } = await upstreams(t, [{ do: 'reply', frames: [Buffer.alloc(2 * 1024 ** 2)] }, reply]);
     const { address, count } = await startRoute(t, addresses, { correlate, limits: { messageBytes: 1_000 } });
-    assert.equal((await ask(address, 'first')).text, 'first');
+    const first = await ask(address, 'first');
+    // libzmq drops the connection to protect memory, so the attempt is lost and made again.
+    if (TRANSPORT === 'libzmq') assert.equal(first.text, 'first');
+    else assert.equal(first.failure?.code, 'REPLY_TOO_LARGE');
     assert.equal((await ask(address, 'second')).text, 'second');
-    assert.equal(count('settled', 'ok'), 2);
+    assert.equal(count('reset'), TRANSPORT === 'libzmq' ? 1 : 0);
   });
 
   test(`no more attempts are in flight at an endpoint than allowed (${mode})`, async (t) => {
@@ -442,7 +445,8 @@ test('a DEALER that pipelines gets its replies in order, including refusals', as
   const { addresses } = await upstreams(t, (body) =>
     body === '0' ? { do: 'hold', until: all.promise } : reply,
   );
-  const { address, count } = await startRoute(t, addresses, { limits: { queue: 5 } });
+  const { address, count, event } = await startRoute(t, addresses, { limits: { queue: 5 } });
+  await event((e) => e.kind === 'endpoint' && e.to === 'up');
   const dealer = new Dealer({ linger: 0 });
   t.after(() => dealer.close());
   dealer.connect(address);
@@ -485,7 +489,7 @@ test('an endpoint where nobody has ever answered is reported once', async (t) =>
   gone?.close();
   const { count, event } = await startRoute(t, [gone?.address ?? '']);
   const told = await event((e) => e.kind === 'endpoint' && e.to === 'connecting' && e.from !== 'new');
-  assert.equal(told.kind === 'endpoint' && told.why, 'nobody answers there');
+  assert.match(told.kind === 'endpoint' ? told.why : '', /^nobody (answers|listens) there/);
   await gone?.listen();
   await event((e) => e.kind === 'endpoint' && e.to === 'up');
   assert.equal(count('endpoint', 'connecting'), 2, 'when it was new, and that');
@@ -516,29 +520,30 @@ test('no request is given up for a slow endpoint while a quick one is about to h
 
 test('envelopes and extra frames count against the queue too', async (t) => {
   const { all, addresses } = await upstreams(t, drop);
-  const { address, route } = await startRoute(t, addresses, {
-    limits: { inFlight: 1, queueBytes: 100_000 },
+  const { address, route, count } = await startRoute(t, addresses, {
+    limits: { inFlight: 1, queueBytes: 20_000 },
     retry: { timeoutMs: 60_000, deadlineMs: 60_000 },
   });
   const app = new App(address);
   t.after(() => app.close());
   app.ask('in flight').catch(() => undefined);
   await until('it is in flight', () => all[0]?.seen.length === 1);
-  const another = new App(address);
-  t.after(() => another.close());
-  another.ask('it waits').catch(() => undefined);
-  await until('it waits', () => route.status().queued === 1);
-  const envelope = new Dealer({ linger: 0 });
-  t.after(() => envelope.close());
-  envelope.connect(address);
-  for (const [head, body] of [
-    [[Buffer.alloc(110_000)], ['under a large envelope']],
-    [[], Array<string>(300).fill('')],
-  ] as const) {
-    await envelope.send([...head, '', ...body]);
-    assert.match(String((await envelope.receive()).at(-1)), /"code":"OVERLOADED"/);
-  }
-  assert.deepEqual([route.status().queued, route.status().queuedBytes], [1, 'it waits'.length]);
+  const send = async (...frames: (string | Buffer)[]) => {
+    const before = count('received');
+    const dealer = new Dealer({ linger: 0 });
+    t.after(() => dealer.close());
+    dealer.connect(address);
+    await dealer.send(frames);
+    await until('it has arrived', () => count('received') > before);
+    return dealer;
+  };
+  await send(Buffer.alloc(5_000, 'x'), '', 'under a large envelope');
+  const { queuedBytes } = route.status();
+  assert.ok(queuedBytes > 5_000, `${queuedBytes}`);
+  await send('', ...Array<string>(20).fill(''));
+  assert.ok(route.status().queuedBytes > queuedBytes + 100, `${route.status().queuedBytes}`);
+  const refused = await send(Buffer.alloc(20_000, 'x'), '', 'under one that is too large');
+  assert.match(String((await refused.receive()).at(-1)), /"code":"OVERLOADED"/);
 });
 
 test('a request over the limit gets TOO_LARGE, one of exactly the limit passes', async (t) => {

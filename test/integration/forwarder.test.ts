@@ -7,6 +7,8 @@ import { Forwarder, type Settled } from '../../src/proxy/forwarder.ts';
 import type { Waiter } from '../../src/proxy/line.ts';
 import { Load } from '../../src/proxy/load.ts';
 import { Upstream } from '../../src/proxy/upstream.ts';
+import { bodyOf } from '../../src/transport/message.ts';
+import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
 import { settingsOf } from '../support/route.ts';
 import { delay, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
@@ -40,7 +42,7 @@ test('a request that is cut while it is given its place is never sent, in whiche
   t.after(() => server.close());
   const settings = settingsOf({ limits: { inFlightPerEndpoint: 1 } });
   const load = new Load(settings.limits);
-  const upstream = new ToldUpstream(settings, load, () => undefined, '');
+  const upstream = new ToldUpstream(settings, zmtp, load, () => undefined, '');
   const budget = new RetryBudget(settings.budget, performance.now());
   const forwarder = new Forwarder(settings, upstream, budget, load, () => undefined);
   const running = upstream.run(new StaticDiscovery([server.address]));
@@ -53,7 +55,7 @@ test('a request that is cut while it is given its place is never sent, in whiche
   const forward = async (body: string) => {
     const place = load.enter(body.length, { queued: 0 });
     assert.ok(place !== undefined);
-    return (await forwarder.forward([Buffer.from(body)], place, performance.now())) as Settled;
+    return (await forwarder.forward(bodyOf([Buffer.from(body)]), place, performance.now())) as Settled;
   };
   let unsent = 0;
   for (let turns = 0; turns < TURNS; turns++) {

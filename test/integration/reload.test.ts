@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { loadConfig } from '../../src/config/load.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
-import { Frontend } from '../../src/proxy/frontend.ts';
 import { Routes } from '../../src/routes.ts';
+import { libzmq } from '../../src/transport/zeromq/zeromq-transport.ts';
+import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
 import { ask } from '../support/ask.ts';
 import { Program, type Scope, startServe } from '../support/program.ts';
 import { configsFor, MountedConfig } from '../support/reloads.ts';
@@ -86,20 +87,22 @@ test('if a listener cannot be bound, the whole change is refused', async (t) => 
   assert.equal((await ask(address, 'still')).text, 'still');
 });
 
-test('a message size that needs a restart of the listener is refused', async (t) => {
+test('a message size that needs a restart of the listener of libzmq is refused', async (t) => {
   const { address: endpoint } = await startServe(t);
   const [config = {}] = configsFor([endpoint]);
-  const { mounted, program } = await start(t, config);
   const [route] = (config as { routes: object[] }).routes;
-  const sized = (messageBytes: string) =>
-    JSON.stringify({ ...config, routes: [{ ...route, limits: { messageBytes } }] });
-  mounted.write(sized('33MiB'));
+  const sized = (messageBytes: string) => ({
+    ...config,
+    routes: [{ ...route, transport: 'libzmq', limits: { messageBytes } }],
+  });
+  const { mounted, program } = await start(t, sized('16MiB'));
+  mounted.write(JSON.stringify(sized('33MiB')));
   const { problems } = await program.logged('reload refused');
   assert.match(
     String(problems),
     /route orders: limits\.messageBytes can be raised to at most 33554432 .* restart/,
   );
-  mounted.write(sized('32MiB'));
+  mounted.write(JSON.stringify(sized('32MiB')));
   await program.logged('reload applied');
   assert.deepEqual(program.stderr, []);
 });
@@ -190,23 +193,26 @@ test('a route that is wanted again does not end while the change is prepared', a
   assert.equal((await ask(addressOf('prices'), 'hello')).text, 'hello');
 });
 
-for (const kind of ['a port', 'a path', 'an abstract name']) {
-  test(`${kind} can be listened at again as soon as it was closed`, async () => {
-    const owner = { request: () => undefined, malformed: () => undefined, refused: () => undefined };
-    const settings = {
-      name: 'orders',
-      mode: undefined,
-      messageBytes: 1_024,
-      unreadPerClient: 10,
-      curve: undefined,
-    };
-    const path = join(scratch(), 'app.sock');
-    let listen = { 'a port': 'tcp://127.0.0.1:0', 'a path': `ipc://${path}` }[kind] ?? `ipc://@${path}`;
-    for (let times = 0; times < 50; times++) {
-      const frontend = new Frontend({ ...settings, listen }, owner);
-      // The port that the system chose the first time.
-      listen = await frontend.bind();
-      frontend.close();
-    }
-  });
+for (const [name, transport] of Object.entries({ zmtp, libzmq })) {
+  for (const kind of ['a port', 'a path', 'an abstract name']) {
+    test(`${name}: ${kind} can be listened at again as soon as it was closed`, async () => {
+      const owner = { joined: () => assert.fail('nobody connects'), refused: () => undefined };
+      const bytes = 1_024;
+      const policy = {
+        mode: undefined,
+        connections: 10,
+        messageBytes: bytes,
+        unreadBytes: bytes,
+        allowedKeys: [],
+      };
+      const path = join(scratch(), 'app.sock');
+      let address = { 'a port': 'tcp://127.0.0.1:0', 'a path': `ipc://${path}` }[kind] ?? `ipc://@${path}`;
+      for (let times = 0; times < 50; times++) {
+        const listener = await transport.listen({ address, secretKey: undefined }, policy, owner);
+        // The port that the system chose the first time.
+        address = listener.address;
+        await listener.close(0);
+      }
+    });
+  }
 }

@@ -43,6 +43,7 @@ function settingsBy(chance: Chance): RouteSettings {
   const retryOn = chance.one([['unsent', 'lost', 'timeout'], ['unsent', 'lost'], ['unsent'], []] as const);
   const mayHedge = chance.is(0.4) && retryOn.length === 3;
   return settingsOf({
+    transport: 'libzmq',
     listen: 'tcp://127.0.0.1:5555',
     correlate: chance.is(0.5),
     retry: {

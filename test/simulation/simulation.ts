@@ -1,6 +1,7 @@
 import type { ProxyEvent } from '../../src/proxy/events.ts';
 import { Route } from '../../src/proxy/route.ts';
 import type { RouteSettings } from '../../src/proxy/settings.ts';
+import { libzmq } from '../../src/transport/zeromq/zeromq-transport.ts';
 import { DrivenDiscovery } from '../support/driven-discovery.ts';
 import { type AppHabits, VirtualApp } from './apps.ts';
 import { Chance } from './chance.ts';
@@ -69,7 +70,7 @@ class Simulation {
       const address = `tcp://10.0.0.${index + 1}:7000`;
       world.servers.set(address, new Server(world, one, (body) => this.#executed(body)));
     });
-    this.#route = new Route(scenario.settings, this.#discovery, this.#emit, 'self');
+    this.#route = new Route(scenario.settings, libzmq, this.#discovery, this.#emit, 'self');
   }
 
   async run(): Promise<Report> {
@@ -79,7 +80,7 @@ class Simulation {
       this.#wrong(`it rejected: ${error instanceof Error ? error.stack : error}`);
     process.on('unhandledRejection', failed);
     this.#tell(JSON.stringify(this.#scenario));
-    await this.#route.bind();
+    await this.#route.listen();
     const running = this.#route.run().catch(failed);
     for (const address of this.#world.servers.keys()) if (this.#chance.is(0.9)) this.#known.add(address);
     this.#find();
@@ -94,7 +95,7 @@ class Simulation {
     }
     await this.#mend();
     this.#checkOutcomes(time.nowMs - beginMs);
-    this.#route.close();
+    void this.#route.close();
     await time.run(time.nowMs + 5_000);
     await running;
     if (this.#world.sockets !== 0) this.#wrong(`${this.#world.sockets} sockets are left open`);
@@ -247,7 +248,7 @@ class Simulation {
     if (queued > most(({ limits }) => limits.queue)) this.#wrong(`5: ${queued} queued`);
     if (queuedBytes > most(({ limits }) => limits.queueBytes)) this.#wrong(`5: ${queuedBytes} bytes queued`);
     for (const { address, inFlight } of endpoints)
-      if (inFlight < 0 || inFlight > most(({ limits }) => limits.inFlightPerEndpoint))
+      if (inFlight < 0 || inFlight > most(({ limits }) => limits.inFlightPerEndpoint.correlated))
         this.#wrong(`5: ${inFlight} in flight at ${address}`);
   }
 

@@ -1,5 +1,5 @@
 import { Request } from 'zeromq';
-import { context } from '../../src/proxy/context.ts';
+import { context } from '../../src/transport/zeromq/context.ts';
 
 export interface Answer {
   frames: Buffer[];

@@ -10,16 +10,22 @@ import type {
   RetryPolicy,
   RouteSettings,
 } from '../../src/proxy/settings.ts';
+import { libzmq } from '../../src/transport/zeromq/zeromq-transport.ts';
+import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
+
+/** `LAZYPIRATE_TRANSPORT=libzmq` runs the tests of the data path on libzmq. */
+export const TRANSPORT = process.env['LAZYPIRATE_TRANSPORT'] === 'libzmq' ? 'libzmq' : 'zmtp';
 
 /** Longer than any machine takes for a reply that comes: what is lost unnoticed takes so long, and a test of that counts it. */
 const PATIENT_MS = 60_000;
 
 export interface RouteOptions extends Partial<Omit<Policy, 'retry' | 'limits'>>, Partial<ConnectionSettings> {
+  transport?: RouteSettings['transport'];
   listen?: string;
   mode?: number;
   connection?: Partial<ConnectionSettings>;
   retry?: Partial<RetryPolicy>;
-  limits?: Partial<Limits>;
+  limits?: Partial<Omit<Limits, 'inFlightPerEndpoint'>> & { inFlightPerEndpoint?: number };
 }
 
 /** A route of the real data path in this process, between real sockets, and everything that it told. */
@@ -45,15 +51,16 @@ export async function startRoute(
   const events: ProxyEvent[] = [];
   const discovery = 'run' in endpoints ? endpoints : new StaticDiscovery(endpoints);
   const watchers = new Set<(event: ProxyEvent) => void>();
-  const route = new Route(settingsOf(options), discovery, (event) => {
+  const settings = settingsOf(options);
+  const transport = settings.transport === 'zmtp' ? zmtp : libzmq;
+  const route = new Route(settings, transport, discovery, (event) => {
     events.push(event);
     for (const watcher of watchers) watcher(event);
   });
-  await route.bind();
+  await route.listen();
   const running = route.run();
   t.after(async () => {
-    route.close();
-    await running;
+    await Promise.all([route.close(), running]);
   });
   return {
     address: route.status().listening ?? '',
@@ -82,6 +89,7 @@ function isAbout(event: ProxyEvent, what: string | undefined): boolean {
 }
 
 export function settingsOf({
+  transport = TRANSPORT,
   listen = 'tcp://127.0.0.1:0',
   mode,
   correlate = false,
@@ -99,6 +107,7 @@ export function settingsOf({
   const deadlineMs = retry?.deadlineMs ?? attempts * timeoutMs + 75;
   return {
     name: 'test',
+    transport,
     listener: { listen, mode, curve: undefined },
     connection: { correlate, heartbeat, curve, connectTimeoutMs, handshakeTimeoutMs, ...connection },
     budget: { ratio: 0.2, minPerSecond: 10 },
@@ -119,13 +128,18 @@ export function settingsOf({
     },
     limits: {
       inFlight: 256,
-      inFlightPerEndpoint: correlate ? 64 : 8,
+      inFlightBytes: 256 * 1024 * 1024,
+      connections: 4096,
       adaptive: true,
       inFlightPerClient: 1,
       queue: 1024,
       queueBytes: 64 * 1024 * 1024,
       messageBytes: 16 * 1024 * 1024,
       ...limits,
+      inFlightPerEndpoint: {
+        plain: limits?.inFlightPerEndpoint ?? 8,
+        correlated: limits?.inFlightPerEndpoint ?? 64,
+      },
     },
   };
 }

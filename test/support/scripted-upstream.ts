@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { Router } from 'zeromq';
-import { context } from '../../src/proxy/context.ts';
-import { split } from '../../src/proxy/envelope.ts';
+import { context } from '../../src/transport/zeromq/context.ts';
+import { split } from '../../src/transport/zeromq/frames.ts';
 
 /** What an upstream does with one request. */
 export type Step =

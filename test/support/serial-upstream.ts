@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { Router } from 'zeromq';
-import { context } from '../../src/proxy/context.ts';
+import { context } from '../../src/transport/zeromq/context.ts';
 
 /**
  * A server that works on one request at a time, in order of arrival, like a plain REP loop. It executes everything that it was

@@ -1,6 +1,6 @@
 /* An upstream in a separate process: `node upstream.ts ADDRESS`. It prints each request and its arrival time. Ends on SIGTERM. */
 import { Router } from 'zeromq';
-import { split } from '../../src/proxy/envelope.ts';
+import { split } from '../../src/transport/zeromq/frames.ts';
 
 const socket = new Router({ linger: 0, sendTimeout: 0 });
 await socket.bind(process.argv[2] ?? 'tcp://127.0.0.1:*');

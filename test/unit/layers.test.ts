@@ -7,8 +7,10 @@ const SRC = new URL('../../src/', import.meta.url);
 
 /** What the files of a folder may import besides each other and Node: paths below `src/`, or packages. */
 const LAYERS: Record<string, readonly (string | RegExp)[]> = {
-  'proxy/': ['errors.ts', 'discovery/discovery.ts', 'zeromq'],
+  'proxy/': ['errors.ts', 'discovery/discovery.ts', 'transport/transport.ts', 'transport/message.ts'],
+  'transport/zeromq/': ['errors.ts', 'z85.ts', 'transport/transport.ts', 'transport/message.ts', 'zeromq'],
   'transport/': ['errors.ts'],
+  'z85.ts': [],
   'discovery/': ['errors.ts'],
   'lifecycle/': ['errors.ts'],
   'config/': [
@@ -16,7 +18,8 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     'discovery/settings.ts',
     'proxy/settings.ts',
     'proxy/failure.ts',
-    'proxy/z85.ts',
+    'transport/transport.ts',
+    'z85.ts',
     'yaml',
     'zod',
   ],
@@ -31,10 +34,10 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     'errors.ts',
     'version.ts',
     'sidecar.ts',
-    /^(config|proxy|discovery|ops|lifecycle)\//,
+    /^(config|proxy|discovery|ops|lifecycle|transport)\//,
     'zeromq',
   ],
-  'routes.ts': ['errors.ts', 'drain.ts', /^(config|proxy|discovery)\//],
+  'routes.ts': ['errors.ts', 'drain.ts', /^(config|proxy|discovery|transport)\//],
   'drain.ts': ['proxy/route.ts'],
   'sidecar.ts': ['errors.ts', 'routes.ts', 'drain.ts', /^(config|proxy|discovery|ops|lifecycle)\//],
   'command-line.ts': ['errors.ts', 'version.ts', 'config/problems.ts', /^commands\//],
@@ -51,9 +54,10 @@ const OWNERS: Record<string, string> = {
 
 function importsOf(file: string): string[] {
   const source = readFileSync(new URL(file, SRC), 'utf8');
-  return [...source.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'([^']+)'/g)].map(([, name = '']) =>
-    name.startsWith('.') ? posix.join(posix.dirname(file), name) : name,
-  );
+  const imports = /^(?:import|export)\b[^;']*\bfrom '([^']+)'|\bimport\('([^']+)'\)/gm;
+  return [...source.matchAll(imports)]
+    .map(([, fixed, lazy]) => fixed ?? lazy ?? '')
+    .map((name) => (name.startsWith('.') ? posix.join(posix.dirname(file), name) : name));
 }
 
 function mayImport(file: string, name: string): boolean {
@@ -76,10 +80,12 @@ test('each layer imports only what is below it', () => {
 
 test('the rules do refuse', () => {
   assert.equal(mayImport('proxy/lane.ts', 'pino'), false);
+  assert.equal(mayImport('proxy/lane.ts', 'zeromq'), false);
+  assert.equal(mayImport('proxy/lane.ts', 'transport/zmtp/session.ts'), false);
   assert.equal(mayImport('proxy/lane.ts', 'ops/log.ts'), false);
   assert.equal(mayImport('discovery/static.ts', 'proxy/lane.ts'), false);
   assert.equal(mayImport('sidecar.ts', 'prom-client'), false);
   assert.equal(mayImport('somewhere/new.ts', 'node:fs'), false);
-  assert.ok(importsOf('proxy/dealer.ts').includes('zeromq'));
-  assert.ok(importsOf('proxy/dealer.ts').includes('proxy/context.ts'));
+  assert.ok(importsOf('transport/zeromq/context.ts').includes('zeromq'));
+  assert.ok(importsOf('proxy/lane.ts').includes('transport/transport.ts'));
 });

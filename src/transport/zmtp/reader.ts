@@ -1,4 +1,4 @@
-import { type Body, COMMAND, DELIMITER, LONG, MORE } from '../message.ts';
+import { type Body, COMMAND, DELIMITER, HEADER_MOST, LONG, MORE } from '../message.ts';
 import { Pieces } from './pieces.ts';
 
 /** Most body frames: far more than any message has, though an empty one costs its sender only two bytes. */
@@ -200,7 +200,7 @@ export class Reader {
     this.#envelopeBytes = this.#bytes = this.#frames = 0;
     if (envelope === undefined || frames === 0) this.#owner.malformed();
     else if (part === 'skip') this.#owner.tooLarge(envelope, bytes);
-    else this.#owner.message(envelope, { chunks, bytes, frames });
+    else this.#owner.message(envelope, { chunks, bytes, weight: bytes + HEADER_MOST * frames });
   }
 
   #takeBody(chunk: Buffer, from: number, at: number): Buffer[] {

@@ -45,7 +45,7 @@ test('missing values have their documented defaults', () => {
         name: 'orders',
         listener: { listen: 'tcp://127.0.0.1:5555', mode: undefined, curve: undefined },
         connection: {
-          correlate: false,
+          correlate: 'auto',
           heartbeat: 'auto',
           curve: undefined,
           connectTimeoutMs: 500,
@@ -64,7 +64,9 @@ test('missing values have their documented defaults', () => {
         budget: { ratio: 0.2, minPerSecond: 10 },
         limits: {
           inFlight: 256,
-          inFlightPerEndpoint: 8,
+          inFlightBytes: 268_435_456,
+          inFlightPerEndpoint: { plain: 8, correlated: 64 },
+          connections: 4_096,
           adaptive: true,
           inFlightPerClient: 1,
           queue: 1_024,
@@ -72,6 +74,7 @@ test('missing values have their documented defaults', () => {
           messageBytes: 16_777_216,
         },
         subset: 64,
+        transport: 'zmtp',
         ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
         failureReply: { format: 'json' },
         upstream: { kind: 'static', endpoints: ['tcp://10.0.0.1:70'] },
@@ -83,9 +86,14 @@ test('missing values have their documented defaults', () => {
 
 test('defaults that depend on other keys follow them', () => {
   const [route] = load({
-    text: withKeys({ correlate: true, timeout: '100ms', attempts: 8, backoff: { max: '50ms' } }),
+    text: withKeys({
+      limits: { inFlightPerEndpoint: 5 },
+      timeout: '100ms',
+      attempts: 8,
+      backoff: { max: '50ms' },
+    }),
   }).routes;
-  assert.equal(route?.limits.inFlightPerEndpoint, 64);
+  assert.deepEqual(route?.limits.inFlightPerEndpoint, { plain: 5, correlated: 5 });
   assert.equal(route?.retry.deadlineMs, 800 + 25 + 6 * 50);
   assert.equal(load({ text: withKeys({ wait: 0 }) }).routes[0]?.retry.waitMs, 0);
   const [other] = load({ text: withKeys({ deadline: '2s' }) }).routes;

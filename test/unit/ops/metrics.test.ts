@@ -64,6 +64,7 @@ function expectedSeries(route: string): string[] {
     ...family('resets_total', 'reason', ['lost', 'timeout', 'protocol', 'abandoned']),
     ...family('late_replies_total', 'fate', ['salvaged', 'discarded']),
     ...family('malformed_messages_total'),
+    ...family('dropped_clients_total'),
     ...family('in_flight_requests'),
     ...family('queued_requests'),
     ...family('queued_bytes'),
@@ -105,6 +106,7 @@ for (const [event, ...changed] of [
     ['request_bytes_total{route="orders"}', 42],
   ],
   [{ kind: 'malformed', route }, ['malformed_messages_total{route="orders"}', 1]],
+  [{ kind: 'droppedClient', route }, ['dropped_clients_total{route="orders"}', 1]],
   [
     { kind: 'attempt', route, endpoint: ENDPOINT, result: 'lost', elapsedMs: 250 },
     ['attempts_total{route="orders",result="lost"}', 1],

@@ -40,6 +40,7 @@ export function endpointStatus(given: Partial<EndpointStatus> = {}): EndpointSta
 function settings(name: string): RouteSettings {
   return {
     name,
+    transport: 'zmtp',
     listener: { listen: 'tcp://127.0.0.1:0', mode: undefined, curve: undefined },
     connection: {
       correlate: false,
@@ -61,12 +62,14 @@ function settings(name: string): RouteSettings {
     budget: { ratio: 0.2, minPerSecond: 10 },
     limits: {
       inFlight: 256,
-      inFlightPerEndpoint: 8,
+      inFlightBytes: 268_435_456,
+      inFlightPerEndpoint: { plain: 8, correlated: 64 },
       adaptive: true,
       inFlightPerClient: 1,
       queue: 1_024,
       queueBytes: 67_108_864,
       messageBytes: 16_777_216,
+      connections: 4_096,
     },
     subset: 64,
     ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },

@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ConcurrencyLimit } from '../../../src/proxy/concurrency.ts';
-import { settingsOf } from '../../support/route.ts';
 
 const TIMEOUT_MS = 100;
 
 function limitOf(inFlightPerEndpoint: number, adaptive = true): ConcurrencyLimit {
-  return new ConcurrencyLimit(settingsOf({ limits: { inFlightPerEndpoint, adaptive } }).limits, TIMEOUT_MS);
+  return new ConcurrencyLimit(adaptive, inFlightPerEndpoint, TIMEOUT_MS);
 }
 
 test('it starts at the maximum, and a timeout sets it to half of what was in flight', () => {
@@ -71,18 +70,16 @@ test('with adaptive: false it never changes', () => {
 });
 
 test('other settings leave an endpoint held back, as far as they go, unless nothing is to be held back any more', () => {
-  const limits = (inFlightPerEndpoint: number, adaptive = true) =>
-    settingsOf({ limits: { inFlightPerEndpoint, adaptive } }).limits;
   const limit = limitOf(64);
-  limit.adjust(limits(32), TIMEOUT_MS);
+  limit.adjust(true, 32, TIMEOUT_MS);
   assert.equal(limit.value, 32, 'it was at the most, and is again');
-  limit.adjust(limits(64), TIMEOUT_MS);
+  limit.adjust(true, 64, TIMEOUT_MS);
   limit.overdue(0, 100, 40);
-  limit.adjust(limits(128), TIMEOUT_MS);
+  limit.adjust(true, 128, TIMEOUT_MS);
   assert.equal(limit.value, 20);
-  limit.adjust(limits(8), TIMEOUT_MS);
+  limit.adjust(true, 8, TIMEOUT_MS);
   assert.equal(limit.value, 8);
   limit.overdue(200, 300, 8);
-  limit.adjust(limits(8, false), TIMEOUT_MS);
+  limit.adjust(false, 8, TIMEOUT_MS);
   assert.equal(limit.value, 8);
 });

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FAILURE_CODES, FAILURE_STATUS, failureFrames } from '../../../src/proxy/failure.ts';
+import {
+  FAILURE_CODES,
+  FAILURE_STATUS,
+  type FailureFormat,
+  failureBody,
+} from '../../../src/proxy/failure.ts';
+import { framesOf as splitFrames } from '../../../src/transport/message.ts';
+
+const framesOf = (format: FailureFormat) => splitFrames(failureBody(failure, format)?.chunks ?? []);
 
 const failure = {
   code: 'TIMEOUT',
@@ -14,20 +22,20 @@ const json =
   '{"lazypirate":{"status":504,"code":"TIMEOUT","message":"no reply in time","route":"orders","attempts":3,"executed":"maybe","elapsedMs":7512}}';
 
 test('json is one frame, so that a single-frame recv works', () => {
-  assert.deepEqual(failureFrames(failure, { format: 'json' })?.map(String), [json]);
+  assert.deepEqual(framesOf({ format: 'json' }).map(String), [json]);
 });
 
 test('multipart is the name, the status and the same JSON', () => {
-  assert.deepEqual(failureFrames(failure, { format: 'multipart' })?.map(String), ['LAZYPIRATE', '504', json]);
+  assert.deepEqual(framesOf({ format: 'multipart' }).map(String), ['LAZYPIRATE', '504', json]);
 });
 
 test('static is the bytes that the user gave', () => {
   const body = Buffer.from([0, 255, 7]);
-  assert.deepEqual(failureFrames(failure, { format: 'static', body }), [body]);
+  assert.deepEqual(framesOf({ format: 'static', body }), [body]);
 });
 
 test('silent is nothing at all', () => {
-  assert.equal(failureFrames(failure, { format: 'silent' }), undefined);
+  assert.equal(failureBody(failure, { format: 'silent' }), undefined);
 });
 
 test('the codes and their statuses are the contract', () => {

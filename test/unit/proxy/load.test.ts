@@ -6,12 +6,14 @@ const client = (): Waiting => ({ queued: 0 });
 
 const limits = {
   inFlight: 1,
-  inFlightPerEndpoint: 8,
+  inFlightBytes: 1_000,
+  inFlightPerEndpoint: { plain: 8, correlated: 64 },
   adaptive: true,
   inFlightPerClient: 1,
   queue: 2,
   queueBytes: 100,
   messageBytes: 50,
+  connections: 10,
 };
 
 test('the queue is bounded by count', () => {
@@ -66,14 +68,14 @@ test('a request moves from the queue to in flight, and leaves nothing behind', (
   const load = new Load(limits);
   const place = load.enter(10, client());
   assert.ok(place);
-  assert.deepEqual([load.queued, load.queuedBytes, load.inFlight, load.mayStart], [1, 10, 0, true]);
+  assert.deepEqual([load.queued, load.queuedBytes, load.inFlight, load.hasRoom], [1, 10, 0, true]);
   load.start(place);
   load.start(place);
-  assert.deepEqual([load.queued, load.queuedBytes, load.inFlight, load.mayStart], [0, 0, 1, false]);
+  assert.deepEqual([load.queued, load.queuedBytes, load.inFlight, load.hasRoom], [0, 0, 1, false]);
   assert.equal(load.isEmpty, false);
   load.leave(place);
   load.leave(place);
-  assert.deepEqual([load.queued, load.queuedBytes, load.inFlight, load.mayStart], [0, 0, 0, true]);
+  assert.deepEqual([load.queued, load.queuedBytes, load.inFlight, load.hasRoom], [0, 0, 0, true]);
   assert.ok(load.isEmpty);
 });
 
@@ -93,7 +95,7 @@ test('what has ended leaves its room at once, and is counted until it is settled
   load.end(sent);
   load.end(unsent);
   load.end(unsent);
-  assert.deepEqual([load.queued, load.queuedBytes, load.inFlight, load.mayStart], [0, 0, 0, true]);
+  assert.deepEqual([load.queued, load.queuedBytes, load.inFlight, load.hasRoom], [0, 0, 0, true]);
   assert.deepEqual([load.ended, load.refused, load.isEmpty], [1, 1, false]);
   load.leave(sent);
   load.leave(unsent);
@@ -110,4 +112,19 @@ test('each of those that could not enter is counted until it is settled', () => 
   }
   assert.ok(load.isEmpty);
   assert.equal(load.refuse().state, 'refused');
+});
+
+test('bytes in flight are bounded too, but a request that is larger than the limit goes alone', () => {
+  const load = new Load({ ...limits, inFlight: 10, inFlightBytes: 50, queue: 10 });
+  const enter = (bytes: number) => load.enter(bytes, client()) ?? assert.fail('no room in the queue');
+  const [first, second, large] = [enter(40), enter(20), enter(40)];
+  assert.ok(load.mayStart(first));
+  load.start(first);
+  assert.equal(load.mayStart(second), false, '60 of 50');
+  load.leave(first);
+  assert.equal(load.inFlightBytes, 0);
+  load.limits = { ...load.limits, inFlightBytes: 30 };
+  assert.ok(load.mayStart(large));
+  load.start(large);
+  assert.equal(load.mayStart(second), false);
 });

@@ -4,7 +4,9 @@ import { RetryBudget } from '../../../src/proxy/budget.ts';
 import { Forwarder, type Settled } from '../../../src/proxy/forwarder.ts';
 import type { Waiter } from '../../../src/proxy/line.ts';
 import { Load } from '../../../src/proxy/load.ts';
+import { NO_BODY } from '../../../src/proxy/turns.ts';
 import { Upstream } from '../../../src/proxy/upstream.ts';
+import { zmtp } from '../../../src/transport/zmtp/zmtp-transport.ts';
 import { settingsOf } from '../../support/route.ts';
 
 /** An upstream that has no room, and is usable or not as a test says. */
@@ -36,13 +38,13 @@ function start(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
   const settings = settingsOf({ retry: { waitMs: 1_000, deadlineMs: 60_000 } });
   const load = new Load(settings.limits);
-  const upstream = new FullUpstream(settings, load, () => undefined, '');
+  const upstream = new FullUpstream(settings, zmtp, load, () => undefined, '');
   const budget = new RetryBudget(settings.budget, nowMs);
   const forwarder = new Forwarder(settings, upstream, budget, load, () => undefined);
   const place = load.enter(1, { queued: 0 });
   assert.ok(place !== undefined);
   let settled: Settled | undefined;
-  void forwarder.forward([], place, nowMs).then((result) => {
+  void forwarder.forward(NO_BODY, place, nowMs).then((result) => {
     settled = result;
   });
   const pass = async (ms: number) => {

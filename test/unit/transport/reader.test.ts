@@ -10,7 +10,7 @@ const FRAMES_MOST = 65_536;
 const COMMAND_BYTES_MOST = 65_536;
 
 type Told =
-  | { kind: 'message'; address: string[]; frames: string[]; bytes: number; count: number }
+  | { kind: 'message'; address: string[]; frames: string[]; bytes: number }
   | { kind: 'malformed' }
   | { kind: 'tooLarge'; address: string[]; bytes: number }
   | { kind: 'command'; text: string }
@@ -27,7 +27,6 @@ function read(chunks: readonly Buffer[], messageBytes = MESSAGE_BYTES): Told[] {
         address: addressOf(envelope),
         frames: framesOf(body.chunks).map((frame) => frame.toString('latin1')),
         bytes: body.bytes,
-        count: body.frames,
       }),
     malformed: () => told.push({ kind: 'malformed' }),
     tooLarge: (envelope, bytes) => told.push({ kind: 'tooLarge', address: addressOf(envelope), bytes }),
@@ -87,7 +86,6 @@ test('any messages and commands, split anywhere, come out as they went in', () =
               address: one.address.map(String),
               frames: one.body.map((part) => part.toString('latin1')),
               bytes: one.body.reduce((sum, { length }) => sum + length, 0),
-              count: one.body.length,
             }
           : { kind: 'command', text: one.toString('latin1') },
       );

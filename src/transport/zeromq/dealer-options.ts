@@ -1,40 +1,33 @@
 import { Dealer } from 'zeromq';
+import type { Target } from '../transport.ts';
 import { context } from './context.ts';
-import type { ConnectionSettings } from './settings.ts';
-
-export interface DealerSettings {
-  address: string;
-  capacity: number;
-  messageBytes: number;
-  connection: ConnectionSettings;
-}
 
 /** libzmq applies its size limit to handshake commands too, which take some hundred bytes. */
 const LEAST_BOUND_BYTES = 1024 * 1024;
 
+/** The largest possible `inFlightPerEndpoint`. */
+const IN_FLIGHT_MOST = 10_000;
+
 /** A socket for one connection to an endpoint. */
-export function openDealer(settings: DealerSettings): Dealer {
-  const { address, capacity, messageBytes, connection } = settings;
-  const { heartbeat, curve } = connection;
+export function openDealer(target: Target): Dealer {
+  const { address, messageBytes, heartbeat, curve, connectTimeoutMs, handshakeTimeoutMs } = target;
   return new Dealer({
     context,
     linger: 0,
     // Not `immediate`: with it, libzmq throws away replies that it has received but we have not read yet when the
-    // connection drops (session_base.cpp, reconnect). Nothing is queued without it: only a ready lane is written to.
+    // connection drops (session_base.cpp, reconnect). Nothing is queued without it: only a ready connection is written to.
     sendTimeout: 0,
     // Enough for everything that may be in flight if the other side stops reading.
-    sendHighWaterMark: Math.max(capacity, 1_000),
-    // The lane checks the size itself, to tell it from a dropped connection; libzmq's limit only protects memory.
+    sendHighWaterMark: IN_FLIGHT_MOST,
+    // The connection checks the size itself, to tell it from a dropped connection; libzmq's limit only protects memory.
     maxMessageSize: Math.max(messageBytes * 2, LEAST_BOUND_BYTES),
     ipv6: address.startsWith('tcp://['),
     // A lost SYN is not worth waiting for, and after it libzmq pauses. With the default, the two together stay well below a
     // second, so that a good client is served within a second after a network path is back.
-    connectTimeout: connection.connectTimeoutMs,
-    handshakeInterval: connection.handshakeTimeoutMs,
-    reconnectInterval: 50,
-    reconnectMaxInterval: 300,
+    connectTimeout: connectTimeoutMs,
+    handshakeInterval: handshakeTimeoutMs,
     ...VIGILANCE,
-    ...(typeof heartbeat === 'object' && {
+    ...(heartbeat && {
       heartbeatInterval: heartbeat.intervalMs,
       heartbeatTimeout: heartbeat.timeoutMs,
     }),

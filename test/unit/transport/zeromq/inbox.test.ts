@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Inbox } from '../../../src/proxy/inbox.ts';
+import { Inbox } from '../../../../src/transport/zeromq/inbox.ts';
 
 /** What is there to be read, and how often somebody has asked without waiting and in vain. */
 class Messages {

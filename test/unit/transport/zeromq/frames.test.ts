@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { sizeOf, split, weightOf } from '../../../src/proxy/envelope.ts';
+import { framesOf } from '../../../../src/transport/message.ts';
+import { allFrames, parse, sizeOf, split } from '../../../../src/transport/zeromq/frames.ts';
 
 const empty = Buffer.alloc(0);
 const filled = fc.uint8Array({ minLength: 1, maxLength: 8 }).map((bytes) => Buffer.from(bytes));
@@ -32,15 +33,20 @@ test('an empty routing id is not taken for the delimiter', () => {
   assert.equal(split([empty, Buffer.from('x')], 1), -1);
 });
 
-test('the size counts the frames from an index on', () => {
-  assert.equal(sizeOf([Buffer.alloc(3), empty, Buffer.alloc(5), Buffer.alloc(7)], 2), 12);
+test('the size is that of all frames', () => {
+  assert.equal(sizeOf([Buffer.alloc(3), empty, Buffer.alloc(5)]), 8);
   assert.equal(sizeOf([]), 0);
 });
 
-test('a plain request counts as the size of its body; an envelope and extra frames add to it', () => {
-  const id = Buffer.alloc(5);
-  assert.equal(weightOf([id, empty], [Buffer.alloc(7)]), 7);
-  assert.equal(weightOf([id, Buffer.alloc(1_000), empty], [Buffer.alloc(7)]), 1_007 + 384);
-  assert.equal(weightOf([id, empty], Array(1_001).fill(empty)), 1_000 * 384);
-  assert.equal(weightOf([], Array(1_003).fill(empty)), 1_000 * 384);
+test('a message keeps its frames, in the form of the wire too', () => {
+  fc.assert(
+    fc.property(fc.array(filled), fc.array(anyFrame, { minLength: 1 }), (address, list) => {
+      const { envelope, body } = parse([...address, empty, ...list]) ?? assert.fail();
+      assert.deepEqual(framesOf([envelope]), [...address, empty]);
+      assert.deepEqual(framesOf(body.chunks), list);
+      assert.deepEqual(allFrames(envelope, body), [...address, empty, ...list]);
+      assert.equal(body.bytes, sizeOf(list));
+      assert.ok(body.weight >= body.bytes + 100 * (list.length - 1), 'frames take memory too');
+    }),
+  );
 });

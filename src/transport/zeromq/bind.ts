@@ -1,6 +1,6 @@
 import { umask } from 'node:process';
 import { setTimeout } from 'node:timers/promises';
-import { codeOf } from '../errors.ts';
+import { codeOf } from '../../errors.ts';
 
 const PATIENCE_MS = 500;
 const PAUSE_MS = 2;

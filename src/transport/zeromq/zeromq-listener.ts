@@ -1,0 +1,296 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { Router, type SocketOptions } from 'zeromq';
+import { codeOf, messageOf, StartError } from '../../errors.ts';
+import type { Body } from '../message.ts';
+import type { Listener, ListenerOwner, ListenPolicy, ListenSettings, ReplyFate } from '../transport.ts';
+import { bindAs, patiently } from './bind.ts';
+import { context } from './context.ts';
+import { allFrames, parse } from './frames.ts';
+import { Inbox } from './inbox.ts';
+import { type Door, doorkeeper } from './zap.ts';
+import { ZeromqClient } from './zeromq-client.ts';
+
+const NOBODY = Buffer.from([0]);
+const NOTHING = Buffer.alloc(0);
+/** Most requests to read before acting on one of them. */
+const AT_ONCE = 64;
+/** How long replies may take to go out after the socket is closed. */
+const LINGER_MS = 1_000;
+const MARGIN_MS = 100;
+/** A reply older than this has been sent, or its client does not read. */
+const RECENT_MS = 10_000;
+/**
+ * How many replies libzmq keeps for a client that does not read. Fixed when it is bound: libzmq 4.3.5 crashes if its high water mark
+ * is set while clients come and go (it sends the new mark to connections that are already freed).
+ */
+const UNREAD_MOST = 1_024;
+/** How many clients without a request are remembered: nothing tells that one has left. */
+const IDLE_CLIENTS = 1_024;
+/** The mode of a socket with a typical umask. */
+const DEFAULT_MODE = 0o755;
+
+/**
+ * A ROUTER of libzmq. It looks like a REP to its clients (RFC 28), but one client's request does not block another's. libzmq tells
+ * neither who connects nor who leaves: a client is known from its first message on.
+ */
+export class ZeromqListener implements Listener {
+  address: string;
+  /** libzmq drops the connection of a client that sends a larger message, to protect memory. */
+  readonly messageBytesMost: number;
+  #policy: ListenPolicy;
+  readonly #owner: ListenerOwner;
+  readonly #socket: Router;
+  readonly #door: Door;
+  #domain: string | undefined;
+  #lastSentMs = Number.NEGATIVE_INFINITY;
+  readonly #clients = new Map<string, ZeromqClient>();
+  /** When to look for idle clients to forget. */
+  #clientsMost = 2 * IDLE_CLIENTS;
+  #state: 'bound' | 'released' | 'closed' = 'bound';
+  /** Set while the socket is being unbound. It can neither be read nor written then, because zeromq.js refuses (EBUSY). */
+  #held: Promise<void> | undefined;
+
+  private constructor({ address, secretKey }: ListenSettings, policy: ListenPolicy, owner: ListenerOwner) {
+    this.address = address;
+    this.messageBytesMost = 2 * policy.messageBytes;
+    this.#policy = policy;
+    this.#owner = owner;
+    this.#door = {
+      allowed: new Set(policy.allowedKeys),
+      refused: (key, from) => this.#refused(key, from),
+    };
+    this.#socket = openRouter({
+      ipv6: address.startsWith('tcp://['),
+      maxMessageSize: this.messageBytesMost,
+      // If the domain is not enforced, libzmq admits everybody while nobody answers for it.
+      ...(secretKey && { curveServer: true, curveSecretKey: secretKey, zapEnforceDomain: true }),
+    });
+  }
+
+  /** @throws {StartError} if it cannot listen there */
+  static async open(
+    settings: ListenSettings,
+    policy: ListenPolicy,
+    owner: ListenerOwner,
+  ): Promise<ZeromqListener> {
+    const listener = new ZeromqListener(settings, policy, owner);
+    try {
+      await listener.#bind(settings);
+    } catch (error) {
+      listener.#shut();
+      throw new StartError(`cannot listen on ${settings.address}: ${reasonOf(error)}`, { cause: error });
+    }
+    void listener.#run();
+    return listener;
+  }
+
+  change(policy: ListenPolicy): void {
+    if (policy.mode !== this.#policy.mode) this.#changeMode(policy.mode);
+    this.#policy = policy;
+    this.#door.allowed = new Set(policy.allowedKeys);
+  }
+
+  /** libzmq drops the connections that it has accepted: they are children of its listener. Replies handed over still go out. */
+  async release(): Promise<void> {
+    if (this.#state !== 'bound') return;
+    // Messages that have been read are handled to the end in this turn of the event loop.
+    await setImmediate();
+    this.#state = 'released';
+    const unbinding = this.#socket.unbind(this.address);
+    this.#held = unbinding.catch(() => undefined);
+    try {
+      await unbinding;
+    } finally {
+      this.#held = undefined;
+      this.#wakeReader();
+    }
+  }
+
+  /**
+   * libzmq does not tell when the last reply has gone out, so this waits for as long as it may take. Replies are in memory that Node
+   * frees at exit. If libzmq were still sending them, it would find nothing there (EFAULT) and abort the process.
+   */
+  async close(lingerMs: number): Promise<void> {
+    if (this.#state === 'closed') return;
+    const wasBound = this.#state === 'bound';
+    this.#state = 'closed';
+    this.#shut();
+    // libzmq leaves the file behind. An abstract name (`@...`) has no file.
+    if (wasBound && this.address.startsWith('ipc:///')) removeIfPossible(this.address.slice('ipc://'.length));
+    if (performance.now() - this.#lastSentMs < RECENT_MS) await setTimeout(lingerMs + MARGIN_MS);
+  }
+
+  async #bind({ address, secretKey }: ListenSettings): Promise<void> {
+    if (secretKey !== undefined) {
+      this.#domain = await doorkeeper.open(this.#door);
+      this.#socket.zapDomain = this.#domain;
+      this.#watch().catch(() => undefined);
+    }
+    await patiently(() => this.#listen(address, this.#policy.mode));
+    this.address = this.#socket.lastEndpoint ?? address;
+  }
+
+  async #listen(address: string, mode: number | undefined): Promise<void> {
+    if (address.startsWith('ipc://')) await refuseLivingPath(address.slice('ipc://'.length));
+    if (mode === undefined) await this.#socket.bind(address);
+    else bindAs(mode, () => this.#socket.bindSync(address));
+  }
+
+  async #run(): Promise<void> {
+    const inbox = new Inbox(this.#socket, () => this.#held !== undefined);
+    try {
+      for (;;) {
+        await this.#held;
+        const batch = await inbox.receive(AT_ONCE);
+        for (const frames of batch) this.#take(frames);
+        // There may be more, but let other work have its turn first.
+        if (batch.length === AT_ONCE) await setImmediate();
+      }
+    } catch (error) {
+      if (this.#state !== 'closed') throw error;
+    }
+  }
+
+  #take(frames: Buffer[]): void {
+    const client = this.#clientOf(frames[0] ?? NOTHING);
+    const message = parse(frames, 1);
+    if (message === undefined) client.owner?.malformed();
+    else client.take(message, this.#policy.messageBytes);
+  }
+
+  #clientOf(id: Buffer): ZeromqClient {
+    const name = id.toString('latin1');
+    const known = this.#clients.get(name);
+    if (known !== undefined) return known;
+    const client = new ZeromqClient((envelope, body) => this.#send(id, envelope, body));
+    client.owner = this.#owner.joined(client);
+    this.#clients.set(name, client);
+    if (this.#clients.size > this.#clientsMost) this.#forgetIdle();
+    return client;
+  }
+
+  /** A client that comes again is a new one. */
+  #forgetIdle(): void {
+    for (const [name, client] of this.#clients) {
+      if (!client.isIdle) continue;
+      this.#clients.delete(name);
+      client.owner?.left();
+    }
+    this.#clientsMost = this.#clients.size + 2 * IDLE_CLIENTS;
+  }
+
+  #send(id: Buffer, envelope: Buffer, body: Body): Promise<ReplyFate> {
+    if (this.#held !== undefined) return this.#held.then(() => this.#send(id, envelope, body));
+    this.#lastSentMs = performance.now();
+    try {
+      return this.#socket.send([id, ...allFrames(envelope, body)]).then(taken, fateOf);
+    } catch {
+      return Promise.resolve('gone');
+    }
+  }
+
+  /**
+   * Reports clients that fail before their key is checked: without CURVE, or with another server's key. A client without CURVE may
+   * notice first, and hang up.
+   */
+  async #watch(): Promise<void> {
+    const { events } = this.#socket;
+    for (;;) {
+      const event = await events.receive();
+      if (event.type === 'end') return;
+      const { type } = event;
+      if (type === 'handshake:error:protocol' || type === 'handshake:error:other')
+        this.#refused(undefined, event.address);
+    }
+  }
+
+  #refused(key: string | undefined, address: string): void {
+    const why = key === undefined ? 'it showed no key, or is not ZeroMQ' : 'its key is not allowed';
+    this.#owner.refused({ why, address, key });
+  }
+
+  /**
+   * While a socket is being unbound, libzmq swallows the notification of new messages, so the reader would keep waiting. A send makes
+   * zeromq.js check again. It goes to nobody, because no client of libzmq has an id that starts with 0.
+   */
+  #wakeReader(): void {
+    this.#socket.send([NOBODY, NOTHING]).catch(() => undefined);
+  }
+
+  #changeMode(mode: number | undefined): void {
+    try {
+      chmodSync(this.address.slice('ipc://'.length), mode ?? DEFAULT_MODE);
+    } catch {
+      // Somebody has removed the path, so nobody can connect there any more.
+    }
+  }
+
+  #shut(): void {
+    this.#socket.close();
+    if (this.#domain !== undefined) doorkeeper.close(this.#domain);
+  }
+}
+
+function openRouter(options: SocketOptions<Router>): Router {
+  try {
+    return new Router({
+      context,
+      mandatory: true,
+      sendTimeout: 0,
+      linger: LINGER_MS,
+      tcpKeepalive: 1,
+      receiveHighWaterMark: AT_ONCE,
+      sendHighWaterMark: UNREAD_MOST,
+      ...options,
+    });
+  } catch (error) {
+    throw new StartError(`cannot open a socket: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+const taken = () => 'taken' as const;
+const fateOf = (error: unknown) => (codeOf(error) === 'EAGAIN' ? 'full' : 'gone');
+
+/**
+ * libzmq silently takes an ipc path over from a live process, so check first whether anybody answers there.
+ *
+ * @throws {Error} EADDRINUSE
+ */
+async function refuseLivingPath(path: string): Promise<void> {
+  const name = path.startsWith('@') ? `\0${path.slice(1)}` : path;
+  const isAlive = await new Promise<boolean>((resolve) => {
+    const probe = connect(name);
+    // It is too busy for another connection, or does not allow us.
+    probe.once('error', (error) => resolve(['EAGAIN', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')));
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+  });
+  if (isAlive) throw Object.assign(new Error('address in use'), { code: 'EADDRINUSE' });
+}
+
+/** Removes the path if possible. If not, the next process to listen there checks whether anybody answers. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {}
+}
+
+function reasonOf(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return 'another process listens there (address in use)';
+    case 'EACCES':
+      return 'permission denied';
+    case 'EADDRNOTAVAIL':
+    case 'ENODEV':
+      return 'this machine has no such address';
+    case 'ENOENT':
+      return 'the directory does not exist';
+    default:
+      return messageOf(error);
+  }
+}
