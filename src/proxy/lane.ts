@@ -1,4 +1,4 @@
-import { type Body, DELIMITER, framesOf } from '../transport/message.ts';
+import { type Body, DELIMITER, framesOf, MORE } from '../transport/message.ts';
 import type {
   Connection,
   ConnectionEnd,
@@ -263,19 +263,24 @@ export class Lane implements ConnectionOwner {
 const ID_BYTES = 6;
 const SLOTS = 2 ** 16;
 const GENERATIONS = 2 ** 32;
+/** Of an id's frame, and of the delimiter. */
+const ENVELOPE_BYTES = 2 + ID_BYTES + DELIMITER.length;
 
 /** The wire bytes of the frames `[id, ""]`. */
 function envelopeOfId(id: number): Buffer {
-  const envelope = Buffer.from(EMPTY_ENVELOPE);
+  const envelope = Buffer.allocUnsafe(ENVELOPE_BYTES);
+  envelope[0] = MORE;
+  envelope[1] = ID_BYTES;
   envelope.writeUIntBE(id, 2, ID_BYTES);
+  envelope[2 + ID_BYTES] = MORE;
+  envelope[3 + ID_BYTES] = 0;
   return envelope;
 }
 
 /** The id in an envelope of the form `[id, ""]`. */
 function idOf(envelope: Buffer): number | undefined {
-  if (envelope.length === EMPTY_ENVELOPE.length && envelope[1] === ID_BYTES)
-    return envelope.readUIntBE(2, ID_BYTES);
-  if (envelope.length <= EMPTY_ENVELOPE.length) return undefined;
+  if (envelope.length === ENVELOPE_BYTES && envelope[1] === ID_BYTES) return envelope.readUIntBE(2, ID_BYTES);
+  if (envelope.length <= ENVELOPE_BYTES) return undefined;
   // A peer may write any length in the long form.
   const [id, ...rest] = framesOf([envelope]);
   return id?.length === ID_BYTES && rest.length === 1 ? id.readUIntBE(0, ID_BYTES) : undefined;
@@ -284,5 +289,3 @@ function idOf(envelope: Buffer): number | undefined {
 function isDelimiter(envelope: Buffer): boolean {
   return envelope.length === DELIMITER.length || framesOf([envelope]).length === 1;
 }
-
-const EMPTY_ENVELOPE = Buffer.from([1, ID_BYTES, 0, 0, 0, 0, 0, 0, ...DELIMITER]);

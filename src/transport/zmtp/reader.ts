@@ -211,6 +211,7 @@ export class Reader {
 
   #takeEnvelope(chunk: Buffer, from: number, at: number): Buffer {
     if (this.#pieces.isEmpty && at - from === DELIMITER.length && chunk[from] === MORE) return DELIMITER;
+    if (this.#pieces.isEmpty) return unpinned(chunk, from, at);
     this.#pieces.add(chunk, from, at);
     return Buffer.concat(this.#pieces.take());
   }
