@@ -25,12 +25,12 @@ export const limits = z
       1_000_000,
     ).prefault(1024),
     queueBytes: size(
-      'Most bytes of the requests that wait. They count as they are in memory, frames in front of the delimiter included.',
+      'Most bytes of the requests that wait. They count as they are in memory, frames in front of the delimiter included. Also the most bytes of replies that one app may leave unread; then its connection is dropped (`transport: libzmq` keeps about 1,000 replies instead).',
       1,
       1024 * 1024 * MiB,
     ).prefault('64MiB'),
     messageBytes: size(
-      'Most bytes in the body of one request or reply. A larger request is refused with `TOO_LARGE`. A larger reply becomes `REPLY_TOO_LARGE`, and the request is not sent again. With `transport: libzmq`, a frame of more than twice as many bytes drops the connection: an app then gets no reply, and an attempt counts as lost (if the frame has more than 1 MiB).',
+      'Most bytes in the body of one request or reply. A larger request, or one of more than 65,536 frames, is refused with `TOO_LARGE`. A larger reply becomes `REPLY_TOO_LARGE`, and the request is not sent again. With `transport: libzmq`, a frame of more than twice as many bytes drops the connection: an app then gets no reply, and an attempt counts as lost (if the frame has more than 1 MiB).',
       1,
       1024 * MiB,
     ).prefault('16MiB'),

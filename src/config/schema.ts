@@ -117,7 +117,7 @@ const route = z
         title: 'list of unsent, lost, timeout',
         uniqueItems: true,
         description:
-          'Failures after which a request is sent again. `unsent`: it was never handed to a live connection. `lost`: the connection dropped, or the reply broke the protocol. `timeout`: no reply came in time. `[unsent]` makes delivery at most once.',
+          'Failures after which a request is sent again. `unsent`: it never left the sidecar. `lost`: the connection dropped, or the reply broke the protocol. `timeout`: no reply came in time. `[unsent]` makes delivery at most once.',
       }),
     salvage: flag(
       'A reply that comes after the timeout still answers its own request, unless another attempt has taken its place by then.',

@@ -16,7 +16,7 @@ export interface DescriptorSettings {
 
 /**
  * Checks whether the process can open descriptors. If it cannot, connected clients are still served, but new connections wait,
- * including those of probes, and libzmq uses a full core to retry. This is logged at once, and ends the process if it lasts.
+ * including those of probes, and `transport: libzmq` uses a full core to retry. This is logged at once, and ends the process if it lasts.
  *
  * @throws {StartError} if it has lasted too long
  */

@@ -42,7 +42,7 @@ export class Call implements Waiter {
   failure: Exclude<AttemptFailure, 'timeout'> = 'lost';
   /** Why it ended without a reply, if it did. */
   end: CallEnd | undefined;
-  /** Attempts that were never handed to a live connection. */
+  /** Attempts that never left this process. */
   #unsent = 0;
   readonly #ended: AttemptEnded;
   /** Ends the current wait, if there is one. */

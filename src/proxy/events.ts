@@ -77,7 +77,7 @@ export type AttemptResult = 'ok' | AttemptFailure | 'cancelled';
 
 export type RetryDenial = 'budget' | 'deadline' | 'policy';
 
-/** Why a lane's socket was closed and replaced. `abandoned`: it still carried an attempt that nobody waits for. */
+/** Why a lane's connection was closed and replaced. `abandoned`: it still carried an attempt that nobody waits for. */
 export type ResetReason = 'lost' | 'timeout' | 'protocol' | 'abandoned';
 
 /** The result of a request: a reply, or the reason why there was none. */
@@ -92,7 +92,7 @@ export interface SettledRequest {
   /** The endpoint of the last attempt, if there was one. */
   endpoint: string | undefined;
   elapsedMs: number;
-  /** `no` only if no attempt was ever handed to a live connection. */
+  /** `no` only if no attempt ever left this process. */
   executed: 'no' | 'maybe' | 'yes';
   requestBytes: number;
   replyBytes: number;

@@ -7,7 +7,7 @@ import type { SubsetSize } from './subset.ts';
  * touches.
  */
 export interface RouteSettings extends Policy {
-  /** Another one needs new sockets on both sides. */
+  /** Another one needs new connections on both sides. */
   transport: 'zmtp' | 'libzmq';
   listener: ListenerSettings;
   connection: ConnectionSettings;
