@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 import { echo, listening } from '../support/zmtp-listener.ts';
 import { type Peer, SHAPES, type Shape } from './peers.ts';
 import { ForeignApp, ForeignServers } from './program.ts';
-import { Wire } from './wire.ts';
+import { beats, Wire } from './wire.ts';
 
 const HEARTBEAT_MS = 50;
 const PATIENT_MS = 300_000;
@@ -59,7 +59,7 @@ export async function withEngine(t: TestContext, peer: Peer): Promise<void> {
     await ready;
     const is31 = peer.zmtp === '3.1';
     if (is31) await wire.heartbeats();
-    else await beats(5);
+    else await beats(5, HEARTBEAT_MS);
     assert.equal(wire.toServer.pings > 0, is31);
     connection.send(DELIMITER, bodyOf([Buffer.from('after')]));
     assert.deepEqual(framesOf((await next()).body.chunks).map(String), ['after']);
@@ -83,17 +83,6 @@ export async function withEngine(t: TestContext, peer: Peer): Promise<void> {
     await ready;
     servers.program.kill('SIGKILL');
     assert.equal((await closed).kind, 'dropped');
-  });
-}
-
-/** Resolves after this many heartbeats, by the same clock. */
-function beats(count: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setInterval(() => {
-      if (--count > 0) return;
-      clearInterval(timer);
-      resolve();
-    }, HEARTBEAT_MS);
   });
 }
 

@@ -7,17 +7,28 @@ import { Request, Router } from 'zeromq';
 import type { Scope } from '../support/program.ts';
 import { until } from '../support/until.ts';
 import { withEngine } from './engine.ts';
-import { hasHeartbeats, isUpstream, PEERS, type Peer, SHAPES, type Shape, type Type } from './peers.ts';
+import {
+  hasHeartbeats,
+  isUpstream,
+  PEERS,
+  type Peer,
+  SHAPES,
+  type Shape,
+  SIDECAR_TRANSPORT,
+  type Type,
+} from './peers.ts';
 import { ForeignApp, ForeignServers, isMissing } from './program.ts';
 import { type RouteConfig, Sidecar } from './sidecar.ts';
 import { CORRELATE, type Correlate, column, type Results } from './table.ts';
-import { Wire } from './wire.ts';
+import { beats, Wire } from './wire.ts';
 
 /** How long something is waited for that is known never to come. */
 const IN_VAIN_MS = 2_000;
 /** Far longer than any reply takes that comes. */
 const PATIENT_MS = 60_000;
 const HEARTBEAT_MS = 50;
+/** As many requests as an endpoint gets at once, if it gets one on each connection. */
+const PLAIN_LIMIT = 8;
 const SHAPE_NAMES = Object.keys(SHAPES) as Shape[];
 const SERVERS = ['REP', 'ROUTER'] as const;
 const CLIENTS = ['REQ', 'DEALER'] as const;
@@ -48,7 +59,9 @@ async function throughSidecar(t: TestContext, peer: Peer, results: Results): Pro
     })),
   );
   const heartbeat = { interval: `${HEARTBEAT_MS}ms`, timeout: '5m' };
-  if (peer.zmtp === '3.1')
+  const isPinged = peer.zmtp === '3.1';
+  // libzmq pings whatever it is connected to.
+  if (isPinged || SIDECAR_TRANSPORT === 'zmtp')
     routes.push({ name: 'heartbeats', endpoint: wire.address, correlate: true, heartbeat });
   const sidecar = await Sidecar.start(t, routes);
   const app = new ForeignApp(t, peer);
@@ -80,11 +93,30 @@ async function throughSidecar(t: TestContext, peer: Peer, results: Results): Pro
         await near.heartbeats();
         assert.equal(await app.ask([1]), 'right');
       }
-      if (peer.zmtp === '3.1') {
+      if (isPinged) {
         await wire.heartbeats();
         assert.equal(await asked(sidecar.address('heartbeats'), [1]), 'right');
       }
       results['heartbeats'] = [];
+    });
+
+  if (SIDECAR_TRANSPORT === 'zmtp')
+    await t.test(
+      `correlate: auto sends many requests to a REP: ${peer.echoes}; to a ROUTER: false`,
+      async () => {
+        const sendsMany = async (type: Type) =>
+          (await sidecar.endpoint(routeOf(type, 'auto'))).inFlightLimit > PLAIN_LIMIT;
+        assert.equal(await sendsMany('REP'), peer.echoes);
+        assert.equal(await sendsMany('ROUTER'), false);
+        assert.equal(sidecar.hasLogged('does not echo envelopes'), !peer.echoes);
+      },
+    );
+
+  if (!isPinged && SIDECAR_TRANSPORT === 'zmtp')
+    await t.test('a server of an older ZMTP gets no PINGs', async () => {
+      assert.equal(await asked(sidecar.address('heartbeats'), [1]), 'right');
+      await beats(5, HEARTBEAT_MS);
+      assert.equal(wire.toServer.pings, 0);
     });
 
   if (isUpstream(peer))

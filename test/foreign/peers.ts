@@ -12,6 +12,8 @@
  * Byte A of frame F of request R is 31 A + 7 F + 13 R, modulo 256.
  */
 
+import { TRANSPORT } from '../support/route.ts';
+
 export type Type = 'REQ' | 'DEALER' | 'REP' | 'ROUTER';
 export type Shape = keyof typeof SHAPES;
 
@@ -23,8 +25,8 @@ export const SHAPES = {
   '1 MiB': [[2 ** 20]],
 } satisfies Record<string, number[][]>;
 
-/** What carries the messages of a sidecar that is configured as the tests do it. */
-export const SIDECAR_TRANSPORT: 'libzmq' | 'zmtp' = 'libzmq';
+/** `LAZYPIRATE_TRANSPORT=libzmq` runs the sidecars on libzmq. README.md is about the default. */
+export const SIDECAR_TRANSPORT = TRANSPORT;
 
 /** What this implementation does not do as the others do. The tests check that it is so. */
 export interface Fault {
@@ -40,7 +42,9 @@ export interface Peer {
   version: string;
   /** The version of ZMTP that it announces. */
   zmtp: '2.0' | '3.0' | '3.1';
-  /** What its REP does when a PING comes. ZMTP has PINGs since 3.1. `fails`: the server's receive ends with an error. */
+  /** Whether its REP brings back the id of an attempt, so that `correlate: auto` sends many on one connection. */
+  echoes: boolean;
+  /** What its REP does when a PING comes all the same, if its ZMTP has none. `fails`: the server's receive ends with an error. */
   onPing: 'answers' | 'ignores' | 'fails';
   /** Whether its sockets can send PINGs. */
   sendsPings: boolean;
@@ -49,12 +53,12 @@ export interface Peer {
   faults: readonly Fault[];
 }
 
-/** Whether a sidecar can use it as an upstream. */
+/** Whether a sidecar can use it as an upstream: libzmq never tells that a server of ZMTP 2.0 is ready. */
 export function isUpstream({ zmtp }: Peer): boolean {
   return zmtp !== '2.0' || SIDECAR_TRANSPORT === 'zmtp';
 }
 
-/** Whether PINGs pass between it and a sidecar. */
+/** Whether PINGs pass between it and a sidecar. ZMTP has PINGs since 3.1. */
 export function hasHeartbeats({ zmtp, sendsPings }: Peer): boolean {
   return sendsPings || zmtp === '3.1';
 }
@@ -62,6 +66,7 @@ export function hasHeartbeats({ zmtp, sendsPings }: Peer): boolean {
 const LIBZMQ = {
   version: '4.3',
   zmtp: '3.1',
+  echoes: true,
   onPing: 'answers',
   sendsPings: true,
   reconnects: true,
@@ -80,6 +85,7 @@ export const PEERS: readonly Peer[] = [
     name: 'JeroMQ (Java)',
     version: '0.6.0',
     zmtp: '3.0',
+    echoes: true,
     onPing: 'answers',
     sendsPings: true,
     reconnects: true,
@@ -90,6 +96,7 @@ export const PEERS: readonly Peer[] = [
     name: 'JeroMQ (Java)',
     version: '0.4.3',
     zmtp: '3.0',
+    echoes: true,
     onPing: 'ignores',
     sendsPings: false,
     reconnects: true,
@@ -100,6 +107,7 @@ export const PEERS: readonly Peer[] = [
     name: 'JeroMQ (Java)',
     version: '0.3.6',
     zmtp: '2.0',
+    echoes: true,
     onPing: 'ignores',
     sendsPings: false,
     reconnects: true,
@@ -110,6 +118,7 @@ export const PEERS: readonly Peer[] = [
     name: 'go-zeromq/zmq4 (Go)',
     version: '0.17.0',
     zmtp: '3.0',
+    echoes: true,
     onPing: 'fails',
     sendsPings: false,
     reconnects:
@@ -121,6 +130,7 @@ export const PEERS: readonly Peer[] = [
     name: 'crate zeromq (Rust)',
     version: '0.7.0',
     zmtp: '3.0',
+    echoes: true,
     onPing: 'fails',
     sendsPings: false,
     reconnects: 'it fails the next request with NoMessage',
@@ -131,6 +141,7 @@ export const PEERS: readonly Peer[] = [
     name: 'crate rzmq (Rust)',
     version: '0.5.28',
     zmtp: '3.0',
+    echoes: true,
     onPing: 'answers',
     sendsPings: true,
     reconnects: true,

@@ -2,13 +2,19 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program, type Scope } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
+import { SIDECAR_TRANSPORT } from './peers.ts';
+import type { Correlate } from './table.ts';
 
 /** What differs between the routes. */
 export interface RouteConfig {
   name: string;
   endpoint: string;
-  correlate: boolean;
+  correlate: Correlate;
   heartbeat: 'off' | { interval: string; timeout: string };
+}
+
+interface Status {
+  routes: { name: string; endpoints: { inFlightLimit: number }[] }[];
 }
 
 /** A sidecar process with several routes. It can be killed and started again with the same addresses. */
@@ -17,6 +23,7 @@ export class Sidecar {
   readonly #routes: readonly RouteConfig[];
   readonly #addresses = new Map<string, string>();
   #program: Program | undefined;
+  #admin = '';
 
   private constructor(routes: readonly RouteConfig[]) {
     this.#routes = routes;
@@ -34,6 +41,19 @@ export class Sidecar {
     return address;
   }
 
+  /** What `/status` says of the only endpoint of a route. */
+  async endpoint(route: string): Promise<{ inFlightLimit: number }> {
+    const { routes } = (await (await fetch(`http://${this.#admin}/status`)).json()) as Status;
+    const endpoint = routes.find(({ name }) => name === route)?.endpoints[0];
+    if (endpoint === undefined) throw new Error(`no endpoint of ${route}`);
+    return endpoint;
+  }
+
+  /** Whether it has logged this. */
+  hasLogged(message: string): boolean {
+    return this.#program?.stdout.some((line) => line.includes(message)) ?? false;
+  }
+
   async restart(scope: Scope): Promise<void> {
     this.#program?.kill('SIGKILL');
     await this.#program?.ended;
@@ -45,6 +65,7 @@ export class Sidecar {
       name,
       listen: this.#addresses.get(name) ?? 'tcp://127.0.0.1:0',
       upstream: { endpoints: [endpoint] },
+      transport: SIDECAR_TRANSPORT,
       correlate,
       heartbeat,
       timeout: '5m',
@@ -54,6 +75,7 @@ export class Sidecar {
     this.#program = program;
     for (const { name } of routes)
       this.#addresses.set(name, await program.line((line) => listening(line, name)));
+    this.#admin = String((await program.logged('admin listening'))['address']);
   }
 }
 

@@ -58,3 +58,14 @@ function relay(from: Socket, to: Socket, seen: { pings: number; pongs: number })
   from.on('error', () => undefined);
   from.on('close', () => to.destroy());
 }
+
+/** Resolves after this many heartbeats, by the clock that they go by. */
+export function beats(count: number, intervalMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      if (--count > 0) return;
+      clearInterval(timer);
+      resolve();
+    }, intervalMs);
+  });
+}
