@@ -25,17 +25,6 @@ def plain(context, address):
         echoes(socket, [b"request %d" % number])
 
 
-def multipart(context, address):
-    socket = req(context, address)
-    echoes(socket, [b"a", b"b", b"c"])
-    echoes(socket, [b"", b"", b""])
-    echoes(socket, [b"before", b"", b"after"])
-
-
-def empty(context, address):
-    echoes(req(context, address), [b""])
-
-
 def thousand_frames(context, address):
     echoes(req(context, address), [b"%d" % number for number in range(1000)])
 
@@ -79,7 +68,7 @@ def dealer_with_ids(context, address):
         assert socket.recv_multipart() == [b"id %d" % number, b"second", b"", b"request %d" % number]
 
 
-SCENES = [plain, multipart, empty, thousand_frames, large, too_large, relaxed, dealer, dealer_with_ids]
+SCENES = [plain, thousand_frames, large, too_large, relaxed, dealer, dealer_with_ids]
 
 if __name__ == "__main__":
     scene = {one.__name__: one for one in SCENES}[sys.argv[1]]
