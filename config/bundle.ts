@@ -1,6 +1,6 @@
 /*
  * npm run build: makes of src/main.ts and every package that it needs a folder that runs anywhere: dist, with main.cjs, the
- * Kubernetes client in a file beside it, which only some configurations load, and zeromq's addons for Linux and for the platform
+ * Kubernetes client and zeromq in files beside it, which only some configurations load, and zeromq's addons for Linux and for the platform
  * that it is built on. Against the same modules one by one this saves half of the time until it listens and a good third of the
  * memory (npm run bench:footprint). Another directory can be given in place of dist.
  */
@@ -15,7 +15,17 @@ const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'));
 const ZEROMQ = join(ROOT, 'node_modules/zeromq/build');
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 /** What it writes, and takes away before; whatever else is there is not its own. */
-const CHUNKS = ['command-line.cjs', 'kubernetes-client.cjs', 'main.cjs', 'zeromq-lib.cjs', 'zeromq.cjs'];
+const CHUNKS = [
+  'command-line.cjs',
+  'kubernetes-client.cjs',
+  'main.cjs',
+  'rolldown-runtime.cjs',
+  'zeromq-context.cjs',
+  'zeromq-lib.cjs',
+  'zeromq-sockets.cjs',
+  'zeromq-transport.cjs',
+  'zeromq.cjs',
+];
 const LICENSES = 'LICENSES.txt';
 const OWN = [...CHUNKS, LICENSES, 'LICENSE', 'zeromq-*.node'];
 /** Parts of prom-client that are of no use here, and that load half of Node: tls, cluster, worker threads. */
@@ -70,7 +80,7 @@ const bundle = await rolldown({
     {
       name: 'replace',
       load: (id) => {
-        if (id === join(ROOT, 'src/version.ts')) return `export const version = ${JSON.stringify(version)};`;
+        if (id === join(ROOT, 'src/version.ts')) return bakedIn(readFileSync(id, 'utf8'));
         if (LEFT_OUT.test(id)) return 'module.exports = class {};';
         if (id.endsWith('/zeromq/lib/load-addon.js')) return ADDON_LOADER;
         return id.endsWith('/undici/index.js') ? UNDICI : undefined;
@@ -84,7 +94,7 @@ const { output } = await bundle.write({
   format: 'cjs',
   minify: true,
   entryFileNames: '[name].cjs',
-  chunkFileNames: ({ name }) => (name === 'lib' ? 'zeromq-lib.cjs' : '[name].cjs'),
+  chunkFileNames: ({ name }) => (['lib', 'context'].includes(name) ? 'zeromq-[name].cjs' : '[name].cjs'),
 });
 const chunks = output.filter((one): one is OutputChunk => one.type === 'chunk');
 assert.deepEqual(chunks.map(({ fileName }) => fileName).sort(), CHUNKS);
@@ -104,6 +114,12 @@ function addons(): Map<string, string> {
     if (abi > (newest.get(name)?.abi ?? 0)) newest.set(name, { abi, file: join(ZEROMQ, path) });
   }
   return new Map([...newest].map(([name, { file }]) => [name, file]));
+}
+
+/** The module of the version, with the version in it. */
+function bakedIn(source: string): string {
+  const libzmq = /export const libzmqVersion = .*/.exec(source)?.[0];
+  return `export const version = ${JSON.stringify(version)};\n${libzmq}`;
 }
 
 /** A string with one character beyond Latin-1 takes two bytes for each of its characters, and the source is such a string. */

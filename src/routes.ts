@@ -5,7 +5,7 @@ import { type DrainSettings, drain, leave, quiet } from './drain.ts';
 import { messageOf, StartError } from './errors.ts';
 import type { Emit } from './proxy/events.ts';
 import { Route } from './proxy/route.ts';
-import { libzmq } from './transport/zeromq/zeromq-transport.ts';
+import type { Transport } from './transport/transport.ts';
 import { zmtp } from './transport/zmtp/zmtp-transport.ts';
 
 export interface RoutesContext {
@@ -69,7 +69,7 @@ export class Routes {
 
   /** @throws {StartError} if one of them cannot listen */
   async bind(configs: readonly RouteConfig[]): Promise<void> {
-    this.#serving = configs.map((config) => this.#make(config));
+    for (const config of configs) this.#serving.push(await this.#make(config));
     for (const { route } of this.#serving) await route.listen();
   }
 
@@ -122,7 +122,7 @@ export class Routes {
           await mover.route.listen(config.listener.listen);
           continue;
         }
-        const made = this.#make(config);
+        const made = await this.#make(config);
         fresh.push(made);
         await made.route.listen();
       }
@@ -155,7 +155,9 @@ export class Routes {
       const known = moved.get(config) ?? this.#listeningAt(config, before);
       if (known === undefined) {
         changes.added.push(config.name);
-        return fresh.find((one) => one.config === config) ?? this.#make(config);
+        const made = fresh.find((one) => one.config === config);
+        if (made === undefined) throw new Error(`route ${config.name} was not prepared`);
+        return made;
       }
       const wasLeaving = this.#leaving.delete(known);
       const isSame = JSON.stringify(known.config) === JSON.stringify(config);
@@ -198,9 +200,9 @@ export class Routes {
     this.#closing.set(serving, closing);
   }
 
-  #make(config: RouteConfig): Serving {
+  async #make(config: RouteConfig): Promise<Serving> {
     const { emit, discoveryOf, self } = this.#context;
-    const transport = config.transport === 'zmtp' ? zmtp : libzmq;
+    const transport = await transportOf(config.transport);
     return { config, inUse: config, route: new Route(config, transport, discoveryOf(config), emit, self) };
   }
 
@@ -245,6 +247,11 @@ export class Routes {
   #listeningAt(config: RouteConfig, serving = this.#serving): Serving | undefined {
     return [...serving, ...this.#leaving.keys()].find((one) => isSameListener(one.config, config));
   }
+}
+
+/** libzmq is loaded only if a route needs it: it takes 9 MB and two threads. */
+async function transportOf(name: RouteConfig['transport']): Promise<Transport> {
+  return name === 'zmtp' ? zmtp : (await import('./transport/zeromq/zeromq-transport.ts')).libzmq;
 }
 
 /** Port 0 gives another port each time, so there the name decides. */

@@ -2,11 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
-import { Request } from 'zeromq';
 import { parseArguments, parseValue } from '../config/arguments.ts';
 import { parseDuration } from '../config/units.ts';
 import { StartError } from '../errors.ts';
-import { context } from '../transport/zeromq/context.ts';
 import type { Command, Terminal } from './command.ts';
 import { type Answer, DemoFigures } from './demo-figures.ts';
 import {
@@ -194,6 +192,7 @@ async function startSidecar(children: Children, upstreams: readonly DemoUpstream
 
 /** A plain REQ socket, without any timeout: what an app is that trusts its sidecar. */
 async function runApp(number: number, listen: string, figures: DemoFigures, end: AbortSignal): Promise<void> {
+  const { Request, context } = await import('./zeromq-sockets.ts');
   const socket = new Request({ context, linger: 0 });
   socket.connect(listen);
   for (let sequence = 0; !end.aborted; sequence++) {

@@ -1,10 +1,9 @@
-import { version as zeromq } from 'zeromq';
 import { CONFIG_FLAGS_HELP, parseConfigFlags } from '../config/flags.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigWatch } from '../config/watch.ts';
 import { createLog } from '../ops/log.ts';
 import { Sidecar } from '../sidecar.ts';
-import { version } from '../version.ts';
+import { libzmqVersion, version } from '../version.ts';
 import type { Command } from './command.ts';
 
 const help = `Usage: lazypirate [run] [OPTIONS]
@@ -31,7 +30,7 @@ export const run: Command = {
     const watch = new ConfigWatch(sources, onHangup);
     const config = loadConfig(sources);
     const log = createLog({ level: config.log.level, version, env, destination: stdout });
-    const sidecar = new Sidecar(config, log, { lazypirate: version, node, zeromq }, env);
+    const sidecar = new Sidecar(config, log, { lazypirate: version, node, zeromq: libzmqVersion }, env);
     const limit = () => endWithin(sidecar.drainTimeoutMs + LEAVE_MS);
     interrupted.addEventListener('abort', limit, { once: true });
     await sidecar.run(interrupted, watch);

@@ -1,10 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
-import { Router } from 'zeromq';
+import type { Router } from 'zeromq';
 import { parseListen } from '../config/address.ts';
 import { parseArguments, parseValue } from '../config/arguments.ts';
 import { parseDuration } from '../config/units.ts';
 import { ConfigError, messageOf, StartError } from '../errors.ts';
-import { context } from '../transport/zeromq/context.ts';
 import { split } from '../transport/zeromq/frames.ts';
 import type { Command } from './command.ts';
 
@@ -83,6 +82,7 @@ function numberOf(flag: string, text: string, isRight: (value: number) => boolea
 }
 
 async function listen(endpoint: string): Promise<Router> {
+  const { Router, context } = await import('./zeromq-sockets.ts');
   const socket = new Router({ context, linger: LINGER_MS, sendTimeout: 0, ipv6: endpoint.includes('[') });
   try {
     await socket.bind(endpoint);

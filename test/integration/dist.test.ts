@@ -55,7 +55,11 @@ describe('dist, copied to where nothing else is', () => {
       'command-line.cjs',
       'kubernetes-client.cjs',
       'main.cjs',
+      'rolldown-runtime.cjs',
+      'zeromq-context.cjs',
       'zeromq-lib.cjs',
+      'zeromq-sockets.cjs',
+      'zeromq-transport.cjs',
       'zeromq.cjs',
     ]);
     const licenses = readFileSync(join(folder, 'LICENSES.txt'), 'utf8');
