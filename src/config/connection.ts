@@ -46,7 +46,7 @@ export const correlate = z
   .meta({
     title: 'auto, true or false',
     description:
-      'Whether to send an id in front of the delimiter, so that one connection can carry many attempts. A REP must echo it (RFC 28). `auto` sends it to servers that call themselves REP. The first request on each connection goes alone; if its reply does not bring the id back, the endpoint gets no further ids. Every other server gets one attempt at a time on each connection, as from a REQ. With `true`, every server must echo the whole envelope. If a server may send two replies to one request, do not use `false`: the second reply could be taken for the answer to the next request. With `transport: libzmq`, `auto` sends no ids.',
+      'Whether to send an id in front of the delimiter, so that one connection can carry many attempts. A REP must echo it (RFC 28). `auto` sends it to servers that call themselves REP. The first request on each connection goes alone; if its reply does not bring the id back, the endpoint gets no further ids. A server that calls itself REP but gives no reply to a request with an id needs `false`. Every other server gets one attempt at a time on each connection, as from a REQ. With `true`, every server must echo the whole envelope. If a server may send two replies to one request, do not use `false`: the second reply could be taken for the answer to the next request. With `transport: libzmq`, `auto` sends no ids.',
   });
 
 /** In quotes, so that no reader of YAML takes it for a decimal number or for an octal one. */
