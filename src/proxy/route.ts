@@ -162,13 +162,14 @@ export class Route implements ListenerOwner, TurnsOwner {
   }
 
   status(nowMs = performance.now()): RouteStatus {
-    const { queued, queuedBytes, inFlight, refused, ended } = this.#load;
+    const { queued, queuedBytes, inFlight, inFlightBytes, refused, ended } = this.#load;
     return {
       settings: this.#settings,
       listening: this.#frontend.address,
       queued,
       queuedBytes,
       inFlight,
+      inFlightBytes,
       refused,
       ended,
       ...this.#upstreams.status(nowMs),

@@ -10,6 +10,7 @@ export interface RouteStatus extends UpstreamsStatus {
   queued: number;
   queuedBytes: number;
   inFlight: number;
+  inFlightBytes: number;
   /** Requests whose outcome is not yet with the app: never sent, and sent. They count against no limit. */
   refused: number;
   ended: number;

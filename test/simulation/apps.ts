@@ -1,4 +1,6 @@
+import { bodyOf, envelopeOf } from '../../src/transport/message.ts';
 import type { Chance } from './chance.ts';
+import type { VirtualClient } from './virtual-transport.ts';
 import type { AppSide, World } from './world.ts';
 
 export interface Outcome {
@@ -19,7 +21,15 @@ export interface AppHabits {
   isOrdered: boolean;
 }
 
-const DELIMITER = Buffer.alloc(0);
+interface Asked {
+  id: string;
+  body: string;
+  sentMs: number;
+  /** Whether the app takes a reply for the first of its pending requests that is in order. */
+  isOrdered: boolean;
+  /** Whether it asks again when this is answered. */
+  goesOn: boolean;
+}
 
 /**
  * An app that sends one request after the other and records what it gets. With `pipeline` 1 it is a REQ. Above that it is a
@@ -30,15 +40,16 @@ export class VirtualApp implements AppSide {
   readonly outcomes: Outcome[] = [];
   /** Replies that should not have come. */
   readonly wrong: string[] = [];
-  readonly pending: { id: string; body: string; sentMs: number }[] = [];
-  /** Messages that are not requests; they must have no effect. */
-  malformed = 0;
+  readonly pending: Asked[] = [];
   requests = 0;
   isStopped = false;
+  isReading = true;
   readonly #world: World;
   readonly #chance: Chance;
   readonly #habits: AppHabits;
   readonly #largeBytes: number;
+  readonly #client: VirtualClient | undefined;
+  #hasLeft = false;
 
   /** @param largeBytes a size above the limit for requests; sent now and then */
   constructor(id: string, world: World, habits: AppHabits, largeBytes: number) {
@@ -47,20 +58,35 @@ export class VirtualApp implements AppSide {
     this.#chance = world.chance;
     this.#habits = habits;
     this.#largeBytes = largeBytes;
-    world.apps.set(id, this);
+    this.#client = world.listener?.join(this);
   }
 
   /** Sends one request. */
   ask(): void {
-    if (this.isStopped || this.#world.listener === undefined) return;
-    const body = `${this.id}.${this.requests++}.`.padEnd(this.#chance.is(0.01) ? this.#largeBytes : 20, 'x');
     // With frames in front of the delimiter a client can tell its replies apart, so refusals may come out of order.
     const { pipeline, isOrdered } = this.#habits;
-    const hasId = !isOrdered || (pipeline === 1 && this.#chance.is(0.2));
+    this.#send(!isOrdered || (pipeline === 1 && this.#chance.is(0.2)), isOrdered, true);
+  }
+
+  /** Sends many requests at once, and does not wait for their replies. */
+  flood(count: number, isOrdered: boolean): void {
+    for (let sent = 0; sent < count; sent++) this.#send(!isOrdered, isOrdered, false);
+  }
+
+  /** Reads its replies again. */
+  read(): void {
+    this.isReading = true;
+    this.#client?.read();
+  }
+
+  #send(hasId: boolean, isOrdered: boolean, goesOn: boolean): void {
+    if (this.isStopped) return;
+    const bytes = this.#chance.is(0.01) ? this.#largeBytes : this.#chance.one([20, 20, 200]);
+    const body = `${this.id}.${this.requests++}.`.padEnd(bytes, 'x');
     const id = hasId ? `id${this.requests}` : '';
-    this.pending.push({ id, body, sentMs: this.#world.time.nowMs });
-    const head = hasId ? [Buffer.from(id), DELIMITER] : [DELIMITER];
-    this.#world.listener.arrived([Buffer.from(this.id), ...head, Buffer.from(body)]);
+    this.pending.push({ id, body, sentMs: this.#world.time.nowMs, isOrdered, goesOn });
+    const envelope = envelopeOf(hasId ? [Buffer.from(id)] : []);
+    this.#client?.send({ envelope, body: bodyOf([Buffer.from(body)]) });
   }
 
   /** Sends requests until it is stopped. */
@@ -68,28 +94,32 @@ export class VirtualApp implements AppSide {
     for (let i = 0; i < this.#habits.pipeline; i++) this.#askLater();
   }
 
-  /** Sends a message that is not a request. */
+  /** Sends a message that is not a request; it must have no effect. */
   babble(): void {
-    if (this.isStopped || this.#world.listener === undefined) return;
-    this.malformed++;
-    const frames = this.#chance.is(0.5) ? [Buffer.from('no delimiter')] : [DELIMITER];
-    this.#world.listener.arrived([Buffer.from(this.id), ...frames]);
+    if (!this.isStopped) this.#client?.send('malformed');
   }
 
   /** Closes its socket, whatever is still in flight. */
   leave(): void {
+    if (!this.#hasLeft) this.#client?.send('end');
+    this.dropped();
+  }
+
+  dropped(): void {
     this.isStopped = true;
+    this.#hasLeft = true;
     this.pending.length = 0;
-    this.#world.apps.delete(this.id);
   }
 
   arrived(frames: Buffer[]): void {
-    if (!this.#world.apps.has(this.id)) return;
+    if (this.#hasLeft) return;
     const id = frames.length > 2 ? String(frames[0]) : '';
     const index = this.pending.findIndex((one) => one.id === id);
+    const found = this.pending[index];
     // An app that relies on the order takes the reply for its first pending request.
-    const [asked] =
-      index === -1 || (this.#habits.isOrdered && index > 0) ? [] : this.pending.splice(index, 1);
+    const isOutOfOrder = found?.isOrdered && this.pending.findIndex((one) => one.isOrdered) < index;
+    const asked = isOutOfOrder ? undefined : found;
+    if (asked !== undefined) this.pending.splice(index, 1);
     const text = String(frames.at(-1));
     const isFramed = frames.at(-2)?.length === 0;
     if (asked === undefined || !isFramed) {
@@ -100,7 +130,7 @@ export class VirtualApp implements AppSide {
     if (failure === undefined && text !== asked.body)
       this.wrong.push(`${this.id} got ${text.slice(0, 30)} for ${asked.body.slice(0, 30)}`);
     this.outcomes.push({ ...asked, tookMs: this.#world.time.nowMs - asked.sentMs, failure });
-    this.#askLater();
+    if (asked.goesOn) this.#askLater();
   }
 
   #askLater(): void {

@@ -2,18 +2,22 @@ import type { RouteSettings } from '../../src/proxy/settings.ts';
 import { settingsOf } from '../support/route.ts';
 import type { AppHabits } from './apps.ts';
 import type { Chance } from './chance.ts';
-import type { Habits } from './world.ts';
+import type { Habits, Kind } from './world.ts';
 
 export interface Scenario {
   settings: RouteSettings;
   /** Some of them are there from the start. */
-  servers: Habits[];
+  servers: { kind: Kind; habits: Habits }[];
   apps: AppHabits[];
   /** How long faults go on; then everything is repaired. */
   faultsMs: number;
   faultEveryMs: number;
   latencyMs: number;
   loss: number;
+  /** Shares of the messages; see `World`. */
+  blocking: number;
+  gathering: number;
+  aheadMost: number;
 }
 
 export const LARGE_BYTES = 3_000;
@@ -23,16 +27,22 @@ export function scenarioOf(chance: Chance): Scenario {
   const settings = settingsBy(chance);
   return {
     settings,
-    servers: Array.from({ length: chance.whole(1, 5) }, () => habits(chance, settings)),
+    servers: Array.from({ length: chance.whole(1, 5) }, () => {
+      const kind = kindBy(chance, settings);
+      return { kind, habits: habits(chance, settings, kind) };
+    }),
     apps: Array.from({ length: chance.whole(1, 12) }, () => ({
       pipeline: chance.is(0.8) ? 1 : chance.whole(2, 5),
-      thinkMs: chance.one([1, 20, 200]),
+      thinkMs: chance.one([5, 20, 200]),
       isOrdered: settings.limits.inFlightPerClient === 1,
     })),
     faultsMs: chance.between(300, 2_500),
     faultEveryMs: chance.one([20, 100, 400]),
     latencyMs: chance.one([0.2, 2, 30]),
     loss: chance.one([0, 0, 0.02, 0.2]),
+    blocking: chance.one([0, 0.01, 0.1]),
+    gathering: chance.one([0, 0.5]),
+    aheadMost: chance.one([4, Number.MAX_SAFE_INTEGER]),
   };
 }
 
@@ -43,9 +53,12 @@ function settingsBy(chance: Chance): RouteSettings {
   const retryOn = chance.one([['unsent', 'lost', 'timeout'], ['unsent', 'lost'], ['unsent'], []] as const);
   const mayHedge = chance.is(0.4) && retryOn.length === 3;
   return settingsOf({
-    transport: 'libzmq',
+    transport: 'zmtp',
     listen: 'tcp://127.0.0.1:5555',
-    correlate: chance.is(0.5),
+    correlate: chance.one(['auto', true, false] as const),
+    heartbeat: chance.is(0.7) ? { intervalMs: 100, timeoutMs: 300 } : 'off',
+    connectTimeoutMs: chance.one([100, 400]),
+    handshakeTimeoutMs: chance.one([100, 400]),
     retry: {
       timeoutMs,
       attempts,
@@ -59,12 +72,13 @@ function settingsBy(chance: Chance): RouteSettings {
     budget: { ratio: chance.one([0, 0.2, 1]), minPerSecond: chance.one([0, 10]) },
     limits: {
       inFlight: chance.whole(1, 20),
+      inFlightBytes: chance.one([60, 500, 20_000, 20_000]),
       inFlightPerEndpoint: chance.whole(1, 10),
       adaptive: chance.is(0.7),
       inFlightPerClient: chance.is(0.7) ? 1 : chance.whole(2, 8),
       queue: chance.whole(1, 30),
       queueBytes: chance.whole(MESSAGE_BYTES, 20_000),
-      messageBytes: MESSAGE_BYTES,
+      messageBytes: chance.one([MESSAGE_BYTES / 2, MESSAGE_BYTES]),
     },
     subset: chance.is(0.2) ? chance.whole(1, 3) : 'all',
     ejection: {
@@ -76,16 +90,30 @@ function settingsBy(chance: Chance): RouteSettings {
   });
 }
 
-export function habits(chance: Chance, { connection, retry: { timeoutMs } }: RouteSettings): Habits {
+/** With `correlate: true`, servers must echo. */
+function kindBy(chance: Chance, { connection: { correlate } }: RouteSettings): Kind {
+  const socketType = chance.one(['REP', 'REP', 'ROUTER', ''] as const);
+  return { socketType, isEchoing: correlate === true || chance.is(0.7), isTidy: chance.is(0.4) };
+}
+
+export function habits(
+  chance: Chance,
+  { connection: { correlate }, retry: { timeoutMs } }: RouteSettings,
+  { socketType, isEchoing, isTidy }: Kind,
+): Habits {
   const serviceMs = chance.one([1, timeoutMs / 4, timeoutMs * 0.8, timeoutMs * 1.3]);
   const rarely = () => (chance.is(0.3) ? chance.between(0, 0.2) : 0);
+  const isProved = socketType === 'REP' && isEchoing && isTidy;
+  const isCorrelated = correlate === true || (correlate === 'auto' && isProved);
   return {
     isSerial: chance.is(0.3),
     serviceMs: [serviceMs * 0.5, serviceMs],
     silent: rarely(),
     // Without correlation, a second reply to one request cannot be told from the reply to the next. A REQ could not do it either.
-    twice: connection.correlate ? rarely() : 0,
-    garbage: rarely(),
+    twice: isCorrelated ? rarely() : 0,
+    garbage: isTidy ? 0 : rarely(),
+    oversize: rarely(),
     dies: rarely(),
+    hangs: rarely(),
   };
 }

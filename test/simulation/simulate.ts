@@ -1,19 +1,12 @@
-import { registerHooks } from 'node:module';
 import type { Report } from './simulation.ts';
 import { VirtualTime } from './virtual-time.ts';
 
-const VIRTUAL_ZEROMQ = new URL('./virtual-zeromq.ts', import.meta.url).href;
-
 /**
- * Prepares this process: from here on, clock, timers, random numbers and zeromq are virtual.
+ * Prepares this process: from here on, clock, timers and random numbers are virtual.
  *
  * @returns a function that runs one seed
  */
 export async function prepare(): Promise<(seed: number, trace?: (line: string) => void) => Promise<Report>> {
-  registerHooks({
-    resolve: (name, context, next) =>
-      name === 'zeromq' ? { url: VIRTUAL_ZEROMQ, shortCircuit: true } : next(name, context),
-  });
   const time = new VirtualTime();
   time.install();
   const { simulate } = await import('./simulation.ts');

@@ -18,6 +18,7 @@ export class VirtualTime {
   readonly #timers = new Agenda();
   readonly #input = new Agenda();
   #immediates: (() => void)[] = [];
+  #next: (() => void)[] = [];
 
   /** Replaces the global clock and timers for the rest of the process. */
   install(): void {
@@ -50,6 +51,12 @@ export class VirtualTime {
     this.#timers.clear();
     this.#input.clear();
     this.#immediates = [];
+    this.#next = [];
+  }
+
+  /** Runs this when all promises of the current task have run. */
+  afterThis(run: () => void): void {
+    this.#next.push(run);
   }
 
   /** Schedules input from outside the process. */
@@ -69,14 +76,14 @@ export class VirtualTime {
 
   /** Runs everything that happens up to this time. */
   async run(untilMs: number): Promise<void> {
-    await settled();
+    await this.#settle();
     while (this.#immediates.length > 0 || this.#nextMs <= untilMs) {
       if (this.#immediates.length === 0) this.nowMs = Math.max(this.nowMs, this.#nextMs);
       await this.#phase(this.#timers);
       await this.#phase(this.#input);
       for (const run of this.#immediates.splice(0)) {
         run();
-        await settled();
+        await this.#settle();
       }
     }
     this.nowMs = Math.max(this.nowMs, untilMs);
@@ -89,8 +96,13 @@ export class VirtualTime {
   async #phase(agenda: Agenda): Promise<void> {
     for (let task = agenda.take(this.nowMs); task !== undefined; task = agenda.take(this.nowMs)) {
       task.run?.();
-      await settled();
+      await this.#settle();
     }
+  }
+
+  async #settle(): Promise<void> {
+    await settled();
+    if (this.#next.length > 0) for (const run of this.#next.splice(0)) run();
   }
 }
 

@@ -1,27 +1,28 @@
+import { type Body, bodyOf, DELIMITER, envelopeOf, framesOf } from '../../src/transport/message.ts';
 import type { Chance } from './chance.ts';
+import type { Message, Sent, VirtualConnection } from './virtual-connection.ts';
 import type { VirtualTime } from './virtual-time.ts';
-
-/** A socket of the sidecar that connects to a server, as the network sees it. */
-export interface Client {
-  arrived(frames: Buffer[]): void;
-  told(type: 'handshake' | 'connect:retry' | 'disconnect'): void;
-}
-
-/** A socket of the sidecar that apps connect to. */
-export interface Listener {
-  arrived(frames: Buffer[]): void;
-}
+import type { VirtualClient, VirtualListener } from './virtual-transport.ts';
 
 /** An app, as the network sees it. */
 export interface AppSide {
+  /** Whether it reads its replies. */
+  readonly isReading: boolean;
   arrived(frames: Buffer[]): void;
+  /** The sidecar has ended its connection. */
+  dropped(): void;
 }
 
-/** The times after which libzmq notices that nobody is there, with the settings of lane.ts and of the scenarios. */
-const CONNECT_TIMEOUT_MS = 700;
-const RECONNECT_MS = 50;
-/** As with a heartbeat; without one it takes TCP keepalive some seconds, which is longer than a request lasts here. */
-const HEARTBEAT_MS = 400;
+/** Hears what the simulation checks at the moment when it happens. */
+export interface Observer {
+  /** A request of this client has been passed on. */
+  received(client: VirtualClient): void;
+  /** The client leaves; `tell` tells the sidecar. */
+  leaving(client: VirtualClient, tell: () => void): void;
+  /** The sidecar has used the transport in a way that it must not, or the transport is wrong. */
+  broken(why: string): void;
+}
+
 /** The time after which TCP first retransmits; it doubles each time (RFC 6298, with Linux's minimum of 200 ms). */
 const RETRANSMIT_MS = 200;
 const MOST_RETRANSMISSIONS = 3;
@@ -31,14 +32,22 @@ export class World {
   readonly time: VirtualTime;
   readonly chance: Chance;
   readonly servers = new Map<string, Server>();
-  readonly apps = new Map<string, AppSide>();
-  listener: Listener | undefined;
-  /** Open sockets of the sidecar. */
+  listener: VirtualListener | undefined;
+  observer: Observer | undefined;
+  /** Open sockets of the sidecar: listeners, clients and connections to servers, also while it connects. */
   sockets = 0;
+  /** Messages of apps that were no requests, and were passed on. */
+  malformed = 0;
   /** The longest time that a packet takes. */
   latencyMs = 2;
   /** Share of the packets that are lost. On a connection, a lost packet only arrives late, and everything behind it waits. */
   loss = 0;
+  /** Share of the messages after which the kernel takes no more for a while. */
+  blocking = 0;
+  /** Share of the messages that are handed to the kernel only at the end of their turn of the event loop. */
+  gathering = 0;
+  /** Most messages that are kept of a client that is paused; further ones overflow. */
+  aheadMost = Number.POSITIVE_INFINITY;
 
   constructor(time: VirtualTime, chance: Chance) {
     this.time = time;
@@ -57,98 +66,28 @@ export class World {
     return ms;
   }
 
-  connect(client: Client, address: string): Connection {
-    return new Connection(this, client, address);
+  received(client: VirtualClient): void {
+    this.observer?.received(client);
+  }
+
+  leaving(client: VirtualClient, tell: () => void): void {
+    if (this.observer === undefined) tell();
+    else this.observer.leaving(client, tell);
+  }
+
+  broken(why: string): void {
+    this.observer?.broken(why);
   }
 }
 
-/**
- * A TCP connection with ZMTP on it, as libzmq keeps it: it retries until it is connected, and ends when it drops. Each direction
- * keeps its order. While the path is cut, messages wait. They arrive when the path is healed, if the connection is still open.
- */
-export class Connection {
-  state: 'connecting' | 'up' | 'closed' = 'connecting';
-  readonly #world: World;
-  readonly #client: Client;
-  readonly #address: string;
-  #server: Server | undefined;
-  #toServerMs = 0;
-  #toClientMs = 0;
-  #isDropped = false;
-
-  constructor(world: World, client: Client, address: string) {
-    this.#world = world;
-    this.#client = client;
-    this.#address = address;
-    this.#try();
-  }
-
-  /** Closed by the sidecar: messages on their way to the server may still arrive. */
-  close(): void {
-    const server = this.#server;
-    if (this.state === 'up' && server !== undefined) this.#world.time.after(1, () => server.left(this));
-    this.state = 'closed';
-  }
-
-  /** Closed by the server or by the network. */
-  drop(): void {
-    if (this.state !== 'up') return;
-    this.state = 'closed';
-    this.#isDropped = true;
-    this.#world.time.after(this.#world.latency(), () => this.#client.told('disconnect'));
-  }
-
-  /** The path is cut: heartbeats do not arrive. */
-  cut(): void {
-    const server = this.#server;
-    this.#world.time.after(HEARTBEAT_MS, () => {
-      if (server?.isCut) this.drop();
-    });
-  }
-
-  toServer(frames: Buffer[]): void {
-    const server = this.#server;
-    if (server === undefined) return;
-    const { time } = this.#world;
-    this.#toServerMs = Math.max(this.#toServerMs, time.nowMs + this.#world.transit());
-    const deliver = () => {
-      if (!this.#isDropped) server.arrived(this, frames);
-    };
-    time.after(this.#toServerMs - time.nowMs, () => server.whenWhole(deliver));
-  }
-
-  toClient(frames: Buffer[]): void {
-    const { time } = this.#world;
-    this.#toClientMs = Math.max(this.#toClientMs, time.nowMs + this.#world.transit());
-    const deliver = () => {
-      if (this.state === 'up') this.#client.arrived(frames);
-    };
-    time.after(this.#toClientMs - time.nowMs, () => this.#server?.whenWhole(deliver));
-  }
-
-  #try(): void {
-    if (this.state !== 'connecting') return;
-    const { time, servers } = this.#world;
-    const server = servers.get(this.#address);
-    if (server?.isCut) return this.#retry(CONNECT_TIMEOUT_MS);
-    if (!server?.isListening) return this.#retry(this.#world.latency());
-    time.after(2 * this.#world.latency(), () => {
-      if (this.state !== 'connecting') return;
-      if (!server.isListening || server.isCut) return this.#retry(CONNECT_TIMEOUT_MS);
-      this.#server = server;
-      this.state = 'up';
-      server.joined(this);
-      this.#client.told('handshake');
-    });
-  }
-
-  #retry(ms: number): void {
-    this.#world.time.after(ms, () => {
-      if (this.state !== 'connecting') return;
-      this.#client.told('connect:retry');
-      this.#world.time.after(RECONNECT_MS, () => this.#try());
-    });
-  }
+/** What kind of a server it is. */
+export interface Kind {
+  /** The type that its socket has in the handshake; empty if it does not say. */
+  socketType: 'REP' | 'ROUTER' | '';
+  /** Whether its replies have the envelope of their requests, as those of a REP must. If not, they have only a delimiter. */
+  isEchoing: boolean;
+  /** Whether it never sends garbage, so that nobody takes it for a server that does not echo. */
+  isTidy: boolean;
 }
 
 /** How a server treats requests. */
@@ -156,37 +95,42 @@ export interface Habits {
   /** One after the other, in order of arrival. */
   isSerial: boolean;
   serviceMs: readonly [least: number, most: number];
-  /** Shares of the requests that it never answers, answers twice, answers with garbage, or dies of. */
+  /** Shares of the requests that it never answers, answers twice, answers with garbage or too much, or dies of. */
   silent: number;
   twice: number;
   garbage: number;
+  oversize: number;
   dies: number;
+  /** Share of the handshakes that it never completes. */
+  hangs: number;
 }
 
-/** A server that echoes like a REP, unless something goes wrong. */
+/** A server that answers with what it was asked, unless something goes wrong. */
 export class Server {
   isListening = true;
   isCut = false;
   habits: Habits;
+  readonly kind: Kind;
   readonly #world: World;
   readonly #executed: (body: string) => void;
-  #connections = new Set<Connection>();
+  #connections = new Set<VirtualConnection>();
   #stalled: (() => void)[] = [];
   #life = 0;
   #freeMs = 0;
 
   /** @param executed called for each request that the server starts to work on */
-  constructor(world: World, habits: Habits, executed: (body: string) => void) {
+  constructor(world: World, kind: Kind, habits: Habits, executed: (body: string) => void) {
     this.#world = world;
+    this.kind = kind;
     this.habits = habits;
     this.#executed = executed;
   }
 
-  joined(connection: Connection): void {
+  joined(connection: VirtualConnection): void {
     this.#connections.add(connection);
   }
 
-  left(connection: Connection): void {
+  left(connection: VirtualConnection): void {
     this.#connections.delete(connection);
   }
 
@@ -223,7 +167,7 @@ export class Server {
     else run();
   }
 
-  arrived(connection: Connection, frames: Buffer[]): void {
+  arrived(connection: VirtualConnection, message: Message): void {
     const life = this.#life;
     const { chance, time } = this.#world;
     if (!this.isListening) return;
@@ -234,21 +178,24 @@ export class Server {
     const isAlive = () => life === this.#life;
     const work = () => {
       if (!isAlive()) return;
-      this.#executed(bodyOf(frames));
+      this.#executed(textOf(message));
       if (chance.is(this.habits.dies)) return this.#die();
-      time.after(endMs - beginMs, () => isAlive() && this.#answer(connection, frames));
+      time.after(endMs - beginMs, () => isAlive() && this.#answer(connection, message));
     };
     if (beginMs > time.nowMs) time.after(beginMs - time.nowMs, work);
     else work();
   }
 
-  #answer(connection: Connection, frames: Buffer[]): void {
+  #answer(connection: VirtualConnection, message: Message): void {
     const { chance } = this.#world;
-    const { silent, twice, garbage } = this.habits;
+    const { silent, twice, garbage, oversize } = this.habits;
     if (chance.is(silent)) return;
-    if (chance.is(garbage)) return connection.toClient(chance.one(GARBAGE)(frames));
-    connection.toClient(frames);
-    if (chance.is(twice)) connection.toClient(frames);
+    if (chance.is(garbage)) return connection.toSidecar(chance.one(GARBAGE)(message));
+    const envelope = this.kind.isEchoing ? message.envelope : DELIMITER;
+    if (chance.is(oversize)) return connection.toSidecar({ envelope, body: OVERSIZE });
+    const reply = { envelope, body: message.body };
+    connection.toSidecar(reply);
+    if (chance.is(twice)) connection.toSidecar(reply);
   }
 
   #die(): void {
@@ -257,14 +204,19 @@ export class Server {
   }
 }
 
-const GARBAGE: readonly ((frames: Buffer[]) => Buffer[])[] = [
-  () => [Buffer.from('what is this')],
-  () => [Buffer.alloc(0)],
-  (frames) => frames.slice(0, -1),
-  (frames) => [...frames.slice(0, -1), Buffer.alloc(100_000)],
-  (frames) => [Buffer.from('another id'), ...frames.slice(1)],
+const OVERSIZE = bodyOf([Buffer.alloc(100_000)]);
+
+const GARBAGE: readonly ((message: Message) => Sent)[] = [
+  () => 'malformed',
+  () => 'broken',
+  ({ body }) => ({ envelope: envelopeOf([Buffer.from('another id')]), body }),
+  ({ envelope, body }) => ({
+    envelope: envelopeOf([Buffer.from('x'), ...framesOf([envelope]).slice(0, -1)]),
+    body,
+  }),
+  ({ body }) => ({ envelope: envelopeOf([Buffer.alloc(6, 0xff)]), body }),
 ];
 
-function bodyOf(frames: readonly Buffer[]): string {
-  return String(frames.at(-1));
+function textOf({ body }: { body: Body }): string {
+  return String(framesOf(body.chunks).at(-1));
 }

@@ -9,6 +9,7 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
     queued: 0,
     queuedBytes: 0,
     inFlight: 0,
+    inFlightBytes: 0,
     refused: 0,
     ended: 0,
     isUsable: false,

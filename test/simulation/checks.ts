@@ -1,0 +1,143 @@
+import type { ProxyEvent } from '../../src/proxy/events.ts';
+import type { RouteSettings } from '../../src/proxy/settings.ts';
+import type { RouteStatus } from '../../src/proxy/status.ts';
+import type { VirtualApp } from './apps.ts';
+import type { VirtualClient } from './virtual-transport.ts';
+import type { Observer, World } from './world.ts';
+
+/** A reply that is sent at the deadline reaches the app a little later. */
+const SLACK_MS = 5;
+/** How many requests of one client are read beyond those that it may have in flight; see turns.ts. */
+const AHEAD = 16;
+
+/** Checks the promises against everything that happens in a world. The most generous of the policies so far applies. */
+export class Checks implements Observer {
+  readonly violations: string[] = [];
+  readonly counts = { received: 0, settled: 0, retries: 0, sends: 0, gone: 0, malformed: 0 };
+  /** The settings from the start, and those of each reload. */
+  readonly policies: RouteSettings[];
+  /** A hash of all events. */
+  fingerprint = 0;
+  /** How long the process was stalled. */
+  stalledMs = 0;
+  readonly #executions = new Map<string, number>();
+  readonly #settings: RouteSettings;
+  readonly #world: World;
+  readonly #trace: ((line: string) => void) | undefined;
+
+  constructor(world: World, settings: RouteSettings, trace: ((line: string) => void) | undefined) {
+    this.#world = world;
+    this.#settings = settings;
+    this.policies = [settings];
+    this.#trace = trace;
+  }
+
+  received(client: VirtualClient): void {
+    const { inFlightPerClient } = this.#settings.limits;
+    if (client.unanswered > inFlightPerClient + AHEAD)
+      this.wrong(`5: ${client.unanswered} requests of one client were read`);
+  }
+
+  /** Its requests end at once. */
+  leaving(client: VirtualClient, tell: () => void): void {
+    const { unanswered } = client;
+    const { gone } = this.counts;
+    this.tell(`a client leaves with ${unanswered} requests`);
+    tell();
+    this.#world.time.afterThis(() => {
+      const ended = this.counts.gone - gone;
+      if (ended < unanswered || !client.owner.isIdle)
+        this.wrong(`2: ${ended} of ${unanswered} requests ended when their client left`);
+    });
+  }
+
+  broken(why: string): void {
+    this.wrong(`transport: ${why}`);
+  }
+
+  executed(body: string): void {
+    const [request = ''] = body.split('x');
+    this.#executions.set(request, (this.#executions.get(request) ?? 0) + 1);
+    this.tell(`executes ${request}`);
+  }
+
+  readonly emit = (event: ProxyEvent): void => {
+    this.tell(JSON.stringify(event));
+    const counts = this.counts;
+    if (event.kind === 'received') counts.received++;
+    if (event.kind === 'malformed') counts.malformed++;
+    if (event.kind === 'retry') counts.retries++;
+    if (event.kind === 'attempt') {
+      counts.sends++;
+      if (event.result === 'timeout' && this.#world.time.isInputWaiting)
+        this.wrong('a timeout was declared while input was unread');
+    }
+    if (event.kind === 'internalError') this.wrong(`internal error: ${(event.error as Error).stack}`);
+    if (event.kind !== 'settled') return;
+    counts.settled++;
+    if (event.outcome === 'client_gone') counts.gone++;
+    const most = Math.max(...this.policies.map(({ retry }) => retry.attempts));
+    if (event.request.attempts > most) this.wrong(`3: ${event.request.attempts} attempts`);
+    const deadlineMs = Math.max(...this.policies.map(({ retry }) => retry.deadlineMs));
+    if (event.request.elapsedMs > deadlineMs + SLACK_MS + this.stalledMs)
+      this.wrong(`4: settled after ${event.request.elapsedMs} ms`);
+  };
+
+  caps({ inFlight, inFlightBytes, queued, queuedBytes, endpoints }: RouteStatus): void {
+    const most = (of: (settings: RouteSettings) => number) => Math.max(...this.policies.map(of));
+    if (inFlight > most(({ limits }) => limits.inFlight)) this.wrong(`5: ${inFlight} in flight`);
+    // One that is larger than the limit may be sent alone.
+    if (inFlight > 1 && inFlightBytes > most(({ limits }) => limits.inFlightBytes))
+      this.wrong(`5: ${inFlightBytes} bytes in flight`);
+    if (queued > most(({ limits }) => limits.queue)) this.wrong(`5: ${queued} queued`);
+    if (queuedBytes > most(({ limits }) => limits.queueBytes)) this.wrong(`5: ${queuedBytes} bytes queued`);
+    for (const { address, inFlight } of endpoints)
+      if (inFlight < 0 || inFlight > most(({ limits }) => limits.inFlightPerEndpoint.correlated))
+        this.wrong(`5: ${inFlight} in flight at ${address}`);
+  }
+
+  outcomes(apps: readonly VirtualApp[], status: RouteStatus, elapsedMs: number): void {
+    const { received, settled, retries, sends, malformed } = this.counts;
+    const { queued, queuedBytes, inFlight, inFlightBytes, refused, ended, endpoints } = status;
+    if (queued + queuedBytes + inFlight + inFlightBytes + refused + ended > 0)
+      this.wrong(`left behind: ${queued} queued, ${inFlight} in flight, ${refused + ended} not told`);
+    for (const one of endpoints)
+      if (one.inFlight !== 0) this.wrong(`left behind: ${one.inFlight} at ${one.address}`);
+    if (received !== settled) this.wrong(`2: ${received} received, ${settled} settled`);
+    const { ratio, minPerSecond } = this.#settings.budget;
+    const allowed = received * ratio + minPerSecond * (elapsedMs / 1_000 + 1);
+    if (retries > allowed) this.wrong(`3: ${retries} retries of ${received} requests`);
+    if (sends > received + allowed) this.wrong(`3: ${sends} attempts`);
+    const babbled = this.#world.malformed;
+    if (malformed !== babbled) this.wrong(`${malformed} of ${babbled} malformed messages`);
+    for (const app of apps) this.#checkApp(app);
+  }
+
+  #checkApp(app: VirtualApp): void {
+    for (const wrong of app.wrong) this.wrong(`1: ${wrong}`);
+    for (const { body } of app.pending) this.wrong(`2: no outcome for ${body.slice(0, 20)}`);
+    const most = Math.max(...this.policies.map(({ retry }) => retry.attempts));
+    const isOnce = this.policies.every(({ retry }) => retry.retryOn.every((one) => one === 'unsent'));
+    for (const { body, failure } of app.outcomes) {
+      const [request = ''] = body.split('x');
+      const executions = this.#executions.get(request) ?? 0;
+      if (executions > (isOnce ? 1 : most)) this.wrong(`6: ${request} was executed ${executions} times`);
+      if (failure?.executed === 'no' && executions > 0)
+        this.wrong(`6: ${request} was executed, but the failure reply says no`);
+      if (failure?.code === 'REPLY_TOO_LARGE' && executions === 0)
+        this.wrong(`6: ${request} had no reply that could be too large`);
+      if (failure?.code === 'INTERNAL') this.wrong(`7: ${request} met a bug`);
+    }
+  }
+
+  wrong(violation: string): void {
+    this.violations.push(violation);
+    this.tell(`VIOLATION ${violation}`);
+  }
+
+  tell(line: string): void {
+    for (let at = 0; at < line.length; at += 7)
+      this.fingerprint = (this.fingerprint * 31 + line.charCodeAt(at)) | 0;
+    this.#trace?.(`${this.#world.time.nowMs.toFixed(2)} ${line}`);
+  }
+}
