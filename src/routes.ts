@@ -249,7 +249,7 @@ export class Routes {
   }
 }
 
-/** libzmq is loaded only if a route needs it: it takes 9 MB and two threads. */
+/** libzmq is loaded only if a route needs it, because it takes memory and threads. */
 async function transportOf(name: RouteConfig['transport']): Promise<Transport> {
   return name === 'zmtp' ? zmtp : (await import('./transport/zeromq/zeromq-transport.ts')).libzmq;
 }
