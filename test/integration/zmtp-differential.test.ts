@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { Router } from 'zeromq';
+import { Reply, Router } from 'zeromq';
 import { bodyOf, COMMAND, envelopeOf, LONG } from '../../src/transport/message.ts';
 import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
 import { pingCommand, readyCommand } from '../../src/transport/zmtp/metadata.ts';
@@ -46,39 +47,56 @@ interface Mutation {
 
 const READY_AT = 64;
 
-/** Why ours may differ where this byte was changed. */
-function isAllowed(
+/** Why ours differs where this byte was changed; `undefined` if there is no good reason. */
+function reasonOf(
   { opening, rest }: Stream,
   { at, mask }: Mutation,
   ours: Outcome,
   theirs: Outcome,
-): boolean {
-  // ZMTP 1.0 is refused; libzmq goes on with it.
-  if (at === 0 || (at === 9 && (mask & 1) !== 0)) return ours.isClosed;
-  // An older version is said, and the rest of the greeting is none of that version.
-  if (at === 10) return true;
-  // READY that makes no sense is refused at once; libzmq waits until its handshake interval is over.
-  if (at >= READY_AT && at < opening.length && ours.isClosed && !theirs.isClosed) return true;
-  // A frame that became a command, or the other way round: libzmq passes over commands that cannot be read.
-  if (at >= opening.length && mask === COMMAND) return true;
-  // A length that became another, or of another form: what follows is read at another place, so any byte may be a command's.
-  if (at >= opening.length) return ours.isClosed && rest.length > 0;
-  return false;
+): string | undefined {
+  if (at === 0 || (at === 9 && (mask & 1) !== 0))
+    return ours.isClosed ? 'ZMTP 1.0 is refused; libzmq goes on with it' : undefined;
+  if (at === 10) return 'it says that it is older, and the rest of its greeting is none of that version';
+  if (at >= READY_AT && at < opening.length && ours.isClosed && !theirs.isClosed)
+    return 'READY that makes no sense is refused at once; libzmq waits until its handshake interval is over';
+  if (at < opening.length) return undefined;
+  if (mask === COMMAND)
+    return 'a frame became a command, or a command a frame: libzmq passes over commands that it cannot read';
+  // A short length became a long one, or one of the upper bytes of a long length changed: in this test they are all 0.
+  if (theirs.isClosed && (mask === LONG || rest[at - opening.length] === 0))
+    return 'a frame too long for the memory: libzmq fails to allocate it and hangs up; ours skips it';
+  // What follows is read at another place, so any byte may be a command's.
+  return ours.isClosed && rest.length > 0
+    ? 'a command that cannot be read ends the connection; libzmq passes over it'
+    : undefined;
 }
 
-async function libzmq(t: TestContext): Promise<Echo> {
-  const router = new Router({ linger: 0, sendTimeout: 0, handshakeInterval: 3_600_000 });
-  await router.bind('tcp://127.0.0.1:0');
+const OPTIONS = { linger: 0, sendTimeout: 0, handshakeInterval: 3_600_000 } as const;
+
+async function router(t: TestContext): Promise<Echo> {
+  const socket = new Router(OPTIONS);
+  await socket.bind('tcp://127.0.0.1:0');
   const serve = async () => {
     for (;;) {
-      const frames = await router.receive();
+      const frames = await socket.receive();
       const delimiter = frames.findIndex((frame, index) => index > 0 && frame.length === 0);
-      if (delimiter > 0 && delimiter + 1 < frames.length) await router.send(frames).catch(() => undefined);
+      if (delimiter > 0 && delimiter + 1 < frames.length) await socket.send(frames).catch(() => undefined);
     }
   };
   serve().catch(() => undefined);
-  t.after(() => router.close());
-  return echo(t, Number(router.lastEndpoint?.split(':').pop()));
+  t.after(() => socket.close());
+  return echo(t, Number(socket.lastEndpoint?.split(':').pop()));
+}
+
+async function rep(t: TestContext): Promise<Echo> {
+  const socket = new Reply(OPTIONS);
+  await socket.bind('tcp://127.0.0.1:0');
+  const serve = async () => {
+    for (;;) await socket.send(await socket.receive());
+  };
+  serve().catch(() => undefined);
+  t.after(() => socket.close());
+  return echo(t, Number(socket.lastEndpoint?.split(':').pop()));
 }
 
 async function ours(t: TestContext): Promise<Echo> {
@@ -172,34 +190,43 @@ function mutated({ opening, rest }: Stream, { at, mask }: Mutation): Stream {
   return { opening: all.subarray(0, opening.length), rest: all.subarray(opening.length) };
 }
 
-test('valid streams are answered as by libzmq', async (t) => {
-  const both = [await libzmq(t), await ours(t)] as const;
-  await fc.assert(
-    fc.asyncProperty(stream, async (one) => {
-      const [theirs, our] = await Promise.all(both.map((echo) => outcomeOf(echo, one)));
-      assert.deepEqual(our, theirs);
-      assert.equal(our?.isClosed, false);
-    }),
-    { numRuns: 100 },
-  );
-});
+for (const [name, libzmq] of [
+  ['ROUTER', router],
+  ['REP', rep],
+] as const)
+  test(`valid streams are answered as by a ${name} of libzmq`, async (t) => {
+    const both = [await libzmq(t), await ours(t)] as const;
+    await fc.assert(
+      fc.asyncProperty(stream, async (one) => {
+        const [theirs, our] = await Promise.all(both.map((echo) => outcomeOf(echo, one)));
+        assert.deepEqual(our, theirs);
+        assert.equal(our?.isClosed, false);
+      }),
+      { numRuns: 100 },
+    );
+  });
 
-test('a stream with one changed bit has the same result as with libzmq, or a difference with a known reason', async (t) => {
-  const both = [await libzmq(t), await ours(t)] as const;
-  const where = fc.record({ share: fc.double({ min: 0, max: 0.999, noNaN: true }), bit: fc.nat(7) });
+// Only with a ROUTER: a REP of libzmq 4.3.5 that gets a malformed request may never answer anybody again.
+test('a stream with one changed bit has the same result as with a ROUTER of libzmq, or a difference with a known reason', async (t) => {
+  const both = [await router(t), await ours(t)] as const;
+  const where = fc.record({ share: fc.noBias(fc.nat(999_999)), bit: fc.noBias(fc.nat(7)) });
+  const differences: Record<string, number> = {};
   await fc.assert(
     fc.asyncProperty(stream, where, async (one, { share, bit }) => {
-      const at = Math.floor(share * (one.opening.length + one.rest.length));
+      const at = Math.floor((share / 1_000_000) * (one.opening.length + one.rest.length));
       const mutation = { at, mask: 1 << bit };
       const changed = mutated(one, mutation);
       const [theirs, our] = await Promise.all(both.map((echo) => outcomeOf(echo, changed)));
       assert.ok(theirs !== undefined && our !== undefined);
-      if (isAllowed(one, mutation, our, theirs)) return;
-      const what = JSON.stringify({ ...mutation, bytes: changed.rest.toString('latin1') });
-      assert.equal(our.isClosed, theirs.isClosed, what);
       // What was answered before a connection was closed may be lost with it.
-      if (!our.isClosed) assert.deepEqual(our, theirs, what);
+      if (our.isClosed && theirs.isClosed) return;
+      if (isDeepStrictEqual(our, theirs)) return;
+      const reason = reasonOf(one, mutation, our, theirs);
+      const what = JSON.stringify({ ...mutation, our, theirs, bytes: changed.rest.toString('latin1') });
+      assert.ok(reason !== undefined, what);
+      differences[reason] = (differences[reason] ?? 0) + 1;
     }),
     { numRuns: MUTATIONS },
   );
+  t.diagnostic(JSON.stringify(differences));
 });

@@ -8,6 +8,7 @@ import type { Client, ConnectionEnd, PeerInfo, Refusal, Target } from '../../src
 import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
 import { readyCommand } from '../../src/transport/zmtp/metadata.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
+import { until } from '../support/until.ts';
 import { echo, listening } from '../support/zmtp-listener.ts';
 
 const MiB = 2 ** 20;
@@ -279,4 +280,73 @@ test('messages that the kernel never got are known when the connection drops', a
   for (const socket of sockets) socket.resetAndDestroy();
   assert.equal((await next('closed')).end.kind, 'dropped');
   assert.ok(connection.handedOver > 0 && connection.handedOver < 100, `${connection.handedOver} of 100`);
+});
+
+test('a message that is held back can be taken back, and never leaves', async (t) => {
+  let isReading = false;
+  const came: Buffer[] = [];
+  const sockets: Socket[] = [];
+  const address = await served(t, (socket) => {
+    sockets.push(socket);
+    socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 4, 0, 0]));
+    socket.once('data', () => {
+      socket.pause();
+      socket.on('data', (chunk: Buffer) => came.push(chunk));
+      isReading = true;
+    });
+  });
+  const { connection, next } = connected(t, address);
+  await next('ready');
+  await until('the server stops to read', () => isReading);
+  const large = bodyOf([Buffer.alloc(16 * MiB, 1)]);
+  const small = (text: string) => connection.send(DELIMITER, bodyOf([Buffer.from(text)]));
+  assert.equal(connection.send(DELIMITER, large), 1);
+  await new Promise(setImmediate);
+  const [kept, taken, last] = [small('kept'), small('taken back'), small('last')];
+  assert.deepEqual([kept, taken, last], [2, 3, 4]);
+  assert.equal(connection.handedOver, 1);
+  assert.equal(connection.withdraw(1), false, 'it has started to leave');
+  assert.equal(connection.withdraw(taken), true);
+  sockets[0]?.resume();
+  await until('the last has come', () => Buffer.concat(came.slice(-2)).includes('last'));
+  assert.equal(connection.handedOver, 4);
+  assert.equal(connection.withdraw(kept), false, 'it has left');
+  const end = Buffer.concat(came).subarray(-30);
+  assert.ok(end.includes('kept') && !end.includes('taken back'), end.toString('latin1'));
+});
+
+test('after the end of a connection, what was not handed over can be taken back', async (t) => {
+  const sockets: Socket[] = [];
+  const address = await served(t, (socket) => {
+    sockets.push(socket);
+    socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 4, 0, 0]));
+    socket.once('data', () => socket.pause());
+  });
+  const { connection, next } = connected(t, address);
+  await next('ready');
+  connection.send(DELIMITER, bodyOf([Buffer.alloc(16 * MiB)]));
+  await new Promise(setImmediate);
+  const held = connection.send(DELIMITER, bodyOf([Buffer.from('x')]));
+  for (const socket of sockets) socket.resetAndDestroy();
+  await next('closed');
+  assert.equal(connection.handedOver, 1);
+  assert.deepEqual([connection.withdraw(1), connection.withdraw(held)], [false, true]);
+});
+
+test('a new limit of a connection applies to messages that start to arrive afterwards', async (t) => {
+  const sockets: Socket[] = [];
+  const address = await served(t, (socket) => {
+    sockets.push(socket);
+    socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 4, 0, 0]));
+  });
+  const { connection, next } = connected(t, address);
+  await next('ready');
+  const reply = Buffer.concat([DELIMITER, ...bodyOf([Buffer.from('12345678')]).chunks]);
+  sockets[0]?.write(Buffer.concat([reply, reply.subarray(0, 5)]));
+  await next('message');
+  connection.messageBytes = 4;
+  assert.equal(connection.messageBytes, 4);
+  sockets[0]?.write(Buffer.concat([reply.subarray(5), reply]));
+  await next('message');
+  assert.equal((await next('tooLarge')).bytes, 8);
 });

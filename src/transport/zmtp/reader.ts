@@ -247,7 +247,9 @@ function headerLength(chunk: Buffer, at: number): number | undefined {
 }
 
 function unpinned(chunk: Buffer, from: number, to: number): Buffer {
-  const part = chunk.subarray(from, to);
-  const isPinning = chunk.length > PIN_BYTES && chunk.length > PIN_TIMES * part.length;
-  return isPinning ? Buffer.from(part) : part;
+  const bytes = to - from;
+  if (chunk.length <= PIN_BYTES || chunk.length <= PIN_TIMES * bytes) return chunk.subarray(from, to);
+  const copy = Buffer.allocUnsafe(bytes);
+  chunk.copy(copy, 0, from, to);
+  return copy;
 }
