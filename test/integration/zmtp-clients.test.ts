@@ -77,32 +77,6 @@ test('a paused client is not read without end', async (t) => {
   }
 });
 
-test('what comes in the turn of a resume does not overtake what was kept', async (t) => {
-  const came: string[] = [];
-  const clients: Client[] = [];
-  const { address } = await listening(t, {
-    joined: (client) => clients.push(client),
-    request: (client, _, { chunks }) => {
-      const text = textOf(chunks);
-      if (text === 'resume') return clients[0]?.resume();
-      came.push(text);
-      if (came.length === 1) client.pause();
-    },
-  });
-  const app = await RawApp.connect(t, address);
-  await until('it has joined', () => clients.length === 1);
-  const others = [await RawApp.connect(t, address), await RawApp.connect(t, address)];
-  await until('the others have joined, too', () => clients.length === 3);
-  await app.send(requestOf('1'), requestOf('2'));
-  await until('the first has come', () => came.length === 1);
-  // All are read in one turn, in this order or in the opposite one.
-  others[0]?.socket.write(requestOf('resume'));
-  app.socket.write(requestOf('3'));
-  others[1]?.socket.write(requestOf('resume'));
-  await until('all have come', () => came.length === 3);
-  assert.deepEqual(came, ['1', '2', '3']);
-});
-
 for (const [how, leave] of [
   ['closes', (app: RawApp) => app.socket.destroy()],
   ['resets', (app: RawApp) => reset(app.socket)],

@@ -333,20 +333,56 @@ test('after the end of a connection, what was not handed over can be taken back'
   assert.deepEqual([connection.withdraw(1), connection.withdraw(held)], [false, true]);
 });
 
-test('a new limit of a connection applies to messages that start to arrive afterwards', async (t) => {
+test('a message of the turn in which a connection is closed never leaves', async (t) => {
+  const server = new Router({ linger: 0 });
+  t.after(() => server.close());
+  await server.bind('tcp://127.0.0.1:0');
+  const { connection, next } = connected(t, server.lastEndpoint ?? '');
+  await next('ready');
+  const [first, second] = ['alone', 'gathered'].map((text) =>
+    connection.send(DELIMITER, bodyOf([Buffer.from(text)])),
+  );
+  assert.deepEqual([first, second, connection.handedOver], [1, 2, 1]);
+  assert.equal(connection.withdraw(2), false, 'it leaves at the end of the turn');
+  connection.close();
+  assert.deepEqual([connection.withdraw(1), connection.withdraw(2)], [false, true]);
+  assert.equal(connection.handedOver, 1);
+});
+
+test('what waits for a slow peer is not changed by what others are sent meanwhile', async (t) => {
   const sockets: Socket[] = [];
-  const address = await served(t, (socket) => {
+  const came: Buffer[] = [];
+  const slow = await served(t, (socket) => {
     sockets.push(socket);
     socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 4, 0, 0]));
+    socket.once('data', () => {
+      socket.pause();
+      socket.on('data', (chunk: Buffer) => came.push(chunk));
+    });
   });
-  const { connection, next } = connected(t, address);
-  await next('ready');
-  const reply = Buffer.concat([DELIMITER, ...bodyOf([Buffer.from('12345678')]).chunks]);
-  sockets[0]?.write(Buffer.concat([reply, reply.subarray(0, 5)]));
-  await next('message');
-  connection.messageBytes = 4;
-  assert.equal(connection.messageBytes, 4);
-  sockets[0]?.write(Buffer.concat([reply.subarray(5), reply]));
-  await next('message');
-  assert.equal((await next('tooLarge')).bytes, 8);
+  const fast = new Router({ linger: 0 });
+  t.after(() => fast.close());
+  await fast.bind('tcp://127.0.0.1:0');
+  const one = connected(t, slow);
+  const other = connected(t, fast.lastEndpoint ?? '');
+  await one.next('ready');
+  await other.next('ready');
+  await until('the server stops to read', () => sockets[0]?.isPaused() === true);
+  // Small ones, which are copied into blocks, until the kernel takes no more.
+  const [theirs, ours] = [Buffer.alloc(4_000, 1), Buffer.alloc(4_000, 2)];
+  let sent = 0;
+  while (sent === one.connection.handedOver) {
+    for (let index = 0; index < 15; index++) sent = one.connection.send(DELIMITER, bodyOf([ours]));
+    await new Promise(setImmediate);
+    if (sent === one.connection.handedOver) sent = one.connection.send(DELIMITER, bodyOf([ours]));
+    for (let index = 0; index < 15; index++) other.connection.send(DELIMITER, bodyOf([theirs]));
+    await new Promise(setImmediate);
+  }
+  sockets[0]?.resume();
+  const frame = Buffer.concat([DELIMITER, ...bodyOf([ours]).chunks]);
+  const isWhole = () => came.reduce((sum, { length }) => sum + length, 0) >= sent * frame.length;
+  await until('all has come', isWhole);
+  const wire = Buffer.concat(came).subarray(-sent * frame.length);
+  for (let index = 0; index < sent; index++)
+    assert.ok(wire.subarray(index * frame.length, (index + 1) * frame.length).equals(frame), `${index}`);
 });

@@ -201,5 +201,5 @@ export class Outbox {
 }
 
 function bytesOf({ envelope, body }: Message): number {
-  return envelope.length + body.bytes;
+  return envelope.length + body.weight;
 }

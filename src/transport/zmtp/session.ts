@@ -3,11 +3,11 @@ import type { Body } from '../message.ts';
 import type { ConnectionEnd, ConnectionOwner, PeerInfo, Target } from '../transport.ts';
 import { CLOSED, endCause, hungUp } from './causes.ts';
 import { GREETING_REST, OPENING, parseGreeting, rest2 } from './greeting.ts';
+import { Intake } from './intake.ts';
 import { errorCommand, parseCommand, pingCommand, pongCommand, readyCommand } from './metadata.ts';
 import { Outbox } from './outbox.ts';
 import { Reader } from './reader.ts';
 import { Silence } from './silence.ts';
-import { atEndOfTurn } from './turn.ts';
 
 export interface SessionSettings {
   /** The type of our socket. */
@@ -29,10 +29,6 @@ type State =
   | { kind: 'ready' }
   | { kind: 'closed' };
 
-/** Most bytes that are read from a peer while it is paused, give or take a chunk. Until then it is noticed if the peer leaves. */
-const AHEAD_BYTES = 32_768;
-/** What a chunk takes in memory besides its bytes, about. */
-const CHUNK_COST = 256;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -44,6 +40,7 @@ export class Session {
   readonly #settings: SessionSettings;
   readonly #owner: SessionOwner;
   readonly #reader: Reader;
+  readonly #intake: Intake;
   readonly #outbox: Outbox;
   #state: State = { kind: 'greeting', bytes: NOTHING, hasSentRest: false };
   #handshake: NodeJS.Timeout | undefined;
@@ -54,12 +51,6 @@ export class Session {
     () => this.#chunks,
     () => this.#unheard(),
   );
-  #isPaused = false;
-  /** What was read while it was paused, from a position in the first chunk. */
-  #ahead: Buffer[] = [];
-  #aheadAt = 0;
-  #aheadCost = 0;
-  readonly #readsAhead = () => this.#readAhead();
   #error: unknown;
 
   constructor(socket: Socket, settings: SessionSettings, owner: SessionOwner) {
@@ -80,6 +71,7 @@ export class Session {
       command: (command) => this.#command(command),
       broken: (why) => this.#end({ kind: 'protocol', why: `the peer broke the protocol: it sent ${why}` }),
     });
+    this.#intake = new Intake(socket, this.#reader);
     // Timers run before input is read. If this process was stalled, the answer may have come meanwhile.
     this.#handshake = setTimeout(() => setImmediate(() => this.#tooSlow()), settings.handshakeTimeoutMs);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
@@ -120,15 +112,11 @@ export class Session {
 
   /** Passes on no messages until `resume`. */
   pause(): void {
-    this.#isPaused = true;
-    this.#reader.pause();
+    this.#intake.pause();
   }
 
-  /** Goes on in a later turn of the event loop, unless it is paused again before. */
   resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    if (this.#ahead.length > 0) atEndOfTurn(this.#readsAhead);
+    this.#intake.resume();
   }
 
   /**
@@ -136,7 +124,7 @@ export class Session {
    * a socket is closed with unread input, the kernel resets the connection and throws away what the peer has not received yet.
    */
   finish(): void {
-    this.#reader.stop();
+    this.#intake.stop();
     this.#socket.resume();
     this.#outbox.end();
   }
@@ -150,36 +138,7 @@ export class Session {
     this.#chunks++;
     const state = this.#state;
     if (state.kind === 'greeting') this.#greet(Buffer.concat([state.bytes, chunk]), state.hasSentRest);
-    else this.#take(chunk, 0);
-  }
-
-  /** Reads messages and commands, or keeps them while it is paused. */
-  #take(chunk: Buffer, from: number): void {
-    const mustWait = this.#isPaused || this.#ahead.length > 0;
-    const at = mustWait ? from : this.#reader.push(chunk, from);
-    if (at === chunk.length || this.#state.kind === 'closed') return;
-    if (this.#ahead.length === 0) this.#aheadAt = at;
-    this.#ahead.push(chunk);
-    this.#aheadCost += chunk.length + CHUNK_COST;
-    if (this.#aheadCost > AHEAD_BYTES) this.#socket.pause();
-    // It was paused and resumed within one message.
-    if (!mustWait && !this.#isPaused) atEndOfTurn(this.#readsAhead);
-  }
-
-  #readAhead(): void {
-    while (!this.#isPaused && this.#state.kind === 'ready') {
-      const [chunk] = this.#ahead;
-      if (chunk === undefined) return void this.#socket.resume();
-      this.#aheadAt = this.#reader.push(chunk, this.#aheadAt);
-      if (this.#aheadAt < chunk.length) {
-        // It was paused and resumed within one message.
-        if (!this.#isPaused) atEndOfTurn(this.#readsAhead);
-        return;
-      }
-      this.#ahead.shift();
-      this.#aheadAt = 0;
-      this.#aheadCost -= chunk.length + CHUNK_COST;
-    }
+    else this.#intake.take(chunk, 0);
   }
 
   #greet(bytes: Buffer, hadSentRest: boolean): void {
@@ -198,7 +157,7 @@ export class Session {
       this.#state = { kind: 'handshake', version: greeting.minor === 0 ? '3.0' : '3.1', socketType: '' };
       this.#outbox.putCommand(readyCommand(socketType));
     }
-    if (bytes.length > greeting.length) this.#take(bytes, greeting.length);
+    if (bytes.length > greeting.length) this.#intake.take(bytes, greeting.length);
   }
 
   /** The identity of a peer of version 2.0 is a message without a delimiter, or an empty one without a body. */
@@ -306,8 +265,7 @@ export class Session {
     clearTimeout(this.#handshake);
     clearInterval(this.#heartbeat);
     this.#pinged.stop();
-    this.#ahead = [];
-    this.#reader.stop();
+    this.#intake.stop();
     this.#socket.destroy();
   }
 }

@@ -17,12 +17,10 @@ type State =
 export class ZmtpConnection implements Connection {
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
-  #messageBytes: number;
   #state: State;
 
   constructor(target: Target, owner: ConnectionOwner) {
     this.#owner = owner;
-    this.#messageBytes = target.messageBytes;
     const { connectTimeoutMs } = target;
     const tooSlow = () => this.#unreachable(unanswered(`${connectTimeoutMs} ms`));
     // Timers run before events of sockets. If this process was stalled, it may be connected meanwhile.
@@ -35,15 +33,6 @@ export class ZmtpConnection implements Connection {
 
   get handedOver(): number {
     return this.#state.kind === 'connected' ? this.#state.session.handedOver : 0;
-  }
-
-  get messageBytes(): number {
-    return this.#messageBytes;
-  }
-
-  set messageBytes(most: number) {
-    this.#messageBytes = most;
-    if (this.#state.kind === 'connected') this.#state.session.messageBytes = most;
   }
 
   send(envelope: Buffer, body: Body): number {
@@ -59,13 +48,13 @@ export class ZmtpConnection implements Connection {
     else this.#abandon();
   }
 
-  #connected({ handshakeTimeoutMs, heartbeat }: Target): void {
+  #connected({ messageBytes, handshakeTimeoutMs, heartbeat }: Target): void {
     if (this.#state.kind !== 'connecting') return;
     clearTimeout(this.#state.timeout);
     const settings = {
       socketType: 'DEALER',
       accepts: ACCEPTED,
-      messageBytes: this.#messageBytes,
+      messageBytes,
       handshakeTimeoutMs,
       heartbeat,
     } as const;
