@@ -175,6 +175,7 @@ export class Endpoint implements LaneOwner {
     if (this.connection === 'down') {
       this.latency = new Latency();
       this.#capacity.renew();
+      this.#capacity.isCorrelated = this.#settings.connection.correlate === true;
     }
     if (this.connection !== 'up') this.#turn('up');
     this.#owner.freed(this);

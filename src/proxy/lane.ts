@@ -108,8 +108,9 @@ export class Lane implements ConnectionOwner {
    *
    * @returns whether it has certainly not left this process, and never will
    */
-  withdraw({ message }: Attempt): boolean {
-    return this.#connection.withdraw(message);
+  withdraw(attempt: Attempt): boolean {
+    if (attempt.message > 0 && this.#connection.withdraw(attempt.message)) attempt.message = 0;
+    return attempt.message === 0;
   }
 
   /** Nobody waits for this attempt any more. */

@@ -106,7 +106,7 @@ export class Turns implements ClientOwner, Waiting {
   /** A request has its outcome, so waiting requests may start. */
   done(): void {
     this.#inFlight--;
-    if (this.#line.length > 0) this.startNext();
+    this.startNext();
   }
 
   /** Starts waiting requests up to the limit: none if it has been lowered. */

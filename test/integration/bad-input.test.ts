@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { Dealer, Request } from 'zeromq';
 import { App, ask } from '../support/ask.ts';
 import { type RouteOptions, type RunningRoute, settingsOf, startRoute } from '../support/route.ts';
-import { ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { greeting, ready } from '../support/zmtp.ts';
 
 async function start(t: TestContext, options = {}): Promise<RunningRoute> {
@@ -104,6 +104,24 @@ test('an app that does not read is dropped when its replies exceed the limit, an
   await event((e) => e.kind === 'droppedClient');
   assert.ok(count('settled', 'ok') > 15, 'as many as the limit has room for');
   assert.equal((await ask(address, 'a good one')).frames[0]?.length, 64 * 1_024);
+});
+
+test('an app that has sent far ahead gets PONGs, although its requests are not read', async (t) => {
+  const upstream = await ScriptedUpstream.start(drop);
+  t.after(() => upstream.close());
+  const { address, event, count } = await startRoute(t, [upstream.address], { transport: 'zmtp' });
+  const modern = greeting();
+  modern[11] = 1;
+  const requests = Array(100).fill(Buffer.from([1, 0, 0, 1, 0]));
+  const app = await intrude(t, address, Buffer.concat([modern, ready('DEALER'), ...requests]));
+  await event(() => count('received') > 10);
+  const ponged = once(
+    app.on('data', (bytes) => bytes.includes('PONG') && app.emit('pong')),
+    'pong',
+  );
+  app.write(Buffer.from('\x04\x07\x04PING\0\0', 'latin1'));
+  await ponged;
+  assert.ok(count('received') < 100, 'the others wait');
 });
 
 test('an app that has all its requests answered before it reads finds every reply', async (t) => {

@@ -76,8 +76,8 @@ export class RawApp {
   async replies(count: number): Promise<string[]> {
     for (;;) {
       const { came } = this;
-      // The greeting comes first, then READY.
-      const whole = wholeFrames(came.subarray(64 + 2 + (came[65] ?? 0)));
+      // The greeting comes first.
+      const whole = messageFrames(came.subarray(64));
       const texts = framesOf([whole]).map(String);
       if (texts.length >= 2 * count) return texts.filter((_, index) => index % 2 === 1).slice(0, count);
       await this.untilBytes(came.length + 1);
@@ -85,15 +85,17 @@ export class RawApp {
   }
 }
 
-/** The beginning that consists of whole frames. */
-function wholeFrames(bytes: Buffer): Buffer {
+/** The whole frames that are not commands. */
+function messageFrames(bytes: Buffer): Buffer {
+  const frames: Buffer[] = [];
   let at = 0;
   for (;;) {
     const isLong = ((bytes[at] ?? 0) & 2) !== 0;
     const header = isLong ? 9 : 2;
-    if (at + header > bytes.length) return bytes.subarray(0, at);
+    if (at + header > bytes.length) return Buffer.concat(frames);
     const end = at + header + (isLong ? bytes.readUInt32BE(at + 5) : (bytes[at + 1] ?? 0));
-    if (end > bytes.length) return bytes.subarray(0, at);
+    if (end > bytes.length) return Buffer.concat(frames);
+    if (((bytes[at] ?? 0) & 4) === 0) frames.push(bytes.subarray(at, end));
     at = end;
   }
 }

@@ -37,6 +37,11 @@ export class Intake {
     if (this.#ahead.length > 0) atEndOfTurn(this.#readsAhead);
   }
 
+  /** Whether something waits to be passed on. */
+  get isHolding(): boolean {
+    return this.#ahead.length > 0;
+  }
+
   /** Drops what is held back, and everything that still comes. */
   stop(): void {
     this.#isOver = true;

@@ -31,6 +31,7 @@ export class ZmtpListener implements Listener {
   readonly #path: IpcPath | undefined;
   readonly #clients = new Set<ZmtpClient>();
   #address: string;
+  #isClosing = false;
   #empty = Promise.withResolvers<void>();
 
   private constructor(address: string, policy: ListenPolicy, owner: ListenerOwner) {
@@ -73,6 +74,7 @@ export class ZmtpListener implements Listener {
   }
 
   async close(lingerMs: number): Promise<void> {
+    this.#isClosing = true;
     this.#unbind();
     const late = setTimeout(() => {
       for (const client of this.#clients) client.cut();
@@ -85,7 +87,7 @@ export class ZmtpListener implements Listener {
   /** Called by a client when it has ended. */
   ended(client: ZmtpClient): void {
     this.#clients.delete(client);
-    if (this.#clients.size === 0) this.#empty.resolve();
+    if (this.#clients.size === 0 && this.#isClosing) this.#empty.resolve();
   }
 
   #unbind(): void {

@@ -31,6 +31,8 @@ type State =
 
 const NOTHING = Buffer.alloc(0);
 
+const ALIVE = pongCommand(Buffer.alloc(0));
+
 /**
  * ZMTP 2.0, 3.0 and 3.1 with the NULL mechanism over one connected socket (RFC 15, 23, 37). Only this class reads, writes and closes
  * the socket.
@@ -44,6 +46,8 @@ export class Session {
   readonly #outbox: Outbox;
   #state: State = { kind: 'greeting', bytes: NOTHING, hasSentRest: false };
   #handshake: NodeJS.Timeout | undefined;
+  /** Whether the peer may send PINGs. */
+  #isPinged = false;
   #heartbeat: NodeJS.Timeout | undefined;
   /** How many chunks have been read. */
   #chunks = 0;
@@ -139,6 +143,8 @@ export class Session {
     const state = this.#state;
     if (state.kind === 'greeting') this.#greet(Buffer.concat([state.bytes, chunk]), state.hasSentRest);
     else this.#intake.take(chunk, 0);
+    // A PING may be in what is held back. A PONG without one does no harm, and shows the peer that we are alive.
+    if (this.#isPinged && this.#intake.isHolding) this.#outbox.putCommand(ALIVE);
   }
 
   #greet(bytes: Buffer, hadSentRest: boolean): void {
@@ -210,7 +216,8 @@ export class Session {
     clearTimeout(this.#handshake);
     this.#handshake = undefined;
     this.#state = { kind: 'ready' };
-    if (version === '3.1') this.#beat();
+    this.#isPinged = version === '3.1';
+    if (this.#isPinged) this.#beat();
     this.#owner.ready({ socketType, version });
   }
 

@@ -150,3 +150,13 @@ test('earlier requests of a client are hurried if a later one has less time, and
   client.ask('4', 3_000);
   assert.deepEqual(client.log, ['start 1', 'hurry 2000', 'start 2']);
 });
+
+test('a client that is paused because its limit was lowered is read again when its requests have ended', () => {
+  const client = new TestedClient(64);
+  for (let name = 0; name < 30; name++) client.ask(String(name));
+  client.inFlightPerClient = 1;
+  client.turns.startNext();
+  assert.equal(client.log.at(-1), 'pause');
+  for (let done = 0; done < 30; done++) client.turns.done();
+  assert.equal(client.log.at(-1), 'resume');
+});
