@@ -29,7 +29,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   readonly #clients = new Set<Turns>();
   readonly #forwarder: Forwarder;
   readonly #upstreams: Succession;
-  /** Rejects on a bug in an upstream; never resolves. */
+  /** Resolves when it is closed. Rejects on a bug in an upstream. */
   readonly #ended = Promise.withResolvers<void>();
   #settings: RouteSettings;
   /** When a request last arrived or got its outcome. */
@@ -251,8 +251,8 @@ export class Route implements ListenerOwner, TurnsOwner {
     if (refused === undefined) return undefined;
     if (refused === 'overflow') return TOO_MANY;
     const { messageBytes } = this.#settings.limits;
-    const most = bytes > messageBytes ? `at most ${messageBytes} are allowed` : 'it has too many frames';
-    return refusal('TOO_LARGE', `the request has ${bytes} bytes; ${most}`);
+    if (bytes <= messageBytes) return refusal('TOO_LARGE', 'the request has too many frames');
+    return refusal('TOO_LARGE', `the request has ${bytes} bytes; at most ${messageBytes} are allowed`);
   }
 
   #supply(upstream: Upstream, discovery: Discovery): void {

@@ -205,3 +205,29 @@ test('a port can be bound again as soon as its listener has closed', async (t) =
     await listener.close(0);
   }
 });
+
+test('a listener whose earlier clients have all left still ends the last one when it closes', async (t) => {
+  const left: Client[] = [];
+  const large = bodyOf([Buffer.alloc(30_000_000)]);
+  const clients: Client[] = [];
+  const listener = await listening(
+    t,
+    {
+      joined: (client) => clients.push(client),
+      request: (client, envelope) => client.reply(envelope, large),
+      left: (client) => left.push(client),
+    },
+    undefined,
+    { unreadBytes: 100_000_000 },
+  );
+  const first = await RawApp.connect(t, listener.address);
+  await until('it has joined', () => clients.length === 1);
+  first.socket.destroy();
+  await until('it has left', () => left.length === 1);
+  const second = await RawApp.connect(t, listener.address);
+  second.socket.pause();
+  await second.send(requestOf('more than the kernel takes'));
+  await until('it has joined', () => clients.length === 2);
+  await listener.close(20);
+  assert.deepEqual(left, clients);
+});

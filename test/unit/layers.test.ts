@@ -8,7 +8,7 @@ const SRC = new URL('../../src/', import.meta.url);
 /** What the files of a folder may import besides each other and Node: paths below `src/`, or packages. */
 const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'proxy/': ['errors.ts', 'discovery/discovery.ts', 'transport/transport.ts', 'transport/message.ts'],
-  'transport/zeromq/': ['errors.ts', 'z85.ts', 'transport/transport.ts', 'transport/message.ts', 'zeromq'],
+  'transport/zeromq/': ['errors.ts', 'z85.ts', /^transport\/[^/]+$/, 'zeromq'],
   'transport/': ['errors.ts'],
   'z85.ts': [],
   'discovery/': ['errors.ts'],

@@ -1,7 +1,7 @@
 import { Reply } from 'zeromq';
 import { z85 } from '../../z85.ts';
-import { patiently } from './bind.ts';
 import { context } from './context.ts';
+import { patiently } from './patiently.ts';
 
 /** At this address libzmq asks whether a client may connect to a listener with CURVE (RFC 27). */
 const ADDRESS = 'inproc://zeromq.zap.01';

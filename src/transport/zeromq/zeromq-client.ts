@@ -8,7 +8,7 @@ const HELD_BYTES = 1024 * 1024;
 /** How many of its held messages are passed on before others have their turn. */
 const AT_ONCE = 64;
 
-/** Only of a message that is kept, the body is. */
+/** What waits to be passed on. Refused messages wait without their bodies, and equal ones as a number. */
 type Held =
   | { kind: 'message'; envelope: Buffer; body: Body }
   | { kind: 'too large'; envelope: Buffer; bytes: number }
@@ -68,7 +68,7 @@ export class ZeromqClient implements Client {
     else if (bytes > messageBytes) this.#held.push({ kind: 'too large', envelope, bytes });
     else {
       this.#held.push({ kind: 'message', envelope, body });
-      this.#heldBytes += bytes;
+      this.#heldBytes += envelope.length + bytes;
     }
   }
 
@@ -89,7 +89,7 @@ export class ZeromqClient implements Client {
     if (first.kind !== 'overflow' || --first.count === 0) this.#held.shift();
     switch (first.kind) {
       case 'message':
-        this.#heldBytes -= first.body.bytes;
+        this.#heldBytes -= first.envelope.length + first.body.bytes;
         return this.owner?.request(first.envelope, first.body);
       case 'too large':
         return this.owner?.tooLarge(first.envelope, first.bytes);

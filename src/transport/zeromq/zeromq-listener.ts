@@ -1,14 +1,15 @@
 import { chmodSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Router, type SocketOptions } from 'zeromq';
 import { codeOf, messageOf, StartError } from '../../errors.ts';
+import { listenCause } from '../listen-cause.ts';
 import type { Body } from '../message.ts';
+import { bindAs, DEFAULT_MODE, isAlive } from '../socket-path.ts';
 import type { Listener, ListenerOwner, ListenPolicy, ListenSettings, ReplyFate } from '../transport.ts';
-import { bindAs, patiently } from './bind.ts';
 import { context } from './context.ts';
 import { allFrames, parse } from './frames.ts';
 import { Inbox } from './inbox.ts';
+import { patiently } from './patiently.ts';
 import { type Door, doorkeeper } from './zap.ts';
 import { ZeromqClient } from './zeromq-client.ts';
 
@@ -28,8 +29,6 @@ const RECENT_MS = 10_000;
 const UNREAD_MOST = 1_024;
 /** How many clients without a request are remembered: nothing tells that one has left. */
 const IDLE_CLIENTS = 1_024;
-/** The mode of a socket with a typical umask. */
-const DEFAULT_MODE = 0o755;
 
 /**
  * A ROUTER of libzmq. It looks like a REP to its clients (RFC 28), but one client's request does not block another's. libzmq tells
@@ -80,7 +79,7 @@ export class ZeromqListener implements Listener {
       await listener.#bind(settings);
     } catch (error) {
       listener.#shut();
-      throw new StartError(`cannot listen on ${settings.address}: ${reasonOf(error)}`, { cause: error });
+      throw new StartError(`cannot listen on ${settings.address}: ${listenCause(error)}`, { cause: error });
     }
     void listener.#run();
     return listener;
@@ -259,17 +258,8 @@ const fateOf = (error: unknown) => (codeOf(error) === 'EAGAIN' ? 'full' : 'gone'
  * @throws {Error} EADDRINUSE
  */
 async function refuseLivingPath(path: string): Promise<void> {
-  const name = path.startsWith('@') ? `\0${path.slice(1)}` : path;
-  const isAlive = await new Promise<boolean>((resolve) => {
-    const probe = connect(name);
-    // It is too busy for another connection, or does not allow us.
-    probe.once('error', (error) => resolve(['EAGAIN', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')));
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-  });
-  if (isAlive) throw Object.assign(new Error('address in use'), { code: 'EADDRINUSE' });
+  if (await isAlive(path.replace(/^@/, '\0')))
+    throw Object.assign(new Error('address in use'), { code: 'EADDRINUSE' });
 }
 
 /** Removes the path if possible. If not, the next process to listen there checks whether anybody answers. */
@@ -277,20 +267,4 @@ function removeIfPossible(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {}
-}
-
-function reasonOf(error: unknown): string {
-  switch (codeOf(error)) {
-    case 'EADDRINUSE':
-      return 'another process listens there (address in use)';
-    case 'EACCES':
-      return 'permission denied';
-    case 'EADDRNOTAVAIL':
-    case 'ENODEV':
-      return 'this machine has no such address';
-    case 'ENOENT':
-      return 'the directory does not exist';
-    default:
-      return messageOf(error);
-  }
 }

@@ -1,6 +1,6 @@
 import { codeOf, messageOf } from '../../errors.ts';
 
-/* Texts for users, by cause: why there is no connection, why one ended, and why it is impossible to listen. */
+/* Texts for users, by cause: why there is no connection, and why one ended. */
 
 /** What a system error means when connecting. */
 export function connectCause(error: unknown): string {
@@ -62,21 +62,4 @@ export function hungUp(why: string, hasSpoken: boolean): string {
   if (hasSpoken)
     return `${why}, in the handshake: it wants a key (CURVE) or another type of socket, or it is being stopped`;
   return `${why}, before it said anything: it is not ZeroMQ, or it is a proxy with no server behind it`;
-}
-
-export function listenCause(error: unknown): string {
-  switch (codeOf(error)) {
-    case 'EADDRINUSE':
-      return 'another process listens there (address in use)';
-    case 'EACCES':
-    case 'EPERM':
-      return 'permission denied';
-    case 'EADDRNOTAVAIL':
-    case 'ENODEV':
-      return 'this machine has no such address';
-    case 'ENOENT':
-      return 'the directory does not exist';
-    default:
-      return messageOf(error);
-  }
 }

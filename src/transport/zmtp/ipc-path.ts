@@ -1,11 +1,7 @@
 import { chmodSync, linkSync, lstatSync, renameSync, type Stats, statSync, unlinkSync } from 'node:fs';
-import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { pid, umask } from 'node:process';
-import { codeOf } from '../../errors.ts';
-
-/** The mode of a socket with a typical umask. */
-const DEFAULT_MODE = 0o755;
+import { pid } from 'node:process';
+import { bindAs, DEFAULT_MODE, isAlive } from '../socket-path.ts';
 
 /** The path of an ipc listener in the file system. Files outlive processes, and anybody with access to the directory can replace them. */
 export class IpcPath {
@@ -20,19 +16,13 @@ export class IpcPath {
   }
 
   /**
-   * Binds the path, with its mode from the start: if it were changed afterwards, anybody could connect in between. The umask belongs to
-   * the whole process, but nothing else runs until `bind` returns.
+   * Binds the path, with its mode from the start.
    *
    * @throws {Error} EADDRINUSE if somebody listens there
    */
   async bind(bind: () => void): Promise<void> {
     await removeStale(this.#path);
-    const before = this.#mode === undefined ? undefined : umask(0o777 & ~this.#mode);
-    try {
-      bind();
-    } finally {
-      if (before !== undefined) umask(before);
-    }
+    bindAs(this.#mode, bind);
     this.#bound = lstatSync(this.#path, { throwIfNoEntry: false });
   }
 
@@ -73,16 +63,4 @@ async function removeStale(path: string): Promise<void> {
   if (!found.isSocket()) throw new Error('there is a file of this name, which is not a socket');
   if (await isAlive(path)) throw Object.assign(new Error('address in use'), { code: 'EADDRINUSE' });
   unlinkSync(path);
-}
-
-function isAlive(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    // It is too busy for another connection, or does not allow us.
-    probe.once('error', (error) => resolve(['EAGAIN', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')));
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-  });
 }

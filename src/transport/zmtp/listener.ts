@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { StartError } from '../../errors.ts';
+import { listenCause } from '../listen-cause.ts';
 import type { Body } from '../message.ts';
 import type {
   Client,
@@ -11,7 +12,6 @@ import type {
   ListenPolicy,
   ReplyFate,
 } from '../transport.ts';
-import { listenCause } from './causes.ts';
 import { IpcPath } from './ipc-path.ts';
 import { KEEP_ALIVE, netAddressOf } from './net-address.ts';
 import { Session, type SessionOwner } from './session.ts';

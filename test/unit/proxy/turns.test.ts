@@ -91,7 +91,7 @@ test('a client that sends ahead is read a little further, and then not until it 
   const client = new TestedClient();
   const { log } = client;
   let asked = 0;
-  while (!log.includes('pause')) client.ask(String(asked++));
+  while (!log.includes('pause') && asked < 100) client.ask(String(asked++));
   assert.ok(asked > 2 && asked <= 32, `${asked} were read`);
   assert.deepEqual(log, ['start 0', 'pause']);
   client.turns.done();

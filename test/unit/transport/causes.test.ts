@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectCause, endCause, listenCause } from '../../../src/transport/zmtp/causes.ts';
+import { listenCause } from '../../../src/transport/listen-cause.ts';
+import { connectCause, endCause } from '../../../src/transport/zmtp/causes.ts';
 
 const failed = (code: string) => Object.assign(new Error(`system call ${code}`), { code });
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { bindAs } from '../../../../src/transport/zeromq/bind.ts';
-import { scratch } from '../../../support/scratch.ts';
+import { bindAs } from '../../../src/transport/socket-path.ts';
+import { scratch } from '../../support/scratch.ts';
 
 test('what is bound has its mode from its first moment on, and the umask is the same afterwards', () => {
   const folder = scratch();

@@ -1,4 +1,3 @@
-import { umask } from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { codeOf } from '../../errors.ts';
 
@@ -15,18 +14,5 @@ export async function patiently(bind: () => Promise<void>): Promise<void> {
       if (codeOf(error) !== 'EADDRINUSE' || performance.now() > untilMs) throw error;
       await setTimeout(PAUSE_MS);
     }
-  }
-}
-
-/**
- * Binds a path so that its socket has this mode from the start. If the mode were changed afterwards, anybody could connect in
- * between. The umask belongs to the whole process, but nothing else runs until `bind` returns.
- */
-export function bindAs(mode: number, bind: () => void): void {
-  const before = umask(0o777 & ~mode);
-  try {
-    bind();
-  } finally {
-    umask(before);
   }
 }
