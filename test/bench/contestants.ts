@@ -137,11 +137,17 @@ const lazyPirateInPython: Contestant = {
   start: (scope, upstreams) => started(scope, python ?? '', [beside('lazy-pirate-proxy.py'), ...upstreams]),
 };
 
-/** Not something that a user would choose: it shows how much of the cost is the binding's, and how much is ours. */
+/** Not something that a user would choose, like the next one: they show how much of the cost is the transport's, and how much is ours. */
 const nodeRelay: Contestant = {
   name: 'bare relay (Node)',
   lacks: () => undefined,
   start: (scope, upstreams) => started(scope, process.execPath, [beside('node-relay.ts'), ...upstreams]),
+};
+
+export const zmtpRelay: Contestant = {
+  name: 'bare relay (zmtp)',
+  lacks: () => undefined,
+  start: (scope, upstreams) => started(scope, process.execPath, [beside('zmtp-relay.ts'), ...upstreams]),
 };
 
 export const lazypirate = (correlate: boolean): Contestant => ({
@@ -161,6 +167,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   lazyPirateInTypeScript,
   lazyPirateInPython,
   nodeRelay,
+  zmtpRelay,
   lazypirate(false),
   lazypirate(true),
 ];
