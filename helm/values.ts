@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jsonSchema } from '../src/config/schema.ts';
+import { jsonSchema } from '../src/config/schema/config-schema.ts';
 import { forGo } from './rules.ts';
 
 /*

@@ -6,7 +6,7 @@ import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { send } from './commands/send.ts';
 import { serve } from './commands/serve.ts';
-import { isNear } from './config/problems.ts';
+import { isNear } from './config/text/problems.ts';
 import { ConfigError, UserError } from './errors.ts';
 import { version } from './version.ts';
 

@@ -1,6 +1,6 @@
 import type { RouteConfig, UpstreamConfig } from '../config/config.ts';
-import { CONFIG_FLAGS_HELP, parseConfigFlags } from '../config/flags.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { CONFIG_FLAGS_HELP, parseConfigFlags } from '../config/text/flags.ts';
 import type { Command } from './command.ts';
 
 const help = `Usage: lazypirate check [OPTIONS]

@@ -1,8 +1,8 @@
-import { CONFIG_FLAGS_HELP, parseConfigFlags } from '../config/flags.ts';
-import { loadConfig } from '../config/load.ts';
-import { ConfigWatch } from '../config/watch.ts';
-import { createLog } from '../ops/log.ts';
-import { Sidecar } from '../sidecar.ts';
+import { ConfigWatch } from '../config/config-watch.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { CONFIG_FLAGS_HELP, parseConfigFlags } from '../config/text/flags.ts';
+import { createLog } from '../ops/log/log.ts';
+import { Sidecar } from '../sidecar/sidecar.ts';
 import { libzmqVersion, version } from '../version.ts';
 import type { Command } from './command.ts';
 

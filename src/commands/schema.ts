@@ -1,5 +1,5 @@
-import { parseArguments } from '../config/arguments.ts';
-import { jsonSchema } from '../config/schema.ts';
+import { jsonSchema } from '../config/schema/config-schema.ts';
+import { parseArguments } from '../config/text/arguments.ts';
 import type { Command } from './command.ts';
 
 const help = `Usage: lazypirate schema

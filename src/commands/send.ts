@@ -1,10 +1,10 @@
 import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { parseEndpoint } from '../config/address.ts';
-import { parseArguments, parseValue } from '../config/arguments.ts';
 import type { RouteConfig } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
-import { formatDuration, parseDuration } from '../config/units.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { parseArguments, parseValue } from '../config/text/arguments.ts';
+import { parseEndpoint } from '../config/values/address.ts';
+import { formatDuration, parseDuration } from '../config/values/units.ts';
 import { ConfigError, UserError } from '../errors.ts';
 import { RetryBudget } from '../proxy/budget.ts';
 import type { Failure } from '../proxy/failure.ts';

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Router } from 'zeromq';
-import { parseListen } from '../config/address.ts';
-import { parseArguments, parseValue } from '../config/arguments.ts';
-import { parseDuration } from '../config/units.ts';
+import { parseArguments, parseValue } from '../config/text/arguments.ts';
+import { parseListen } from '../config/values/address.ts';
+import { parseDuration } from '../config/values/units.ts';
 import { ConfigError, messageOf, StartError } from '../errors.ts';
 import { split } from '../transport/zeromq/frames.ts';
 import type { Command } from './command.ts';

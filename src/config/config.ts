@@ -1,4 +1,4 @@
-import type { DnsSettings, KubernetesSettings } from '../discovery/settings.ts';
+import type { DnsSettings, KubernetesSettings } from '../discovery/discovery-settings.ts';
 import type { RouteSettings } from '../proxy/settings.ts';
 
 /** A configuration that has been read, checked and completed: defaults are filled in, durations are in ms, sizes in bytes. */

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
+import { type Family, FamilyChoice } from './address-family.ts';
 import type { Discovery, DiscoveryListener } from './discovery.ts';
-import { type Family, FamilyChoice } from './family.ts';
-import { type Answer, addressesIn, type Half, lookUp } from './names.ts';
-import type { DnsSettings } from './settings.ts';
+import type { DnsSettings } from './discovery-settings.ts';
+import { type Answer, addressesIn, type Half, lookUp } from './name-lookup.ts';
 
 /** @param known the name that was found last time, with its search domain */
 export type Lookup = (name: string, signal: AbortSignal, known: string | undefined) => Promise<Answer>;

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { codeOf, StartError } from '../errors.ts';
-import type { Log } from './log.ts';
+import type { Log } from './log/log.ts';
 
 const EVERY_MS = 1_000;
 /** If descriptors are exhausted for this long, it will not pass by itself: a restart may help. */

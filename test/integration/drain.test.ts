@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { drain } from '../../src/drain.ts';
+import { drain } from '../../src/sidecar/drain.ts';
 import { App, ask } from '../support/ask.ts';
 import { type RunningSidecar, type Scope, startServe, startSidecar } from '../support/program.ts';
 import { startRoute } from '../support/route.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Dealer } from 'zeromq';
-import { loadConfig } from '../../src/config/load.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
 import type { ProxyEvent } from '../../src/proxy/events.ts';
-import { Routes } from '../../src/routes.ts';
+import { Routes } from '../../src/sidecar/routes.ts';
 import { context } from '../../src/transport/zeromq/context.ts';
 import { App, ask, failureOf } from '../support/ask.ts';
 import { settingsOf, startRoute } from '../support/route.ts';

@@ -1,5 +1,5 @@
-import { KubernetesDiscovery } from '../../src/discovery/kubernetes.ts';
-import type { KubernetesSettings } from '../../src/discovery/settings.ts';
+import type { KubernetesSettings } from '../../src/discovery/discovery-settings.ts';
+import { KubernetesDiscovery } from '../../src/discovery/kubernetes/kubernetes.ts';
 import { type ApiObject, ApiServer } from './api-server.ts';
 import type { Scope } from './program.ts';
 import { RealCluster } from './real-cluster.ts';

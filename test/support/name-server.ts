@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
-import type { NameFiles } from '../../src/discovery/names.ts';
+import type { NameFiles } from '../../src/discovery/name-lookup.ts';
 import type { Scope } from './program.ts';
 import { scratch } from './scratch.ts';
 

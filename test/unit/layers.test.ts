@@ -8,20 +8,28 @@ const SRC = new URL('../../src/', import.meta.url);
 /** What the files of a folder may import besides each other and Node: paths below `src/`, or packages. */
 const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'proxy/': ['errors.ts', 'discovery/discovery.ts', 'transport/transport.ts', 'transport/message.ts'],
-  'transport/zeromq/': ['errors.ts', 'z85.ts', /^transport\/[^/]+$/, 'zeromq'],
+  'transport/zeromq/': ['errors.ts', /^transport\/[^/]+$/, 'zeromq'],
   'transport/': ['errors.ts'],
-  'z85.ts': [],
+  'discovery/kubernetes/': ['errors.ts', /^discovery\/[^/]+$/],
   'discovery/': ['errors.ts'],
   'lifecycle/': ['errors.ts'],
+  'config/values/': [],
+  'config/schema/': ['errors.ts', /^config\/values\//, 'zod'],
+  'config/text/': [
+    'errors.ts',
+    /^config\/schema\//,
+    'proxy/settings.ts',
+    'transport/transport.ts',
+    'transport/z85.ts',
+    'yaml',
+    'zod',
+  ],
   'config/': [
     'errors.ts',
-    'discovery/settings.ts',
+    'discovery/discovery-settings.ts',
     'proxy/settings.ts',
     'proxy/failure.ts',
     'transport/transport.ts',
-    'z85.ts',
-    'yaml',
-    'zod',
   ],
   'ops/': [
     'errors.ts',
@@ -33,14 +41,12 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'commands/': [
     'errors.ts',
     'version.ts',
-    'sidecar.ts',
+    'sidecar/sidecar.ts',
     /^(config|proxy|discovery|ops|lifecycle|transport)\//,
     'zeromq',
   ],
-  'routes.ts': ['errors.ts', 'drain.ts', /^(config|proxy|discovery|transport)\//],
-  'drain.ts': ['proxy/route.ts'],
-  'sidecar.ts': ['errors.ts', 'routes.ts', 'drain.ts', /^(config|proxy|discovery|ops|lifecycle)\//],
-  'command-line.ts': ['errors.ts', 'version.ts', 'config/problems.ts', /^commands\//],
+  'sidecar/': ['errors.ts', /^(config|proxy|discovery|transport|ops|lifecycle)\//],
+  'command-line.ts': ['errors.ts', 'version.ts', 'config/text/problems.ts', /^commands\//],
   'main.ts': ['command-line.ts', 'lifecycle/signals.ts'],
   'errors.ts': [],
   'version.ts': [],
@@ -48,8 +54,8 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
 
 /** One file alone may have the package behind it. */
 const OWNERS: Record<string, string> = {
-  'prom-client': 'ops/metrics.ts',
-  '@kubernetes/client-node': 'discovery/kubernetes-client.ts',
+  'prom-client': 'ops/metrics/metrics.ts',
+  '@kubernetes/client-node': 'discovery/kubernetes/kubernetes-client.ts',
 };
 
 function importsOf(file: string): string[] {
@@ -82,9 +88,10 @@ test('the rules do refuse', () => {
   assert.equal(mayImport('proxy/lane.ts', 'pino'), false);
   assert.equal(mayImport('proxy/lane.ts', 'zeromq'), false);
   assert.equal(mayImport('proxy/lane.ts', 'transport/zmtp/session.ts'), false);
-  assert.equal(mayImport('proxy/lane.ts', 'ops/log.ts'), false);
+  assert.equal(mayImport('proxy/lane.ts', 'ops/log/log.ts'), false);
   assert.equal(mayImport('discovery/static.ts', 'proxy/lane.ts'), false);
-  assert.equal(mayImport('sidecar.ts', 'prom-client'), false);
+  assert.equal(mayImport('sidecar/sidecar.ts', 'prom-client'), false);
+  assert.equal(mayImport('config/values/units.ts', 'config/text/yaml.ts'), false);
   assert.equal(mayImport('somewhere/new.ts', 'node:fs'), false);
   assert.ok(importsOf('transport/zeromq/context.ts').includes('zeromq'));
   assert.ok(importsOf('proxy/lane.ts').includes('transport/transport.ts'));

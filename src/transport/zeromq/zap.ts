@@ -1,5 +1,5 @@
 import { Reply } from 'zeromq';
-import { z85 } from '../../z85.ts';
+import { z85 } from '../z85.ts';
 import { context } from './context.ts';
 import { patiently } from './patiently.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type Family, FamilyChoice } from '../../../src/discovery/address-family.ts';
 import { DnsDiscovery, type Lookup } from '../../../src/discovery/dns.ts';
-import { type Family, FamilyChoice } from '../../../src/discovery/family.ts';
-import type { Half } from '../../../src/discovery/names.ts';
+import type { Half } from '../../../src/discovery/name-lookup.ts';
 import { Told } from '../../support/told.ts';
 
 const NAME = 'orders.shop.svc';

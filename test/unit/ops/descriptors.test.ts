@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StartError } from '../../../src/errors.ts';
 import { watchDescriptors } from '../../../src/ops/descriptors.ts';
-import type { Log } from '../../../src/ops/log.ts';
+import type { Log } from '../../../src/ops/log/log.ts';
 
 function watch(answers: readonly boolean[], patienceMs: number) {
   const lines: string[] = [];

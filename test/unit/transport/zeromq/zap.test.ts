@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { isKey, z85 } from '../../../../src/transport/z85.ts';
 import { decide } from '../../../../src/transport/zeromq/zap.ts';
-import { isKey, z85 } from '../../../../src/z85.ts';
 
 /** The example of RFC 32. */
 const BYTES = Buffer.from('864fd26fb559f75b', 'hex');

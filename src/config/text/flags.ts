@@ -1,0 +1,66 @@
+import { ConfigError } from '../../errors.ts';
+import { parseArguments } from './arguments.ts';
+
+/** Configuration flags as given on the command line. */
+export interface ConfigFlags {
+  config?: string;
+  listen?: string;
+  upstream?: string;
+  timeout?: string;
+  attempts?: string;
+  adminListen?: string;
+  logLevel?: string;
+}
+
+/** The settings that work without a file. Each has a flag, a variable and a place in the configuration. */
+export const OVERRIDES = [
+  { flag: 'listen', variable: 'LAZYPIRATE_LISTEN', key: 'listen', path: ['routes', 0, 'listen'] },
+  { flag: 'upstream', variable: 'LAZYPIRATE_UPSTREAM', key: 'upstream', path: ['routes', 0, 'upstream'] },
+  { flag: 'timeout', variable: 'LAZYPIRATE_TIMEOUT', key: 'timeout', path: ['routes', 0, 'timeout'] },
+  { flag: 'attempts', variable: 'LAZYPIRATE_ATTEMPTS', key: 'attempts', path: ['routes', 0, 'attempts'] },
+  {
+    flag: 'admin-listen',
+    variable: 'LAZYPIRATE_ADMIN_LISTEN',
+    key: 'adminListen',
+    path: ['admin', 'listen'],
+  },
+  { flag: 'log-level', variable: 'LAZYPIRATE_LOG_LEVEL', key: 'logLevel', path: ['log', 'level'] },
+] as const;
+
+export const CONFIG_FLAGS_HELP = `Options, each with its environment variable and default:
+  -c, --config FILE     YAML file (LAZYPIRATE_CONFIG)
+      --listen A        address the app connects to (LAZYPIRATE_LISTEN, tcp://127.0.0.1:5555)
+      --upstream A,...  addresses of servers, separated by commas, or service/NAME:PORT in Kubernetes (LAZYPIRATE_UPSTREAM)
+      --timeout D       how long to wait for each attempt: 250ms, 2.5s (LAZYPIRATE_TIMEOUT, 2500ms)
+      --attempts N      how often to send a request at most (LAZYPIRATE_ATTEMPTS, 3)
+      --admin-listen A  address for health, metrics and status (LAZYPIRATE_ADMIN_LISTEN,
+                        127.0.0.1:9555; [::]:9555 in a pod)
+      --log-level L     trace, debug, info, warn, error, fatal or silent (LAZYPIRATE_LOG_LEVEL, info)
+
+Flags override variables, and variables override the file. Without a file there is one route. --listen, --upstream, --timeout
+and --attempts work only where there is one route.
+`;
+
+/** @throws {ConfigError} for a flag that does not exist or lacks its value */
+export function parseConfigFlags(command: string, args: string[]): ConfigFlags {
+  const text = { type: 'string' } as const;
+  const { values } = parseArguments(command, {
+    args,
+    options: {
+      config: { type: 'string', short: 'c' },
+      listen: text,
+      upstream: text,
+      timeout: text,
+      attempts: text,
+      'admin-listen': text,
+      'log-level': text,
+    },
+  });
+  if (values.config === '') throw new ConfigError(['--config needs the name of a file']);
+  const { 'admin-listen': adminListen, 'log-level': logLevel, ...rest } = values;
+  return {
+    ...rest,
+    ...(adminListen !== undefined && { adminListen }),
+    ...(logLevel !== undefined && { logLevel }),
+  };
+}

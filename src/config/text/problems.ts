@@ -1,0 +1,140 @@
+import type { z } from 'zod';
+import { jsonSchema } from '../schema/config-schema.ts';
+import { type Path, type Source, shown } from './yaml.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** Nobody reads more, and finding the places takes time. */
+const MOST = 100;
+
+/** The problems that zod found, one line each: the place, the key, what is wrong. */
+export function problemsOf(issues: readonly Issue[], source: Source): string[] {
+  const known = jsonSchema() as SchemaNode;
+  const found = issues
+    .flatMap((one) => inside(one, source.value))
+    .flatMap((issue): { path: Path; words: () => string }[] => {
+      const { path } = issue;
+      if (issue.code !== 'unrecognized_keys') return [{ path, words: () => wordsOf(issue, source.value) }];
+      return issue.keys.map((key) => ({
+        path: [...path, key],
+        words: () => unknownKey(nodeAt(known, path), key),
+      }));
+    });
+  const lines = found.slice(0, MOST).map(({ path, words }) => line(source, path, words()));
+  // In the order of the file.
+  lines.sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
+  return found.length > MOST ? [...lines, andMore(source, found.length - MOST)] : lines;
+}
+
+/** Where a word or an object may stand and there is an object: what is wrong inside it. */
+function inside(issue: Issue, value: unknown): Issue[] {
+  if (issue.code !== 'invalid_union' || !isObject(valueAt(value, issue.path))) return [issue];
+  const all = issue.errors.find((issues) => issues.every(({ code }) => code !== 'invalid_value')) ?? [];
+  return all.length === 0 ? [issue] : all.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The first hundred, and how many more there are. */
+export function firstOf(problems: readonly string[], source: Source): string[] {
+  if (problems.length <= MOST) return [...problems];
+  return [...problems.slice(0, MOST), andMore(source, problems.length - MOST)];
+}
+
+function andMore(source: Source, count: number): string {
+  return line(source, [], `and ${count} more problems`);
+}
+
+/** `FILE:LINE:COLUMN: PATH: words`, always on one line. For the value of a flag or variable: `--timeout: words`. */
+export function line(source: Source, path: Path, words: string): string {
+  const place = source.place(path);
+  const isOption = /^(--|LAZYPIRATE_)/.test(place ?? '');
+  const where = isOption ? keyWithin(path) : pathText(path);
+  return [...(place ? [place] : []), ...(where === '' ? [] : [where]), words].map(shown).join(': ');
+}
+
+/** The part of a flag's value that is meant, as the port of `--upstream service/orders:PORT`. */
+function keyWithin(path: Path): string {
+  const last = path.at(-1);
+  const isWhole = path.length <= (path[0] === 'routes' ? 3 : 2);
+  return isWhole || typeof last === 'number' ? '' : String(last);
+}
+
+/** `routes[0].limits.queue` */
+function pathText(path: Path): string {
+  return path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .replace(/^\./, '');
+}
+
+function wordsOf(issue: Issue, value: unknown): string {
+  if (valueAt(value, issue.path) === undefined && issue.code !== 'custom') return 'is missing';
+  if (issue.code !== 'invalid_type') return issue.message;
+  if (issue.expected !== 'object') return issue.message;
+  const found = valueAt(value, issue.path);
+  const isGlued = typeof found === 'string' && /^\w+:\S/.test(found);
+  return `must be an object with its own keys${isGlued ? '; a key needs a space after its colon' : ''}`;
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (at, part) =>
+      typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[part] : undefined,
+    value,
+  );
+}
+
+function unknownKey(node: SchemaNode, key: string): string {
+  const form = node.oneOf?.find(({ properties }) => Object.hasOwn(properties ?? {}, key));
+  if (form !== undefined) return `is allowed only with format: ${form.properties?.['format']?.const}`;
+  const homes = Object.entries(node.properties ?? {}).flatMap(([name, { properties, items }]) => {
+    if (Object.hasOwn(properties ?? {}, key)) return [name];
+    return Object.hasOwn(items?.properties ?? {}, key) ? [`${name}[]`] : [];
+  });
+  if (homes.length > 0) return `is not a known key here; it belongs in ${homes.join(' or ')}`;
+  const known = [node, ...(node.oneOf ?? []), ...(node.anyOf ?? [])].flatMap(({ properties }) =>
+    Object.keys(properties ?? {}),
+  );
+  const near = known.find((one) => isNear(one.toLowerCase(), key.toLowerCase()));
+  return near === undefined ? 'is not a known key here' : `is not a known key here; did you mean ${near}?`;
+}
+
+/** The most letters that may be wrong, missing or extra. */
+const TYPOS = 2;
+
+interface SchemaNode {
+  properties?: Record<string, SchemaNode>;
+  items?: SchemaNode;
+  oneOf?: SchemaNode[];
+  anyOf?: SchemaNode[];
+  const?: unknown;
+}
+
+/** The part of the schema for a path. */
+function nodeAt(schema: SchemaNode, path: Path): SchemaNode {
+  let node: SchemaNode | undefined = schema;
+  for (const part of path) node = typeof part === 'number' ? node?.items : node?.properties?.[String(part)];
+  return node ?? {};
+}
+
+/** Whether one may be a misspelling of the other. */
+export function isNear(one: string, other: string): boolean {
+  return Math.abs(one.length - other.length) <= TYPOS && distance(one, other) <= TYPOS;
+}
+
+/** Levenshtein distance: the fewest letters to insert, delete or change. */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const change = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}

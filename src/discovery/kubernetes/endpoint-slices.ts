@@ -1,0 +1,123 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { type Family, FamilyChoice } from '../address-family.ts';
+import type { Discovered } from '../discovery.ts';
+
+/** The part of a discovery.k8s.io/v1 EndpointSlice that is used. The server may send anything, so no field is taken for granted. */
+export interface EndpointSlice {
+  addressType?: string;
+  ports?: readonly { name?: string; port?: number; protocol?: string }[] | null;
+  endpoints?: readonly SliceEndpoint[] | null;
+}
+
+interface SliceEndpoint {
+  addresses?: readonly string[];
+  conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null };
+  hints?: { forZones?: readonly { name?: string }[] };
+  targetRef?: { uid?: string };
+}
+
+/** An endpoint that may be used, and under which conditions. */
+interface Candidate extends Discovered {
+  family: Family;
+  isReady: boolean;
+  zones: readonly string[];
+}
+
+/**
+ * The endpoints of a Service, from all of its slices: the ready ones or, if none is ready, those that still serve while they
+ * terminate. If all of them have zone hints and some are for our zone, only those are used, as in kube-proxy. If the Service
+ * has two address families, one of them is used.
+ *
+ * @param port its name in the slice, or its number on the pods
+ * @param zone the zone of this pod, if known
+ * @returns the endpoints, or how long to wait before calling this again with the then current slices
+ */
+export function endpointsOf(
+  slices: Iterable<EndpointSlice>,
+  port: string | number,
+  zone: string | undefined,
+  families = new FamilyChoice(),
+  nowMs = performance.now(),
+): Discovered[] | { waitMs: number } {
+  const both = [...slices].flatMap((slice) => candidatesOf(slice, port));
+  const countOf = (family: Family) => both.filter((one) => one.family === family).length;
+  const family = families.choose({ IPv4: countOf('IPv4'), IPv6: countOf('IPv6') }, nowMs);
+  if (typeof family === 'object') return family;
+  const all = both.filter((one) => one.family === family);
+  const ready = all.filter((one) => one.isReady);
+  const usable = ready.length > 0 ? ready : all;
+  const isHinted = zone !== undefined && usable.every(({ zones }) => zones.length > 0);
+  const near = isHinted ? usable.filter(({ zones }) => zones.includes(zone)) : [];
+  const chosen = near.length > 0 ? near : usable;
+  const byAddress = new Map(chosen.map((one) => [one.address, one]));
+  return Array.from(byAddress.values(), ({ address, identity }) => ({
+    address,
+    ...(identity !== undefined && { identity }),
+  }));
+}
+
+/**
+ * The reason why a Service has no endpoints, for users.
+ *
+ * @param service what to call the Service in the text
+ */
+export function whyNone(slices: readonly EndpointSlice[], port: string | number, service: string): string {
+  if (slices.length === 0) return `there is no EndpointSlice of ${service}; check its name and namespace`;
+  const ports = slices.flatMap((slice) => slice.ports ?? []);
+  const hasEndpoints = slices.some(({ endpoints }) => (endpoints ?? []).length > 0);
+  const isKnown = typeof port === 'number' || ports.some((one) => one?.name === port);
+  // Kubernetes leaves out a port of the Service whose targetPort no pod has.
+  if (!isKnown && ports.length === 0 && hasEndpoints)
+    return `${service} has no port named ${port}, or its targetPort names a port that its pods do not have`;
+  if (!isKnown && ports.length > 0) {
+    const known = ports.map((one) =>
+      one?.name ? `${one.name} (${one.port})` : `${one?.port} (without a name)`,
+    );
+    return `${service} has no port named ${port}; its ports: ${listOf(known)}`;
+  }
+  if (!hasEndpoints) return `${service} selects no pods`;
+  return `no pod of ${service} is ready`;
+}
+
+const LISTED_MOST = 10;
+
+/** A list of existing ports, for users. */
+export function listOf(ports: readonly string[]): string {
+  const all = [...new Set(ports)].sort();
+  if (all.length === 0) return 'none';
+  const more = all.length > LISTED_MOST ? ', ...' : '';
+  return `${all.slice(0, LISTED_MOST).join(', ')}${more}`;
+}
+
+function candidatesOf(slice: EndpointSlice, port: string | number): Candidate[] {
+  const { addressType: family = '' } = slice;
+  const number =
+    typeof port === 'number' ? port : (slice.ports ?? []).find((one) => one?.name === port)?.port;
+  if (number === undefined || !isPort(number)) return [];
+  return (slice.endpoints ?? []).flatMap((endpoint) => {
+    const { ready, serving, terminating } = endpoint?.conditions ?? {};
+    const isReady = (ready ?? true) && !terminating;
+    const isLastResort = (serving ?? true) && terminating === true;
+    // The API says to use the first address of an endpoint; further ones exist only for compatibility.
+    const address = addressOf(endpoint?.addresses?.[0], family, number);
+    if (address === undefined || !(isReady || isLastResort) || !isFamily(family)) return [];
+    const zones = (endpoint.hints?.forZones ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));
+    const identity = endpoint.targetRef?.uid;
+    return [{ address, family, isReady, zones, ...(identity !== undefined && { identity }) }];
+  });
+}
+
+function addressOf(ip: unknown, family: string, port: number): string | undefined {
+  if (typeof ip !== 'string') return undefined;
+  if (family === 'IPv4' && isIPv4(ip)) return `tcp://${ip}:${port}`;
+  if (family === 'IPv6' && isIPv6(ip)) return `tcp://[${ip}]:${port}`;
+  return undefined;
+}
+
+function isFamily(type: string): type is Family {
+  return type === 'IPv4' || type === 'IPv6';
+}
+
+function isPort(port: unknown): boolean {
+  return Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535;
+}

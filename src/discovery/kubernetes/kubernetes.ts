@@ -1,0 +1,297 @@
+import { existsSync } from 'node:fs';
+import { messageOf } from '../../errors.ts';
+import { FamilyChoice, ownFamilies } from '../address-family.ts';
+import type { Discovery, DiscoveryListener } from '../discovery.ts';
+import type { KubernetesSettings } from '../discovery-settings.ts';
+import { lookupUntil } from '../name-lookup.ts';
+import { type EndpointSlice, endpointsOf, whyNone } from './endpoint-slices.ts';
+import { type PodState, stateOf, whyNoPod } from './pods.ts';
+import { ApiFailure, type ApiPage, type ApiResource, statusFailure, Watcher } from './watcher.ts';
+
+type Client = typeof import('./kubernetes-client.ts');
+type ApiConfig = InstanceType<Client['ApiConfig']>;
+
+interface Api {
+  client: Client;
+  newConfig(): ApiConfig;
+}
+
+const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+const PAGE_ITEMS = 500;
+/** Time limit for an answer: a page of a list, or the start of a watch. */
+const ANSWER_TIMEOUT_MS = 15_000;
+/** How long we ask the server to keep a watch open. */
+const WATCH_S = 300;
+/** A watch that is silent for this long, without even a bookmark, is restarted. */
+const WATCH_SILENCE_MS = 90_000;
+/** Most characters of one event. The API server stores at most 1.5 MiB per object. */
+const LINE_MOST = 8 * 1_024 * 1_024;
+
+/**
+ * Asks the API server of the cluster: in a pod with its service account, elsewhere with the current kubeconfig. The client is
+ * loaded only here, and only when needed: all of it costs over 80 MB.
+ */
+export class KubernetesDiscovery implements Discovery {
+  readonly isFixed = false;
+  readonly #settings: KubernetesSettings;
+  readonly #zone: string | undefined;
+
+  /** @param zone the zone of this pod, if known */
+  constructor(settings: KubernetesSettings, zone: string | undefined) {
+    this.#settings = settings;
+    this.#zone = zone;
+  }
+
+  async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
+    const client = await import('./kubernetes-client.ts');
+    const { select } = this.#settings;
+    const api = { client, newConfig: () => new client.ApiConfig(lookupUntil(signal)) };
+    const watcher =
+      select.kind === 'service'
+        ? this.#slices(api, listener, select.name)
+        : this.#pods(api, listener, select.selector);
+    await watcher.run(signal);
+  }
+
+  #slices(api: Api, listener: DiscoveryListener, name: string): Watcher<EndpointSlice> {
+    const { port, namespace } = this.#settings;
+    const resource = new KubernetesResource(api, namespace, {
+      api: 'apis/discovery.k8s.io/v1',
+      name: 'endpointslices',
+      labelSelector: `kubernetes.io/service-name=${name}`,
+    });
+    const families = new FamilyChoice();
+    return new Watcher(
+      resource,
+      (slice) => slice,
+      listener,
+      (objects) => {
+        const slices = [...objects];
+        const found = endpointsOf(slices, port, this.#zone, families);
+        if ('waitMs' in found) return found.waitMs;
+        const service = `Service ${name} in namespace ${resource.namespace}`;
+        listener.found(found, found.length === 0 ? whyNone(slices, port, service) : undefined);
+        return undefined;
+      },
+    );
+  }
+
+  #pods(api: Api, listener: DiscoveryListener, labelSelector: string): Watcher<PodState> {
+    const { port, namespace } = this.#settings;
+    const resource = new KubernetesResource(api, namespace, {
+      api: 'api/v1',
+      name: 'pods',
+      labelSelector,
+    });
+    const own = ownFamilies();
+    return new Watcher(
+      resource,
+      // Pods are large: keep only this.
+      (pod) => stateOf(pod, port, own),
+      listener,
+      (objects) => {
+        const states = [...objects];
+        const ready = states.flatMap((one) => (one.kind === 'ready' ? [one.endpoint] : []));
+        const found = [...new Map(ready.map((one) => [one.address, one])).values()];
+        const pods = `pods with ${labelSelector} in namespace ${resource.namespace}`;
+        listener.found(found, found.length === 0 ? whyNoPod(states, port, pods) : undefined);
+        return undefined;
+      },
+    );
+  }
+}
+
+/** One kind of object, and how to ask for it. */
+interface Listing {
+  /** The group and version, as in the URL path. */
+  api: string;
+  name: string;
+  labelSelector: string;
+}
+
+/** The part of a list that is used. The server may send anything, so no field is taken for granted. */
+interface List {
+  items?: unknown;
+  metadata?: { resourceVersion?: unknown; continue?: string };
+}
+
+class KubernetesResource implements ApiResource {
+  readonly #client: Client;
+  readonly #newConfig: () => ApiConfig;
+  readonly #namespace: string | undefined;
+  readonly #listing: Listing;
+  /** Read again before each list: addresses and credentials may have changed. */
+  #config: ApiConfig;
+
+  constructor({ client, newConfig }: Api, namespace: string | undefined, listing: Listing) {
+    this.#client = client;
+    this.#newConfig = newConfig;
+    this.#namespace = namespace;
+    this.#listing = listing;
+    this.#config = newConfig();
+  }
+
+  async list(next: string | undefined, signal: AbortSignal): Promise<ApiPage> {
+    if (next === undefined) this.#config = this.#readConfig();
+    const ending = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
+    try {
+      const list = await this.#get(
+        { limit: PAGE_ITEMS, ...(next !== undefined && { continue: next }) },
+        ending,
+      );
+      const { items, metadata } = list as List;
+      const version = metadata?.resourceVersion;
+      if (!Array.isArray(items) || typeof version !== 'string') throw new Error('it sent no list');
+      return { items, version, next: metadata?.continue || undefined };
+    } catch (error) {
+      throw this.#failureOf(error, ending, ANSWER_TIMEOUT_MS);
+    }
+  }
+
+  async watch(
+    version: string,
+    event: (type: string, object: unknown) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const silence = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const hearWithin = (ms: number) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => silence.abort(), ms).unref();
+    };
+    const ending = AbortSignal.any([signal, silence.signal]);
+    const query = {
+      watch: 'true',
+      resourceVersion: version,
+      allowWatchBookmarks: 'true',
+      timeoutSeconds: WATCH_S,
+    };
+    let isOpen = false;
+    hearWithin(ANSWER_TIMEOUT_MS);
+    try {
+      const response = await this.#send(query, ending);
+      if (response.httpStatusCode !== 200) throw await refusalOf(response);
+      isOpen = true;
+      hearWithin(WATCH_SILENCE_MS);
+      const heard = () => hearWithin(WATCH_SILENCE_MS);
+      for await (const line of linesOf(response.body.stream() ?? [], heard)) {
+        const told = parsed(line) as { type?: unknown; object?: unknown } | null | undefined;
+        if (typeof told?.type === 'string') event(told.type, told.object);
+      }
+    } catch (error) {
+      // A silent watch is not a failure.
+      if (signal.aborted || (isOpen && silence.signal.aborted)) return;
+      throw this.#failureOf(error, silence.signal, ANSWER_TIMEOUT_MS);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @throws {ApiFailure} */
+  #readConfig(): ApiConfig {
+    const config = this.#newConfig();
+    try {
+      if (existsSync(TOKEN)) config.loadFromCluster();
+      else config.loadFromDefault();
+      const cluster = config.getCurrentCluster();
+      if (cluster === null) throw new Error('it has no current context that names a cluster');
+      // The client falls back to this server if it finds no configuration.
+      if (cluster.server === 'http://localhost:8080' && !cluster.skipTLSVerify) {
+        throw new Error(
+          'there is no kubeconfig and no service account token: set KUBECONFIG, or run in a pod',
+        );
+      }
+      return config;
+    } catch (error) {
+      throw new ApiFailure('invalid', `the kubeconfig cannot be used: ${messageOf(error)}`);
+    }
+  }
+
+  /** The configured namespace, or else that of the client's configuration. */
+  get namespace(): string {
+    const config = this.#config;
+    const own = config.getContextObject(config.getCurrentContext())?.namespace?.trim();
+    return this.#namespace ?? (own || 'default');
+  }
+
+  get #path(): string {
+    const { api, name } = this.#listing;
+    return `/${api}/namespaces/${encodeURIComponent(this.namespace)}/${name}`;
+  }
+
+  /** @throws {ApiFailure} if the status is not 200 */
+  async #get(query: Query, signal: AbortSignal): Promise<unknown> {
+    const response = await this.#send(query, signal);
+    if (response.httpStatusCode !== 200) throw await refusalOf(response);
+    return JSON.parse(await response.body.text());
+  }
+
+  /** Sends a plain request, because the client's typed calls would load the types of all objects that exist. */
+  async #send(query: Query, signal: AbortSignal): Promise<Response> {
+    const { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext } = this.#client;
+    const url = `${this.#config.getCurrentCluster()?.server}${this.#path}`;
+    const request = new RequestContext(url, HttpMethod.GET);
+    request.setQueryParam('labelSelector', this.#listing.labelSelector);
+    for (const [key, value] of Object.entries(query)) request.setQueryParam(key, String(value));
+    request.setSignal(signal);
+    await unlessAborted(this.#config.applySecurityAuthentication(request), signal);
+    return new IsomorphicFetchHttpLibrary().send(request).toPromise();
+  }
+
+  /** @param late aborted if the request took longer than `timeoutMs` */
+  #failureOf(error: unknown, late: AbortSignal, timeoutMs: number): ApiFailure {
+    if (error instanceof ApiFailure) return error;
+    const server = this.#config.getCurrentCluster()?.server;
+    const { code, cause } = error as Partial<Record<string, unknown>>;
+    if (late.aborted) return new ApiFailure('unreachable', `${server}: no answer within ${timeoutMs} ms`);
+    if (cause !== undefined || typeof code === 'string') {
+      return new ApiFailure('unreachable', `${server}: ${messageOf(cause ?? error) || messageOf(error)}`);
+    }
+    return new ApiFailure('invalid', `${server}: ${messageOf(error).slice(0, 300)}`);
+  }
+}
+
+type Query = Record<string, string | number>;
+type Response = InstanceType<Client['ResponseContext']>;
+
+/** Waits for work that may never end, such as an external program that provides credentials. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.throwIfAborted();
+  signal.addEventListener('abort', abort, { once: true });
+  await Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
+}
+
+/** The reason for a refusal: usually a `Status` object, which names the missing permission. */
+async function refusalOf({ httpStatusCode: code, headers, body }: Response): Promise<ApiFailure> {
+  const text = await body.text();
+  const status = parsed(text) as { message?: unknown } | null | undefined;
+  const message = typeof status?.message === 'string' ? status.message : text.trim();
+  return statusFailure({ code, message }, Number(headers['retry-after']) * 1_000 || 0);
+}
+
+/** @throws {ApiFailure} if a line is longer than any object can be */
+async function* linesOf(
+  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  heard: () => void,
+): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of stream) {
+    heard();
+    const lines = decoder.decode(chunk, { stream: true }).split('\n');
+    lines[0] = rest + lines[0];
+    rest = lines.pop() ?? '';
+    yield* lines;
+    if (rest.length > LINE_MOST) throw new ApiFailure('invalid', 'it sent an event that does not end');
+  }
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,78 @@
+import { isIP, isIPv6 } from 'node:net';
+import { type Family, ownFamilies } from '../address-family.ts';
+import type { Discovered } from '../discovery.ts';
+import { listOf } from './endpoint-slices.ts';
+
+/** The part of a v1 Pod that is used. The server may send anything, so no field is taken for granted. */
+export interface Pod {
+  metadata?: { uid?: string; deletionTimestamp?: unknown };
+  spec?: { containers?: readonly Container[]; initContainers?: readonly Container[] };
+  status?: {
+    phase?: string;
+    podIP?: string;
+    podIPs?: readonly { ip?: string }[];
+    conditions?: readonly { type?: string; status?: string }[];
+  };
+}
+
+interface Container {
+  /** `Always` makes an init container a native sidecar. */
+  restartPolicy?: string;
+  ports?: readonly { name?: string; containerPort?: number }[];
+}
+
+/** What is kept of a pod: its endpoint if it can take requests, or else the reason why it cannot. */
+export type PodState =
+  | { kind: 'ready'; endpoint: Discovered }
+  | { kind: 'notReady' }
+  /** None of its containers has a port of that name; `ports` are the names that they have. */
+  | { kind: 'noPort'; ports: readonly string[] };
+
+/**
+ * A pod can take requests if it is Running, Ready, not being deleted, and has an IP address and the port.
+ *
+ * @param port its name in a container, or its number
+ */
+export function stateOf(pod: Pod, port: string | number, own = ownFamilies()): PodState {
+  const { metadata, status } = pod;
+  const number = typeof port === 'number' ? port : portNamed(pod, port);
+  if (number === undefined) return { kind: 'noPort', ports: namedPorts(pod).map(({ name }) => String(name)) };
+  const isReady = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+  const ip = addressOf(pod, own);
+  if (status?.phase !== 'Running' || !isReady || metadata?.deletionTimestamp || ip === undefined)
+    return { kind: 'notReady' };
+  const address = isIPv6(ip) ? `tcp://[${ip}]:${number}` : `tcp://${ip}:${number}`;
+  const identity = metadata?.uid;
+  return { kind: 'ready', endpoint: identity === undefined ? { address } : { address, identity } };
+}
+
+/**
+ * The reason why no pod can take requests, for users.
+ *
+ * @param pods what to call the pods in the text
+ */
+export function whyNoPod(states: readonly PodState[], port: string | number, pods: string): string {
+  if (states.length === 0) return `there are no ${pods}; check the selector and the namespace`;
+  const nameless = states.flatMap((one) => (one.kind === 'noPort' ? [one] : []));
+  if (nameless.length === 0) return `there are ${pods}, but none is ready`;
+  const known = listOf(nameless.flatMap(({ ports }) => ports));
+  return `the ${pods} have no port named ${port}; their ports: ${known}`;
+}
+
+/** The primary address of a pod, or its address of the other family if this machine has only that family. */
+function addressOf({ status }: Pod, own: ReadonlySet<Family>): string | undefined {
+  const all = [status?.podIP, ...(status?.podIPs ?? []).map((one) => one?.ip)].filter(
+    (ip): ip is string => typeof ip === 'string' && isIP(ip) !== 0,
+  );
+  return all.find((ip) => own.has(isIPv6(ip) ? 'IPv6' : 'IPv4')) ?? all[0];
+}
+
+function portNamed(pod: Pod, name: string): number | undefined {
+  return namedPorts(pod).find((one) => one.name === name)?.containerPort;
+}
+
+function namedPorts({ spec }: Pod) {
+  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  const ports = [...(spec?.containers ?? []), ...sidecars].flatMap(({ ports = [] }) => ports);
+  return ports.filter(({ name }) => name);
+}

@@ -1,0 +1,249 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../errors.ts';
+import type { DiscoveryFailure, DiscoveryListener } from '../discovery.ts';
+
+/** Minimum time between two lists, and between two watches. */
+const PACE_MS = 1_000;
+const BACKOFF_BASE_MS = 800;
+const BACKOFF_MAX_MS = 30_000;
+/** After a refusal (401, 403), asking again soon does not help. */
+const FORBIDDEN_MS = 5_000;
+/**
+ * After this long without a failure, the backoff starts again. Two failures in a row are much closer together: only a pause, a
+ * list and the start of a watch.
+ */
+const HEALTHY_MS = 120_000;
+/** Far more than a namespace holds. */
+const PAGES_MOST = 200;
+/** A watch can miss changes, so the list is read again from time to time. */
+const RELIST_MS = 300_000;
+/** Changes that come close together (a rollout, a node that fails) are reported together, */
+const TOGETHER_MS = 5;
+/** and if there are so many endpoints that reporting is slow, it may take only one part in this many of the time. */
+const TELLING_SHARE = 20;
+
+/** The server refused, or could not answer. */
+export class ApiFailure extends Error {
+  /** `expired`: the server no longer has this version (410), so a new list is needed. */
+  readonly reason: DiscoveryFailure | 'expired';
+  readonly retryAfterMs: number;
+
+  constructor(reason: DiscoveryFailure | 'expired', message: string, retryAfterMs = 0) {
+    super(message);
+    this.reason = reason;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** A selection of objects of one kind at the API server. */
+export interface ApiResource {
+  /**
+   * Reads one page of the list.
+   *
+   * @param next the token from the previous page
+   * @throws {ApiFailure}
+   */
+  list(next: string | undefined, signal: AbortSignal): Promise<ApiPage>;
+  /**
+   * Reports each event until the server ends the stream, as it does every few minutes.
+   *
+   * @param event must not throw
+   * @throws {ApiFailure}
+   */
+  watch(version: string, event: (type: string, object: unknown) => void, signal: AbortSignal): Promise<void>;
+}
+
+export interface ApiPage {
+  items: readonly unknown[];
+  version: string;
+  next: string | undefined;
+}
+
+/**
+ * Keeps a copy of some objects of the API server: it lists them, watches them from there on, and starts again if that fails. It
+ * reads at most one list a second. The copy does not change until a list is complete.
+ */
+export class Watcher<T> {
+  readonly #resource: ApiResource;
+  readonly #keep: (object: object) => T;
+  readonly #listener: Pick<DiscoveryListener, 'confirmed' | 'failed'>;
+  readonly #changed: (objects: Iterable<T>) => number | undefined;
+  #objects = new Map<string, T>();
+  #version = '';
+  #telling: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
+  #togetherMs = TOGETHER_MS;
+  #failures = 0;
+  #failedMs = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param keep extracts the part of an object to keep
+   * @param changed called with everything that is kept when it may have changed; may return after how many ms to call it again
+   */
+  constructor(
+    resource: ApiResource,
+    keep: (object: object) => T,
+    listener: Pick<DiscoveryListener, 'confirmed' | 'failed'>,
+    changed: (objects: Iterable<T>) => number | undefined,
+  ) {
+    this.#resource = resource;
+    this.#keep = keep;
+    this.#listener = listener;
+    this.#changed = changed;
+  }
+
+  /** Runs until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const paced = pause(PACE_MS, signal);
+      try {
+        await this.#list(signal);
+        await this.#watchOn(signal);
+      } catch (error) {
+        if (!signal.aborted) await pause(this.#failed(error), signal);
+      }
+      await paced;
+    }
+    clearTimeout(this.#telling);
+    clearTimeout(this.#again);
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const objects = new Map<string, T>();
+    let page: ApiPage | undefined;
+    let pages = 0;
+    do {
+      if (++pages > PAGES_MOST) throw new ApiFailure('invalid', `its list has more than ${PAGES_MOST} pages`);
+      page = await this.#resource.list(page?.next, signal);
+      for (const item of page.items) objects.set(nameOf(item), this.#keep(item as object));
+    } while (page.next !== undefined);
+    signal.throwIfAborted();
+    this.#objects = objects;
+    this.#version = page.version;
+    this.#tell();
+  }
+
+  /** Watches, and resumes when the stream ends, until it is time for a new list. */
+  async #watchOn(signal: AbortSignal): Promise<void> {
+    const relistMs = performance.now() + RELIST_MS * (1 + Math.random());
+    while (!signal.aborted && performance.now() < relistMs) {
+      const paced = pause(PACE_MS, signal);
+      await this.#watch(signal);
+      await paced;
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const broken = new AbortController();
+    let failure: unknown;
+    const event = (type: string, object: unknown) => {
+      if (signal.aborted || failure !== undefined) return;
+      try {
+        this.#take(type, object);
+      } catch (error) {
+        failure = error;
+        broken.abort();
+      }
+    };
+    try {
+      await this.#resource.watch(this.#version, event, AbortSignal.any([signal, broken.signal]));
+    } catch (error) {
+      failure ??= error;
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  #take(type: string, object: unknown): void {
+    switch (type) {
+      case 'ADDED':
+      case 'MODIFIED':
+        this.#objects.set(nameOf(object), this.#keep(object as object));
+        break;
+      case 'DELETED':
+        this.#objects.delete(nameOf(object));
+        break;
+      case 'BOOKMARK':
+        break;
+      case 'ERROR':
+        throw statusFailure(object);
+      default:
+        throw new ApiFailure('invalid', `it sent an event of the unknown type ${JSON.stringify(type)}`);
+    }
+    this.#version = versionOf(object) ?? this.#version;
+    if (type === 'BOOKMARK') this.#listener.confirmed();
+    else this.#telling ??= setTimeout(() => this.#tellOrFail(), this.#togetherMs).unref();
+  }
+
+  /** Data that makes no sense must not end the process: the last set stays in use. */
+  #tellOrFail(): void {
+    try {
+      this.#tell();
+    } catch (error) {
+      this.#listener.failed('invalid', messageOf(error));
+    }
+  }
+
+  #tell(): void {
+    clearTimeout(this.#telling);
+    clearTimeout(this.#again);
+    this.#telling = undefined;
+    const sinceMs = performance.now();
+    const againMs = this.#changed(this.#objects.values());
+    if (againMs !== undefined) this.#again = setTimeout(() => this.#tellOrFail(), againMs).unref();
+    this.#togetherMs = Math.max(TOGETHER_MS, TELLING_SHARE * (performance.now() - sinceMs));
+  }
+
+  /** @returns how long to wait before the next try */
+  #failed(error: unknown): number {
+    const failure = error instanceof ApiFailure ? error : new ApiFailure('invalid', messageOf(error));
+    const nowMs = performance.now();
+    this.#failures = nowMs - this.#failedMs >= HEALTHY_MS ? 1 : this.#failures + 1;
+    this.#failedMs = nowMs;
+    if (failure.reason !== 'expired') this.#listener.failed(failure.reason, failure.message);
+    const most = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** (this.#failures - 1));
+    const least = failure.reason === 'forbidden' ? FORBIDDEN_MS : failure.retryAfterMs;
+    return Math.max(Math.random() * most, Math.min(least, BACKOFF_MAX_MS));
+  }
+}
+
+/** The failure that a `Status` object of the API describes, from an event or an answer. */
+export function statusFailure(status: unknown, retryAfterMs = 0): ApiFailure {
+  const { code, message } = (status ?? {}) as { code?: unknown; message?: unknown };
+  const text = typeof message === 'string' && message !== '' ? message.slice(0, 300) : 'it gave no reason';
+  switch (code) {
+    case 401:
+    case 403:
+      return new ApiFailure('forbidden', `${code}: ${text}`);
+    case 404:
+      return new ApiFailure('not_found', `${code}: ${text}`);
+    case 410:
+      return new ApiFailure('expired', `${code}: ${text}`);
+    case 429:
+      return new ApiFailure('unreachable', `${code}: ${text}`, retryAfterMs);
+    default:
+      return typeof code === 'number' && code >= 500
+        ? new ApiFailure('unreachable', `${code}: ${text}`, retryAfterMs)
+        : new ApiFailure('invalid', `${code ?? 'no code'}: ${text}`);
+  }
+}
+
+function metadataOf(object: unknown): { name?: unknown; resourceVersion?: unknown } {
+  const metadata = (object as { metadata?: unknown } | null | undefined)?.metadata;
+  return typeof metadata === 'object' && metadata !== null ? metadata : {};
+}
+
+/** @throws {ApiFailure} if it is not an API object */
+function nameOf(object: unknown): string {
+  const { name } = metadataOf(object);
+  if (typeof name !== 'string') throw new ApiFailure('invalid', 'it sent an object without a name');
+  return name;
+}
+
+function versionOf(object: unknown): string | undefined {
+  const { resourceVersion } = metadataOf(object);
+  return typeof resourceVersion === 'string' ? resourceVersion : undefined;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal, ref: false }).catch(() => undefined);
+}
