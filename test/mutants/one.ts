@@ -1,0 +1,56 @@
+/* A worker thread that runs one test file. It says `passed` if every test in it passes, and ends at the first that does not. */
+import { Session } from 'node:inspector';
+import { registerHooks } from 'node:module';
+import { after, afterEach } from 'node:test';
+import { parentPort, workerData } from 'node:worker_threads';
+
+export interface Order {
+  readonly test: string;
+  /** What to load in place of a file; without it, what the tests run is told. */
+  readonly mutant?: { url: string; source: string };
+}
+
+/** A piece of a file, and how often it was run. Pieces are nested: the smallest one around a place counts. */
+export interface Piece {
+  readonly startOffset: number;
+  readonly endOffset: number;
+  readonly count: number;
+}
+
+/** What was run, by file. */
+export type Covered = Record<string, Piece[]>;
+
+export type Told = { kind: 'passed'; covered: Covered };
+
+const { test, mutant } = workerData as Order;
+if (mutant !== undefined) {
+  registerHooks({
+    load: (url, context, next) =>
+      url === mutant.url
+        ? { format: 'module-typescript', source: mutant.source, shortCircuit: true }
+        : next(url, context),
+  });
+}
+
+const session = new Session();
+if (mutant === undefined) {
+  session.connect();
+  session.post('Profiler.enable');
+  session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+}
+
+afterEach((context) => {
+  if ('passed' in context && !context.passed) process.exit(1);
+});
+after(() => {
+  const covered: Covered = {};
+  if (mutant === undefined) {
+    session.post('Profiler.takePreciseCoverage', (_, { result }) => {
+      for (const { url, functions } of result) {
+        if (url.includes('/src/')) covered[url] = functions.flatMap(({ ranges }) => ranges);
+      }
+    });
+  }
+  parentPort?.postMessage({ kind: 'passed', covered } satisfies Told);
+});
+await import(test);
