@@ -1,4 +1,5 @@
-import type { Contest, Figure, Row } from './contest.ts';
+import { availableParallelism } from 'node:os';
+import type { Figure, MeasuredCell, Row } from './contest.ts';
 
 interface Panel {
   title: string;
@@ -43,9 +44,9 @@ const TOP = 92;
 const ROW = 30;
 
 /** An SVG with one panel per figure and one bar per contestant: bars show medians, whiskers the lowest and highest round. */
-export function contestChart({ cells, machine }: Contest): string {
+export function contestChart(cells: readonly MeasuredCell[]): string {
   const cellOf = (clients: number) =>
-    cells.find((cell) => cell.clients === clients && cell.size === 64 && cell.upstreams === 1 && !cell.rate);
+    cells.find((cell) => cell.clients === clients && cell.size === 64 && cell.rate === 0);
   const names = cellOf(64)?.rows.map(({ contestant }) => contestant) ?? [];
   const width = NAMES_WIDTH + PANELS.length * PANEL_WIDTH + 10;
   const height = TOP + names.length * ROW + 40;
@@ -55,7 +56,7 @@ export function contestChart({ cells, machine }: Contest): string {
   const panels = PANELS.map((panel, index) =>
     panelOf(panel, NAMES_WIDTH + index * PANEL_WIDTH, names, cellOf(panel.clients)?.rows ?? []),
   );
-  const foot = `Medians; whiskers show the slowest and the fastest round. Load, contestant and upstream share ${machine.cpus} cores.`;
+  const foot = `Medians; whiskers show the slowest and the fastest round. Load, contestant and upstream share ${availableParallelism()} cores.`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="13">
 <style>
 text { fill: #24292f }

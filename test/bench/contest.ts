@@ -1,19 +1,13 @@
-import { availableParallelism } from 'node:os';
 import { family, forgetPeakRss, peakRssMiB } from '../support/process.ts';
 import type { Scope } from '../support/program.ts';
-import type { Benchmark } from './bench.ts';
-import { contestChart } from './chart.ts';
-import { CONTESTANTS, type Contestant, versionOf } from './contestants.ts';
+import type { Contestant } from './contestants.ts';
 import { median, quantile } from './figures.ts';
 import { type Found, load, startEcho } from './load.ts';
-import { Part } from './part.ts';
-import { keep, keepText } from './results.ts';
 
 /** One kind of load. The contestants take turns, one round each. */
 export interface Cell {
   clients: number;
   size: number;
-  upstreams: number;
   /** Requests per second in an open loop; 0: closed loop. */
   rate: number;
   rounds: number;
@@ -37,16 +31,12 @@ export interface Row {
   generator: number;
 }
 
-export interface Contest {
-  machine: { cpus: number; node: string };
-  missing: Record<string, string>;
-  versions: Record<string, string>;
-  /** Wrong and missing replies. */
-  failures: string[];
-  cells: (Cell & { rows: Row[] })[];
+export interface MeasuredCell extends Cell {
+  rows: Row[];
 }
 
-interface Lane {
+/** A contestant that runs. */
+export interface Lane {
   name: string;
   ports: number[];
   /** Undefined for a direct connection, without a proxy. */
@@ -54,96 +44,20 @@ interface Lane {
 }
 
 const SECONDS = 1;
-/** The loads that have goals get more rounds. */
-const MAIN = { size: 64, upstreams: 1, rate: 0, rounds: 5 };
 
-/** The loads to measure: a selection (ten minutes), all of them (an hour and a half), or three. */
-function cellsOf(extent: 'full' | 'quick' | 'usual'): Cell[] {
-  if (extent === 'quick') return [1, 64].map((clients) => ({ ...MAIN, clients, rounds: 3 }));
-  const rounds = 3;
-  if (extent === 'usual') {
-    return [
-      ...[1, 64].map((clients) => ({ ...MAIN, clients })),
-      ...[16, 256, 1_000].map((clients) => ({ ...MAIN, clients, rounds })),
-      { ...MAIN, clients: 64, size: 4_096, rounds },
-      { ...MAIN, clients: 16, size: 1_048_576, rounds },
-      { ...MAIN, clients: 64, upstreams: 8, rounds },
-    ];
-  }
-  return [1, 8].flatMap((upstreams) =>
-    [64, 4_096, 1_048_576].flatMap((size) =>
-      [1, 16, 64, 256, 1_000]
-        // More than the 64 MiB that lazypirate queues by default would be refused.
-        .filter((clients) => clients * size <= 64 * 1_048_576)
-        .map((clients) => ({ ...MAIN, clients, size, upstreams })),
-    ),
-  );
-}
-
-/** Everything that a user could put between app and upstream, side by side under the same load. */
-export const contest: Benchmark = async (scope, extent) => {
-  const found: Contest = {
-    machine: { cpus: availableParallelism(), node: process.version },
-    missing: {},
-    versions: {},
-    failures: [],
-    cells: [],
-  };
-  for (const { name, lacks } of CONTESTANTS) {
-    const lack = lacks();
-    if (lack === undefined) continue;
-    console.log(`${name} is missing: it needs ${lack}`);
-    found.missing[name] = lack;
-  }
-  const there = CONTESTANTS.filter(({ name }) => found.missing[name] === undefined);
-  for (const one of there) {
-    const version = versionOf(one);
-    if (version !== undefined) found.versions[one.name] = version;
-  }
-  const all = cellsOf(extent);
-  for (const upstreams of new Set(all.map((cell) => cell.upstreams))) {
-    const cells = all.filter((cell) => cell.upstreams === upstreams);
-    const part = new Part(scope);
-    const lanes = await startAll(part, there, upstreams);
-    for (const cell of cells) {
-      const rows = await measure(cell, lanes, found.failures);
-      found.cells.push({ ...cell, rows });
-      const open = cell.clients === 64 && cell.size === 64 && openLoop(cell, rows);
-      if (!open) continue;
-      const bearing = lanes.filter(open.bears);
-      found.cells.push({ ...open.cell, rows: await measure(open.cell, bearing, found.failures) });
-    }
-    await part.end();
-  }
-  if (extent !== 'quick') {
-    keep('contest', found);
-    keepText('contest.svg', contestChart(found));
-  }
-  if (found.failures.length > 0)
-    throw new Error(`some replies were wrong or missing:\n${found.failures.join('\n')}`);
-};
-
-async function startAll(scope: Scope, contestants: readonly Contestant[], count: number): Promise<Lane[]> {
-  const upstreams = await Promise.all(Array.from({ length: count }, () => startEcho(scope)));
-  const addresses = upstreams.map(({ address }) => address);
-  const lanes: Lane[] = [{ name: 'direct', ports: upstreams.map(({ port }) => port) }];
+/** Starts the contestants, all in front of one upstream. `direct` is that upstream without a proxy. */
+export async function startAll(scope: Scope, contestants: readonly Contestant[]): Promise<Lane[]> {
+  const upstream = await startEcho(scope);
+  const lanes: Lane[] = [{ name: 'direct', ports: [upstream.port] }];
   for (const { name, start } of contestants) {
-    const { port, pid } = await start(scope, addresses);
+    const { port, pid } = await start(scope, [upstream.address]);
     lanes.push({ name, ports: [port], pid });
   }
   return lanes;
 }
 
-/** The same load at half of lazypirate's own rate, for the contestants that can handle it. */
-function openLoop(cell: Cell, rows: readonly Row[]) {
-  const ours = rows.find(({ contestant }) => contestant === 'lazypirate, correlate');
-  const rate = Math.round((ours?.perSecond.median ?? 0) / 2);
-  const bears = ({ name }: Lane) =>
-    rows.some(({ contestant, perSecond }) => contestant === name && perSecond.median > 1.2 * rate);
-  return { cell: { ...cell, rate }, bears };
-}
-
-async function measure(cell: Cell, lanes: readonly Lane[], failures: string[]): Promise<Row[]> {
+/** Puts the load on each of them in turns, and prints what it found. */
+export async function measure(cell: Cell, lanes: readonly Lane[], failures: string[]): Promise<Row[]> {
   const rounds = new Map<Lane, Found[]>(lanes.map((lane) => [lane, []]));
   for (const { pid } of lanes) familyOf(pid).forEach(forgetPeakRss);
   for (let round = 0; round < cell.rounds; round++) {
@@ -183,11 +97,11 @@ function rowOf({ name, pid }: Lane, runs: readonly Found[]): Row {
   };
 }
 
-function titleOf({ clients, size, upstreams, rate, rounds }: Cell): string {
+function titleOf({ clients, size, rate, rounds }: Cell): string {
   const many = (count: number, what: string) =>
     `${count.toLocaleString('en')} ${what}${count > 1 ? 's' : ''}`;
   const loop = rate > 0 ? `open loop, ${rate.toLocaleString('en')} requests/s` : 'closed loop';
-  return `${many(clients, 'client')}, ${sizeText(size)}, ${many(upstreams, 'upstream')}, ${loop}, ${rounds} rounds of ${SECONDS} s`;
+  return `${many(clients, 'client')}, ${sizeText(size)}, ${loop}, ${rounds} rounds of ${SECONDS} s`;
 }
 
 function sizeText(bytes: number): string {
@@ -199,12 +113,12 @@ function print(cell: Cell, rows: readonly Row[]): void {
   const reference = rows.find(({ contestant }) => contestant === 'zmq_proxy')?.perSecond.median;
   console.log(`\n${titleOf(cell)}\n`);
   console.log(
-    '|                       | requests/s | (min..max)       | of zmq_proxy | p50 ms | p99 ms | CPU µs/request | peak RSS MiB | generator |',
+    '|                              | requests/s | (min..max)       | of zmq_proxy | p50 ms | p99 ms | CPU µs/request | peak RSS MiB | generator |',
   );
   console.log('|---|--:|--:|--:|--:|--:|--:|--:|--:|');
   for (const { contestant, perSecond, p50Ms, p99Ms, cpuUs, peakRssMiB: rss, generator } of rows) {
     const columns = [
-      contestant.padEnd(21),
+      contestant.padEnd(28),
       perSecond.median.toFixed(0).padStart(10),
       `${perSecond.min.toFixed(0)}..${perSecond.max.toFixed(0)}`.padStart(16),
       (reference ? (perSecond.median / reference).toFixed(2) : '').padStart(12),

@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { AS_IN_IMAGE } from '../support/built.ts';
 import { Program, type Scope } from '../support/program.ts';
 import { python } from '../support/python.ts';
 import { scratch } from '../support/scratch.ts';
@@ -38,7 +39,7 @@ export const zmqProxy: Contestant = {
   start: (scope, upstreams) => started(scope, native('zmq-proxy', '-lzmq') ?? '', upstreams),
 };
 
-const haproxy: Contestant = {
+export const haproxy: Contestant = {
   name: 'HAProxy',
   lacks: () => (has('haproxy', '-v') ? undefined : 'haproxy'),
   version: ['haproxy', '-v'],
@@ -63,7 +64,7 @@ const haproxy: Contestant = {
 
 const NGINX_STREAM = '/usr/lib/nginx/modules/ngx_stream_module.so';
 
-const nginx: Contestant = {
+export const nginx: Contestant = {
   name: 'nginx',
   lacks: () =>
     has('nginx', '-v') && existsSync(NGINX_STREAM) ? undefined : 'nginx-light and libnginx-mod-stream',
@@ -85,7 +86,7 @@ const nginx: Contestant = {
 const ENVOY = join(homedir(), '.cache', 'lazypirate-bench', 'envoy');
 const ENVOY_PROGRAM = 'import envoy, pathlib; print(pathlib.Path(envoy.__file__).parent / "_bin" / "envoy")';
 
-const envoy: Contestant = {
+export const envoy: Contestant = {
   name: 'Envoy',
   lacks: () => {
     if (has(join(ENVOY, 'bin', 'python'), '-c', 'import envoy')) return undefined;
@@ -123,54 +124,41 @@ function envoyConfig(port: number, upstreams: readonly string[]) {
   };
 }
 
-const lazyPirateInTypeScript: Contestant = {
+export const lazyPirateInTypeScript: Contestant = {
   name: 'Lazy Pirate (TS)',
   lacks: () => undefined,
   start: (scope, upstreams) =>
     started(scope, process.execPath, [beside('lazy-pirate-proxy.ts'), ...upstreams]),
 };
 
-const lazyPirateInPython: Contestant = {
+export const lazyPirateInPython: Contestant = {
   name: 'Lazy Pirate (pyzmq)',
   lacks: () => (python === undefined ? 'python3-zmq' : undefined),
   version: [python ?? 'python3', '-c', 'import zmq; print(zmq.pyzmq_version(), "on", zmq.zmq_version())'],
   start: (scope, upstreams) => started(scope, python ?? '', [beside('lazy-pirate-proxy.py'), ...upstreams]),
 };
 
-/** Not something that a user would choose, like the next one: they show how much of the cost is the transport's, and how much is ours. */
-const nodeRelay: Contestant = {
-  name: 'bare relay (Node)',
-  lacks: () => undefined,
-  start: (scope, upstreams) => started(scope, process.execPath, [beside('node-relay.ts'), ...upstreams]),
-};
-
+/** Not something that a user would choose: it shows how much of the cost is the transport's, and how much is ours. */
 export const zmtpRelay: Contestant = {
   name: 'bare relay (zmtp)',
   lacks: () => undefined,
-  start: (scope, upstreams) => started(scope, process.execPath, [beside('zmtp-relay.ts'), ...upstreams]),
+  start: (scope, upstreams) =>
+    started(scope, process.execPath, [beside('zmtp-relay.ts'), ...upstreams], AS_IN_IMAGE),
 };
 
-export const lazypirate = (correlate: boolean): Contestant => ({
-  name: correlate ? 'lazypirate, correlate' : 'lazypirate',
+const sidecar = (name: string, keys: object): Contestant => ({
+  name,
   lacks: () => undefined,
   start: async (scope, upstreams) => {
-    const { program, address } = await startBuilt(scope, { upstream: { endpoints: upstreams }, correlate });
+    const { program, address } = await startBuilt(scope, { upstream: { endpoints: upstreams }, ...keys });
     return { port: portOf(address), pid: program.pid };
   },
 });
 
-export const CONTESTANTS: readonly Contestant[] = [
-  zmqProxy,
-  haproxy,
-  nginx,
-  envoy,
-  lazyPirateInTypeScript,
-  lazyPirateInPython,
-  nodeRelay,
-  zmtpRelay,
-  lazypirate(false),
-  lazypirate(true),
-];
+/** As it is by default. */
+export const lazypirate = sidecar('lazypirate', {});
+export const lazypiratePlain = sidecar('lazypirate, correlate: false', { correlate: false });
+export const lazypirateOnLibzmq = sidecar('lazypirate, libzmq', { transport: 'libzmq' });
 
 /** Its version, in one line. */
 export function versionOf({ version }: Contestant): string | undefined {
@@ -181,8 +169,13 @@ export function versionOf({ version }: Contestant): string | undefined {
 }
 
 /** Starts a program that prints the address where it listens. */
-async function started(scope: Scope, command: string, args: readonly string[]): Promise<Running> {
-  const program = Program.start(scope, command, args);
+async function started(
+  scope: Scope,
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Running> {
+  const program = Program.start(scope, command, args, env);
   const address = await program.line((line) => /^listening (\S+)/.exec(line)?.[1]);
   return { port: portOf(address), pid: program.pid };
 }

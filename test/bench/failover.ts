@@ -77,7 +77,7 @@ interface Fault {
   end(upstream: Upstream): Promise<void> | void;
 }
 
-const FAULTS: Record<string, Fault> = {
+const FAULTS = {
   killed: {
     times: 30,
     begin: ({ program }) => program.kill('SIGKILL'),
@@ -94,7 +94,7 @@ const FAULTS: Record<string, Fault> = {
     begin: (upstream) => upstream.cutOff(),
     end: (upstream) => upstream.joinAgain(),
   },
-};
+} satisfies Record<string, Fault>;
 
 /** One of 3 upstreams is killed, stopped, or cut off: how long until the requests that it had get their replies? */
 export const failover: Benchmark = async (scope) => {
@@ -102,7 +102,7 @@ export const failover: Benchmark = async (scope) => {
   console.log(
     `3 upstreams work 5 ms on each request of ${APPS} apps. Times of the requests that the upstream had, in ms:\n`,
   );
-  for (const [name, fault] of Object.entries(FAULTS)) {
+  for (const [name, fault] of Object.entries<Fault>(FAULTS)) {
     const upstreams = await Promise.all([0, 1, 2].map(() => Upstream.start(scope, fault.isRelayed)));
     const endpoints = upstreams.map(({ address }) => address);
     const { address } = await startBuilt(scope, { upstream: { endpoints } });
@@ -117,6 +117,16 @@ export const failover: Benchmark = async (scope) => {
   }
   keep('failover', found);
 };
+
+/** The same for lazypirate alone, and for killed upstreams. */
+export async function killed(scope: Scope): Promise<Affected> {
+  const { killed: fault } = FAULTS;
+  const upstreams = await Promise.all([0, 1, 2].map(() => Upstream.start(scope)));
+  const { address } = await startBuilt(scope, {
+    upstream: { endpoints: upstreams.map((one) => one.address) },
+  });
+  return suffer(upstreams, fault, () => plainReq(address));
+}
 
 async function suffer(upstreams: Upstream[], fault: Fault, newAsker: () => Asker): Promise<Affected> {
   const inFlight = new Map<string, Promise<{ ms: number; isReply: boolean }>>();

@@ -1,112 +1,93 @@
-import type { Contest, Row } from './contest.ts';
-import type { Failover } from './failover.ts';
-import type { Footprint } from './footprint.ts';
-import type { Growth } from './growth.ts';
-import { kept } from './results.ts';
+import { availableParallelism } from 'node:os';
+import type { Scope } from '../support/program.ts';
+import { contestChart } from './chart.ts';
+import { type Failover, killed } from './failover.ts';
+import { median } from './figures.ts';
+import { type Footprint, modesOf, startsMs } from './footprint.ts';
+import { type Goal, summary, tableOf } from './goal.ts';
+import { memory } from './memory.ts';
+import { Part } from './part.ts';
+import { keep, keepText, kept, Page } from './results.ts';
+import { bodies, Traffic, throughput } from './traffic.ts';
 
-/** A goal, and what the last run of its benchmark measured; undefined if there was no run. */
-interface Goal {
-  what: string;
-  bench: string;
-  most?: number;
-  least?: number;
-  measured(): number | undefined;
-}
+const ROUNDS = 5;
+/** How far above an earlier figure still counts as no worse: runs differ. */
+const NOISE = 1.1;
 
-const GOALS: Goal[] = [
-  {
-    what: 'requests/s compared with zmq_proxy, 64 clients, correlate: true',
-    bench: 'contest',
-    least: 0.7,
-    measured: () => ratio(64, 'lazypirate, correlate', 'zmq_proxy', perSecond),
-  },
-  {
-    what: 'requests/s compared with HAProxy, 64 clients, correlate: true',
-    bench: 'contest',
-    least: 1,
-    measured: () => ratio(64, 'lazypirate, correlate', 'HAProxy', perSecond),
-  },
-  {
-    what: "requests/s compared with the guide's Lazy Pirate (TypeScript), 64 clients, correlate: false",
-    bench: 'contest',
-    least: 4,
-    measured: () => ratio(64, 'lazypirate', 'Lazy Pirate (TS)', perSecond),
-  },
-  {
-    what: 'p50 compared with zmq_proxy, one client',
-    bench: 'contest',
-    most: 1.15,
-    measured: () => ratio(1, 'lazypirate', 'zmq_proxy', ({ p50Ms }) => p50Ms.median),
-  },
-  {
-    what: 'p99 compared with HAProxy, 64 clients, half of the peak rate, correlate: true',
-    bench: 'contest',
-    most: 1.5,
-    measured: () => ratio(64, 'lazypirate, correlate', 'HAProxy', ({ p99Ms }) => p99Ms.median, true),
-  },
-  {
-    what: "killed upstream: p99 of the affected requests compared with the guide's Lazy Pirate",
-    bench: 'failover',
-    most: 0.01,
-    measured: () => {
-      const found = kept<Failover>('failover')?.faults['killed'];
-      return found && found.lazypirate.p99Ms / found.lazyPirate.p99Ms;
-    },
-  },
-  {
-    what: 'CPU time per request with 1,000 endpoints compared with 1 endpoint',
-    bench: 'growth',
-    most: 1.1,
-    measured: () => {
-      const points = kept<Growth>('growth')?.['endpoints'];
-      const [one, thousand] = [1, 1_000].map((x) => points?.find((point) => point.x === x)?.cpuUs);
-      return one && thousand && thousand / one;
-    },
-  },
-  {
-    what: 'idle RSS, MB, static',
-    bench: 'footprint',
-    most: 70,
-    measured: () => kept<Footprint>('footprint')?.idleMb.static,
-  },
-  {
-    what: 'idle RSS, MB, Kubernetes',
-    bench: 'footprint',
-    most: 90,
-    measured: () => kept<Footprint>('footprint')?.idleMb.kubernetes,
-  },
-  {
-    what: 'start to listening, ms',
-    bench: 'footprint',
-    most: 250,
-    measured: () => {
-      const listeningMs = kept<Footprint>('footprint')?.listeningMs;
-      return listeningMs && Math.max(listeningMs.static, listeningMs.kubernetes);
-    },
-  },
-];
+const MEASURES: Record<string, (scope: Scope, traffic: Traffic) => Promise<Goal[]>> = {
+  throughput,
+  bodies,
+  memory,
+  kill,
+  start,
+};
 
-const perSecond = (row: Row) => row.perSecond.median;
+export const PARTS: readonly string[] = Object.keys(MEASURES);
 
-function ratio(clients: number, one: string, other: string, figure: (row: Row) => number, isOpen = false) {
-  const cell = kept<Contest>('contest')?.cells.find(
-    (cell) =>
-      cell.clients === clients && cell.size === 64 && cell.upstreams === 1 && cell.rate > 0 === isOpen,
-  );
-  const [ours, theirs] = [one, other].map((name) => cell?.rows.find((row) => row.contestant === name));
-  return ours && theirs && figure(ours) / figure(theirs);
-}
-
-/** Prints whether each goal is met, according to the last results. */
-export function printGoals(): void {
-  console.log('From the last full run of each benchmark:');
-  for (const { what, bench, most, least, measured } of GOALS) {
-    const value = measured();
-    const goal = least !== undefined ? `>= ${least}` : `<= ${most}`;
-    const isMet = value !== undefined && (least !== undefined ? value >= least : value <= (most ?? 0));
-    const verdict = value === undefined ? `not measured: npm run bench ${bench}` : isMet ? 'met' : 'missed';
-    console.log(
-      `${goal.padStart(8)}  ${(value === undefined ? '' : value.toPrecision(3)).padStart(7)}  ${verdict.padEnd(6)}  ${what}`,
-    );
+/**
+ * Measures everything that has a goal, in about eight minutes, and says whether it is met. Only a complete run is saved.
+ *
+ * @param isQuick one round of each, to try it out
+ * @param chosen some of `PARTS`; all if there are none
+ */
+export async function goals(scope: Scope, isQuick: boolean, chosen: readonly string[]): Promise<void> {
+  const parts = Object.entries(MEASURES).filter(([name]) => chosen.length === 0 || chosen.includes(name));
+  const traffic = new Traffic(isQuick ? 1 : ROUNDS);
+  const found: Goal[] = [];
+  for (const [index, [name, measure]] of parts.entries()) {
+    console.log(`### ${name}, ${index + 1} of ${parts.length}\n`);
+    const part = new Part(scope);
+    const goals = await measure(part, traffic);
+    await part.end();
+    found.push(...goals);
+    console.log(`\n${tableOf(goals)}`);
   }
+  const { cells, failures, missing, versions } = traffic;
+  if (isQuick || parts.length < PARTS.length) console.log(summary(found));
+  else {
+    const machine = { cpus: availableParallelism(), node: process.version };
+    keep('goals', { machine, missing, versions, failures, cells });
+    keepText('contest.svg', contestChart(cells));
+    const page = new Page('goals', `${head(traffic)}\n`);
+    page.add(tableOf(found));
+    page.add(`${summary(found)}\n`);
+    page.keep();
+  }
+  if (failures.length > 0) throw new Error(`some replies were wrong or missing:\n${failures.join('\n')}`);
+}
+
+function head({ versions, missing }: Traffic): string {
+  const list = (of: Record<string, string>) =>
+    Object.entries(of)
+      .map(([name, what]) => `${name} (${what})`)
+      .join(', ');
+  const skipped = Object.keys(missing).length > 0 ? ` Missing: ${list(missing)}.` : '';
+  return `Bodies of 64 B unless it says otherwise, one upstream that is a REP, the default configuration unless it says otherwise. Medians of ${ROUNDS} rounds of 1 s in turns. Compared with ${list(versions)}.${skipped}`;
+}
+
+/** How long requests take whose upstream is killed. */
+async function kill(scope: Scope): Promise<Goal[]> {
+  const { p99Ms, requests, failed } = await killed(scope);
+  console.log(`killed upstreams had ${requests} requests, of which ${failed} failed`);
+  const before = kept<Failover>('failover')?.faults['killed']?.lazypirate.p99Ms;
+  return [noWorse('killed upstream, p99 of its requests, ms', p99Ms, before)];
+}
+
+async function start(scope: Scope): Promise<Goal[]> {
+  const modes = await modesOf(scope);
+  const before = kept<Footprint>('footprint')?.listeningMs;
+  return [
+    noWorse('start to listening, static, ms', median(await startsMs(modes.static)), before?.static),
+    noWorse(
+      'start to listening, Kubernetes, ms',
+      median(await startsMs(modes.kubernetes)),
+      before?.kubernetes,
+    ),
+  ];
+}
+
+/** @param before the figure that the other benchmark has saved */
+function noWorse(what: string, figure: number, before: number | undefined): Goal {
+  if (before === undefined) return { what, figure, most: {} };
+  return { what: `${what} (${before} before)`, figure, most: { transport: NOISE * before } };
 }

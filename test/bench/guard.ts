@@ -13,7 +13,7 @@ export const guard: Benchmark = async (scope) => {
   const lack = zmqProxy.lacks();
   if (lack !== undefined) return console.log(`Not compared: it needs ${lack}.`);
   const { address } = await startEcho(scope);
-  const ours = await lazypirate(true).start(scope, [address]);
+  const ours = await lazypirate.start(scope, [address]);
   const theirs = await zmqProxy.start(scope, [address]);
   const ratios: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {

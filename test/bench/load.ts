@@ -59,6 +59,14 @@ export async function startEcho(scope: Scope): Promise<{ address: string; port: 
   return { address, port: portOf(address) };
 }
 
+/** Addresses of an echo upstream: all those of the loopback network reach it. */
+export function addressesOf(port: number, count: number): string[] {
+  return Array.from(
+    { length: count },
+    (_, index) => `tcp://127.0.${index >> 7}.${(index & 127) + 1}:${port}`,
+  );
+}
+
 export function portOf(address: string): number {
   return Number(/\d+$/.exec(address)?.[0]);
 }

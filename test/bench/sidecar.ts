@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { AS_IN_IMAGE, build } from '../support/built.ts';
 import { type RunningSidecar, type Scope, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
@@ -15,4 +16,9 @@ export function startBuilt(scope: Scope, ...routes: object[]): Promise<RunningSi
     JSON.stringify({ routes: routes.map((route, index) => ({ name: `r${index}`, listen, ...route })) }),
   );
   return startSidecar(scope, ['--config', file], { main: build(), env: AS_IN_IMAGE });
+}
+
+/** Waits until its first route is connected to so many endpoints. */
+export async function connected({ metric }: RunningSidecar, endpoints: number): Promise<void> {
+  while ((await metric('lazypirate_endpoints{route="r0",state="up"}')) < endpoints) await setTimeout(100);
 }

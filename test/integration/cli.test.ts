@@ -141,6 +141,7 @@ test('simulate, soak and bench refuse wrong arguments and show the right ones', 
     ['soak/main.ts', '--minutes', '1.5'],
     ['soak/main.ts', 'stray'],
     ['bench/bench.ts', 'nope'],
+    ['bench/bench.ts', 'goals', 'nope'],
     ['bench/bench.ts', '--nope'],
   ];
   const refused = async ([file, ...args]: (typeof rows)[number]) => {

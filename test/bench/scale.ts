@@ -1,12 +1,11 @@
-import { setTimeout } from 'node:timers/promises';
 import { rssMiB } from '../support/process.ts';
 import type { Scope } from '../support/program.ts';
 import type { Benchmark } from './bench.ts';
 import { median, quantile, table } from './figures.ts';
-import { type Load, load, portOf, startEcho } from './load.ts';
+import { addressesOf, type Load, load, portOf, startEcho } from './load.ts';
 import { Part } from './part.ts';
 import { keep, Page } from './results.ts';
-import { startBuilt } from './sidecar.ts';
+import { connected, startBuilt } from './sidecar.ts';
 
 interface Point {
   x: number;
@@ -18,7 +17,7 @@ interface Point {
   perSecond: number;
 }
 
-export type Growth = Record<string, Point[]>;
+type Points = Record<string, Point[]>;
 
 interface Dimension {
   values: number[];
@@ -92,11 +91,11 @@ const SECONDS = 1;
 const ROUNDS = 5;
 
 /** What a request and a process cost as one dimension at a time grows. The points of a dimension are measured in turns. */
-export const growth: Benchmark = async (scope) => {
+export const scale: Benchmark = async (scope) => {
   const echo = await startEcho(scope);
-  const found: Growth = {};
+  const found: Points = {};
   const page = new Page(
-    'growth',
+    'scale',
     `64 clients send bodies of 64 B over one route with one endpoint; each section changes one of these. Medians (lowest to highest) of ${ROUNDS} rounds of ${SECONDS} s.\n`,
   );
   for (const [name, { values, why, at }] of Object.entries(DIMENSIONS)) {
@@ -104,14 +103,10 @@ export const growth: Benchmark = async (scope) => {
     const lanes = [];
     for (const x of values) {
       const { endpoints = 1, subset, routes = 1, keys = {}, load: changes = {} } = at(x);
-      // All addresses of the loopback network reach the same upstream.
-      const addresses = Array.from(
-        { length: endpoints },
-        (_, index) => `tcp://127.0.${index >> 7}.${(index & 127) + 1}:${echo.port}`,
-      );
+      const addresses = addressesOf(echo.port, endpoints);
       const route = { upstream: { endpoints: addresses, ...(subset && { subset }) }, ...keys };
-      const connected = subset ? endpoints : Math.min(endpoints, SUBSET);
-      lanes.push({ x, changes, ...(await start(part, route, routes, connected)), runs: [] as Run[] });
+      const most = subset ? endpoints : Math.min(endpoints, SUBSET);
+      lanes.push({ x, changes, ...(await start(part, route, routes, most)), runs: [] as Run[] });
     }
     for (let round = 0; round < ROUNDS; round++) {
       for (const { pid, ports, changes, runs } of lanes) {
@@ -130,23 +125,23 @@ export const growth: Benchmark = async (scope) => {
     page.add(`${why}\n`);
     await part.end();
   }
-  keep('growth', found);
+  keep('scale', found);
   page.keep();
 };
 
 type Run = Pick<Point, 'cpuUs' | 'perSecond' | 'rssMiB'>;
 
-/** Starts a sidecar with `routes` identical routes, each connected to `connected` endpoints. */
+/** Starts a sidecar with `routes` identical routes, each connected to so many endpoints. */
 async function start(
   scope: Scope,
   route: object,
   routes: number,
-  connected: number,
+  endpoints: number,
 ): Promise<{ pid: number; ports: number[] }> {
   const listeners = Array.from({ length: routes }, () => route);
-  const { program, metric } = await startBuilt(scope, ...listeners);
-  const isUp = async () => (await metric('lazypirate_endpoints{route="r0",state="up"}')) === connected;
-  while (!(await isUp())) await setTimeout(100);
+  const sidecar = await startBuilt(scope, ...listeners);
+  await connected(sidecar, endpoints);
+  const { program } = sidecar;
   const listening = program.stdout.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'listening');
   return { pid: program.pid, ports: listening.map(({ address }) => portOf(address)) };
 }
