@@ -42,7 +42,11 @@ if (mutant === undefined) {
 afterEach((context) => {
   if ('passed' in context && !context.passed) process.exit(1);
 });
+// Nothing is left to do, so a test that still waits would wait for ever.
+process.once('beforeExit', () => process.exit(hasPassed ? 0 : 1));
+let hasPassed = false;
 after(() => {
+  hasPassed = true;
   const covered: Covered = {};
   if (mutant === undefined) {
     session.post('Profiler.takePreciseCoverage', (_, { result }) => {
