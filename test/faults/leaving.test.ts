@@ -3,7 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { Dealer } from 'zeromq';
 import { context } from '../../src/transport/zeromq/context.ts';
 import { failureOf } from '../support/ask.ts';
+import type { Program } from '../support/program.ts';
 import { drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { monotonicMs } from '../support/stall-recorder.ts';
+import { stalledMs } from '../support/stalls.ts';
 import { until } from '../support/until.ts';
 import { Books } from './books.ts';
 import { checkLog, fault, isFull, routeOf, startTrial } from './fault.ts';
@@ -11,6 +14,11 @@ import { checkLog, fault, isFull, routeOf, startTrial } from './fault.ts';
 /* A sidecar is told to stop while it has work. */
 
 const KIB = 1024;
+/** How long the sidecar reads what waits in the kernel after its drain timeout. */
+const LEAVE_MS = 1_000;
+/** How often, and for how long, nothing must come from a sidecar that has ended until nothing more is expected. */
+const NOTHING_TIMES = 20;
+const NOTHING_MS = 100;
 
 for (const correlate of [false, true]) {
   fault(
@@ -77,6 +85,23 @@ fault('SIGTERM and SIGINT twice', async (t) => {
   return `ends at once with a request in flight: ${times.join(', ')}`;
 });
 
+/** What the app gets until it has all, or until the sidecar has ended and nothing more comes, by code. */
+async function outcomesOf(dealer: Dealer, { child }: Program, all: number): Promise<Record<string, number>> {
+  const codes: Record<string, number> = {};
+  for (let [count, silent] = [0, 0]; count < all && silent < NOTHING_TIMES; ) {
+    // EAGAIN: nothing has come.
+    const frames = await dealer.receive().catch(() => undefined);
+    if (frames === undefined) {
+      if (child.exitCode !== null) silent++;
+      continue;
+    }
+    const { code = 'none' } = failureOf(frames.slice(1)) ?? {};
+    codes[code] = (codes[code] ?? 0) + 1;
+    count++;
+  }
+  return codes;
+}
+
 fault('SIGTERM while an app has sent far ahead', async (t) => {
   const upstream = await ScriptedUpstream.start(drop);
   t.after(() => upstream.close());
@@ -85,21 +110,23 @@ fault('SIGTERM while an app has sent far ahead', async (t) => {
     drain: { timeout: '500ms', quiet: '50ms' },
   });
   const requests = 1_000;
-  const dealer = new Dealer({ context, linger: 0, receiveTimeout: -1 });
+  const dealer = new Dealer({ context, linger: 0, receiveTimeout: NOTHING_MS });
   t.after(() => dealer.close());
   dealer.connect(address);
   for (let number = 0; number < requests; number++) await dealer.send(['', String(number)]);
   await until('some are read', async () => (await total('lazypirate_requests_received_total')) > 10);
+  const sinceMs = monotonicMs();
   program.kill('SIGTERM');
-  const codes: Record<string, number> = {};
-  for (let number = 0; number < requests; number++) {
-    const { code = 'none' } = failureOf((await dealer.receive()).slice(1)) ?? {};
-    codes[code] = (codes[code] ?? 0) + 1;
-  }
+  const codes = await outcomesOf(dealer, program, requests);
   assert.deepEqual(await program.ended, { code: 0, signal: null });
+  const stalled = stalledMs(sinceMs, monotonicMs(), [program.pid]);
   checkLog(program);
   const { failed, cut } = await program.logged('drained');
-  assert.deepEqual([codes, failed], [{ DRAINING: requests }, requests]);
+  const { DRAINING: refused = 0, ...others } = codes;
+  assert.deepEqual(others, {});
+  // It leaves at most a second after the drain timeout, even if it got no CPU to read everything by then.
+  const words = `${refused} of ${requests} got their outcome, ${failed} were sent one; stalled for ${stalled} ms`;
+  assert.ok((refused === requests && failed === requests) || stalled > LEAVE_MS / 2, words);
   assert.ok(Number(cut) > 10 && Number(cut) < 100, `${cut} had been read`);
-  return `each of ${requests} has its outcome: ${Object.entries(codes).map(([code, count]) => `${count} ${code}`)}; exit code 0`;
+  return `${refused} of ${requests} got DRAINING; exit code 0`;
 });
