@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -30,4 +31,12 @@ test('nothing names an image or a page that nobody owns, and npm refuses to publ
   );
   assert.deepEqual(named, []);
   assert.equal(JSON.parse(textOf('package.json')).private, true);
+});
+
+test('no two files of src have one name, so that a name alone says which file is meant', () => {
+  const files = globSync('src/**/*.ts', { cwd: ROOT });
+  assert.ok(files.length > 100);
+  const namesakes = Map.groupBy(files, (file) => basename(file));
+  const twice = [...namesakes.values()].filter((places) => places.length > 1);
+  assert.deepEqual(twice, []);
 });
