@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { setTimeout } from 'node:timers/promises';
 import { parseArguments, parseValue } from '../config/text/arguments.ts';
 import { parseDuration } from '../config/values/units.ts';
 import { StartError } from '../errors.ts';
+import { pause } from '../lifecycle/pause.ts';
 import type { Command, Terminal } from './command.ts';
 import { type Answer, DemoFigures } from './demo-figures.ts';
 import {
@@ -217,7 +217,7 @@ async function killUpstreams(
   end: AbortSignal,
 ): Promise<void> {
   let dueMs = performance.now() + KILL_EVERY_MS;
-  for (let turn = 0; await pause(dueMs - performance.now(), end); turn++) {
+  for (let turn = 0; await pause(Math.max(0, dueMs - performance.now()), end); turn++) {
     const index = turn % upstreams.length;
     const upstream = upstreams[index];
     if (upstream === undefined) return;
@@ -257,10 +257,4 @@ async function watch(
       screen.show(...table, '', `${state}   ${metrics}`, ...totals, '', ...killLines(figures));
     } else screen.print(`${state}: ${counts(figures)}  ${latencies(figures)}`);
   } while (await pause(screen.isLive ? REDRAW_MS : LINE_MS, end));
-}
-
-/** `false` where the end came first. */
-async function pause(ms: number, end: AbortSignal): Promise<boolean> {
-  await setTimeout(Math.max(0, ms), undefined, { signal: end }).catch(() => undefined);
-  return !end.aborted;
 }

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { dirname } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import { pause } from '../lifecycle/pause.ts';
 import type { Config } from './config.ts';
 import { type ConfigSources, fileOf, loadConfig } from './load-config.ts';
 import { readText } from './text/text-file.ts';
@@ -37,7 +37,7 @@ export class ConfigWatch {
    *
    * @param reload called for each change, one at a time, with a function that reads the configuration or throws `ConfigError`
    */
-  async run(reload: (load: () => Config) => Promise<void>, signal: AbortSignal): Promise<void> {
+  async run(reload: (readConfig: () => Config) => Promise<void>, signal: AbortSignal): Promise<void> {
     const failing = Promise.withResolvers<void>();
     let last = Promise.resolve();
     const changed = () => {
@@ -105,9 +105,9 @@ class FileWatch {
     const text = textOf(this.#file);
     const waiting = AbortSignal.any([signal, woken.signal]);
     if (text === this.#text) {
-      await setTimeout(LOOK_EVERY_MS, undefined, { signal: waiting, ref: false }).catch(() => undefined);
+      await pause(LOOK_EVERY_MS, waiting);
     }
     watcher?.close();
-    await setTimeout(SETTLE_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    await pause(SETTLE_MS, signal);
   }
 }

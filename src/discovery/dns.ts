@@ -1,5 +1,6 @@
-import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
+import { pause } from '../lifecycle/pause.ts';
+import { tcpAddress } from '../tcp-address.ts';
 import { type Family, FamilyChoice } from './address-family.ts';
 import type { Discovery, DiscoveryListener } from './discovery.ts';
 import type { DnsSettings } from './discovery-settings.ts';
@@ -42,9 +43,7 @@ export class DnsDiscovery implements Discovery {
         if (!signal.aborted) listener.failed('unreachable', `${name}: ${messageOf(error)}`);
       }
       // Varied by up to a tenth, so that sidecars that started together do not keep asking at the same moment.
-      await setTimeout(pauseMs * (0.9 + Math.random() / 5), undefined, { signal, ref: false }).catch(
-        () => undefined,
-      );
+      await pause(pauseMs * (0.9 + Math.random() / 5), signal);
     }
   }
 
@@ -64,7 +63,7 @@ export class DnsDiscovery implements Discovery {
     const counts = { IPv4: last.IPv4.length, IPv6: last.IPv6.length };
     const family = this.#families.choose(counts, performance.now());
     if (typeof family === 'object') return family.waitMs;
-    const addresses = new Set(last[family].map((address) => tcp(address, family, this.#settings.port)));
+    const addresses = new Set(last[family].map((ip) => tcpAddress(ip, this.#settings.port)));
     listener.found(
       Array.from(addresses, (address) => ({ address })),
       failureOf(answer.name, 'A', answer.IPv4) ?? failureOf(answer.name, 'AAAA', answer.IPv6),
@@ -76,8 +75,4 @@ export class DnsDiscovery implements Discovery {
 function failureOf(name: string, type: 'A' | 'AAAA', half: Half): string | undefined {
   if (half.kind !== 'failed') return undefined;
   return `the ${type} records of ${name} could not be looked up (${half.why}); the last known ones stay in use`;
-}
-
-function tcp(address: string, family: Family, port: number): string {
-  return family === 'IPv6' ? `tcp://[${address}]:${port}` : `tcp://${address}:${port}`;
 }

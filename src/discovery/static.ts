@@ -1,3 +1,4 @@
+import { untilAborted } from '../lifecycle/pause.ts';
 import type { Discovery, DiscoveryListener } from './discovery.ts';
 
 /** The endpoints from the configuration: reported once. */
@@ -11,7 +12,6 @@ export class StaticDiscovery implements Discovery {
 
   async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
     listener.found(this.#addresses.map((address) => ({ address })));
-    if (signal.aborted) return;
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    await untilAborted(signal);
   }
 }

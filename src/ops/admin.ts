@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { codeOf, messageOf, StartError } from '../errors.ts';
+import { hostPort } from '../tcp-address.ts';
 import type { Health } from './health.ts';
 
 /** The content of the pages, read when a page is requested. */
@@ -69,7 +70,9 @@ export async function startAdmin({ host, port, ...sources }: AdminSettings): Pro
     server.listen(host === '::' ? { port } : { port, host });
     await once(server, 'listening');
   } catch (error) {
-    throw new StartError(`admin: cannot listen on ${joined(host, port)}: ${reason(error)}`, { cause: error });
+    throw new StartError(`admin: cannot listen on ${hostPort(host, port)}: ${reason(error)}`, {
+      cause: error,
+    });
   }
   return { address: addressOf(server), close: () => close(server) };
 }
@@ -133,11 +136,7 @@ async function close(server: Server): Promise<void> {
 function addressOf(server: Server): string {
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('a TCP server has a host and a port');
-  return joined(bound.address, bound.port);
-}
-
-function joined(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return hostPort(bound.address, bound.port);
 }
 
 function reason(error: unknown): string {

@@ -1,13 +1,13 @@
 import { closeSync, openSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
 import { codeOf, StartError } from '../errors.ts';
+import { pause } from '../lifecycle/pause.ts';
 import type { Log } from './log/log.ts';
 
 const EVERY_MS = 1_000;
 /** If descriptors are exhausted for this long, it will not pass by itself: a restart may help. */
 const PATIENCE_MS = 30_000;
 
-export interface DescriptorSettings {
+interface DescriptorSettings {
   log: Log;
   isLeft?: () => boolean;
   everyMs?: number;
@@ -38,12 +38,6 @@ export async function watchDescriptors(
       );
     }
   }
-}
-
-/** @returns `false` if the signal was aborted */
-async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  await setTimeout(ms, undefined, { signal, ref: false }).catch(() => undefined);
-  return !signal.aborted;
 }
 
 function isDescriptorLeft(): boolean {

@@ -1,14 +1,15 @@
 import type { Config, RouteConfig } from '../config/config.ts';
-import { isTaken, listenOf } from '../config/values/address.ts';
+import { isTaken } from '../config/values/address.ts';
 import type { Discovery } from '../discovery/discovery.ts';
 import { messageOf, StartError } from '../errors.ts';
 import type { Emit } from '../proxy/events.ts';
 import { Route } from '../proxy/route.ts';
+import { tcpAddress } from '../tcp-address.ts';
 import type { Transport } from '../transport/transport.ts';
 import { zmtp } from '../transport/zmtp/zmtp-transport.ts';
 import { type DrainSettings, drain, leave, quiet } from './drain.ts';
 
-export interface RoutesContext {
+interface RoutesContext {
   emit: Emit;
   discoveryOf(route: RouteConfig): Discovery;
   /** A name that is unique to this sidecar. */
@@ -33,14 +34,14 @@ interface Retiring {
 }
 
 /** What a configuration change did, by route names. */
-export interface RouteChanges {
+interface RouteChanges {
   added: string[];
   changed: string[];
   removed: string[];
 }
 
 /** A new configuration whose listeners are all bound. */
-export interface Prepared {
+export interface PreparedRoutes {
   /** Applies it; cannot fail. */
   commit(): RouteChanges;
   /** Leaves everything as it was. */
@@ -73,8 +74,9 @@ export class Routes {
     for (const { route } of this.#serving) await route.listen();
   }
 
-  /** Runs until `close`; rejects on a bug in a route. */
-  async run(): Promise<void> {
+  /** Runs until the signal aborts; rejects on a bug in a route. */
+  async run(stop: AbortSignal): Promise<void> {
+    stop.addEventListener('abort', () => void this.close(), { once: true });
     for (const { route } of this.#serving) this.#start(route);
     await this.#ended.promise;
   }
@@ -86,7 +88,7 @@ export class Routes {
    * @returns a change that can be committed, which cannot fail, or abandoned
    * @throws {StartError}
    */
-  async prepare({ routes, drain: settings, admin }: Config): Promise<Prepared> {
+  async prepare({ routes, drain: settings, admin }: Config): Promise<PreparedRoutes> {
     while (this.#closing.size > 0) await Promise.all(this.#closing.values());
     for (const config of routes) this.#checkListener(config);
     // Leaving routes that are wanted again must stay while listeners are bound.
@@ -96,7 +98,7 @@ export class Routes {
       route.accept();
     }
     const fresh: Serving[] = [];
-    const inTheWay = this.#inTheWay(routes, listenOf(admin));
+    const inTheWay = this.#inTheWay(routes, tcpAddress(admin.host, admin.port));
     const moved = new Map<RouteConfig, Serving>();
     const abandon = async () => {
       for (const { route } of fresh) void route.close();

@@ -1,20 +1,20 @@
 import type { Config, UpstreamConfig } from '../config/config.ts';
-import { isTaken, listenOf } from '../config/values/address.ts';
 import type { Discovery } from '../discovery/discovery.ts';
 import { DnsDiscovery } from '../discovery/dns.ts';
 import { KubernetesDiscovery } from '../discovery/kubernetes/kubernetes.ts';
 import { StaticDiscovery } from '../discovery/static.ts';
-import { messageOf, UserError } from '../errors.ts';
-import { type Actor, Group } from '../lifecycle/group.ts';
+import { type Actor, runGroup } from '../lifecycle/group.ts';
+import { untilAborted } from '../lifecycle/pause.ts';
 import { type Admin, startAdmin } from '../ops/admin.ts';
 import { watchDescriptors } from '../ops/descriptors.ts';
 import { readyHealth, startupHealth } from '../ops/health.ts';
 import { type Log, logEvents } from '../ops/log/log.ts';
 import { createMetrics, type Metrics } from '../ops/metrics/metrics.ts';
-import { renderStatus, type SidecarStatus } from '../ops/status-page.ts';
-import type { Cause, Outcome, ProxyEvent } from '../proxy/events.ts';
+import { renderStatus } from '../ops/status-page.ts';
+import type { Cause, Emit, Outcome } from '../proxy/events.ts';
 import { drain, leave } from './drain.ts';
-import { type Prepared, Routes } from './routes.ts';
+import { Reload } from './reload.ts';
+import { Routes } from './routes.ts';
 
 export interface Versions {
   lazypirate: string;
@@ -24,32 +24,29 @@ export interface Versions {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The source of configuration changes. */
-export interface ConfigChanges {
+/** Reports changes of the configuration. */
+interface ConfigChanges {
   /**
    * Runs until the signal aborts.
    *
    * @param reload called for each change, with a function that reads the configuration or throws `ConfigError`
    */
-  run(reload: (load: () => Config) => Promise<void>, signal: AbortSignal): Promise<void>;
+  run(reload: (readConfig: () => Config) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 
 /** Builds the parts from a configuration and runs them. */
 export class Sidecar {
-  #config: Config;
   readonly #log: Log;
   readonly #versions: Versions;
   readonly #startedMs = performance.now();
   readonly #metrics: Metrics;
   readonly #routes: Routes;
-  #admin: Admin | undefined;
+  readonly #reload: Reload;
   #isDraining = false;
-  #refusedReload: SidecarStatus['refusedReload'];
   #answered = 0;
   #failed = 0;
 
   constructor(config: Config, log: Log, versions: Versions, env: Environment) {
-    this.#config = config;
     this.#log = log;
     this.#versions = versions;
     this.#metrics = createMetrics({
@@ -58,27 +55,24 @@ export class Sidecar {
       nodeVersion: versions.node,
       zeromqVersion: versions.zeromq,
     });
-    const now = () => performance.now();
-    const sample = () => this.#config.log.sample;
-    const logged = logEvents(log, { sample, random: Math.random, now });
-    const emit = (event: ProxyEvent) => {
-      try {
-        this.#metrics.record(event);
-        logged(event);
-      } catch (error) {
-        // A bug in logs or metrics must not affect the request.
-        log.error({ err: error, event: event.kind }, 'internal error');
-      }
-      if (event.kind === 'settled') this.#settled(event);
-    };
     const self = env['POD_NAME'] || env['HOSTNAME'] || '';
     const zone = env['LAZYPIRATE_ZONE'] || undefined;
-    this.#routes = new Routes({ emit, self, discoveryOf: ({ upstream }) => discoveryOf(upstream, zone) });
+    this.#routes = new Routes({
+      emit: this.#observers(),
+      self,
+      discoveryOf: ({ upstream }) => discoveryOf(upstream, zone),
+    });
+    this.#reload = new Reload(config, {
+      routes: this.#routes,
+      log,
+      metrics: this.#metrics,
+      startAdmin: (admin) => this.#startAdmin(admin),
+    });
   }
 
   /** How long a drain may take. */
   get drainTimeoutMs(): number {
-    return this.#config.drain.timeoutMs;
+    return this.#reload.config.drain.timeoutMs;
   }
 
   /**
@@ -89,29 +83,40 @@ export class Sidecar {
    */
   async run(stop: AbortSignal, changes?: ConfigChanges): Promise<void> {
     const { node, zeromq } = this.#versions;
-    const { routes, admin } = this.#config;
     try {
-      await this.#routes.bind(routes);
-      this.#admin = await this.#startAdmin(admin);
-      this.#log.info({ node, zeromq, routes: routes.length }, 'started');
-      this.#warn();
-      const group = new Group<void>();
-      group.add({
-        name: 'routes',
-        execute: () => this.#routes.run(),
-        interrupt: () => void this.#routes.close(),
-      });
-      group.add(this.#drainActor(stop));
-      group.add(this.#descriptorActor());
-      if (changes !== undefined) group.add(this.#reloadActor(changes));
-      await group.run();
+      await this.#reload.start();
+      this.#log.info({ node, zeromq, routes: this.#routes.all.length }, 'started');
+      this.#reload.warn();
+      const actors: Actor<void>[] = [
+        (ended) => this.#routes.run(ended),
+        (ended) => this.#drainAfter(stop, ended),
+        (ended) => watchDescriptors({ log: this.#log }, ended),
+      ];
+      if (changes !== undefined)
+        actors.push((ended) => changes.run((readConfig) => this.#reload.reload(readConfig), ended));
+      await runGroup(actors);
     } finally {
-      await Promise.all([this.#routes.close(), this.#admin?.close()]);
+      await Promise.all([this.#routes.close(), this.#reload.close()]);
     }
   }
 
-  #warn(): void {
-    for (const why of this.#config.warnings) this.#log.warn({ why }, 'configuration');
+  /** Hands each event of the data path to the metrics, the log and the counts of the drain. */
+  #observers(): Emit {
+    const logged = logEvents(this.#log, {
+      sample: () => this.#reload.config.log.sample,
+      random: Math.random,
+      now: () => performance.now(),
+    });
+    return (event) => {
+      try {
+        this.#metrics.record(event);
+        logged(event);
+      } catch (error) {
+        // A bug in logs or metrics must not affect the request.
+        this.#log.error({ err: error, event: event.kind }, 'internal error');
+      }
+      if (event.kind === 'settled') this.#settled(event);
+    };
   }
 
   #settled({ outcome, cause }: { outcome: Outcome; cause: Cause }): void {
@@ -126,13 +131,13 @@ export class Sidecar {
       port,
       metrics: this.#metrics,
       startup: () => startupHealth(this.#statuses()),
-      ready: () => readyHealth(this.#config.admin.readiness, this.#isDraining, this.#statuses()),
+      ready: () => readyHealth(this.#reload.config.admin.readiness, this.#isDraining, this.#statuses()),
       status: () =>
         renderStatus({
           version: this.#versions.lazypirate,
           uptimeMs: performance.now() - this.#startedMs,
           isDraining: this.#isDraining,
-          refusedReload: this.#refusedReload,
+          refusedReload: this.#reload.refused,
           routes: this.#statuses(),
         }),
     });
@@ -140,102 +145,10 @@ export class Sidecar {
     return admin;
   }
 
-  #descriptorActor(): Actor<void> {
-    const interrupt = new AbortController();
-    return {
-      name: 'descriptors',
-      interrupt: () => interrupt.abort(),
-      execute: () => watchDescriptors({ log: this.#log }, interrupt.signal),
-    };
-  }
-
-  #reloadActor(changes: ConfigChanges): Actor<void> {
-    const interrupt = new AbortController();
-    return {
-      name: 'reload',
-      interrupt: () => interrupt.abort(),
-      execute: () => changes.run((load) => this.#reload(load), interrupt.signal),
-    };
-  }
-
-  /** Applies another configuration, or leaves everything as it is. */
-  async #reload(load: () => Config): Promise<void> {
-    if (this.#isDraining) return;
-    let config: Config;
-    try {
-      config = load();
-    } catch (error) {
-      return this.#refuse(error);
-    }
-    try {
-      const before = this.#config;
-      const { routes, admin } = await this.#prepare(before, config);
-      if (this.#isDraining) {
-        if (this.#admin === undefined) this.#admin = admin;
-        else if (admin !== this.#admin) await admin?.close();
-        return await routes.abandon();
-      }
-      this.#config = config;
-      this.#log.level = config.log.level;
-      const changes = routes.commit();
-      if (admin !== this.#admin) await this.#admin?.close();
-      this.#admin = admin;
-      this.#refusedReload = undefined;
-      this.#metrics.reload('success');
-      this.#log.info({ ...changes, settings: otherChanges(before, config) }, 'reload applied');
-      this.#warn();
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      this.#refuse(error);
-    }
-  }
-
-  /**
-   * Binds what is new. Where the admin page itself is in the way, it goes first, and comes back if something cannot be had.
-   *
-   * @throws {StartError}
-   */
-  async #prepare(before: Config, after: Config): Promise<{ routes: Prepared; admin: Admin | undefined }> {
-    const [old, wanted] = [listenOf(before.admin), listenOf(after.admin)];
-    const isInTheWay =
-      old !== wanted &&
-      [wanted, ...after.routes.map(({ listener }) => listener.listen)].some((one) => isTaken(one, old));
-    if (isInTheWay) {
-      await this.#admin?.close();
-      this.#admin = undefined;
-    }
-    let routes: Prepared | undefined;
-    try {
-      routes = await this.#routes.prepare(after);
-      return { routes, admin: old === wanted ? this.#admin : await this.#startAdmin(after.admin) };
-    } catch (error) {
-      await routes?.abandon();
-      if (isInTheWay) this.#admin = await this.#startAdmin(before.admin);
-      throw error;
-    }
-  }
-
-  /** Refuses a change. Even an unexpected error while reading the file must not affect requests. */
-  #refuse(error: unknown): void {
-    this.#metrics.reload('failure');
-    const problems = error instanceof UserError ? error.lines : [`internal error: ${messageOf(error)}`];
-    this.#refusedReload = { at: new Date(), problems };
-    if (error instanceof UserError) this.#log.error({ problems }, 'reload refused');
-    else this.#log.error({ err: error }, 'internal error');
-  }
-
   /** Waits for the signal to stop, then until the app is quiet or the time is up. */
-  #drainActor(stop: AbortSignal): Actor<void> {
-    const interrupt = new AbortController();
-    const ending = AbortSignal.any([stop, interrupt.signal]);
-    return {
-      name: 'drain',
-      interrupt: () => interrupt.abort(),
-      execute: async () => {
-        await aborted(ending);
-        if (!interrupt.signal.aborted) await this.#drain(String(stop.reason));
-      },
-    };
+  async #drainAfter(stop: AbortSignal, ended: AbortSignal): Promise<void> {
+    await untilAborted(AbortSignal.any([stop, ended]));
+    if (!ended.aborted) await this.#drain(String(stop.reason));
   }
 
   /**
@@ -245,9 +158,10 @@ export class Sidecar {
   async #drain(why: string): Promise<void> {
     const sinceMs = performance.now();
     this.#isDraining = true;
+    this.#reload.stop();
     const [answered, failed] = [this.#answered, this.#failed];
     this.#log.info({ why, inFlight: this.#undecided() }, 'draining');
-    await drain(this.#routes.all, this.#config.drain, {
+    await drain(this.#routes.all, this.#reload.config.drain, {
       refusing: () => this.#log.info({ inFlight: this.#undecided() }, 'new requests are refused'),
     });
     const cut = this.#undecided();
@@ -275,16 +189,4 @@ function discoveryOf(upstream: UpstreamConfig, zone: string | undefined): Discov
     case 'kubernetes':
       return new KubernetesDiscovery(upstream, zone);
   }
-}
-
-/** The settings other than routes that have changed. */
-function otherChanges(before: Config, after: Config): string[] {
-  return (['admin', 'log', 'drain'] as const).filter(
-    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
-  );
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -38,9 +38,10 @@ async function startRoutes(t: TestContext, endpoints: string[]) {
     return loadConfig({ env: {}, flags: {}, text: JSON.stringify({ routes: [route] }) });
   };
   await routes.bind(configOf().routes);
-  const running = routes.run();
+  const stop = new AbortController();
+  const running = routes.run(stop.signal);
   t.after(async () => {
-    routes.close();
+    stop.abort();
     await running;
   });
   await until('all are up', () => events.filter(isUp).length === endpoints.length);

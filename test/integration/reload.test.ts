@@ -170,9 +170,10 @@ test('a route that is wanted again does not end while the change is prepared', a
     discoveryOf: () => new StaticDiscovery([upstream.address]),
   });
   await routes.bind(configOf('orders', 'prices').routes);
-  const running = routes.run();
+  const stop = new AbortController();
+  const running = routes.run(stop.signal);
   t.after(async () => {
-    routes.close();
+    stop.abort();
     await running;
   });
   const addressOf = (name: string) =>

@@ -5,16 +5,18 @@ import { test } from 'node:test';
 
 const SRC = new URL('../../src/', import.meta.url);
 
+const BASICS = ['errors.ts', 'tcp-address.ts'];
+
 /** What the files of a folder may import besides each other and Node: paths below `src/`, or packages. */
 const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'proxy/': ['errors.ts', 'discovery/discovery.ts', 'transport/transport.ts', 'transport/message.ts'],
   'transport/zeromq/': ['errors.ts', /^transport\/[^/]+$/, 'zeromq'],
   'transport/': ['errors.ts'],
-  'discovery/kubernetes/': ['errors.ts', /^discovery\/[^/]+$/],
-  'discovery/': ['errors.ts'],
+  'discovery/kubernetes/': [...BASICS, 'lifecycle/pause.ts', /^discovery\/[^/]+$/],
+  'discovery/': [...BASICS, 'lifecycle/pause.ts'],
   'lifecycle/': ['errors.ts'],
   'config/values/': [],
-  'config/schema/': ['errors.ts', /^config\/values\//, 'zod'],
+  'config/schema/': [...BASICS, /^config\/values\//, 'zod'],
   'config/text/': [
     'errors.ts',
     /^config\/schema\//,
@@ -26,13 +28,14 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   ],
   'config/': [
     'errors.ts',
+    'lifecycle/pause.ts',
     'discovery/discovery-settings.ts',
     'proxy/settings.ts',
     'proxy/failure.ts',
     'transport/transport.ts',
   ],
   'ops/': [
-    'errors.ts',
+    ...BASICS,
     'config/config.ts',
     /^proxy\/(events|failure|settings|status)\.ts$/,
     /^lifecycle\//,
@@ -45,10 +48,11 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     /^(config|proxy|discovery|ops|lifecycle|transport)\//,
     'zeromq',
   ],
-  'sidecar/': ['errors.ts', /^(config|proxy|discovery|transport|ops|lifecycle)\//],
+  'sidecar/': [...BASICS, /^(config|proxy|discovery|transport|ops|lifecycle)\//],
   'command-line.ts': ['errors.ts', 'version.ts', 'config/text/problems.ts', /^commands\//],
   'main.ts': ['command-line.ts', 'lifecycle/signals.ts'],
   'errors.ts': [],
+  'tcp-address.ts': [],
   'version.ts': [],
 };
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { isTaken, listenOf } from '../values/address.ts';
+import { tcpAddress } from '../../tcp-address.ts';
+import { isTaken } from '../values/address.ts';
 
 /* Conflicts between routes, and between routes and the admin port. */
 
@@ -27,7 +28,7 @@ export function refuseAdminClash(
 ): void {
   const { host, port } = admin?.listen ?? {};
   if (typeof host !== 'string' || !Array.isArray(routes)) return;
-  const address = listenOf({ host, port: Number(port) });
+  const address = tcpAddress(host, Number(port));
   const by = listenerAt(address, routes);
   if (by < 0) return;
   context.addIssue({

@@ -133,11 +133,6 @@ function checkPort(text: string, port: number): void {
   if (port > 65535) throw new Error(`${text}: the port must be at most 65535`);
 }
 
-/** `HOST:PORT` of the admin page as an address to listen on. */
-export function listenOf({ host, port }: { host: string; port: number }): string {
-  return `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
 function checkHost(text: string, host: string): string {
   if (host === 'localhost') return '127.0.0.1';
   if (host === '*' || isIPv4(host)) return host;

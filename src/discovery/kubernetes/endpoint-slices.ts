@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { tcpAddress } from '../../tcp-address.ts';
 import { type Family, FamilyChoice } from '../address-family.ts';
 import type { Discovered } from '../discovery.ts';
 
@@ -109,9 +110,8 @@ function candidatesOf(slice: EndpointSlice, port: string | number): Candidate[] 
 
 function addressOf(ip: unknown, family: string, port: number): string | undefined {
   if (typeof ip !== 'string') return undefined;
-  if (family === 'IPv4' && isIPv4(ip)) return `tcp://${ip}:${port}`;
-  if (family === 'IPv6' && isIPv6(ip)) return `tcp://[${ip}]:${port}`;
-  return undefined;
+  const isOfFamily = family === 'IPv4' ? isIPv4(ip) : family === 'IPv6' && isIPv6(ip);
+  return isOfFamily ? tcpAddress(ip, port) : undefined;
 }
 
 function isFamily(type: string): type is Family {

@@ -1,4 +1,5 @@
 import { isIP, isIPv6 } from 'node:net';
+import { tcpAddress } from '../../tcp-address.ts';
 import { type Family, ownFamilies } from '../address-family.ts';
 import type { Discovered } from '../discovery.ts';
 import { listOf } from './endpoint-slices.ts';
@@ -41,7 +42,7 @@ export function stateOf(pod: Pod, port: string | number, own = ownFamilies()): P
   const ip = addressOf(pod, own);
   if (status?.phase !== 'Running' || !isReady || metadata?.deletionTimestamp || ip === undefined)
     return { kind: 'notReady' };
-  const address = isIPv6(ip) ? `tcp://[${ip}]:${number}` : `tcp://${ip}:${number}`;
+  const address = tcpAddress(ip, number);
   const identity = metadata?.uid;
   return { kind: 'ready', endpoint: identity === undefined ? { address } : { address, identity } };
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../errors.ts';
+import { pause } from '../../lifecycle/pause.ts';
 import type { DiscoveryFailure, DiscoveryListener } from '../discovery.ts';
 
 /** Minimum time between two lists, and between two watches. */
@@ -242,8 +242,4 @@ function nameOf(object: unknown): string {
 function versionOf(object: unknown): string | undefined {
   const { resourceVersion } = metadataOf(object);
   return typeof resourceVersion === 'string' ? resourceVersion : undefined;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal, ref: false }).catch(() => undefined);
 }

@@ -1,0 +1,158 @@
+import type { Config } from '../config/config.ts';
+import { isTaken } from '../config/values/address.ts';
+import { messageOf, UserError } from '../errors.ts';
+import type { Admin } from '../ops/admin.ts';
+import type { Log } from '../ops/log/log.ts';
+import type { Metrics } from '../ops/metrics/metrics.ts';
+import type { SidecarStatus } from '../ops/status-page.ts';
+import { tcpAddress } from '../tcp-address.ts';
+import type { PreparedRoutes, Routes } from './routes.ts';
+
+/** What a reload acts on. */
+interface ReloadParts {
+  routes: Routes;
+  log: Log;
+  metrics: Pick<Metrics, 'reload'>;
+  startAdmin(settings: Config['admin']): Promise<Admin>;
+}
+
+/** Holds the configuration in force and puts another one in its place: all of it, or nothing. */
+export class Reload {
+  #config: Config;
+  readonly #parts: ReloadParts;
+  #admin: Admin | undefined;
+  #refused: SidecarStatus['refusedReload'];
+  #isStopped = false;
+
+  constructor(config: Config, parts: ReloadParts) {
+    this.#config = config;
+    this.#parts = parts;
+  }
+
+  /** The configuration in force. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** The newest change, if it was refused. */
+  get refused(): SidecarStatus['refusedReload'] {
+    return this.#refused;
+  }
+
+  /**
+   * Puts the first configuration in force.
+   *
+   * @throws {StartError} if a listener cannot be bound
+   */
+  async start(): Promise<void> {
+    const { routes, startAdmin } = this.#parts;
+    await routes.bind(this.#config.routes);
+    this.#admin = await startAdmin(this.#config.admin);
+  }
+
+  /** Logs the warnings of the configuration in force. */
+  warn(): void {
+    for (const why of this.#config.warnings) this.#parts.log.warn({ why }, 'configuration');
+  }
+
+  /** From now on nothing is changed. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  async close(): Promise<void> {
+    await this.#admin?.close();
+  }
+
+  /**
+   * Applies another configuration, or leaves everything as it is.
+   *
+   * @param readConfig reads it, or throws `ConfigError`
+   */
+  async reload(readConfig: () => Config): Promise<void> {
+    if (this.#isStopped) return;
+    let config: Config;
+    try {
+      config = readConfig();
+    } catch (error) {
+      return this.#refuse(error);
+    }
+    try {
+      await this.#apply(config);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.#refuse(error);
+    }
+  }
+
+  /** @throws {StartError} if it cannot be applied; then everything is as before */
+  async #apply(config: Config): Promise<void> {
+    const { log, metrics } = this.#parts;
+    const before = this.#config;
+    const { routes, admin } = await this.#prepare(before, config);
+    if (this.#isStopped) {
+      if (this.#admin === undefined) this.#admin = admin;
+      else if (admin !== this.#admin) await admin?.close();
+      return await routes.abandon();
+    }
+    this.#config = config;
+    log.level = config.log.level;
+    const changes = routes.commit();
+    if (admin !== this.#admin) await this.#admin?.close();
+    this.#admin = admin;
+    this.#refused = undefined;
+    metrics.reload('success');
+    log.info({ ...changes, settings: otherChanges(before, config) }, 'reload applied');
+    this.warn();
+  }
+
+  /**
+   * Binds what is new. Where the admin port itself is in the way, it goes first, and comes back if something cannot be had.
+   *
+   * @throws {StartError}
+   */
+  async #prepare(
+    before: Config,
+    after: Config,
+  ): Promise<{ routes: PreparedRoutes; admin: Admin | undefined }> {
+    const { startAdmin } = this.#parts;
+    const [old, wanted] = [adminAddress(before), adminAddress(after)];
+    const isInTheWay =
+      old !== wanted &&
+      [wanted, ...after.routes.map(({ listener }) => listener.listen)].some((one) => isTaken(one, old));
+    if (isInTheWay) {
+      await this.#admin?.close();
+      this.#admin = undefined;
+    }
+    let routes: PreparedRoutes | undefined;
+    try {
+      routes = await this.#parts.routes.prepare(after);
+      return { routes, admin: old === wanted ? this.#admin : await startAdmin(after.admin) };
+    } catch (error) {
+      await routes?.abandon();
+      if (isInTheWay) this.#admin = await startAdmin(before.admin);
+      throw error;
+    }
+  }
+
+  /** Refuses a change. Even an unexpected error while reading the file must not affect requests. */
+  #refuse(error: unknown): void {
+    const { log, metrics } = this.#parts;
+    metrics.reload('failure');
+    const problems = error instanceof UserError ? error.lines : [`internal error: ${messageOf(error)}`];
+    this.#refused = { at: new Date(), problems };
+    if (error instanceof UserError) log.error({ problems }, 'reload refused');
+    else log.error({ err: error }, 'internal error');
+  }
+}
+
+function adminAddress({ admin: { host, port } }: Config): string {
+  return tcpAddress(host, port);
+}
+
+/** The settings other than routes that have changed. */
+function otherChanges(before: Config, after: Config): string[] {
+  return (['admin', 'log', 'drain'] as const).filter(
+    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
+}
