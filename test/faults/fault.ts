@@ -6,7 +6,13 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Exposition } from '../support/exposition.ts';
 import { descriptors } from '../support/process.ts';
-import { type Program, type ProgramOptions, type RunningSidecar, startSidecar } from '../support/program.ts';
+import {
+  FROM_SOURCE,
+  type Program,
+  type ProgramOptions,
+  type RunningSidecar,
+  startSidecar,
+} from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 
@@ -75,7 +81,11 @@ export async function startTrial(
 function trimmable(options: ProgramOptions): ProgramOptions {
   if (options.main !== undefined) return options;
   const given = options.env?.['NODE_OPTIONS'] ?? '';
-  return { ...options, env: { ...options.env, NODE_OPTIONS: `${given} --import=${TRIM_ON_SIGNAL}` } };
+  return {
+    ...options,
+    main: FROM_SOURCE,
+    env: { ...options.env, NODE_OPTIONS: `${given} --import=${TRIM_ON_SIGNAL}` },
+  };
 }
 
 /** The number of descriptors of an idle sidecar, with one lane for each endpoint. */

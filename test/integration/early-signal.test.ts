@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { signalBefore } from '../../src/lifecycle/signals.ts';
 import { build } from '../support/built.ts';
 import { family } from '../support/process.ts';
-import { Program } from '../support/program.ts';
+import { FROM_SOURCE, Program } from '../support/program.ts';
 import { until } from '../support/until.ts';
 
 /* Process 1 of a container: the kernel drops each signal that it does not listen for. */
@@ -43,7 +43,7 @@ async function begun(t: TestContext, main: string): Promise<{ program: Program; 
 }
 
 for (const [what, main] of [
-  ['from source', () => 'src/main.ts'],
+  ['from source', () => FROM_SOURCE],
   ['bundled', build],
 ] as const) {
   test(`a SIGTERM ends process 1 however early it comes, ${what}`, { skip: missing() }, async (t) => {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { inOrder, LONGEST } from './order.ts';
 import { Program } from './program.ts';
 import { scratch } from './scratch.ts';
 
-const REPORTER = fileURLToPath(new URL('progress.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 test('the reporter says what runs while it runs, and at the end what failed, what was skipped and why', async (t) => {
   const folder = scratch();
@@ -21,7 +22,7 @@ test('the reporter says what runs while it runs, and at the end what failed, wha
      test('elsewhere', { skip: 'needs another machine' }, () => {});
      test('long', async () => { while (!existsSync(${JSON.stringify(over)})) await setTimeout(5); });`,
   );
-  const args = ['--test', `--test-reporter=${REPORTER}`, join(folder, '*.test.mjs')];
+  const args = [MAIN, join(folder, '*.test.mjs')];
   const program = Program.start(t, process.execPath, args, { LAZYPIRATE_PROGRESS_MS: '50' });
   await program.line((line) =>
     /: 1 of 2 files done, 1 tests passed, 1 failed; .*slow/.test(line) ? line : undefined,
@@ -38,4 +39,10 @@ test('the reporter says what runs while it runs, and at the end what failed, wha
   assert.match(text, /✖ failing tests:.*told you/s);
   assert.match(text, /Not run on this machine:\n {2}because needs another machine: "elsewhere"\n/);
   assert.match(program.stdout.at(-1) ?? '', /^2 files with 3 tests took \d+ s\.$/);
+});
+
+test('the files that take longest start first, and each of them is there', () => {
+  for (const file of LONGEST) assert.ok(existsSync(file), file);
+  const [first = '', second = ''] = LONGEST;
+  assert.deepEqual(inOrder(['test/z', second, 'test/a', first]), [first, second, 'test/a', 'test/z']);
 });

@@ -2,7 +2,6 @@
  * The reporter of `npm test`: what Node's own `spec` prints, and while the tests run a line that says how far they are. The last lines
  * say which tests were not run here and why, and how long it all took.
  */
-import { globSync } from 'node:fs';
 import { relative } from 'node:path';
 import { Transform, type TransformCallback } from 'node:stream';
 import { spec, type TestEvent } from 'node:test/reporters';
@@ -16,16 +15,17 @@ export default class Progress extends Transform {
   readonly #isTerminal = process.stdout.isTTY === true;
   readonly #sinceMs = performance.now();
   readonly #timer: NodeJS.Timeout;
-  /** What the patterns on the command line match. */
-  readonly #files = new Set(process.argv.slice(1).flatMap((pattern) => globSync(pattern)));
+  readonly #files: ReadonlySet<string>;
   /** Since when each file runs that does. */
   readonly #running = new Map<string, number>();
   readonly #skipped = new Map<string, string[]>();
   readonly #counts = { files: 0, passed: 0, failed: 0 };
   #isShown = false;
 
-  constructor() {
+  /** @param files the test files that run, as they are named to the runner */
+  constructor(files: readonly string[]) {
     super({ writableObjectMode: true });
+    this.#files = new Set(files);
     this.#spec.on('data', (text: Buffer | string) => this.#print(String(text)));
     const everyMs = this.#isTerminal ? EVERY_MS.terminal : EVERY_MS.pipe;
     this.#timer = setInterval(() => this.#show(), everyMs).unref();

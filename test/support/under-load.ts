@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { scratch } from './scratch.ts';
 
@@ -14,7 +15,7 @@ const USAGE = `usage: npm run test:loaded -- [--times 5] [--loops 4] [--stalls] 
   --loops   how many processes do nothing but use a CPU meanwhile
   --stalls  each process under test also stands still now and then, for up to 1.5 s
   FILE      test files, or patterns; the whole suite by default`;
-const ALL = 'test/**/*.test.ts';
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const STALL = new URL('stall-now-and-then.ts', import.meta.url).href;
 /** Ends with its parent, however that ends. */
 const LOOP = 'const parent = process.ppid; while (process.ppid === parent);';
@@ -37,25 +38,15 @@ function read() {
   });
   const [times, loops] = [values.times, values.loops].map((text) => (/^\d+$/.test(text) ? Number(text) : -1));
   if (times === undefined || loops === undefined || times < 1 || loops < 0) throw new Error('no number');
-  return { times, loops, isStalling: values.stalls, files: positionals.length > 0 ? positionals : [ALL] };
+  return { times, loops, isStalling: values.stalls, files: positionals };
 }
 
 async function runOnce(log: string, files: readonly string[], isStalling: boolean): Promise<Result> {
   const sinceMs = performance.now();
-  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { test: string } };
-  // The very flags of `npm test`, and its variable.
-  const words = scripts.test.split(' ');
-  const flags = words.filter((word) => /^--test(-|$)/.test(word));
-  const cache = words.find((word) => word.startsWith('NODE_COMPILE_CACHE='))?.split('=')[1];
   // Of the test files, and of what they start (stalls.ts).
   const options = isStalling ? `--import=${STALL}` : '';
-  const env = {
-    NODE_COMPILE_CACHE: cache,
-    ...process.env,
-    NODE_OPTIONS: options,
-    LAZYPIRATE_TEST_OPTIONS: options,
-  };
-  const child = spawn(process.execPath, [...flags, ...files], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = { ...process.env, NODE_OPTIONS: options, LAZYPIRATE_TEST_OPTIONS: options };
+  const child = spawn(process.execPath, [MAIN, ...files], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = createWriteStream(log);
   child.stdout.pipe(output, { end: false });
   child.stderr.pipe(output, { end: false });

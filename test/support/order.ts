@@ -1,0 +1,31 @@
+/** The test files that take longest: the end of the suite waits for none of them if they start first. */
+export const LONGEST = [
+  'integration/data-path-libzmq',
+  'faults/upstream',
+  'integration/discovery-faults',
+  'faults/hostile-app',
+  'helm/charts',
+  'integration/connections',
+  'integration/cli',
+  'faults/app',
+  'integration/promises',
+  'image/image',
+  'faults/slow-upstream',
+  'faults/descriptors',
+  'integration/kubernetes',
+  'simulation/simulation',
+  'helm/alerts',
+  'faults/network',
+  'faults/restart',
+  'faults/process',
+  'faults/leaving',
+].map((name) => `test/${name}.test.ts`);
+
+/** Sorts these files: the longest first, then the others by name. */
+export function inOrder(files: readonly string[]): string[] {
+  const rank = (file: string) => {
+    const place = LONGEST.indexOf(file);
+    return place < 0 ? LONGEST.length : place;
+  };
+  return [...files].sort().sort((one, other) => rank(one) - rank(other));
+}
