@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { check } from './commands/check.ts';
 import type { Command, Terminal } from './commands/command.ts';
@@ -7,16 +8,46 @@ import { schema } from './commands/schema.ts';
 import { send } from './commands/send.ts';
 import { serve } from './commands/serve.ts';
 import { isNear } from './config/text/problems.ts';
-import { ConfigError, UserError } from './errors.ts';
+import { ConfigError, codeOf, messageOf, UserError } from './errors.ts';
 import { version } from './version.ts';
 
 const COMMANDS: readonly Command[] = [run, check, schema, send, serve, demo];
 
 /** The command line: argv in, exit code out. */
 export async function commandLine(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const failed = outputFailure(terminal);
+  const { command, code } = await runCommand(argv, terminal);
+  // A sidecar has done its work, whoever could read its log.
+  if (code !== 0 || command === run) return code;
+  // Lets the failure of the last write be reported.
+  await setImmediate();
+  return failed() ? 1 : 0;
+}
+
+/**
+ * A reader that leaves before the end, as `head` does, has what it wanted. Any other failure to write is told once.
+ *
+ * @returns whether there was one
+ */
+function outputFailure({ stdout, stderr }: Terminal): () => boolean {
+  let hasFailed = false;
+  stdout.on('error', (error) => {
+    if (codeOf(error) === 'EPIPE' || hasFailed) return;
+    hasFailed = true;
+    stderr.write(`lazypirate: cannot write to standard output: ${messageOf(error)}\n`);
+  });
+  // Nobody is left to be told.
+  stderr.on('error', () => undefined);
+  return () => hasFailed;
+}
+
+async function runCommand(
+  argv: readonly string[],
+  terminal: Terminal,
+): Promise<{ code: number; command?: Command }> {
   const print = (text: string) => {
     terminal.stdout.write(text);
-    return 0;
+    return { code: 0 };
   };
   try {
     const [name, ...args] = argv;
@@ -28,11 +59,11 @@ export async function commandLine(argv: readonly string[], terminal: Terminal): 
     const rest = isCommand ? args : argv;
     if (asksForHelp(rest)) return print(command.help);
     refuseTwice(rest);
-    return await command.run([...rest], terminal);
+    return { code: await command.run([...rest], terminal), command };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     for (const line of error.lines) terminal.stderr.write(`lazypirate: ${line}\n`);
-    return error.exitCode;
+    return { code: error.exitCode };
   }
 }
 

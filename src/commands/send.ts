@@ -55,10 +55,11 @@ export const send: Command = {
       const result = await forwarder.forward(body, place, sentMs);
       const elapsedMs = performance.now() - sentMs;
       if (result.kind === 'reply') return reply(result, elapsedMs, terminal);
+      const { attempts } = result;
       const words = terminal.interrupted.aborted
-        ? 'interrupted before a reply came'
+        ? `interrupted before ${attempts === 0 ? 'the request was sent' : 'a reply came'}`
         : failureWords(result, settings.retry, address, upstream.status(performance.now()).endpoints[0]?.why);
-      terminal.stderr.write(`${words} (${cost(elapsedMs, result.attempts)})\n`);
+      terminal.stderr.write(`${words} (${cost(elapsedMs, attempts)})\n`);
       return 1;
     } finally {
       terminal.interrupted.removeEventListener('abort', interrupt);
@@ -132,9 +133,9 @@ function failureWords(
 ): string {
   switch (code) {
     case 'NO_ENDPOINTS':
-      return `no connection to ${address} within ${formatDuration(waitMs)}${why ? `: ${why}` : ''}`;
+      return `no connection to ${address} within ${formatDuration(waitMs)}, so the request was not sent${why ? `: ${why}` : ''}`;
     case 'TIMEOUT':
-      return `no reply within ${formatDuration(timeoutMs)}${attempts > 1 ? ` to any of ${attempts} attempts` : ''}`;
+      return `no reply within ${formatDuration(timeoutMs)}${attempts > 1 ? ' to any attempt' : ''}`;
     default:
       return `no reply: ${message}`;
   }
@@ -166,12 +167,14 @@ function failureReplyWords({
   const fate = executed === 'no' ? 'the request was not executed' : 'the request may have been executed';
   return [
     `failure reply ${status} ${code}: ${message}`,
-    `route ${route}, ${attemptsOf(attempts)}, ${elapsedMs} ms; ${fate}`,
+    `route ${route}, ${attempts === 0 ? 'not sent' : attemptsOf(attempts)}, ${elapsedMs} ms; ${fate}`,
   ].join('\n');
 }
 
+/** An attempt is a send: to look for a connection in vain is none. */
 function cost(elapsedMs: number, attempts: number): string {
-  return `${elapsedMs.toFixed(1)} ms, ${attemptsOf(attempts)}`;
+  const ms = `${elapsedMs.toFixed(1)} ms`;
+  return attempts === 0 ? ms : `${ms}, ${attemptsOf(attempts)}`;
 }
 
 function attemptsOf(count: number): string {

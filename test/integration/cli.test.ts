@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { test } from 'node:test';
@@ -229,11 +231,11 @@ test('send without a reply fails with 1 and one line that says why', async (t) =
   const nowhere = ['send', 'tcp://127.0.0.1:1', 'hello', '--wait', '100ms'];
   for (const [args, words] of [
     [silent, /^no reply within 100ms \([\d.]+ ms, 1 attempt\)$/],
+    [[...silent, '--attempts', '2'], /^no reply within 100ms to any attempt \([\d.]+ ms, 2 attempts\)$/],
     [
-      [...silent, '--attempts', '2'],
-      /^no reply within 100ms to any of 2 attempts \([\d.]+ ms, 2 attempts\)$/,
+      nowhere,
+      /^no connection to tcp:\/\/127\.0\.0\.1:1 within 100ms, so the request was not sent: .+ \([\d.]+ ms\)$/,
     ],
-    [nowhere, /^no connection to tcp:\/\/127\.0\.0\.1:1 within 100ms: .+ \([\d.]+ ms, 0 attempts\)$/],
   ] as const) {
     const { code, stdout, stderr } = await lazypirate(t, ...args);
     assert.deepEqual([code, stdout, stderr.length], [1, [], 1], stderr.join('\n'));
@@ -262,7 +264,7 @@ test('send explains a failure reply of either format', async (t) => {
     const { code, stdout, stderr } = await lazypirate(t, 'send', sidecar.address, 'hello');
     assert.deepEqual([code, stdout], [1, []], format);
     assert.match(stderr[0] ?? '', /^failure reply 503 NO_ENDPOINTS: /);
-    assert.match(stderr[1] ?? '', /^route orders, 0 attempts, \d+ ms; the request was not executed$/);
+    assert.match(stderr[1] ?? '', /^route orders, not sent, \d+ ms; the request was not executed$/);
   }
 });
 
@@ -277,6 +279,21 @@ test('send that is interrupted while it waits for the reply says so', async (t) 
   const { code } = await program.ended;
   assert.deepEqual([code, program.stdout, program.stderr.length], [1, [], 1]);
   assert.match(program.stderr[0] ?? '', /^interrupted before a reply came \([\d.]+ ms, 1 attempt\)$/);
+});
+
+test('send that is interrupted while it looks for a connection says that the request was not sent', async (t) => {
+  const deaf = createServer();
+  deaf.listen(0, '127.0.0.1');
+  t.after(() => deaf.close());
+  await once(deaf, 'listening');
+  const { port } = deaf.address() as AddressInfo;
+  const program = Program.lazypirate(t, ['send', `tcp://127.0.0.1:${port}`, 'hello', '--wait', '1h']);
+  const [socket] = (await once(deaf, 'connection')) as [Socket];
+  socket.on('error', () => undefined);
+  program.kill('SIGINT');
+  const { code } = await program.ended;
+  assert.deepEqual([code, program.stdout, program.stderr.length], [1, [], 1]);
+  assert.match(program.stderr[0] ?? '', /^interrupted before the request was sent \([\d.]+ ms\)$/);
 });
 
 test('send that is interrupted while it waits for its input ends with 1 and one line', async (t) => {
@@ -352,6 +369,25 @@ test('an ipc path of a live process is refused, one left behind by a dead proces
   await first.program.ended;
   const third = await startSidecar(t, args);
   assert.match((await ask(third.address, 'x')).text, /NO_ENDPOINTS/);
+});
+
+test('a command whose reader leaves ends without a word about it', async (t) => {
+  for (const args of [['--help'], ['check', '--upstream', 'tcp://127.0.0.1:1'], ['schema']]) {
+    // The reader has left before the first line is written.
+    const through = ['sh', '-c', '{ "$0" "$@"; echo "code $?" >&2; } | true'];
+    const program = Program.lazypirate(t, args, { through });
+    await program.ended;
+    assert.deepEqual(program.stderr, ['code 0'], args.join(' '));
+  }
+});
+
+test('output that cannot be written is one line that says why, and exit code 1', async (t) => {
+  const through = ['sh', '-c', '"$0" "$@" >/dev/full'];
+  const program = Program.lazypirate(t, ['schema'], { through });
+  assert.equal((await program.ended).code, 1);
+  assert.deepEqual(program.stderr, [
+    'lazypirate: cannot write to standard output: ENOSPC: no space left on device, write',
+  ]);
 });
 
 test('the demo ends with its reader, and leaves no process behind', async (t) => {
