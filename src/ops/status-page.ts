@@ -35,6 +35,7 @@ function routeStatus(route: RouteStatus) {
   const { settings, listening, queued, queuedBytes, inFlight, endpoints, standby, discovery, next } = route;
   return {
     name: settings.name,
+    transport: settings.transport,
     listen: settings.listener.listen,
     listening: listening ?? null,
     queued,

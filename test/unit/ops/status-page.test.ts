@@ -33,6 +33,7 @@ test('the status shows what each route and each endpoint is doing, and under whi
     routes: [
       {
         name: 'orders',
+        transport: 'zmtp',
         listen: 'tcp://127.0.0.1:0',
         listening: 'tcp://127.0.0.1:5555',
         queued: 3,
