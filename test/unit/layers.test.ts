@@ -56,9 +56,9 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'version.ts': [],
 };
 
-/** One file alone may have the package behind it. */
+/** One file, or one folder, alone may have the package behind it. */
 const OWNERS: Record<string, string> = {
-  'prom-client': 'ops/metrics/metrics.ts',
+  'prom-client': 'ops/metrics/',
   '@kubernetes/client-node': 'discovery/kubernetes/kubernetes-client.ts',
 };
 
@@ -73,7 +73,7 @@ function importsOf(file: string): string[] {
 function mayImport(file: string, name: string): boolean {
   const layer = Object.keys(LAYERS).find((prefix) => file.startsWith(prefix));
   if (layer === undefined) return false;
-  if (name.startsWith('node:') || name.startsWith(layer) || OWNERS[name] === file) return true;
+  if (name.startsWith('node:') || name.startsWith(layer) || file.startsWith(OWNERS[name] ?? '-')) return true;
   return (LAYERS[layer] ?? []).some((rule) => (typeof rule === 'string' ? rule === name : rule.test(name)));
 }
 

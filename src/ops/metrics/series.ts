@@ -101,3 +101,8 @@ export class DurationHistogram {
     return [...buckets, sum, { metricName: `${this.name}_count`, labels, value: below }];
   }
 }
+
+/** A record with something for each value of a label. */
+export function byValue<V extends string, T>(values: readonly V[], make: (value: V) => T): Record<V, T> {
+  return Object.fromEntries(values.map((value) => [value, make(value)])) as Record<V, T>;
+}

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
-import { createLog, logEvents } from '../../../../src/ops/log/log.ts';
+import { logEvents } from '../../../../src/ops/log/event-log.ts';
+import { createLog } from '../../../../src/ops/log/log.ts';
 import { DiscoveryState } from '../../../../src/proxy/discovery-state.ts';
 
 /** What is known of the set of a route, and the lines that are written about it: level, message, why and endpoints. */

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import { type EventLogSettings, logEvents } from '../../../../src/ops/log/event-log.ts';
+import type { Cause, Outcome, ProxyEvent } from '../../../../src/proxy/events.ts';
+import { destination, type Line, logTo } from './destination.ts';
+
+function settled(outcome: Cause, route = 'orders'): ProxyEvent {
+  return settledAs(outcome, outcome, route);
+}
+
+function settledAs(outcome: Outcome, cause: Cause, route = 'orders'): ProxyEvent {
+  const request = {
+    attempts: 3,
+    endpoint: 'tcp://10.1.2.3:7000',
+    elapsedMs: 7_512.34567,
+    executed: 'maybe',
+    requestBytes: 12,
+    replyBytes: 0,
+  } as const;
+  return { kind: 'settled', route, outcome, cause, request };
+}
+
+/** What the log makes of events. */
+function recording({
+  level = 'info',
+  ...given
+}: Partial<EventLogSettings & { level: 'info' | 'debug' }> = {}) {
+  const { stream, lines } = destination();
+  return {
+    lines,
+    logged: logEvents(logTo(stream, { level }), {
+      sample: () => 0,
+      random: () => 0.5,
+      now: () => 0,
+      ...given,
+    }),
+  };
+}
+
+function shown(lines: Line[]): Line[] {
+  return lines.map(({ time: _time, service: _service, version: _version, ...rest }) => rest);
+}
+
+test('a failed request is a warning that says what was tried', () => {
+  const { lines, logged } = recording();
+  logged(settled('timeout'));
+  assert.deepEqual(shown(lines), [
+    {
+      level: 'warn',
+      route: 'orders',
+      outcome: 'timeout',
+      attempts: 3,
+      endpoint: 'tcp://10.1.2.3:7000',
+      executed: 'maybe',
+      requestBytes: 12,
+      replyBytes: 0,
+      elapsedMs: 7_512.346,
+      msg: 'gave up',
+    },
+  ]);
+});
+
+test('a bug of ours is an error', () => {
+  const { lines, logged } = recording();
+  logged(settled('internal'));
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, msg]),
+    [['error', 'gave up']],
+  );
+});
+
+test('a failure has the same level if the app had left, and a reply that came too late for it is not a failure', () => {
+  const { lines, logged } = recording();
+  logged(settledAs('client_gone', 'internal'));
+  logged(settledAs('client_gone', 'timeout'));
+  logged(settledAs('client_gone', 'ok'));
+  assert.deepEqual(
+    lines.map(({ level, msg, outcome, cause }) => [level, msg, outcome, cause]),
+    [
+      ['error', 'gave up, but the app had left', 'client_gone', 'internal'],
+      ['warn', 'gave up, but the app had left', 'client_gone', 'timeout'],
+      ['info', 'answered, but the app had left', 'client_gone', 'ok'],
+    ],
+  );
+});
+
+test('an internal error that the data path caught is logged with its stack', () => {
+  const { lines, logged } = recording();
+  logged({ kind: 'internalError', route: 'orders', error: new Error('a bug') });
+  assert.equal(lines[0]?.['level'], 'error');
+  assert.equal(lines[0]?.['msg'], 'internal error');
+  assert.match(JSON.stringify(lines[0]?.['err']), /a bug.*stack/);
+});
+
+test('successes are logged in the configured share', () => {
+  const draws = [0.09, 0.1, 0.5, 0];
+  const { lines, logged } = recording({ sample: () => 0.1, random: () => draws.shift() ?? 1 });
+  for (let i = 0; i < 4; i++) logged(settled('ok'));
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, msg]),
+    [
+      ['info', 'answered'],
+      ['info', 'answered'],
+    ],
+  );
+});
+
+test('with a sample of 0 no success is logged, with 1 all are', () => {
+  const none = recording({ sample: () => 0, random: () => 0 });
+  none.logged(settled('ok'));
+  assert.equal(none.lines.length, 0);
+  const all = recording({ sample: () => 1, random: () => 0.999_999 });
+  all.logged(settled('ok'));
+  assert.equal(all.lines.length, 1);
+});
+
+test('listening and every change of an endpoint is logged, with a warning if it goes down', () => {
+  const { lines, logged } = recording();
+  const endpoint = 'tcp://10.1.2.3:7000';
+  logged({ kind: 'listening', route: 'orders', address: 'tcp://127.0.0.1:5555' });
+  const steps = ['new', 'connecting', 'up', 'down', 'gone'] as const;
+  logged({ kind: 'endpoint', route: 'orders', endpoint, from: steps[0], to: steps[1], why: 'in the set' });
+  logged({ kind: 'endpoint', route: 'orders', endpoint, from: steps[1], to: steps[2], why: 'connected' });
+  logged({ kind: 'endpoint', route: 'orders', endpoint, from: steps[2], to: steps[3], why: 'disconnect' });
+  logged({ kind: 'endpoint', route: 'orders', endpoint, from: steps[3], to: steps[4], why: 'leaving' });
+  assert.deepEqual(shown(lines), [
+    { level: 'info', route: 'orders', address: 'tcp://127.0.0.1:5555', msg: 'listening' },
+    { level: 'info', route: 'orders', endpoint, from: 'new', why: 'in the set', msg: 'endpoint connecting' },
+    { level: 'info', route: 'orders', endpoint, from: 'connecting', why: 'connected', msg: 'endpoint up' },
+    { level: 'warn', route: 'orders', endpoint, from: 'up', why: 'disconnect', msg: 'endpoint down' },
+    { level: 'info', route: 'orders', endpoint, from: 'down', why: 'leaving', msg: 'endpoint gone' },
+  ]);
+});
+
+test('a reset is logged only at debug', () => {
+  const reset: ProxyEvent = {
+    kind: 'reset',
+    route: 'orders',
+    endpoint: 'tcp://10.1.2.3:7000',
+    reason: 'timeout',
+  };
+  const info = recording();
+  info.logged(reset);
+  assert.equal(info.lines.length, 0);
+  const debug = recording({ level: 'debug' });
+  debug.logged(reset);
+  assert.equal(debug.lines[0]?.['msg'], 'reset');
+});
+
+test('events of every request are not logged, not even at debug', () => {
+  const { lines, logged } = recording({ level: 'debug' });
+  const endpoint = 'tcp://10.1.2.3:7000';
+  logged({ kind: 'received', route: 'orders', bytes: 1 });
+  logged({ kind: 'attempt', route: 'orders', endpoint, result: 'timeout', elapsedMs: 1 });
+  logged({ kind: 'retry', route: 'orders', reason: 'timeout' });
+  logged({ kind: 'retryDenied', route: 'orders', reason: 'budget' });
+  logged({ kind: 'lateReply', route: 'orders', endpoint, fate: 'discarded' });
+  assert.equal(lines.length, 0);
+});
+
+test('ten lines of one kind of failure pass in ten seconds, then one says how many more there were', () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    let nowMs = 1_000;
+    const { lines, logged } = recording({ now: () => nowMs });
+    for (let i = 0; i < 25; i++) logged(settled('timeout'));
+    assert.equal(lines.length, 10);
+    nowMs += 10_000;
+    mock.timers.tick(10_000);
+    assert.deepEqual(shown(lines.slice(10)), [
+      { level: 'warn', route: 'orders', of: 'timeout', suppressed: 15, msg: 'log lines suppressed' },
+    ]);
+    logged(settled('timeout'));
+    assert.equal(lines.length, 12);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test('each route and each kind of failure has its own ten lines, including malformed messages', () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    const { lines, logged } = recording();
+    for (let i = 0; i < 11; i++) {
+      logged(settled('timeout'));
+      logged(settled('lost'));
+      logged(settled('timeout', 'users'));
+      logged({ kind: 'malformed', route: 'orders' });
+    }
+    assert.equal(lines.length, 40);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test('a rollout of a hundred endpoints is logged in full', () => {
+  const { lines, logged } = recording();
+  for (let i = 0; i < 100; i++) {
+    const endpoint = `tcp://10.0.0.${i}:7000`;
+    logged({
+      kind: 'endpoint',
+      route: 'orders',
+      endpoint,
+      from: 'up',
+      to: 'gone',
+      why: 'not in the set any more',
+    });
+  }
+  assert.equal(lines.length, 100);
+});
