@@ -7,7 +7,7 @@ import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { send } from './commands/send.ts';
 import { serve } from './commands/serve.ts';
-import { isNear } from './config/text/problems.ts';
+import { isMisspelling } from './config/text/spelling.ts';
 import { ConfigError, codeOf, messageOf, UserError } from './errors.ts';
 import { version } from './version.ts';
 
@@ -71,7 +71,7 @@ async function runCommand(
 function commandOf(name: string): Command {
   const command = COMMANDS.find((one) => one.name === name);
   if (command !== undefined) return command;
-  const near = COMMANDS.find((one) => isNear(one.name, name))?.name;
+  const near = COMMANDS.find((one) => isMisspelling(one.name, name))?.name;
   const meant = /\.ya?ml$/.test(name) ? `run --config ${name}` : near;
   const hint = meant === undefined ? 'try lazypirate --help' : `did you mean ${meant}?`;
   throw new ConfigError([`unknown command ${name}; ${hint}`]);

@@ -2,7 +2,7 @@
  * The exit codes of the process. Only `main.ts` turns an error into an exit. Any other error that reaches it is a bug of
  * ours: exit code 1, with a stack.
  */
-export type ExitCode = 0 | 1 | 2;
+type ExitCode = 0 | 1 | 2;
 
 /** A problem that the user can fix. The message says what is wrong and where, and is shown without a stack. */
 export class UserError extends Error {

@@ -20,18 +20,18 @@ export const check: Command = {
     const { routes, warnings } = loadConfig({ env, flags: parseConfigFlags('check', args) });
     stdout.write(`valid: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}\n`);
     for (const { name, listener, upstream, retry } of routes) {
-      stdout.write(`  ${name}: ${listener.listen} -> ${sourceOf(upstream)} (${effortOf(retry)})\n`);
+      stdout.write(`  ${name}: ${listener.listen} -> ${upstreamWords(upstream)} (${attemptsWords(retry)})\n`);
     }
     for (const warning of warnings) stdout.write(`warning: ${warning}\n`);
     return 0;
   },
 };
 
-function effortOf({ attempts, timeoutMs, deadlineMs }: RouteConfig['retry']): string {
+function attemptsWords({ attempts, timeoutMs, deadlineMs }: RouteConfig['retry']): string {
   return `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} of ${timeoutMs} ms within ${deadlineMs} ms`;
 }
 
-function sourceOf(upstream: UpstreamConfig): string {
+function upstreamWords(upstream: UpstreamConfig): string {
   switch (upstream.kind) {
     case 'static':
       return upstream.endpoints.join(', ');

@@ -2,7 +2,8 @@ import { type FSWatcher, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { pause } from '../lifecycle/pause.ts';
 import type { Config } from './config.ts';
-import { type ConfigSources, fileOf, loadConfig } from './load-config.ts';
+import { loadConfig } from './load-config.ts';
+import { type ConfigSources, fileOf } from './text/flags.ts';
 import { readText } from './text/text-file.ts';
 
 /** A change takes several steps: an update of a mounted ConfigMap makes a directory and a link to it, then renames the link. */

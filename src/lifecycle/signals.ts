@@ -1,11 +1,11 @@
 import type { EventEmitter } from 'node:events';
 
-export type DrainSignal = 'SIGTERM' | 'SIGINT';
+type DrainSignal = 'SIGTERM' | 'SIGINT';
 
 /** 128 plus the signal's number, as a shell reports it. */
 const EXIT_CODES = { SIGTERM: 143, SIGINT: 130 } as const;
 
-export interface DrainSignals {
+interface DrainSignals {
   /** The first signal; `undefined` if `stop` came before any. */
   first: Promise<DrainSignal | undefined>;
   /** Stops listening: signals have their default effect again. */

@@ -5,7 +5,7 @@ import { hostPort } from '../tcp-address.ts';
 import type { Health } from './health.ts';
 
 /** The content of the pages, read when a page is requested. */
-export interface AdminSources {
+interface AdminPages {
   startup(): Health;
   ready(): Health;
   /** JSON. */
@@ -13,7 +13,7 @@ export interface AdminSources {
   metrics: { contentType: string; text(): Promise<string> };
 }
 
-export interface AdminSettings extends AdminSources {
+export interface AdminSettings extends AdminPages {
   host: string;
   /** Port 0 picks one. */
   port: number;
@@ -78,7 +78,7 @@ export async function startAdmin({ host, port, ...sources }: AdminSettings): Pro
 }
 
 async function answer(
-  sources: AdminSources,
+  sources: AdminPages,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -93,7 +93,7 @@ async function answer(
   response.end(body);
 }
 
-async function pageFor(sources: AdminSources, { method, url = '/' }: IncomingMessage): Promise<Page> {
+async function pageFor(sources: AdminPages, { method, url = '/' }: IncomingMessage): Promise<Page> {
   if (method !== 'GET' && method !== 'HEAD') return text(405, 'only GET and HEAD are allowed here\n');
   try {
     switch (url.split('?', 1)[0]) {

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { isTaken } from '../config/values/address.ts';
+import { cannotBothListen } from '../config/values/address.ts';
 import { messageOf, UserError } from '../errors.ts';
 import type { Admin } from '../ops/admin.ts';
 import type { Log } from '../ops/log/log.ts';
@@ -119,7 +119,9 @@ export class Reload {
     const [old, wanted] = [adminAddress(before), adminAddress(after)];
     const isInTheWay =
       old !== wanted &&
-      [wanted, ...after.routes.map(({ listener }) => listener.listen)].some((one) => isTaken(one, old));
+      [wanted, ...after.routes.map(({ listener }) => listener.listen)].some((one) =>
+        cannotBothListen(one, old),
+      );
     if (isInTheWay) {
       await this.#admin?.close();
       this.#admin = undefined;

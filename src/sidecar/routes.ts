@@ -1,5 +1,5 @@
 import type { Config, RouteConfig } from '../config/config.ts';
-import { isTaken } from '../config/values/address.ts';
+import { cannotBothListen } from '../config/values/address.ts';
 import type { Discovery } from '../discovery/discovery.ts';
 import { messageOf, StartError } from '../errors.ts';
 import type { Emit } from '../proxy/events.ts';
@@ -219,14 +219,14 @@ export class Routes {
     return [...this.#serving, ...this.#leaving.keys()].filter(
       (one) =>
         !routes.some((config) => isSameListener(one.config, config)) &&
-        wanted.some((listen) => isTaken(listen, one.config.listener.listen)),
+        wanted.some((listen) => cannotBothListen(listen, one.config.listener.listen)),
     );
   }
 
   /** Whether a route whose listener blocks a new one can take over that new listener. */
   #mayBecome({ config: before, route }: Serving, config: RouteConfig): boolean {
     if (!this.#serving.some((one) => one.route === route)) return false;
-    if (!isTaken(config.listener.listen, before.listener.listen)) return false;
+    if (!cannotBothListen(config.listener.listen, before.listener.listen)) return false;
     if (config.transport !== before.transport) return false;
     const isSameKey = before.listener.curve?.secretKey === config.listener.curve?.secretKey;
     return isSameKey && config.limits.messageBytes <= route.messageBytesMost;

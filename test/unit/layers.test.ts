@@ -49,7 +49,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     'zeromq',
   ],
   'sidecar/': [...BASICS, /^(config|proxy|discovery|transport|ops|lifecycle)\//],
-  'command-line.ts': ['errors.ts', 'version.ts', 'config/text/problems.ts', /^commands\//],
+  'command-line.ts': ['errors.ts', 'version.ts', 'config/text/spelling.ts', /^commands\//],
   'main.ts': ['command-line.ts', 'lifecycle/signals.ts'],
   'errors.ts': [],
   'tcp-address.ts': [],

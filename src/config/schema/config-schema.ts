@@ -2,12 +2,12 @@ import { z } from 'zod';
 import {
   HOST_PORT_PATTERN,
   isLocal,
-  isSame,
   LISTEN_PATTERN,
+  leadsBackTo,
   parseHostPort,
   parseListen,
 } from '../values/address.ts';
-import { refuseAdminClash, refuseClashes } from './conflicts.ts';
+import { refuseAdminConflict, refuseConflicts } from './conflicts.ts';
 import { connection, correlate, heartbeat, listenMode } from './connection-schema.ts';
 import { limits } from './limits-schema.ts';
 import { upstream } from './upstream-schema.ts';
@@ -19,7 +19,7 @@ import {
   file,
   flag,
   oneOf,
-  read,
+  parsedText,
   rule,
   share,
   whole,
@@ -27,7 +27,7 @@ import {
 
 /*
  * The configuration as people write it. schema.json and REFERENCE.md are generated from it. Defaults are given here in the form
- * that people would write; load-config.ts fills in those that depend on other keys.
+ * that people would write; complete-config.ts fills in those that depend on other keys.
  */
 
 const ejection = z
@@ -86,7 +86,7 @@ const route = z
         error: 'must be of lower-case letters, digits and inner hyphens, 63 characters at most',
       })
       .meta({ title: 'text', description: 'Name of the route in metrics, logs and failure replies.' }),
-    listen: read(
+    listen: parsedText(
       parseListen,
       LISTEN_PATTERN,
       'an address',
@@ -200,7 +200,7 @@ const route = z
     ({ listen, upstream }) => {
       const all: unknown = upstream?.endpoints;
       if (typeof listen !== 'string' || !Array.isArray(all)) return true;
-      return !all.some((one) => typeof one === 'string' && isSame(one, listen));
+      return !all.some((one) => typeof one === 'string' && leadsBackTo(one, listen));
     },
     rule("must not be the route's own listener", 'upstream', 'endpoints'),
   )
@@ -221,7 +221,7 @@ const route = z
 
 const admin = z
   .strictObject({
-    listen: read(
+    listen: parsedText(
       parseHostPort,
       HOST_PORT_PATTERN,
       'an address',
@@ -267,12 +267,12 @@ const drain = z
 const routes = z
   .array(route, { error: 'must be a list of routes' })
   .min(1, { error: 'must have at least one route' })
-  .superRefine(refuseClashes, despiteOthers)
+  .superRefine(refuseConflicts, despiteOthers)
   .meta({ title: 'list of objects', description: 'Which listener is forwarded to which upstream.' });
 
 export const schema = z
   .strictObject({ admin, log, drain, routes })
-  .superRefine(refuseAdminClash, despiteOthers)
+  .superRefine(refuseAdminConflict, despiteOthers)
   .meta({ title: 'lazypirate', description: 'Configuration of lazypirate.' });
 
 export type Parsed = z.output<typeof schema>;

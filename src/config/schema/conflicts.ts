@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { tcpAddress } from '../../tcp-address.ts';
-import { isTaken } from '../values/address.ts';
+import { cannotBothListen } from '../values/address.ts';
 
 /* Conflicts between routes, and between routes and the admin port. */
 
@@ -8,7 +8,7 @@ import { isTaken } from '../values/address.ts';
 type Given = { name?: unknown; listen?: unknown } | null | undefined;
 
 /** Refuses a name or listener that two routes share. The problem is reported at the second route. */
-export function refuseClashes(routes: readonly Given[], context: z.RefinementCtx): void {
+export function refuseConflicts(routes: readonly Given[], context: z.RefinementCtx): void {
   if (!Array.isArray(routes)) return;
   for (const [index, route] of routes.entries()) {
     const { name, listen } = route ?? {};
@@ -22,7 +22,7 @@ export function refuseClashes(routes: readonly Given[], context: z.RefinementCtx
 }
 
 /** Refuses an admin port on which a route listens. */
-export function refuseAdminClash(
+export function refuseAdminConflict(
   { admin, routes }: { admin: { listen: { host: unknown; port: unknown } }; routes: readonly Given[] },
   context: z.RefinementCtx,
 ): void {
@@ -45,5 +45,5 @@ function taken(address: unknown, routes: readonly Given[], by: number): string {
 /** The first route whose listener conflicts with this address, or -1. */
 function listenerAt(address: unknown, routes: readonly Given[]): number {
   if (typeof address !== 'string') return -1;
-  return routes.findIndex((one) => typeof one?.listen === 'string' && isTaken(address, one.listen));
+  return routes.findIndex((one) => typeof one?.listen === 'string' && cannotBothListen(address, one.listen));
 }

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { ENDPOINT_PATTERN, parseEndpoint } from '../values/address.ts';
-import { duration, name, namedPort, read, rule, whole, wholeOr } from './value-schemas.ts';
+import { duration, name, namedPort, parsedText, rule, whole, wholeOr } from './value-schemas.ts';
 
 const endpoints = z
   .array(
-    read(
+    parsedText(
       parseEndpoint,
       ENDPOINT_PATTERN,
       'an address',

@@ -19,7 +19,12 @@ export const DAY = 24 * HOUR;
 export const MiB = 1024 ** 2;
 
 /** Reads a text with a parser. If it throws, its message is the problem. */
-export function read<T>(parse: (input: string) => T, pattern: string, title: string, description: string) {
+export function parsedText<T>(
+  parse: (input: string) => T,
+  pattern: string,
+  title: string,
+  description: string,
+) {
   return z
     .string({ error: `must be ${title}` })
     .transform((input, context) => attempt(() => parse(input), context))

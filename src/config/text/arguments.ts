@@ -1,6 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ConfigError, codeOf, messageOf } from '../../errors.ts';
-import { isNear } from './problems.ts';
+import { isMisspelling } from './spelling.ts';
 
 /**
  * Parses the arguments of a command.
@@ -40,7 +40,7 @@ function wordsOf(error: unknown, options: readonly string[]): string {
   const flag = /--[\w-]+/.exec(quoted)?.[0] ?? quoted;
   switch (codeOf(error)) {
     case 'ERR_PARSE_ARGS_UNKNOWN_OPTION': {
-      const near = options.find((one) => isNear(`--${one}`, flag));
+      const near = options.find((one) => isMisspelling(`--${one}`, flag));
       return `unknown option ${flag}${near === undefined ? '' : `; did you mean --${near}?`}`;
     }
     case 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE':

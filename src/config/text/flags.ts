@@ -64,3 +64,16 @@ export function parseConfigFlags(command: string, args: string[]): ConfigFlags {
     ...(logLevel !== undefined && { logLevel }),
   };
 }
+
+/** Where a configuration comes from. */
+export interface ConfigSources {
+  env: Readonly<Record<string, string | undefined>>;
+  flags: ConfigFlags;
+  /** YAML in place of the file that `flags` or `env` names. */
+  text?: string;
+}
+
+/** The file that is read, if there is one. */
+export function fileOf({ env, flags }: ConfigSources): string | undefined {
+  return flags.config ?? (env['LAZYPIRATE_CONFIG'] || undefined);
+}

@@ -9,13 +9,13 @@ const READABLE_BY_ALL = 0o004;
 /** The most wrong lines reported for one file. */
 const WRONG_LINES_MOST = 20;
 
-export interface ClientFiles {
+interface ClientFiles {
   serverKeyFile: string;
   publicKeyFile: string;
   secretKeyFile: string;
 }
 
-export interface ServerFiles {
+interface ServerFiles {
   secretKeyFile: string;
   allowedKeysFile: string;
 }
@@ -27,7 +27,7 @@ export interface ServerFiles {
  */
 export type NoteProblem = (name: string, words: string) => void;
 
-interface Read {
+interface FileContent {
   text: string;
   mode: number;
 }
@@ -40,7 +40,7 @@ interface AllowedKeys {
 /** Reads each key file once. It holds a CURVE key of 40 characters in Z85 (RFC 32), or a certificate written by CZMQ. */
 export class KeyFiles {
   readonly warnings = new Set<string>();
-  readonly #read = new Map<string, Read | { why: string }>();
+  readonly #read = new Map<string, FileContent | { why: string }>();
   readonly #allowed = new Map<string, AllowedKeys>();
 
   client(files: ClientFiles, problem: NoteProblem): CurveClient {
@@ -100,7 +100,7 @@ export class KeyFiles {
     return found;
   }
 
-  #contentOf(file: string): Read | { why: string } {
+  #contentOf(file: string): FileContent | { why: string } {
     let read = this.#read.get(file);
     if (read === undefined) {
       try {

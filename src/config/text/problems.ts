@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { jsonSchema } from '../schema/config-schema.ts';
-import { type Path, type Source, shown } from './yaml.ts';
+import { isMisspelling } from './spelling.ts';
+import { onOneLine, type Path, type WrittenConfig } from './yaml.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -8,26 +9,26 @@ type Issue = z.core.$ZodIssue;
 const MOST = 100;
 
 /** The problems that zod found, one line each: the place, the key, what is wrong. */
-export function problemsOf(issues: readonly Issue[], source: Source): string[] {
+export function problemsOf(issues: readonly Issue[], written: WrittenConfig): string[] {
   const known = jsonSchema() as SchemaNode;
   const found = issues
-    .flatMap((one) => inside(one, source.value))
+    .flatMap((one) => issuesInside(one, written.value))
     .flatMap((issue): { path: Path; words: () => string }[] => {
       const { path } = issue;
-      if (issue.code !== 'unrecognized_keys') return [{ path, words: () => wordsOf(issue, source.value) }];
+      if (issue.code !== 'unrecognized_keys') return [{ path, words: () => wordsOf(issue, written.value) }];
       return issue.keys.map((key) => ({
         path: [...path, key],
         words: () => unknownKey(nodeAt(known, path), key),
       }));
     });
-  const lines = found.slice(0, MOST).map(({ path, words }) => line(source, path, words()));
+  const lines = found.slice(0, MOST).map(({ path, words }) => problemLine(written, path, words()));
   // In the order of the file.
   lines.sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
-  return found.length > MOST ? [...lines, andMore(source, found.length - MOST)] : lines;
+  return found.length > MOST ? [...lines, andMore(written, found.length - MOST)] : lines;
 }
 
 /** Where a word or an object may stand and there is an object: what is wrong inside it. */
-function inside(issue: Issue, value: unknown): Issue[] {
+function issuesInside(issue: Issue, value: unknown): Issue[] {
   if (issue.code !== 'invalid_union' || !isObject(valueAt(value, issue.path))) return [issue];
   const all = issue.errors.find((issues) => issues.every(({ code }) => code !== 'invalid_value')) ?? [];
   return all.length === 0 ? [issue] : all.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
@@ -38,21 +39,21 @@ function isObject(value: unknown): boolean {
 }
 
 /** The first hundred, and how many more there are. */
-export function firstOf(problems: readonly string[], source: Source): string[] {
+export function firstProblems(problems: readonly string[], written: WrittenConfig): string[] {
   if (problems.length <= MOST) return [...problems];
-  return [...problems.slice(0, MOST), andMore(source, problems.length - MOST)];
+  return [...problems.slice(0, MOST), andMore(written, problems.length - MOST)];
 }
 
-function andMore(source: Source, count: number): string {
-  return line(source, [], `and ${count} more problems`);
+function andMore(written: WrittenConfig, count: number): string {
+  return problemLine(written, [], `and ${count} more problems`);
 }
 
 /** `FILE:LINE:COLUMN: PATH: words`, always on one line. For the value of a flag or variable: `--timeout: words`. */
-export function line(source: Source, path: Path, words: string): string {
-  const place = source.place(path);
+export function problemLine(written: WrittenConfig, path: Path, words: string): string {
+  const place = written.place(path);
   const isOption = /^(--|LAZYPIRATE_)/.test(place ?? '');
   const where = isOption ? keyWithin(path) : pathText(path);
-  return [...(place ? [place] : []), ...(where === '' ? [] : [where]), words].map(shown).join(': ');
+  return [...(place ? [place] : []), ...(where === '' ? [] : [where]), words].map(onOneLine).join(': ');
 }
 
 /** The part of a flag's value that is meant, as the port of `--upstream service/orders:PORT`. */
@@ -98,12 +99,9 @@ function unknownKey(node: SchemaNode, key: string): string {
   const known = [node, ...(node.oneOf ?? []), ...(node.anyOf ?? [])].flatMap(({ properties }) =>
     Object.keys(properties ?? {}),
   );
-  const near = known.find((one) => isNear(one.toLowerCase(), key.toLowerCase()));
+  const near = known.find((one) => isMisspelling(one.toLowerCase(), key.toLowerCase()));
   return near === undefined ? 'is not a known key here' : `is not a known key here; did you mean ${near}?`;
 }
-
-/** The most letters that may be wrong, missing or extra. */
-const TYPOS = 2;
 
 interface SchemaNode {
   properties?: Record<string, SchemaNode>;
@@ -118,23 +116,4 @@ function nodeAt(schema: SchemaNode, path: Path): SchemaNode {
   let node: SchemaNode | undefined = schema;
   for (const part of path) node = typeof part === 'number' ? node?.items : node?.properties?.[String(part)];
   return node ?? {};
-}
-
-/** Whether one may be a misspelling of the other. */
-export function isNear(one: string, other: string): boolean {
-  return Math.abs(one.length - other.length) <= TYPOS && distance(one, other) <= TYPOS;
-}
-
-/** Levenshtein distance: the fewest letters to insert, delete or change. */
-function distance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= one.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= other.length; j++) {
-      const change = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }

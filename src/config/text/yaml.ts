@@ -14,7 +14,7 @@ import { ConfigError } from '../../errors.ts';
 export type Path = readonly PropertyKey[];
 
 /** A configuration as it was written, and the place of each value in it. */
-export interface Source {
+export interface WrittenConfig {
   value: unknown;
   /** `FILE:LINE:COLUMN`, or the flag or variable that a value came from; `undefined` if it was not set anywhere. */
   place(path: Path): string | undefined;
@@ -26,7 +26,7 @@ export interface Source {
  * @param name the file name, to show places in error messages
  * @throws {ConfigError} with every syntax error
  */
-export function sourceOf(text: string, name: string): Source {
+export function parseYaml(text: string, name: string): WrittenConfig {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const at = (offset: number) => {
@@ -35,12 +35,12 @@ export function sourceOf(text: string, name: string): Source {
   };
   const faults = [...document.errors, ...document.warnings].map(({ pos, code, message }) => ({
     offset: pos[0],
-    message: PLAINER[code] ?? message,
+    message: CLEARER_MESSAGES[code] ?? message,
   }));
-  const all = faults.length > 0 ? faults : unwanted(document.contents);
+  const all = faults.length > 0 ? faults : faultsOf(document.contents);
   if (all.length > 0) {
     throw new ConfigError(
-      all.slice(0, FAULTS_MOST).map(({ offset, message }) => `${at(offset)}: ${shown(message)}`),
+      all.slice(0, FAULTS_MOST).map(({ offset, message }) => `${at(offset)}: ${onOneLine(message)}`),
     );
   }
   return {
@@ -53,7 +53,7 @@ export function sourceOf(text: string, name: string): Source {
 }
 
 /** Replacements for parser messages that are too technical, or do not name the likely cause. */
-const PLAINER: Partial<Record<ErrorCode, string>> = {
+const CLEARER_MESSAGES: Partial<Record<ErrorCode, string>> = {
   MULTIPLE_DOCS: 'A second document starts here, but only one is read: remove the ---',
   MULTILINE_IMPLICIT_KEY: 'A key needs a colon and a space after it, on the same line',
 };
@@ -68,7 +68,7 @@ const VALUES_MOST = 20_000;
  * Finds what YAML allows but a configuration does not: duplicate keys, keys that are not plain text, and too many aliases. The
  * parser could find duplicates itself, but it compares each key with every other. It takes seconds for some thousands of any of these.
  */
-function unwanted(root: ParsedNode | null): { offset: number; message: string }[] {
+function faultsOf(root: ParsedNode | null): { offset: number; message: string }[] {
   const faults: { offset: number; message: string }[] = [];
   const anchors = new Set<string>();
   let aliases = 0;
@@ -128,7 +128,7 @@ function hasAtMost(value: unknown, most: number): boolean {
 const LONGEST = 300;
 
 /** Cuts long text and escapes control characters: a line break in a key or value would split a message into two lines. */
-export function shown(text: string): string {
+export function onOneLine(text: string): string {
   const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
   return cut.replace(/\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -48,24 +48,24 @@ export function isLocal(address: string): boolean {
 }
 
 /** Whether an endpoint at this address would be the listener itself. Takes parsed addresses. */
-export function isSame(endpoint: string, listen: string): boolean {
+export function leadsBackTo(endpoint: string, listen: string): boolean {
   if (endpoint === listen) return true;
   const [one, other] = [hostAndPort(endpoint), hostAndPort(listen)];
   return one?.port === other?.port && WILDCARDS.includes(other?.host ?? '') && isLocal(endpoint);
 }
 
 /** Whether one cannot listen while the other does. Takes parsed addresses. */
-export function isTaken(listen: string, by: string): boolean {
+export function cannotBothListen(listen: string, by: string): boolean {
   // Up to a thousand routes are compared with each other, and nearly all differ in the port: check it first.
   if (!by.endsWith(listen.slice(listen.lastIndexOf(':')))) return false;
   const [one, other] = [hostAndPort(listen), hostAndPort(by)];
   if (one === undefined || other === undefined) return listen === by;
   if (one.port !== other.port || one.port === 0) return false;
-  return one.host === other.host || takesIn(one.host, other.host) || takesIn(other.host, one.host);
+  return one.host === other.host || includesHost(one.host, other.host) || includesHost(other.host, one.host);
 }
 
 /** `[::]` includes every address of both families; the other wildcards include those of IPv4. */
-function takesIn(wildcard: string, host: string): boolean {
+function includesHost(wildcard: string, host: string): boolean {
   return wildcard === '[::]' || (WILDCARDS.includes(wildcard) && !host.startsWith('['));
 }
 

@@ -18,7 +18,7 @@ const SIZE = new RegExp(SIZE_PATTERN);
 export function parseDuration(input: string | number): number {
   const ms = parse(input, DURATION, DURATION_MS);
   if (ms === undefined) {
-    throw new Error(`${shown(input)} is not a duration: write 250ms, 2.5s, 1m or a number of milliseconds`);
+    throw new Error(`${quoted(input)} is not a duration: write 250ms, 2.5s, 1m or a number of milliseconds`);
   }
   return ms;
 }
@@ -32,7 +32,7 @@ export function parseDuration(input: string | number): number {
 export function parseSize(input: string | number): number {
   const bytes = parse(input, SIZE, SIZE_BYTES);
   if (bytes === undefined || !Number.isSafeInteger(bytes)) {
-    throw new Error(`${shown(input)} is not a size: write 64KiB, 16MiB, 1GiB or a whole number of bytes`);
+    throw new Error(`${quoted(input)} is not a size: write 64KiB, 16MiB, 1GiB or a whole number of bytes`);
   }
   return bytes;
 }
@@ -66,6 +66,6 @@ function parse(
   return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
 }
 
-function shown(input: string | number): string {
+function quoted(input: string | number): string {
   return JSON.stringify(typeof input === 'string' && input.length > 40 ? `${input.slice(0, 40)}…` : input);
 }

@@ -8,7 +8,7 @@ const RELOAD_RESULTS = ['success', 'failure'] as const;
 
 type ReloadResult = (typeof RELOAD_RESULTS)[number];
 
-interface MetricsSources {
+interface MetricsInput {
   /** The current routes, read at each scrape. */
   routes(): readonly RouteStatus[];
   version: string;
@@ -26,7 +26,7 @@ export interface Metrics {
 }
 
 /** The metrics of one sidecar, in their own registry. */
-export function createMetrics(sources: MetricsSources): Metrics {
+export function createMetrics(sources: MetricsInput): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   describeBuild(registry, sources);
@@ -135,7 +135,7 @@ function reloadMetrics(registry: Registry): (result: ReloadResult) => void {
   };
 }
 
-function describeBuild(registry: Registry, { version, nodeVersion, zeromqVersion }: MetricsSources): void {
+function describeBuild(registry: Registry, { version, nodeVersion, zeromqVersion }: MetricsInput): void {
   new Gauge({
     name: 'lazypirate_build_info',
     help: 'Always 1. The labels show the running versions.',

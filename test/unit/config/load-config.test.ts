@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
-import { type ConfigSources, loadConfig } from '../../../src/config/load-config.ts';
-import { parseConfigFlags } from '../../../src/config/text/flags.ts';
+import { loadConfig } from '../../../src/config/load-config.ts';
+import { type ConfigSources, parseConfigFlags } from '../../../src/config/text/flags.ts';
 import { ConfigError } from '../../../src/errors.ts';
 
 const ORDERS =

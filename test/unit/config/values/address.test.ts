@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  cannotBothListen,
   isLocal,
-  isSame,
-  isTaken,
+  leadsBackTo,
   parseEndpoint,
   parseHostPort,
   parseListen,
@@ -77,23 +77,23 @@ test('only loopback and ipc are local', () => {
 });
 
 test('an upstream that is the listener itself is detected, even behind a wildcard', () => {
-  assert.ok(isSame('tcp://127.0.0.1:5555', 'tcp://127.0.0.1:5555'));
-  assert.ok(isSame('tcp://127.0.0.1:5555', 'tcp://*:5555'));
-  assert.ok(isSame('tcp://[::1]:5555', 'tcp://[::]:5555'));
-  assert.ok(!isSame('tcp://127.0.0.1:5556', 'tcp://*:5555'));
-  assert.ok(!isSame('tcp://10.0.0.1:5555', 'tcp://127.0.0.1:5555'));
+  assert.ok(leadsBackTo('tcp://127.0.0.1:5555', 'tcp://127.0.0.1:5555'));
+  assert.ok(leadsBackTo('tcp://127.0.0.1:5555', 'tcp://*:5555'));
+  assert.ok(leadsBackTo('tcp://[::1]:5555', 'tcp://[::]:5555'));
+  assert.ok(!leadsBackTo('tcp://127.0.0.1:5556', 'tcp://*:5555'));
+  assert.ok(!leadsBackTo('tcp://10.0.0.1:5555', 'tcp://127.0.0.1:5555'));
 });
 
 test('two listeners may share port 0 and nothing else', () => {
-  assert.ok(isTaken('tcp://127.0.0.1:5555', 'tcp://127.0.0.1:5555'));
-  assert.ok(!isTaken('tcp://127.0.0.1:0', 'tcp://127.0.0.1:0'));
-  assert.ok(isTaken('ipc:///run/a', 'ipc:///run/a'));
+  assert.ok(cannotBothListen('tcp://127.0.0.1:5555', 'tcp://127.0.0.1:5555'));
+  assert.ok(!cannotBothListen('tcp://127.0.0.1:0', 'tcp://127.0.0.1:0'));
+  assert.ok(cannotBothListen('ipc:///run/a', 'ipc:///run/a'));
 });
 
 test('a listener on every address leaves none for another', () => {
   const hosts = ['*', '0.0.0.0', '127.0.0.1', '127.0.0.2', '[::]', '[::1]'];
   const free = hosts.flatMap((one) =>
-    hosts.filter((by) => !isTaken(`tcp://${one}:5`, `tcp://${by}:5`)).map((by) => `${one} ${by}`),
+    hosts.filter((by) => !cannotBothListen(`tcp://${one}:5`, `tcp://${by}:5`)).map((by) => `${one} ${by}`),
   );
   // What Linux does with libzmq and node:http: only [::1] is no address of IPv4.
   assert.deepEqual(free, [
