@@ -2,7 +2,7 @@
 export class Exposition {
   readonly #lines: readonly string[];
 
-  private constructor(text: string) {
+  constructor(text: string) {
     this.#lines = text.split('\n').filter((line) => !line.startsWith('#'));
   }
 
