@@ -65,7 +65,7 @@ test('what is listed as harmless does not count, and an entry of which nothing i
   const fate = (becomes: string, kind: Fate['kind']): Fate => ({
     ...{ file: 'src/a.ts', at: 0, line: 1, was: 'a + 1', becomes, kind },
   });
-  const harmless = { file: 'a.ts', was: 'a + 1', becomes: 'a + 2', why: 'nobody looks' };
+  const harmless = { file: 'a.ts', was: 'a + 1', becomes: ['a + 2'], why: 'nobody looks' };
   const killed = ['a', 'b', 'c'].map((becomes) => fate(becomes, 'failed'));
   const good = report([...killed, fate('a + 2', 'survived')], [harmless]);
   assert.deepEqual(good, {

@@ -2,7 +2,7 @@ import { parseAst } from 'rolldown/parseAst';
 
 /** One small change that a test should notice. */
 export interface Mutation {
-  /** Where it starts in the file. */
+  /** Where the smallest piece of code around it starts: only if that is run, the change can be noticed. */
   readonly at: number;
   readonly line: number;
   /** The line as it is and as it becomes, without indentation. A change of several lines has them joined. */
@@ -17,6 +17,8 @@ interface Edit {
   readonly end: number;
   readonly by: string;
 }
+
+type PlacedEdit = Edit & { readonly at: number };
 
 /** A node of the syntax tree. ESTree has about 150 kinds; the few that matter here are told apart by `type`. */
 interface Node {
@@ -71,15 +73,15 @@ const METHODS: Record<string, string> = {
 
 /** All mutations of a TypeScript file, in the order of the text. Types and strings stay: the compiler and reviews look after them. */
 export function mutationsOf(source: string): Mutation[] {
-  const edits: Edit[] = [];
+  const edits: PlacedEdit[] = [];
   walk(parseAst(source, { lang: 'ts' }) as unknown as Node, source, edits);
   return edits
     .sort((a, b) => a.start - b.start || a.end - b.end)
-    .map(({ start, end, by }) => {
+    .map(({ at, start, end, by }) => {
       const from = source.lastIndexOf('\n', start - 1) + 1;
       const to = source.indexOf('\n', end);
       return {
-        at: start,
+        at,
         line: source.slice(0, start).split('\n').length,
         was: joined(source.slice(from, to)),
         becomes: joined(source.slice(from, start) + by + source.slice(end, to)),
@@ -92,8 +94,8 @@ function joined(lines: string): string {
   return lines.replace(/\s+/g, ' ').trim();
 }
 
-function walk(node: Node, source: string, edits: Edit[]): void {
-  edits.push(...editsOf(node, source));
+function walk(node: Node, source: string, edits: PlacedEdit[]): void {
+  edits.push(...editsOf(node, source).map((edit) => ({ at: node.start, ...edit })));
   for (const [key, value] of Object.entries(node)) {
     // Of what only TypeScript has, expressions alone are run: `x as T`, `x!`.
     if (node.type.startsWith('TS') && key !== 'expression') continue;

@@ -8,6 +8,8 @@ export interface Fate extends Omit<Mutation, 'mutated'> {
   readonly kind: 'failed' | 'endless' | 'survived' | 'unrun';
 }
 
+type Entry = Pick<Fate, 'file' | 'was' | 'becomes'>;
+
 /** The share of the mutations with a meaning that tests are to notice. */
 const LEAST = 0.95;
 
@@ -17,12 +19,14 @@ export function report(
   harmless: readonly Harmless[],
 ): { text: string; isGood: boolean } {
   const alive = fates.filter(({ kind }) => kind === 'survived' || kind === 'unrun');
-  const isListed = (fate: Fate) => harmless.some((one) => isSame(one, fate));
-  const survivors = alive.filter((fate) => !isListed(fate));
-  const outdated = harmless.filter(
-    (one) =>
-      fates.some(({ file }) => basename(file) === one.file) && !alive.some((fate) => isSame(one, fate)),
+  const entries = harmless.flatMap(({ file, was, becomes }) =>
+    becomes.map((one) => ({ file, was, becomes: one })),
   );
+  const isListed = (fate: Fate) => entries.some((one) => isSame(one, fate));
+  const survivors = alive.filter((fate) => !isListed(fate));
+  const outdated = entries
+    .filter(({ file }) => fates.some((fate) => basename(fate.file) === file))
+    .filter((one) => !alive.some((fate) => isSame(one, fate)));
   const lines = survivors
     .sort((a, b) => a.file.localeCompare(b.file) || a.at - b.at)
     .map(({ file, line, was, becomes, kind }) => {
@@ -47,7 +51,7 @@ export function report(
   return { text: lines.join('\n'), isGood };
 }
 
-function isSame(one: Harmless, { file, was, becomes }: Fate): boolean {
+function isSame(one: Entry, { file, was, becomes }: Fate): boolean {
   return one.file === basename(file) && one.was === was && one.becomes === becomes;
 }
 

@@ -154,3 +154,125 @@ test('a latency follows what is observed, and fades while nothing is', () => {
   assert.ok((latency.replyMs ?? 0) < 11);
   assert.ok((latency.fadedMs(999) ?? 100) < (latency.replyMs ?? 0));
 });
+
+test('the reply time is the lowest of the first five, then each newer reply counts a fifth', () => {
+  const latency = new Latency();
+  const seen = [30, 40, 20, 40, 60, 120, 40].map((ms) => {
+    latency.observe(ms, 0);
+    return [latency.replyMs, latency.fadedMs(0)];
+  });
+  const unknown = undefined;
+  assert.deepEqual(seen, [
+    ...[30, 30, 20, 20].map((ms) => [ms, unknown]),
+    ...[20, 40, 40].map((ms) => [ms, ms]),
+  ]);
+});
+
+test('a latency falls to half in seven seconds', () => {
+  const { latency } = taking(0, 2_500);
+  const halfMs = latency.fadedMs(10_000 * Math.LN2) ?? 0;
+  assert.ok(Math.abs(halfMs - 1_250) < 1, `${halfMs}`);
+});
+
+test('a reply after five abandoned attempts counts a fifth too', () => {
+  const latency = new Latency();
+  for (let i = 0; i < 5; i++) latency.atLeast(60, 0);
+  latency.observe(10, 0);
+  assert.equal(latency.fadedMs(0), 50);
+});
+
+test('a timeout tells all while little is known, and a fifth of it counts once more is', () => {
+  const [young, old] = [endpoint(0, 30).latency, taking(0, 30).latency];
+  for (const latency of [young, old]) latency.overdue(130, 0);
+  assert.deepEqual([young.fadedMs(0), old.fadedMs(0)], [130, 50]);
+});
+
+test('an abandoned attempt raises a latency that is known, by a fifth', () => {
+  const { latency } = taking(0, 30);
+  latency.atLeast(130, 0);
+  assert.equal(latency.fadedMs(0), 50);
+});
+
+test('an abandoned attempt does not raise the only reply that there was', () => {
+  const { latency } = endpoint(0, 200);
+  for (let i = 0; i < 4; i++) latency.atLeast(500, 0);
+  assert.equal(latency.fadedMs(0), 200);
+});
+
+test('an abandoned attempt that took less than the latency does not refresh it', () => {
+  const { latency } = taking(0, 200);
+  latency.atLeast(50, 5_000);
+  assert.equal(latency.fadedMs(5_000), 200 * Math.exp(-0.5));
+});
+
+test('times below a millisecond are told apart', () => {
+  const [mute, abandoned] = [new Latency(), new Latency()];
+  mute.overdue(0.5, 0);
+  for (let i = 0; i < 5; i++) abandoned.atLeast(0.5, 0);
+  assert.deepEqual([mute.fadedMs(0), abandoned.fadedMs(0)], [0.5, 0.5]);
+});
+
+test('once a latency is forgotten, nothing of it counts any more', () => {
+  const laterMs = 5_000;
+  const forgotten = () => taking(0, 20).latency;
+
+  const replied = forgotten();
+  replied.observe(50, laterMs);
+  assert.deepEqual(
+    [replied.replyMs, replied.fadedMs(laterMs)],
+    [50, undefined],
+    'one reply tells too little',
+  );
+  for (let i = 0; i < 3; i++) replied.observe(50, laterMs);
+  assert.equal(replied.fadedMs(laterMs), undefined, 'four do');
+  replied.observe(50, laterMs);
+  assert.equal(replied.fadedMs(laterMs), 50);
+
+  const mute = forgotten();
+  mute.overdue(100, laterMs);
+  assert.equal(mute.fadedMs(laterMs), 100);
+
+  const abandoned = forgotten();
+  abandoned.atLeast(10, laterMs);
+  assert.equal(abandoned.fadedMs(laterMs), undefined, 'one abandoned attempt tells too little');
+  for (let i = 0; i < 4; i++) abandoned.atLeast(10, laterMs);
+  assert.equal(abandoned.fadedMs(laterMs), 10);
+});
+
+test('each pair is drawn equally often, so of four the best gets half and the worst nothing', () => {
+  const all = [endpoint(1), endpoint(0), endpoint(2), endpoint(3)];
+  const picks = [0, 0, 0, 0];
+  for (let first = 0.5; first < 24; first++) {
+    for (let second = 0.5; second < 24; second++) {
+      const one = choose(all, any, drawing(first / 24, second / 24), 0);
+      assert.ok(one);
+      const at = all.indexOf(one);
+      picks[at] = (picks[at] ?? 0) + 1;
+    }
+  }
+  assert.deepEqual(picks, [192, 288, 96, 0]);
+});
+
+test('if one of the two that are drawn fits, it is taken; others are not looked at', () => {
+  const [unfit, slow, quick] = [taking(0, 1), taking(0, 50), taking(0, 10)];
+  const fits = (one: Choice) => one !== unfit;
+  assert.equal(choose([unfit, slow, quick], fits, drawing(0, 0), 0), slow);
+});
+
+test('if neither of the two fits, the better of two that do is taken', () => {
+  const [slow, quick, ...unfit] = [taking(0, 50), taking(0, 10), taking(0, 1), taking(0, 1)];
+  const fits = (one: Choice) => !unfit.includes(one);
+  assert.equal(choose([...unfit, slow, quick], fits, drawing(0, 0), 0), quick);
+  assert.equal(choose([...unfit, quick, slow], fits, drawing(0, 0), 0), quick);
+});
+
+test('what is in flight weighs as much at one as at the other', () => {
+  for (const [better, worse] of [
+    [taking(0, 50), taking(3, 20)],
+    [taking(0, 19), taking(1, 10)],
+    [taking(1, 9), taking(0, 19)],
+  ] as const) {
+    assert.equal(choose([better, worse], any, drawing(0, 0), 0), better);
+    assert.equal(choose([worse, better], any, drawing(0, 0), 0), better);
+  }
+});

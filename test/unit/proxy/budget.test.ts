@@ -71,3 +71,59 @@ test('other settings neither fill it up nor take what was earned', () => {
   budget.adjust({ ratio: 0, minPerSecond: 2 }, 2_000);
   assert.equal(burst(2_000), 7);
 });
+
+/** How many retries it allows at once. */
+const burstOf = (budget: RetryBudget, nowMs: number) =>
+  Array.from({ length: 2_000 }, () => budget.withdraw(nowMs)).filter(Boolean).length;
+
+test('earned retries fade to a third in ten seconds', () => {
+  const budget = new RetryBudget({ ratio: 1, minPerSecond: 0 }, 0);
+  for (let i = 0; i < 100; i++) budget.deposit(0);
+  assert.equal(burstOf(budget, 10_000), Math.floor(100 / Math.E));
+});
+
+test('the minimum is used first, because it comes back', () => {
+  const budget = new RetryBudget({ ratio: 1, minPerSecond: 1 }, 0);
+  for (let i = 0; i < 2; i++) budget.deposit(0);
+  assert.equal(budget.withdraw(0), true);
+  assert.equal(burstOf(budget, 1_000), 2, 'one of the minimum, and one that was earned');
+});
+
+test('a whole earned retry is used before a part of the minimum', () => {
+  const budget = new RetryBudget({ ratio: 1, minPerSecond: 1 }, 0);
+  assert.equal(budget.withdraw(0), true);
+  budget.deposit(500);
+  assert.equal(budget.withdraw(500), true);
+  assert.equal(burstOf(budget, 1_000), 1, 'the other half of the minimum has come');
+});
+
+test('a part of the minimum and a part that was earned make one retry, and are used up then', () => {
+  const budget = new RetryBudget({ ratio: 0.5, minPerSecond: 0.5 }, 0);
+  budget.deposit(0);
+  assert.equal(burstOf(budget, 0), 1);
+  budget.deposit(0);
+  assert.equal(burstOf(budget, 0), 0);
+  budget.deposit(0);
+  assert.equal(burstOf(budget, 0), 1);
+});
+
+test('time before a change of the settings counts by the old ones', () => {
+  const budget = new RetryBudget({ ratio: 0, minPerSecond: 10 }, 0);
+  assert.equal(burstOf(budget, 0), 10);
+  budget.adjust({ ratio: 0, minPerSecond: 50 }, 500);
+  assert.equal(burstOf(budget, 500), 5);
+});
+
+test('a minimum of 0 takes away what was saved up', () => {
+  const budget = new RetryBudget({ ratio: 0, minPerSecond: 10 }, 0);
+  budget.adjust({ ratio: 0, minPerSecond: 0 }, 0);
+  assert.equal(burstOf(budget, 0), 0);
+});
+
+test('it grows from one millisecond to the next, and an earlier time takes nothing away', () => {
+  const budget = new RetryBudget({ ratio: 0, minPerSecond: 1_000 }, 100);
+  assert.equal(burstOf(budget, 100), 1_000);
+  assert.equal(burstOf(budget, 101), 1);
+  const full = new RetryBudget({ ratio: 0, minPerSecond: 10 }, 1_000);
+  assert.equal(burstOf(full, 0), 10);
+});

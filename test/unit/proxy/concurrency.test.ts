@@ -83,3 +83,18 @@ test('other settings leave an endpoint held back, as far as they go, unless noth
   limit.adjust(false, 8, TIMEOUT_MS);
   assert.equal(limit.value, 8);
 });
+
+test('other settings say at once whether it adapts, and which replies are quick', () => {
+  const limit = limitOf(8, false);
+  limit.adjust(true, 8, 1_000);
+  limit.overdue(0, 100, 4);
+  assert.equal(limit.value, 2);
+  for (let replies = 0; replies < 3; replies++) limit.answered(500, limit.value);
+  assert.equal(limit.value, 3);
+});
+
+test('one attempt is always allowed, even if that one timed out', () => {
+  const limit = limitOf(8);
+  limit.overdue(0, 100, 1);
+  assert.equal(limit.value, 1);
+});

@@ -121,3 +121,54 @@ test('other settings leave it out no longer than they allow, and not at all wher
   assert.equal(ejection.adjust({ ...SETTINGS, maxFraction: 0 }, 160), true);
   assert.equal(ejection.isOut, false);
 });
+
+test('a failed probe ejects it again, whether or not one more may be ejected', () => {
+  const ejection = out(0);
+  ejection.probe(1_000, 100);
+  assert.equal(
+    ejection.failed(1_000, 1_050, () => assert.fail('it is one of those already')),
+    true,
+  );
+});
+
+test('an attempt sent before a reply came may still fail afterwards, and that counts', () => {
+  const ejection = new Ejection(SETTINGS, () => 0.5);
+  ejection.succeeded(10, 20);
+  const results = [1, 2, 3].map(() => ejection.failed(5, 30, always));
+  assert.deepEqual(results, [false, false, true]);
+});
+
+test('the time without ejections is counted from its return', () => {
+  const after = (goodMs: number) => {
+    const startMs = 1_000_000;
+    const ejection = out(startMs);
+    ejection.probe(startMs + 1_000, 100);
+    ejection.succeeded(startMs + 1_000, startMs + 1_000);
+    const nowMs = startMs + 1_000 + goodMs;
+    for (let count = 0; count < 3; count++) ejection.failed(nowMs, nowMs, always);
+    return 'untilMs' in ejection.state ? ejection.state.untilMs - nowMs : 0;
+  };
+  assert.deepEqual([after(10), after(SETTINGS.maxMs), after(SETTINGS.maxMs + 1)], [2_000, 2_000, 1_000]);
+});
+
+test('other settings apply to an endpoint that is in, and its failures so far still count', () => {
+  const ejection = new Ejection(SETTINGS, () => 0.5);
+  ejection.failed(0, 0, always);
+  assert.equal(ejection.adjust({ ...SETTINGS, failures: 2 }, 10), false);
+  assert.equal(ejection.failed(20, 20, always), true);
+});
+
+test('turning ejection off says that an endpoint has returned only if it was out', () => {
+  const ejection = new Ejection(SETTINGS, () => 0.5);
+  ejection.failed(0, 0, always);
+  assert.equal(ejection.adjust({ ...SETTINGS, maxFraction: 0 }, 10), false);
+});
+
+test('an endpoint that is back because ejection was turned off starts anew once it is on again', () => {
+  const ejection = out(0);
+  ejection.adjust({ ...SETTINGS, maxFraction: 0 }, 100);
+  ejection.adjust(SETTINGS, 200);
+  for (let count = 0; count < 10; count++) assert.equal(ejection.failed(99, 210, always), false);
+  const results = [1, 2, 3].map(() => ejection.failed(200, 210, always));
+  assert.deepEqual(results, [false, false, true]);
+});

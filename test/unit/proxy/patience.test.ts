@@ -48,3 +48,32 @@ test('at an endpoint that was mute for two timeouts, the newest late attempt giv
 test('without late attempts, none gives up its place', () => {
   assert.equal(new Patience(TIMEOUT_MS, MOST).toForget(late(), true, 1_000), undefined);
 });
+
+test('only what was answered since an attempt was sent has overtaken it', () => {
+  const patience = new Patience(TIMEOUT_MS, MOST);
+  for (let answers = 0; answers < 10; answers++) patience.answered(0, 10);
+  const oldest = { sentMs: 20, answersBefore: 10 } as Attempt;
+  const all = { oldest, newest: oldest };
+  for (let answers = 0; answers < 3 * MOST; answers++) {
+    assert.equal(patience.toForget(all, false, 250), undefined);
+    patience.answered(200, 240);
+  }
+  assert.equal(patience.toForget(all, false, 250), oldest);
+});
+
+test('how long a reply took counts from when its attempt was sent', () => {
+  const patience = new Patience(TIMEOUT_MS, MOST);
+  patience.answered(900, 940);
+  assert.equal(patience.expectedSinceMs(1_000), 900);
+});
+
+test('other settings say how long two timeouts are, and how many attempts make three rounds', () => {
+  const patience = new Patience(10 * TIMEOUT_MS, 10 * MOST);
+  patience.adjust(TIMEOUT_MS, MOST);
+  const all = late(50, 60);
+  assert.equal(patience.toForget(all, true, 250), all.newest);
+  for (let answers = 0; answers < 3 * MOST; answers++) {
+    patience.answered(200, 240);
+    assert.equal(patience.toForget(all, true, 250), answers < 3 * MOST - 1 ? undefined : all.oldest);
+  }
+});

@@ -95,3 +95,17 @@ test('a hedge needs an attempt left, time left, and timeouts that are retried', 
   assert.equal(mayHedge(policy, 2, 0), false);
   assert.equal(mayHedge({ ...policy, retryOn: ['unsent', 'lost'] }, 2, 1), false);
 });
+
+test('the delay is the base delay, twice that, four times that', () => {
+  const wide = { ...policy, attempts: 9, backoff: { baseMs: 10, maxMs: 1_000 } };
+  const delays = [1, 2, 3, 4].map((attempts) => afterFailure(wide, { ...timedOut, attempts }, half, yes));
+  assert.deepEqual(
+    delays,
+    [5, 10, 20, 40].map((delayMs) => ({ kind: 'retry', delayMs })),
+  );
+});
+
+test('a retry that would start at the very deadline is denied', () => {
+  const due = { ...timedOut, leftMs: 12.5 };
+  assert.deepEqual(afterFailure(policy, due, half, yes), { kind: 'linger', denied: 'deadline' });
+});

@@ -29,3 +29,23 @@ test('1,000 sidecars spread evenly over 200 endpoints, and few connections move 
   // Each sidecar that had the endpoint takes one other; no other sidecar moves.
   assert.ok(movedWhenOneGoes <= most && movedWhenOneGoes >= least, `${movedWhenOneGoes}`);
 });
+
+test('where there are no more than it takes, they stay as they are', () => {
+  const all = endpoints(64);
+  assert.equal(subset(all, 64, 'pod'), all);
+});
+
+test('each version of the sidecar ranks alike: an upgrade moves no connection', () => {
+  const ranked = (self: string) =>
+    subset(endpoints(12), 11, self).map(({ address }) => Number(address.match(/(\d+):7000$/)?.[1]));
+  assert.deepEqual(ranked('app-7c9-x1'), [4, 11, 6, 5, 1, 10, 3, 9, 0, 8, 2]);
+  assert.deepEqual(ranked('app-7c9-x2'), [8, 10, 5, 11, 3, 2, 7, 6, 0, 9, 4]);
+});
+
+test('two addresses of equal rank have an order too, whichever comes first', () => {
+  // For a sidecar of this name the hash of both is the same.
+  const equal = ['tcp://10.1.56.27:7000', 'tcp://10.1.97.0:7000'].map((address) => ({ address }));
+  const first = (all: readonly { address: string }[]) => subset(all, 1, 'app-1')[0]?.address;
+  assert.equal(first(equal), 'tcp://10.1.56.27:7000');
+  assert.equal(first(equal.toReversed()), 'tcp://10.1.56.27:7000');
+});
