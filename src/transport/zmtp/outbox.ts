@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Body } from '../message.ts';
-import { atEndOfTurn } from './turn.ts';
+import { atEndOfTurn, currentTurn } from './turn.ts';
+import { copyBytes, WireSlice } from './wire-slice.ts';
 
-/** Larger chunks are written as they are; smaller ones are copied into one block. */
+/** Larger messages are written as they are; smaller ones are copied into one block. */
 const COPY_MOST = 8_192;
 const BLOCK_LEAST = 1_024;
-/** Also the most that is written at once to a peer that is slower than we are, except for a single larger message. */
+/** Also the most that is written at once, except for a single larger message. */
 const BLOCK_MOST = 65_536;
-
 /** Most bytes of commands that wait for a peer that does not read. */
 const COMMANDS_MOST = 4_096;
 const NOTHING = Buffer.alloc(0);
@@ -19,187 +19,191 @@ const SPARE_MOST = 64;
 interface Message {
   readonly envelope: Buffer;
   readonly body: Body;
+  /** On the wire. */
+  readonly bytes: number;
 }
 
 /**
  * The outgoing side of one connection. A message that is alone in its turn of the event loop is written immediately. Several
  * messages of one turn are written together at the end of the turn. Nothing is written while the kernel has not accepted the last
- * write.
+ * write, so that we know which messages it never got.
  */
 export class Outbox {
   readonly #socket: Socket;
-  readonly #flushed = () => this.#flush();
+  readonly #endTurn = () => this.#endOfTurn();
   readonly #drained = () => this.#drain();
-  /** Small chunks, copied one after the other. */
+  /** Copies of the messages that go out next, one after the other. */
   #block: Buffer = NOTHING;
   #filled = 0;
-  /** Chunks that go out before the block: earlier blocks and large chunks. */
-  #parts: Buffer[] = [];
-  /** Bytes in both. */
-  #ready = 0;
+  #inBlock = 0;
+  /** Whether the kernel has not accepted all of the last write. */
   #isBlocked = false;
-  /** Messages that came while it was blocked, starting at `#heldAt`. */
+  /** Messages that came while it was blocked, from `#at` on. `undefined`: it was withdrawn. */
   #held: (Message | undefined)[] = [];
-  #heldAt = 0;
+  #at = 0;
   #heldBytes = 0;
+  /** Commands written while it was blocked. */
+  #commandBytes = 0;
   #isScheduled = false;
-  /** Messages of this turn, and whether the previous turn had several. */
+  /** The last turn in which a message came, and how many came in it. */
+  #turn = -1;
   #inTurn = 0;
-  #gathers = false;
   #count = 0;
-  /** How many of all messages have been given to the kernel, at least in part. */
-  handedOver = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
   }
 
+  /** How many of all messages have been given to the kernel, at least in part. */
+  get handedOver(): number {
+    return this.#count - this.#inBlock - (this.#held.length - this.#at);
+  }
+
   /** Bytes that the kernel has not accepted. */
   get unsentBytes(): number {
-    return this.#ready + this.#heldBytes + this.#socket.writableLength;
+    return this.#filled + this.#heldBytes + this.#socket.writableLength;
   }
 
   /** @returns the message's number: 1 for the first */
   put(envelope: Buffer, body: Body): number {
     const number = ++this.#count;
-    if (this.#isBlocked) {
-      const message = { envelope, body };
-      this.#held.push(message);
-      this.#heldBytes += bytesOf(message);
+    const bytes = envelope.length + lengthOf(body);
+    const isAlone = this.#isAlone();
+    if (!this.#makeRoom(bytes)) {
+      this.#held.push({ envelope, body, bytes });
+      this.#heldBytes += bytes;
       return number;
     }
-    this.#add(envelope, body);
-    this.#inTurn++;
-    if (!this.#isScheduled) {
+    this.#add(envelope, body, bytes);
+    if (isAlone) this.#flush();
+    else if (!this.#isScheduled) {
       this.#isScheduled = true;
-      atEndOfTurn(this.#flushed);
-      if (!this.#gathers) this.#write();
-    } else if (this.#ready >= BLOCK_MOST) this.#write();
+      atEndOfTurn(this.#endTurn);
+    }
     return number;
   }
 
   /** @returns whether this message will certainly never leave: it was still held back, or everything is over */
   withdraw(number: number): boolean {
     const index = this.#held.length - 1 - (this.#count - number);
-    if (index >= this.#heldAt && this.#held[index] !== undefined) {
-      this.#heldBytes -= bytesOf(this.#held[index]);
-      this.#held[index] = undefined;
-      return true;
-    }
-    return number > this.handedOver && !this.#socket.writable;
+    const message = index < this.#at ? undefined : this.#held[index];
+    if (message === undefined) return number > this.handedOver && !this.#socket.writable;
+    this.#heldBytes -= message.bytes;
+    this.#held[index] = undefined;
+    return true;
   }
 
-  /** Sends a greeting or a command: after the message before it, and before messages that are held back. */
+  /** Sends a greeting or a command, before all messages that wait. */
   putCommand(bytes: Buffer): void {
-    // A peer that asks and never reads the answers must not fill the memory.
-    if (this.#isBlocked && this.#ready > COMMANDS_MOST) return;
-    this.#append(bytes);
-    if (!this.#isBlocked && !this.#isScheduled) this.#write();
+    if (this.#isBlocked) {
+      // A peer that asks and never reads the answers must not fill the memory.
+      if (this.#commandBytes > COMMANDS_MOST) return;
+      this.#commandBytes += bytes.length;
+    }
+    this.#give([bytes]);
   }
 
   /** Accepts nothing more, and ends the connection when everything is sent. */
   end(): void {
-    this.#isBlocked = false;
-    this.#takeHeld(Number.POSITIVE_INFINITY);
-    if (this.#ready > 0) this.#write();
+    do this.#drain();
+    while (this.#at < this.#held.length && this.#socket.writable);
     this.#socket.end();
   }
 
-  #takeHeld(most: number): void {
-    while (this.#heldAt < this.#held.length && this.#ready < most) {
-      const message = this.#held[this.#heldAt++];
-      if (message === undefined) continue;
-      this.#heldBytes -= bytesOf(message);
-      this.#add(message.envelope, message.body);
+  /** Whether a message is written at once. If several came in one turn, the next turn will probably bring several, too. */
+  #isAlone(): boolean {
+    const turn = currentTurn();
+    if (turn === this.#turn) {
+      this.#inTurn++;
+      return false;
     }
-    if (this.#heldAt < this.#held.length) return;
-    this.#held = [];
-    this.#heldAt = 0;
+    const hadSeveral = this.#inTurn > 1;
+    this.#turn = turn;
+    this.#inTurn = 1;
+    return !hadSeveral;
   }
 
-  #add(envelope: Buffer, body: Body): void {
-    this.#append(envelope);
-    for (const chunk of body.chunks) this.#append(chunk);
-  }
-
-  #append(chunk: Buffer): void {
-    const { length } = chunk;
-    this.#ready += length;
-    if (length > COPY_MOST) {
-      this.#seal();
-      this.#parts.push(chunk);
-      return;
-    }
-    if (this.#filled + length > this.#block.length) this.#makeRoom(length);
-    chunk.copy(this.#block, this.#filled);
-    this.#filled += length;
-  }
-
-  #makeRoom(length: number): void {
-    if (this.#filled + length > BLOCK_MOST) this.#seal();
-    else if (this.#filled === 0) this.#block = SPARE.pop() ?? NOTHING;
-    if (this.#filled + length <= this.#block.length) return;
-    let bytes = BLOCK_LEAST;
-    while (bytes < this.#filled + length) bytes *= 2;
-    const block = Buffer.allocUnsafeSlow(bytes);
-    this.#block.copy(block, 0, 0, this.#filled);
-    this.#block = block;
-  }
-
-  #seal(): void {
-    if (this.#filled === 0) return;
-    this.#parts.push(this.#block.subarray(0, this.#filled));
-    this.#block = NOTHING;
-    this.#filled = 0;
-  }
-
-  #flush(): void {
+  #endOfTurn(): void {
     this.#isScheduled = false;
-    this.#gathers = this.#inTurn > 1;
-    this.#inTurn = 0;
-    if (!this.#isBlocked && this.#ready > 0) this.#write();
+    this.#flush();
   }
 
   /** The kernel has accepted everything. It gets little at a time, so that we know which messages it never got. */
   #drain(): void {
     this.#isBlocked = false;
-    while (
-      !this.#isBlocked &&
-      this.#socket.writable &&
-      (this.#ready > 0 || this.#heldAt < this.#held.length)
-    ) {
-      this.#takeHeld(BLOCK_MOST);
-      this.#write();
+    this.#commandBytes = 0;
+    while (this.#at < this.#held.length) {
+      const message = this.#held[this.#at];
+      if (message !== undefined) {
+        if (!this.#makeRoom(message.bytes)) return;
+        this.#heldBytes -= message.bytes;
+        this.#add(message.envelope, message.body, message.bytes);
+      }
+      this.#held[this.#at++] = undefined;
     }
+    this.#held = [];
+    this.#at = 0;
+    this.#flush();
   }
 
-  #write(): void {
-    const socket = this.#socket;
-    if (!socket.writable) return;
-    this.handedOver = this.#count - (this.#held.length - this.#heldAt);
-    this.#ready = 0;
-    const used = this.#block;
-    const block = this.#filled > 0 ? used.subarray(0, this.#filled) : undefined;
+  /** @returns whether the message can go to the kernel next */
+  #makeRoom(bytes: number): boolean {
+    const isFull = bytes > COPY_MOST || this.#filled + bytes > BLOCK_MOST;
+    if (isFull && this.#filled > 0) this.#flush();
+    return !this.#isBlocked && this.#socket.writable;
+  }
+
+  #add(envelope: Buffer, body: Body, bytes: number): void {
+    if (bytes > COPY_MOST) return this.#give([envelope, ...body.chunks]);
+    if (this.#filled + bytes > this.#block.length) this.#grow(this.#filled + bytes);
+    let at = copyBytes(envelope, 0, envelope.length, this.#block, this.#filled);
+    if (body instanceof WireSlice) at = body.copyTo(this.#block, at);
+    else for (const chunk of body.chunks) at += chunk.copy(this.#block, at);
+    this.#filled = at;
+    this.#inBlock++;
+  }
+
+  #grow(least: number): void {
+    const old = this.#block;
+    if (this.#filled === 0) this.#block = SPARE.pop() ?? NOTHING;
+    if (this.#block.length >= least) return;
+    let bytes = BLOCK_LEAST;
+    while (bytes < least) bytes *= 2;
+    this.#block = Buffer.allocUnsafeSlow(bytes);
+    old.copy(this.#block, 0, 0, this.#filled);
+  }
+
+  /** Gives the block to the kernel. */
+  #flush(): void {
+    if (this.#filled === 0 || this.#isBlocked || !this.#socket.writable) return;
+    const block = this.#block;
+    const filled = block.subarray(0, this.#filled);
     this.#block = NOTHING;
-    this.#filled = 0;
-    if (this.#parts.length > 0) {
+    this.#filled = this.#inBlock = 0;
+    this.#give([filled]);
+    // Otherwise the kernel has not accepted all of it, and its memory must not be used again.
+    if (!this.#isBlocked && SPARE.length < SPARE_MOST) SPARE.push(block);
+  }
+
+  #give(batch: readonly Buffer[]): void {
+    const socket = this.#socket;
+    if (batch.length === 1) socket.write(batch[0] as Buffer);
+    else {
       socket.cork();
-      for (const part of this.#parts) socket.write(part);
-      if (block !== undefined) socket.write(block);
+      for (const part of batch) socket.write(part);
       socket.uncork();
-      this.#parts = [];
-    } else if (block !== undefined) socket.write(block);
-    if (socket.writableLength === 0) {
-      if (block !== undefined && SPARE.length < SPARE_MOST) SPARE.push(used);
-      return;
     }
-    // The kernel has not accepted all of the block, so its memory must not be used again.
+    if (this.#isBlocked || socket.writableLength === 0) return;
     this.#isBlocked = true;
     // `drain` is emitted only above a certain length; the callback of an empty write always comes.
     socket.write(NOTHING, this.#drained);
   }
 }
 
-function bytesOf({ envelope, body }: Message): number {
-  return envelope.length + body.weight;
+/** On the wire. */
+function lengthOf(body: Body): number {
+  if (body instanceof WireSlice) return body.length;
+  let bytes = 0;
+  for (const { length } of body.chunks) bytes += length;
+  return bytes;
 }

@@ -7,17 +7,10 @@ export class Pieces {
   /** The block that small pieces are copied to. Its filled part is not in `#all` yet. */
   #block: Buffer | undefined;
   #filled = 0;
-  bytes = 0;
-
-  /** Whether there are no pieces. */
-  get isEmpty(): boolean {
-    return this.bytes === 0;
-  }
 
   add(chunk: Buffer, from: number, to: number): void {
     const length = to - from;
     if (length === 0) return;
-    this.bytes += length;
     if (length >= BLOCK_BYTES) {
       this.#seal();
       this.#all.push(chunk.subarray(from, to));
@@ -36,7 +29,6 @@ export class Pieces {
     this.#all = [];
     this.#block = undefined;
     this.#filled = 0;
-    this.bytes = 0;
   }
 
   #copy(chunk: Buffer, from: number, to: number): void {

@@ -1,5 +1,6 @@
 import { type Body, COMMAND, DELIMITER, HEADER_MOST, LONG, MORE } from '../message.ts';
 import { Pieces } from './pieces.ts';
+import { copyBytes, WireSlice } from './wire-slice.ts';
 
 /** Most body frames: far more than any message has, though an empty one costs its sender only two bytes. */
 const FRAMES_MOST = 65_536;
@@ -30,14 +31,15 @@ const SHORT_HEADER = 2;
 const LONG_HEADER = 9;
 /** Lengths are doubles, which count exactly up to 2^53: more than any peer can send. */
 const LENGTH_HIGH_MOST = 2 ** 21;
-/** A body is copied out of a chunk with more bytes than this, if it would otherwise keep the chunk in memory needlessly. */
+/** What a chunk with more bytes than this contains is copied, if it would otherwise keep the chunk in memory needlessly. */
 const PIN_BYTES = 4_096;
-/** Needlessly: if the chunk is this many times larger than the body. */
+/** Needlessly: if the chunk is this many times larger. */
 const PIN_TIMES = 4;
 
 /**
  * Parses everything that a peer of ZMTP 2.0 or 3.x sends after its greeting (RFC 23, section 3.2). Chunks may be split anywhere.
- * The content of a message is passed on unchanged.
+ * The content of a message is passed on unchanged. There are two ways through it: nearly every message lies whole in one chunk, and is
+ * passed on from there in one go. What is split, is over a limit, or is no message is collected frame by frame.
  */
 export class Reader {
   /** Most bytes of a body. Applies to messages that start to arrive from now on. A larger one is skipped, never stored. */
@@ -46,16 +48,15 @@ export class Reader {
   #isOver = false;
   #isPaused = false;
   /** The current part of a message. `skip`: the message is over its limits, and only its end matters. */
-  #part: 'envelope' | 'body' | 'skip' = 'envelope';
-  /** The current frame. */
+  #part: 'none' | 'envelope' | 'body' | 'skip' = 'none';
+  /** The header of the current frame, or its start. Not from the pool of Buffers, which an idle connection would keep in memory. */
+  readonly #header = Buffer.alloc(LONG_HEADER);
+  #headerBytes = 0;
   #isInFrame = false;
   #flags = 0;
   #length = 0;
   #left = 0;
-  /** The start of a header that was split. */
-  readonly #header = Buffer.allocUnsafe(LONG_HEADER);
-  #headerBytes = 0;
-  /** The start of the current part, from earlier chunks. */
+  /** The current part so far. */
   readonly #pieces = new Pieces();
   readonly #command = new Pieces();
   /** The envelope of the current message, once it is complete. */
@@ -76,7 +77,7 @@ export class Reader {
     this.#isOver = true;
   }
 
-  /** Stops after the current frame. */
+  /** Stops after the current message. */
   pause(): void {
     this.#isPaused = true;
   }
@@ -89,75 +90,107 @@ export class Reader {
   push(chunk: Buffer, start = 0): number {
     this.#isPaused = false;
     let at = start;
-    /** The start, in this chunk, of the part that has not been kept yet. */
-    let from = start;
-    while (!this.#isPaused) {
-      if (this.#isOver) return chunk.length;
-      if (!this.#isInFrame) {
-        const length = this.#headerBytes === 0 ? headerLength(chunk, at) : undefined;
-        if (length === undefined) {
-          this.#keep(chunk, from, at);
-          from = at = this.#collectHeader(chunk, at);
-          if (!this.#isInFrame) return at;
-          if (!this.#isCommand) this.#keep(this.#header, 0, this.#headerBytes);
-          this.#headerBytes = 0;
-        } else {
-          this.#beginFrame(chunk, at);
-          if (this.#isCommand) {
-            // This may be between two frames of one message, because libzmq sends a PING when it is due.
-            this.#keepMessage(chunk, from, at);
-            from = at + length;
-          }
-          at += length;
-        }
-        if (this.#isOver) return chunk.length;
-      }
-      const step = Math.min(this.#left, chunk.length - at);
-      this.#left -= step;
-      at += step;
-      if (this.#left > 0) break;
-      this.#isInFrame = false;
-      from = this.#endFrame(chunk, from, at);
+    while (at < chunk.length && !this.#isPaused && !this.#isOver) {
+      const isBetween = this.#part === 'none' && this.#headerBytes === 0;
+      const end = isBetween ? this.#passWhole(chunk, at) : at;
+      at = end > at ? end : this.#collect(chunk, at);
     }
-    this.#keep(chunk, from, at);
+    return this.#isOver ? chunk.length : at;
+  }
+
+  /**
+   * Passes on the message that starts here.
+   *
+   * @returns where it ends; `start` if it must be collected
+   */
+  #passWhole(chunk: Buffer, start: number): number {
+    let at = start;
+    /** Where the body starts. */
+    let from = 0;
+    let bytes = 0;
+    let frames = 0;
+    for (let flags = MORE; (flags & MORE) !== 0; ) {
+      if (chunk.length - at < SHORT_HEADER) return start;
+      flags = chunk[at] as number;
+      let length = chunk[at + 1] as number;
+      at += SHORT_HEADER;
+      if (flags > MORE) {
+        at += LONG_HEADER - SHORT_HEADER;
+        if (flags > (MORE | LONG) || at > chunk.length || chunk.readUInt32BE(at - 8) > 0) return start;
+        length = chunk.readUInt32BE(at - 4);
+      }
+      at += length;
+      if (at > chunk.length) return start;
+      if (from > 0) {
+        bytes += length;
+        frames++;
+      } else if (length === 0) from = at;
+    }
+    const isOver = bytes > this.messageBytes || frames > FRAMES_MOST || from - start > ENVELOPE_BYTES_MOST;
+    if (frames === 0 || isOver) return start;
+    this.#pass(chunk, start, from, at, bytes, HEADER_MOST * frames);
     return at;
+  }
+
+  #pass(chunk: Buffer, start: number, from: number, end: number, bytes: number, headers: number): void {
+    let [memory, offset] = [chunk, 0];
+    if (chunk.length > PIN_BYTES && chunk.length > PIN_TIMES * (end - start)) {
+      memory = Buffer.allocUnsafe(end - start);
+      copyBytes(chunk, start, end, memory, 0);
+      offset = start;
+    }
+    const isPlain = from - start === DELIMITER.length;
+    const envelope = isPlain ? DELIMITER : memory.subarray(start - offset, from - offset);
+    this.#owner.message(envelope, new WireSlice(memory, from - offset, end - offset, bytes, bytes + headers));
+  }
+
+  /** Keeps the header, or what has come of the current frame. */
+  #collect(chunk: Buffer, start: number): number {
+    let at = start;
+    if (!this.#isInFrame) {
+      const header = this.#header;
+      do header[this.#headerBytes++] = chunk[at++] as number;
+      while (at < chunk.length && this.#headerBytes < headerLength(header[0] as number));
+      if (this.#headerBytes === headerLength(header[0] as number)) this.#beginFrame();
+      return at;
+    }
+    at = Math.min(at + this.#left, chunk.length);
+    this.#left -= at - start;
+    this.#keep(chunk, start, at);
+    if (this.#left === 0) this.#endFrame();
+    return at;
+  }
+
+  #beginFrame(): void {
+    const header = this.#header;
+    // Reserved bits are ignored, as in libzmq, and not passed on, because another peer might reject them.
+    this.#flags = header[0] = (header[0] as number) & FLAGS;
+    this.#length = header[1] as number;
+    if ((this.#flags & LONG) !== 0) {
+      const high = header.readUInt32BE(1);
+      if (high >= LENGTH_HIGH_MOST) return this.#break('a frame that is longer than any message can be');
+      this.#length = high * 2 ** 32 + header.readUInt32BE(5);
+    }
+    this.#left = this.#length;
+    this.#isInFrame = true;
+    if (!this.#isCommand) {
+      this.#count();
+      this.#keep(header, 0, this.#headerBytes);
+    } else if (this.#length > COMMAND_BYTES_MOST) return this.#break('a command that is too long');
+    if (this.#length === 0) this.#endFrame();
   }
 
   get #isCommand(): boolean {
     return (this.#flags & COMMAND) !== 0;
   }
 
-  /** Copies more of a header that was split, and starts the frame when the header is complete. */
-  #collectHeader(chunk: Buffer, at: number): number {
-    while (at < chunk.length) {
-      this.#header[this.#headerBytes++] = chunk[at++] ?? 0;
-      if (headerLength(this.#header.subarray(0, this.#headerBytes), 0) === undefined) continue;
-      this.#beginFrame(this.#header, 0);
-      break;
-    }
-    return at;
-  }
-
-  #beginFrame(header: Buffer, at: number): void {
-    this.#flags = header[at] ?? 0;
-    // Reserved bits are ignored, as in libzmq, and not passed on, because another peer might reject them.
-    if (this.#flags > FLAGS) header[at] = this.#flags &= FLAGS;
-    this.#length = header[at + 1] ?? 0;
-    if ((this.#flags & LONG) !== 0) {
-      const high = header.readUInt32BE(at + 1);
-      if (high >= LENGTH_HIGH_MOST) return this.#break('a frame that is longer than any message can be');
-      this.#length = high * 2 ** 32 + header.readUInt32BE(at + 5);
-    }
-    this.#left = this.#length;
-    this.#isInFrame = true;
-    if (!this.#isCommand) this.#count();
-    else if (this.#length > COMMAND_BYTES_MOST) this.#break('a command that is too long');
-  }
-
   /** Checks the message against its limits as soon as the length of a frame is known. */
   #count(): void {
+    if (this.#part === 'none') {
+      this.#part = 'envelope';
+      this.#bytesMost = this.messageBytes;
+    }
     if (this.#part === 'envelope') {
-      if (this.#envelopeBytes === 0) this.#bytesMost = this.messageBytes;
       this.#envelopeBytes += this.#length + SHORT_HEADER;
       if (this.#length > 0 && this.#envelopeBytes > ENVELOPE_BYTES_MOST) this.#skip();
       return;
@@ -173,29 +206,22 @@ export class Reader {
     this.#pieces.clear();
   }
 
-  /** @returns where in the chunk the next part starts, or the current one if it has not ended */
-  #endFrame(chunk: Buffer, from: number, at: number): number {
-    if (this.#isCommand) {
-      this.#owner.command(this.#takeCommand(chunk, from, at));
-      return at;
-    }
-    const isLast = (this.#flags & MORE) === 0;
+  #endFrame(): void {
+    this.#isInFrame = false;
+    this.#headerBytes = 0;
+    // A command may be between two frames of one message, because libzmq sends a PING when it is due.
+    if (this.#isCommand) return this.#owner.command(Buffer.concat(this.#command.take()));
     if (this.#part === 'envelope' && this.#length === 0) {
-      this.#envelope = this.#takeEnvelope(chunk, from, at);
+      this.#envelope = Buffer.concat(this.#pieces.take());
       this.#part = 'body';
-      if (isLast) this.#endMessage(chunk, at, at);
-      return at;
     }
-    if (!isLast) return this.#part === 'skip' ? at : from;
-    this.#endMessage(chunk, from, at);
-    return at;
+    if ((this.#flags & MORE) === 0) this.#endMessage();
   }
 
-  #endMessage(chunk: Buffer, from: number, at: number): void {
+  #endMessage(): void {
     const [part, envelope, bytes, frames] = [this.#part, this.#envelope, this.#bytes, this.#frames];
-    const chunks = part === 'body' && frames > 0 ? this.#takeBody(chunk, from, at) : [];
-    this.#pieces.clear();
-    this.#part = 'envelope';
+    const chunks = this.#pieces.take();
+    this.#part = 'none';
     this.#envelope = undefined;
     this.#envelopeBytes = this.#bytes = this.#frames = 0;
     if (envelope === undefined || frames === 0) this.#owner.malformed();
@@ -203,33 +229,9 @@ export class Reader {
     else this.#owner.message(envelope, { chunks, bytes, weight: bytes + HEADER_MOST * frames });
   }
 
-  #takeBody(chunk: Buffer, from: number, at: number): Buffer[] {
-    if (this.#pieces.isEmpty) return [unpinned(chunk, from, at)];
-    this.#pieces.add(chunk, from, at);
-    return this.#pieces.take();
-  }
-
-  #takeEnvelope(chunk: Buffer, from: number, at: number): Buffer {
-    if (this.#pieces.isEmpty && at - from === DELIMITER.length && chunk[from] === MORE) return DELIMITER;
-    if (this.#pieces.isEmpty) return unpinned(chunk, from, at);
-    this.#pieces.add(chunk, from, at);
-    return Buffer.concat(this.#pieces.take());
-  }
-
-  #takeCommand(chunk: Buffer, from: number, at: number): Buffer {
-    if (this.#command.isEmpty) return chunk.subarray(from, at);
-    this.#command.add(chunk, from, at);
-    return Buffer.concat(this.#command.take());
-  }
-
-  /** Keeps the start of a part or command that has not ended. */
   #keep(chunk: Buffer, from: number, to: number): void {
-    if (this.#isInFrame && this.#isCommand) this.#command.add(chunk, from, to);
-    else this.#keepMessage(chunk, from, to);
-  }
-
-  #keepMessage(chunk: Buffer, from: number, to: number): void {
-    if (this.#part !== 'skip') this.#pieces.add(chunk, from, to);
+    if (this.#isCommand) this.#command.add(chunk, from, to);
+    else if (this.#part !== 'skip') this.#pieces.add(chunk, from, to);
   }
 
   #break(why: string): void {
@@ -238,18 +240,6 @@ export class Reader {
   }
 }
 
-/** The size of the header at this position; `undefined` if the chunk does not contain all of it. */
-function headerLength(chunk: Buffer, at: number): number | undefined {
-  const flags = chunk[at];
-  if (flags === undefined) return undefined;
-  const length = (flags & LONG) === 0 ? SHORT_HEADER : LONG_HEADER;
-  return chunk.length - at < length ? undefined : length;
-}
-
-function unpinned(chunk: Buffer, from: number, to: number): Buffer {
-  const bytes = to - from;
-  if (chunk.length <= PIN_BYTES || chunk.length <= PIN_TIMES * bytes) return chunk.subarray(from, to);
-  const copy = Buffer.allocUnsafe(bytes);
-  chunk.copy(copy, 0, from, to);
-  return copy;
+function headerLength(flags: number): number {
+  return (flags & LONG) === 0 ? SHORT_HEADER : LONG_HEADER;
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { bodyOf, COMMAND, envelopeOf, frameHeader, framesOf } from '../../../src/transport/message.ts';
 import { Reader } from '../../../src/transport/zmtp/reader.ts';
@@ -217,4 +219,20 @@ test('reserved bits of a frame are ignored and not passed on', () => {
   for (const byte of marked) reader.push(Buffer.from([byte]));
   reader.push(marked);
   assert.deepEqual(Buffer.concat(came), Buffer.concat([wire, wire]));
+});
+
+test('a reader that waits keeps no memory of the pool that Buffers share', () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  collectGarbage();
+  const before = process.memoryUsage().arrayBuffers;
+  const readers = Array.from({ length: 500 }, () => {
+    // What others do between two connections.
+    for (let bytes = 0; bytes < Buffer.poolSize; bytes += 8_192) Buffer.allocUnsafe(8_192);
+    return new Reader(MESSAGE_BYTES, { ...NOTHING_ELSE, message: () => assert.fail('a message') });
+  });
+  collectGarbage();
+  collectGarbage();
+  const bytes = process.memoryUsage().arrayBuffers - before;
+  assert.ok(bytes < (readers.length * Buffer.poolSize) / 8, `${readers.length} readers keep ${bytes} bytes`);
 });
