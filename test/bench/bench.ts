@@ -10,6 +10,7 @@ import { failover } from './failover.ts';
 import { footprint } from './footprint.ts';
 import { goals, PARTS } from './goals.ts';
 import { goodput } from './goodput.ts';
+import { growth } from './growth.ts';
 import { guard } from './guard.ts';
 import { hedge } from './hedge.ts';
 import { isolation } from './isolation.ts';
@@ -28,6 +29,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   goals: (scope) => goals(scope, values.quick === true, partsOfGoals),
   failover,
   footprint,
+  growth,
   scale,
   guard,
   isolation,
