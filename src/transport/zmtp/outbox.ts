@@ -61,7 +61,8 @@ export class Outbox {
 
   /** Bytes that the kernel has not accepted. */
   get unsentBytes(): number {
-    return this.#filled + this.#heldBytes + this.#socket.writableLength;
+    // If it is not blocked, the kernel has accepted all that was written.
+    return this.#filled + this.#heldBytes + (this.#isBlocked ? this.#socket.writableLength : 0);
   }
 
   /** @returns the message's number: 1 for the first */

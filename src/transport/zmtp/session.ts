@@ -6,7 +6,7 @@ import { GREETING_REST, OPENING, parseGreeting, rest2 } from './greeting.ts';
 import { Intake } from './intake.ts';
 import { errorCommand, parseCommand, pingCommand, pongCommand, readyCommand } from './metadata.ts';
 import { Outbox } from './outbox.ts';
-import { Reader } from './reader.ts';
+import { Reader, type ReaderOwner } from './reader.ts';
 import { Silence } from './silence.ts';
 
 export interface SessionSettings {
@@ -37,7 +37,7 @@ const ALIVE = pongCommand(Buffer.alloc(0));
  * ZMTP 2.0, 3.0 and 3.1 with the NULL mechanism over one connected socket (RFC 15, 23, 37). Only this class reads, writes and closes
  * the socket.
  */
-export class Session {
+export class Session implements ReaderOwner {
   readonly #socket: Socket;
   readonly #settings: SessionSettings;
   readonly #owner: SessionOwner;
@@ -51,10 +51,8 @@ export class Session {
   #heartbeat: NodeJS.Timeout | undefined;
   /** How many chunks have been read. */
   #chunks = 0;
-  readonly #pinged = new Silence(
-    () => this.#chunks,
-    () => this.#unheard(),
-  );
+  /** If the peer has said how long we may wait for it. */
+  #pinged: Silence | undefined;
   #error: unknown;
 
   constructor(socket: Socket, settings: SessionSettings, owner: SessionOwner) {
@@ -62,19 +60,7 @@ export class Session {
     this.#settings = settings;
     this.#owner = owner;
     this.#outbox = new Outbox(socket);
-    this.#reader = new Reader(settings.messageBytes, {
-      message: (envelope, body) => {
-        if (this.#state.kind === 'ready') owner.message(envelope, body);
-        else this.#tooEarly();
-      },
-      malformed: () => this.#malformed(),
-      tooLarge: (envelope, bytes) => {
-        if (this.#state.kind === 'ready') owner.tooLarge(envelope, bytes);
-        else this.#tooEarly();
-      },
-      command: (command) => this.#command(command),
-      broken: (why) => this.#end({ kind: 'protocol', why: `the peer broke the protocol: it sent ${why}` }),
-    });
+    this.#reader = new Reader(settings.messageBytes, this);
     this.#intake = new Intake(socket, this.#reader);
     // Timers run before input is read. If this process was stalled, the answer may have come meanwhile.
     this.#handshake = setTimeout(() => setImmediate(() => this.#tooSlow()), settings.handshakeTimeoutMs);
@@ -166,8 +152,24 @@ export class Session {
     if (bytes.length > greeting.length) this.#intake.take(bytes, greeting.length);
   }
 
+  /* The rest of the public methods is for the reader. */
+
+  message(envelope: Buffer, body: Body): void {
+    if (this.#state.kind === 'ready') this.#owner.message(envelope, body);
+    else this.#tooEarly();
+  }
+
+  tooLarge(envelope: Buffer, bytes: number): void {
+    if (this.#state.kind === 'ready') this.#owner.tooLarge(envelope, bytes);
+    else this.#tooEarly();
+  }
+
+  broken(why: string): void {
+    this.#end({ kind: 'protocol', why: `the peer broke the protocol: it sent ${why}` });
+  }
+
   /** The identity of a peer of version 2.0 is a message without a delimiter, or an empty one without a body. */
-  #malformed(): void {
+  malformed(): void {
     if (this.#state.kind === 'ready') return this.#owner.malformed();
     if (this.#state.kind === 'handshake' && this.#state.version === '2.0')
       this.#ready(this.#state.socketType);
@@ -178,7 +180,7 @@ export class Session {
     this.#end({ kind: 'handshake', why: 'the peer sent a message before the handshake was over' });
   }
 
-  #command(command: Buffer): void {
+  command(command: Buffer): void {
     const parsed = parseCommand(command);
     switch (parsed.kind) {
       case 'ready':
@@ -188,13 +190,10 @@ export class Session {
         return this.#end({ kind: 'handshake', why: `the peer refused the connection: ${parsed.reason}` });
       case 'ping':
         this.#outbox.putCommand(pongCommand(parsed.context));
-        if (parsed.ttlMs > 0) this.#pinged.expect(parsed.ttlMs);
+        if (parsed.ttlMs > 0) this.#hear(parsed.ttlMs);
         return;
       case 'broken':
-        return this.#end({
-          kind: 'protocol',
-          why: 'the peer broke the protocol: it sent a command that cannot be read',
-        });
+        return this.broken('a command that cannot be read');
       case 'unknown':
         // Unknown commands may belong to a newer version (RFC 37, section 3.5).
         if (this.#state.kind === 'handshake')
@@ -236,13 +235,17 @@ export class Session {
     }, intervalMs).unref();
   }
 
-  /** The peer has said how long we may wait for it. What we do not read proves nothing. */
-  #unheard(): void {
-    if (this.#socket.isPaused()) return;
-    this.#end({
-      kind: 'dropped',
-      why: 'the peer sent no further heartbeat: it is stopped, or the network is gone',
-    });
+  /** The peer promises to send something within this time. */
+  #hear(withinMs: number): void {
+    const why = 'the peer sent no further heartbeat: it is stopped, or the network is gone';
+    this.#pinged ??= new Silence(
+      () => this.#chunks,
+      () => {
+        // What we do not read proves nothing.
+        if (!this.#socket.isPaused()) this.#end({ kind: 'dropped', why });
+      },
+    );
+    this.#pinged.expect(withinMs);
   }
 
   #tooSlow(): void {
@@ -271,7 +274,7 @@ export class Session {
     this.#state = { kind: 'closed' };
     clearTimeout(this.#handshake);
     clearInterval(this.#heartbeat);
-    this.#pinged.stop();
+    this.#pinged?.stop();
     this.#intake.stop();
     this.#socket.destroy();
   }
