@@ -9,7 +9,7 @@ import { readText } from './text/text-file.ts';
 /** A change takes several steps: an update of a mounted ConfigMap makes a directory and a link to it, then renames the link. */
 const SETTLE_MS = 50;
 /** How often to check the file where the system reports no changes (a network file system, no inotify watch left). */
-const LOOK_EVERY_MS = 10_000;
+const CHECK_EVERY_MS = 10_000;
 
 /** Reloads the configuration when its file changes, and on SIGHUP. */
 export class ConfigWatch {
@@ -100,13 +100,13 @@ class FileWatch {
       watcher = watch(dirname(this.#file), { persistent: false }, wake);
       watcher.on('error', () => undefined);
     } catch {
-      // No watch: the file is checked every LOOK_EVERY_MS.
+      // No watch: the file is checked every CHECK_EVERY_MS.
     }
     // It may have changed while no watch was active.
     const text = textOf(this.#file);
     const waiting = AbortSignal.any([signal, woken.signal]);
     if (text === this.#text) {
-      await pause(LOOK_EVERY_MS, waiting);
+      await pause(CHECK_EVERY_MS, waiting);
     }
     watcher?.close();
     await pause(SETTLE_MS, signal);

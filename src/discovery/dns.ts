@@ -4,10 +4,10 @@ import { tcpAddress } from '../tcp-address.ts';
 import { type Family, FamilyChoice } from './address-family.ts';
 import type { Discovery, DiscoveryListener } from './discovery.ts';
 import type { DnsSettings } from './discovery-settings.ts';
-import { type Answer, addressesIn, type Half, lookUp } from './name-lookup.ts';
+import { addressesIn, type FamilyAnswer, type LookupAnswer, lookUp } from './name-lookup.ts';
 
 /** @param known the name that was found last time, with its search domain */
-export type Lookup = (name: string, signal: AbortSignal, known: string | undefined) => Promise<Answer>;
+export type Lookup = (name: string, signal: AbortSignal, known: string | undefined) => Promise<LookupAnswer>;
 
 /**
  * Looks up all addresses of a name regularly, and uses those of one family. A missing name is a failure, not an empty set: DNS
@@ -48,16 +48,16 @@ export class DnsDiscovery implements Discovery {
   }
 
   /** @returns when to look again, if sooner than usual */
-  #take(answer: Answer, listener: DiscoveryListener): number | undefined {
+  #take(answer: LookupAnswer, listener: DiscoveryListener): number | undefined {
     if (answer.kind === 'failed') {
       listener.failed(answer.reason, answer.why);
       return undefined;
     }
     const last = this.#last;
     for (const family of ['IPv4', 'IPv6'] as const) {
-      const half = answer[family];
+      const ofFamily = answer[family];
       // If another search domain matched, it is another name: keep nothing of the old one.
-      if (half.kind !== 'failed' || answer.name !== this.#known) last[family] = addressesIn(half);
+      if (ofFamily.kind !== 'failed' || answer.name !== this.#known) last[family] = addressesIn(ofFamily);
     }
     this.#known = answer.name;
     const counts = { IPv4: last.IPv4.length, IPv6: last.IPv6.length };
@@ -66,13 +66,13 @@ export class DnsDiscovery implements Discovery {
     const addresses = new Set(last[family].map((ip) => tcpAddress(ip, this.#settings.port)));
     listener.found(
       Array.from(addresses, (address) => ({ address })),
-      failureOf(answer.name, 'A', answer.IPv4) ?? failureOf(answer.name, 'AAAA', answer.IPv6),
+      failureWords(answer.name, 'A', answer.IPv4) ?? failureWords(answer.name, 'AAAA', answer.IPv6),
     );
     return undefined;
   }
 }
 
-function failureOf(name: string, type: 'A' | 'AAAA', half: Half): string | undefined {
-  if (half.kind !== 'failed') return undefined;
-  return `the ${type} records of ${name} could not be looked up (${half.why}); the last known ones stay in use`;
+function failureWords(name: string, type: 'A' | 'AAAA', ofFamily: FamilyAnswer): string | undefined {
+  if (ofFamily.kind !== 'failed') return undefined;
+  return `the ${type} records of ${name} could not be looked up (${ofFamily.why}); the last known ones stay in use`;
 }

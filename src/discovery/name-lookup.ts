@@ -4,17 +4,17 @@ import { isIPv6, type LookupFunction } from 'node:net';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Family } from './address-family.ts';
 import type { DiscoveryFailure } from './discovery.ts';
-import { addressesOf, candidatesOf, parseResolvConf, type ResolvConf } from './resolv-conf.ts';
+import { addressesInHosts, namesToTry, parseResolvConf, type ResolvConf } from './resolv-conf.ts';
 
 /** The answer for one address family. `none`: the name exists but has no such record. `missing`: the name does not exist. */
-export type Half =
+export type FamilyAnswer =
   | { kind: 'some'; addresses: readonly string[] }
   | { kind: 'none' | 'missing' }
   | { kind: 'failed'; why: string };
 
-export type Answer =
-  /** `name` is the name that was found, with its search domain. At least one half has addresses. */
-  | ({ kind: 'found'; name: string } & Record<Family, Half>)
+export type LookupAnswer =
+  /** `name` is the name that was found, with its search domain. At least one family has addresses. */
+  | ({ kind: 'found'; name: string } & Record<Family, FamilyAnswer>)
   | { kind: 'failed'; reason: DiscoveryFailure; why: string };
 
 /** The files that configure name lookups on the machine. */
@@ -38,13 +38,13 @@ export async function lookUp(
   name: string,
   signal: AbortSignal,
   { known, files = SYSTEM }: { known?: string | undefined; files?: NameFiles } = {},
-): Promise<Answer> {
-  const inHosts = addressesOf(name, textOf(files.hosts));
-  if (inHosts.length > 0) return { kind: 'found', name, ...halvesOf(inHosts) };
+): Promise<LookupAnswer> {
+  const inHosts = addressesInHosts(name, textOf(files.hosts));
+  if (inHosts.length > 0) return { kind: 'found', name, ...answersByFamily(inHosts) };
   const conf = parseResolvConf(textOf(files.resolvConf));
-  let failure: Answer | undefined;
+  let failure: LookupAnswer | undefined;
   let isKnown = false;
-  for (const candidate of candidatesOf(name, conf)) {
+  for (const candidate of namesToTry(name, conf)) {
     const [IPv4, IPv6] = await Promise.all([
       ask(candidate, 'IPv4', conf, signal),
       ask(candidate, 'IPv6', conf, signal),
@@ -85,14 +85,19 @@ export function lookupUntil(signal: AbortSignal): LookupFunction {
   };
 }
 
-export function addressesIn(half: Half): readonly string[] {
-  return half.kind === 'some' ? half.addresses : [];
+export function addressesIn(ofFamily: FamilyAnswer): readonly string[] {
+  return ofFamily.kind === 'some' ? ofFamily.addresses : [];
 }
 
 const NO_ANSWER = 'no answer';
 
 /** Asks each name server in turn until one answers, with as many attempts as resolv.conf says. */
-async function ask(name: string, family: Family, conf: ResolvConf, signal: AbortSignal): Promise<Half> {
+async function ask(
+  name: string,
+  family: Family,
+  conf: ResolvConf,
+  signal: AbortSignal,
+): Promise<FamilyAnswer> {
   let why = '';
   for (let attempt = 0; attempt < conf.attempts; attempt++) {
     for (const server of conf.servers) {
@@ -126,19 +131,19 @@ const WORDS: Record<string, string> = {
   ECONNREFUSED: `${NO_ANSWER} from the name server (connection refused)`,
 };
 
-function whyOf(IPv4: Half, IPv6: Half): string {
+function whyOf(IPv4: FamilyAnswer, IPv6: FamilyAnswer): string {
   const four = IPv4.kind === 'failed' ? IPv4.why : undefined;
   const six = IPv6.kind === 'failed' ? IPv6.why : undefined;
   if (four !== undefined && six !== undefined && four !== six) return `${four} (A), ${six} (AAAA)`;
   return four ?? six ?? '';
 }
 
-function halvesOf(addresses: readonly string[]): Record<Family, Half> {
-  const half = (isSix: boolean): Half => {
+function answersByFamily(addresses: readonly string[]): Record<Family, FamilyAnswer> {
+  const ofFamily = (isSix: boolean): FamilyAnswer => {
     const some = addresses.filter((address) => isIPv6(address) === isSix);
     return some.length > 0 ? { kind: 'some', addresses: some } : { kind: 'none' };
   };
-  return { IPv4: half(false), IPv6: half(true) };
+  return { IPv4: ofFamily(false), IPv6: ofFamily(true) };
 }
 
 /** A missing file counts as empty. */

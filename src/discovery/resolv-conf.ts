@@ -40,7 +40,7 @@ export function parseResolvConf(text: string): ResolvConf {
 }
 
 /** The names to look up for a given name, in order. */
-export function candidatesOf(name: string, { search, ndots }: ResolvConf): string[] {
+export function namesToTry(name: string, { search, ndots }: ResolvConf): string[] {
   if (name.endsWith('.')) return [name.slice(0, -1)];
   const searched = search.map((domain) => `${name}.${domain}`);
   const dots = name.split('.').length - 1;
@@ -48,7 +48,7 @@ export function candidatesOf(name: string, { search, ndots }: ResolvConf): strin
 }
 
 /** The addresses that a hosts(5) file has for a name. */
-export function addressesOf(name: string, hosts: string): string[] {
+export function addressesInHosts(name: string, hosts: string): string[] {
   const wanted = name.replace(/\.$/, '').toLowerCase();
   return hosts.split('\n').flatMap((line) => {
     const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);

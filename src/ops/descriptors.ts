@@ -3,15 +3,15 @@ import { codeOf, StartError } from '../errors.ts';
 import { pause } from '../lifecycle/pause.ts';
 import type { Log } from './log/log.ts';
 
-const EVERY_MS = 1_000;
+const CHECK_EVERY_MS = 1_000;
 /** If descriptors are exhausted for this long, it will not pass by itself: a restart may help. */
-const PATIENCE_MS = 30_000;
+const EXIT_AFTER_MS = 30_000;
 
 interface DescriptorSettings {
   log: Log;
   isLeft?: () => boolean;
   everyMs?: number;
-  patienceMs?: number;
+  exitAfterMs?: number;
 }
 
 /**
@@ -21,7 +21,12 @@ interface DescriptorSettings {
  * @throws {StartError} if it has lasted too long
  */
 export async function watchDescriptors(
-  { log, isLeft = isDescriptorLeft, everyMs = EVERY_MS, patienceMs = PATIENCE_MS }: DescriptorSettings,
+  {
+    log,
+    isLeft = isDescriptorLeft,
+    everyMs = CHECK_EVERY_MS,
+    exitAfterMs = EXIT_AFTER_MS,
+  }: DescriptorSettings,
   signal: AbortSignal,
 ): Promise<void> {
   let sinceMs: number | undefined;
@@ -32,9 +37,9 @@ export async function watchDescriptors(
     } else if (sinceMs === undefined) {
       sinceMs = performance.now();
       log.error('no file descriptors left: new connections must wait; raise the open file limit (ulimit -n)');
-    } else if (performance.now() - sinceMs >= patienceMs) {
+    } else if (performance.now() - sinceMs >= exitAfterMs) {
       throw new StartError(
-        `no file descriptors were left for ${patienceMs / 1_000} s; raise the open file limit (ulimit -n)`,
+        `no file descriptors were left for ${exitAfterMs / 1_000} s; raise the open file limit (ulimit -n)`,
       );
     }
   }

@@ -2,7 +2,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Route } from '../proxy/route.ts';
 
 /** How often to check whether requests in progress have ended. */
-const LOOK_MS = 10;
+const CHECK_EVERY_MS = 10;
 /** At most this share of the time is kept for requests in progress. */
 const RESERVE_SHARE = 0.5;
 /** How long failure replies to the remaining requests may take at the end. */
@@ -23,21 +23,21 @@ export interface DrainSettings {
  * 2. Refuse new requests, and let those in progress end as usual.
  * 3. Cut what has not ended when the time is up.
  *
- * @param isOver whether to stop, because the routes are wanted again
+ * @param isWantedAgain whether the routes are wanted again, so that the drain ends
  * @param refusing is called when the second step begins, if it does
  */
 export async function drain(
   routes: readonly Route[],
   { timeoutMs, quietMs }: DrainSettings,
-  { isOver = () => false, refusing }: { isOver?: () => boolean; refusing?: () => void } = {},
+  { isWantedAgain = () => false, refusing }: { isWantedAgain?: () => boolean; refusing?: () => void } = {},
 ): Promise<void> {
   const untilMs = performance.now() + timeoutMs;
   const deadlines = routes.map(({ settings }) => settings.retry.deadlineMs);
   const reserveMs = Math.min(RESERVE_SHARE * timeoutMs, Math.max(...deadlines));
-  if ((await quiet(routes, quietMs, timeoutMs - reserveMs)) || isOver()) return;
+  if ((await untilQuiet(routes, quietMs, timeoutMs - reserveMs)) || isWantedAgain()) return;
   for (const route of routes) route.refuse();
   refusing?.();
-  await quiet(routes, 0, untilMs - performance.now());
+  await untilQuiet(routes, 0, untilMs - performance.now());
 }
 
 /**
@@ -45,7 +45,11 @@ export async function drain(
  *
  * @returns false if the time was up first
  */
-export async function quiet(routes: readonly Route[], quietMs: number, timeoutMs: number): Promise<boolean> {
+export async function untilQuiet(
+  routes: readonly Route[],
+  quietMs: number,
+  timeoutMs: number,
+): Promise<boolean> {
   const untilMs = performance.now() + timeoutMs;
   for (;;) {
     const nowMs = performance.now();
@@ -54,7 +58,7 @@ export async function quiet(routes: readonly Route[], quietMs: number, timeoutMs
     const missingMs = quietMs - Math.min(...routes.map((route) => route.idleMs(nowMs)));
     if (isSettled && missingMs <= 0) return true;
     if (leftMs <= 0) return false;
-    await setTimeout(Math.min(leftMs, Math.max(isSettled ? missingMs : LOOK_MS, 1)));
+    await setTimeout(Math.min(leftMs, Math.max(isSettled ? missingMs : CHECK_EVERY_MS, 1)));
   }
 }
 

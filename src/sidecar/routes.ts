@@ -7,7 +7,7 @@ import { Route } from '../proxy/route.ts';
 import { tcpAddress } from '../tcp-address.ts';
 import type { Transport } from '../transport/transport.ts';
 import { zmtp } from '../transport/zmtp/zmtp-transport.ts';
-import { type DrainSettings, drain, leave, quiet } from './drain.ts';
+import { type DrainSettings, drain, leave, untilQuiet } from './drain.ts';
 
 interface RoutesContext {
   emit: Emit;
@@ -17,7 +17,7 @@ interface RoutesContext {
 }
 
 /** A running route, and its configuration. */
-interface Serving {
+interface ServedRoute {
   config: RouteConfig;
   /** The configuration of the upstream in use, unless the route has switched to that of `config` since. */
   inUse: RouteConfig;
@@ -51,11 +51,11 @@ export interface PreparedRoutes {
 /** The routes of a sidecar. A route is identified by its listener: whatever else changes, connected apps stay connected. */
 export class Routes {
   readonly #context: RoutesContext;
-  #serving: Serving[] = [];
+  #serving: ServedRoute[] = [];
   /** Routes no longer in the configuration that still have requests, or apps that may send some. */
-  readonly #leaving = new Map<Serving, Retiring>();
+  readonly #leaving = new Map<ServedRoute, Retiring>();
   /** Routes that have finished waiting and only send their last replies. These cannot be kept any more. */
-  readonly #closing = new Map<Serving, Promise<void>>();
+  readonly #closing = new Map<ServedRoute, Promise<void>>();
   readonly #ended = Promise.withResolvers<void>();
   #isClosed = false;
 
@@ -97,9 +97,9 @@ export class Routes {
       stop.abort();
       route.accept();
     }
-    const fresh: Serving[] = [];
+    const fresh: ServedRoute[] = [];
     const inTheWay = this.#inTheWay(routes, tcpAddress(admin.host, admin.port));
-    const moved = new Map<RouteConfig, Serving>();
+    const moved = new Map<RouteConfig, ServedRoute>();
     const abandon = async () => {
       for (const { route } of fresh) void route.close();
       for (const [one, retiring] of held) void this.#retire(one, retiring.settings);
@@ -107,7 +107,7 @@ export class Routes {
       for (const { route, config } of inTheWay) await route.listen(config.listener.listen);
     };
     try {
-      await quiet(
+      await untilQuiet(
         // Elsewhere its apps stay connected.
         inTheWay.filter(({ config }) => config.transport === 'libzmq').map(({ route }) => route),
         0,
@@ -117,7 +117,7 @@ export class Routes {
       for (const config of routes) {
         if (this.#listeningAt(config) !== undefined) continue;
         const mover = inTheWay.find(
-          (one) => ![...moved.values()].includes(one) && this.#mayBecome(one, config),
+          (one) => ![...moved.values()].includes(one) && this.#canMoveTo(one, config),
         );
         if (mover !== undefined) {
           moved.set(config, mover);
@@ -147,8 +147,8 @@ export class Routes {
 
   #commit(
     configs: readonly RouteConfig[],
-    fresh: readonly Serving[],
-    moved: ReadonlyMap<RouteConfig, Serving>,
+    fresh: readonly ServedRoute[],
+    moved: ReadonlyMap<RouteConfig, ServedRoute>,
     settings: DrainSettings,
   ): RouteChanges {
     const changes: RouteChanges = { added: [], changed: [], removed: [] };
@@ -178,7 +178,7 @@ export class Routes {
     return changes;
   }
 
-  #change({ route, config: before, inUse }: Serving, config: RouteConfig): Serving {
+  #change({ route, config: before, inUse }: ServedRoute, config: RouteConfig): ServedRoute {
     const serves = route.isSwitching ? inUse : before;
     const isBack = hasSameUpstream(serves, config);
     if (isBack) route.stay();
@@ -188,11 +188,11 @@ export class Routes {
   }
 
   /** Keeps serving until its apps are quiet, as in a drain, unless the route is wanted again. */
-  async #retire(serving: Serving, settings: DrainSettings): Promise<void> {
+  async #retire(serving: ServedRoute, settings: DrainSettings): Promise<void> {
     const { route } = serving;
     const stop = new AbortController();
     this.#leaving.set(serving, { stop, settings });
-    await drain([route], settings, { isOver: () => stop.signal.aborted });
+    await drain([route], settings, { isWantedAgain: () => stop.signal.aborted });
     if (stop.signal.aborted) return;
     this.#leaving.delete(serving);
     const closing = leave([route]).then(() => {
@@ -202,7 +202,7 @@ export class Routes {
     this.#closing.set(serving, closing);
   }
 
-  async #make(config: RouteConfig): Promise<Serving> {
+  async #make(config: RouteConfig): Promise<ServedRoute> {
     const { emit, discoveryOf, self } = this.#context;
     const transport = await transportOf(config.transport);
     return { config, inUse: config, route: new Route(config, transport, discoveryOf(config), emit, self) };
@@ -214,7 +214,7 @@ export class Routes {
   }
 
   /** Routes that are not wanted as they are, and whose listeners block others. */
-  #inTheWay(routes: readonly RouteConfig[], admin: string): Serving[] {
+  #inTheWay(routes: readonly RouteConfig[], admin: string): ServedRoute[] {
     const wanted = [admin, ...routes.map(({ listener }) => listener.listen)];
     return [...this.#serving, ...this.#leaving.keys()].filter(
       (one) =>
@@ -224,7 +224,7 @@ export class Routes {
   }
 
   /** Whether a route whose listener blocks a new one can take over that new listener. */
-  #mayBecome({ config: before, route }: Serving, config: RouteConfig): boolean {
+  #canMoveTo({ config: before, route }: ServedRoute, config: RouteConfig): boolean {
     if (!this.#serving.some((one) => one.route === route)) return false;
     if (!cannotBothListen(config.listener.listen, before.listener.listen)) return false;
     if (config.transport !== before.transport) return false;
@@ -246,7 +246,7 @@ export class Routes {
     throw new StartError(`route ${config.name}: ${words}; restart the sidecar for more`);
   }
 
-  #listeningAt(config: RouteConfig, serving = this.#serving): Serving | undefined {
+  #listeningAt(config: RouteConfig, serving = this.#serving): ServedRoute | undefined {
     return [...serving, ...this.#leaving.keys()].find((one) => isSameListener(one.config, config));
   }
 }

@@ -7,7 +7,7 @@ registerHooks({
     const loaded = next(url, context);
     if (!url.endsWith('/src/ops/descriptors.ts')) return loaded;
     const source = String(loaded.source);
-    const impatient = source.replace('PATIENCE_MS = 30_000;', 'PATIENCE_MS = 2_000;');
+    const impatient = source.replace('EXIT_AFTER_MS = 30_000;', 'EXIT_AFTER_MS = 2_000;');
     assert.notEqual(impatient, source);
     return { ...loaded, source: impatient };
   },

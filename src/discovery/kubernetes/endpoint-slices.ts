@@ -62,7 +62,11 @@ export function endpointsOf(
  *
  * @param service what to call the Service in the text
  */
-export function whyNone(slices: readonly EndpointSlice[], port: string | number, service: string): string {
+export function whyNoEndpoints(
+  slices: readonly EndpointSlice[],
+  port: string | number,
+  service: string,
+): string {
   if (slices.length === 0) return `there is no EndpointSlice of ${service}; check its name and namespace`;
   const ports = slices.flatMap((slice) => slice.ports ?? []);
   const hasEndpoints = slices.some(({ endpoints }) => (endpoints ?? []).length > 0);
@@ -74,7 +78,7 @@ export function whyNone(slices: readonly EndpointSlice[], port: string | number,
     const known = ports.map((one) =>
       one?.name ? `${one.name} (${one.port})` : `${one?.port} (without a name)`,
     );
-    return `${service} has no port named ${port}; its ports: ${listOf(known)}`;
+    return `${service} has no port named ${port}; its ports: ${portList(known)}`;
   }
   if (!hasEndpoints) return `${service} selects no pods`;
   return `no pod of ${service} is ready`;
@@ -83,7 +87,7 @@ export function whyNone(slices: readonly EndpointSlice[], port: string | number,
 const LISTED_MOST = 10;
 
 /** A list of existing ports, for users. */
-export function listOf(ports: readonly string[]): string {
+export function portList(ports: readonly string[]): string {
   const all = [...new Set(ports)].sort();
   if (all.length === 0) return 'none';
   const more = all.length > LISTED_MOST ? ', ...' : '';

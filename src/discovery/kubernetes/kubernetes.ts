@@ -4,8 +4,8 @@ import { FamilyChoice, ownFamilies } from '../address-family.ts';
 import type { Discovery, DiscoveryListener } from '../discovery.ts';
 import type { KubernetesSettings } from '../discovery-settings.ts';
 import { lookupUntil } from '../name-lookup.ts';
-import { type EndpointSlice, endpointsOf, whyNone } from './endpoint-slices.ts';
-import { type PodState, stateOf, whyNoPod } from './pods.ts';
+import { type EndpointSlice, endpointsOf, whyNoEndpoints } from './endpoint-slices.ts';
+import { type PodState, podState, whyNoPod } from './pods.ts';
 import { ApiFailure, type ApiPage, type ApiResource, statusFailure, Watcher } from './watcher.ts';
 
 type Client = typeof import('./kubernetes-client.ts');
@@ -70,7 +70,7 @@ export class KubernetesDiscovery implements Discovery {
         const found = endpointsOf(slices, port, this.#zone, families);
         if ('waitMs' in found) return found.waitMs;
         const service = `Service ${name} in namespace ${resource.namespace}`;
-        listener.found(found, found.length === 0 ? whyNone(slices, port, service) : undefined);
+        listener.found(found, found.length === 0 ? whyNoEndpoints(slices, port, service) : undefined);
         return undefined;
       },
     );
@@ -87,7 +87,7 @@ export class KubernetesDiscovery implements Discovery {
     return new Watcher(
       resource,
       // Pods are large: keep only this.
-      (pod) => stateOf(pod, port, own),
+      (pod) => podState(pod, port, own),
       listener,
       (objects) => {
         const states = [...objects];
@@ -175,7 +175,7 @@ class KubernetesResource implements ApiResource {
       hearWithin(WATCH_SILENCE_MS);
       const heard = () => hearWithin(WATCH_SILENCE_MS);
       for await (const line of linesOf(response.body.stream() ?? [], heard)) {
-        const told = parsed(line) as { type?: unknown; object?: unknown } | null | undefined;
+        const told = parseJson(line) as { type?: unknown; object?: unknown } | null | undefined;
         if (typeof told?.type === 'string') event(told.type, told.object);
       }
     } catch (error) {
@@ -266,7 +266,7 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
 /** The reason for a refusal: usually a `Status` object, which names the missing permission. */
 async function refusalOf({ httpStatusCode: code, headers, body }: Response): Promise<ApiFailure> {
   const text = await body.text();
-  const status = parsed(text) as { message?: unknown } | null | undefined;
+  const status = parseJson(text) as { message?: unknown } | null | undefined;
   const message = typeof status?.message === 'string' ? status.message : text.trim();
   return statusFailure({ code, message }, Number(headers['retry-after']) * 1_000 || 0);
 }
@@ -288,7 +288,7 @@ async function* linesOf(
   }
 }
 
-function parsed(json: string): unknown {
+function parseJson(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {

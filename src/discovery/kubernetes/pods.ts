@@ -2,7 +2,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { tcpAddress } from '../../tcp-address.ts';
 import { type Family, ownFamilies } from '../address-family.ts';
 import type { Discovered } from '../discovery.ts';
-import { listOf } from './endpoint-slices.ts';
+import { portList } from './endpoint-slices.ts';
 
 /** The part of a v1 Pod that is used. The server may send anything, so no field is taken for granted. */
 export interface Pod {
@@ -34,12 +34,12 @@ export type PodState =
  *
  * @param port its name in a container, or its number
  */
-export function stateOf(pod: Pod, port: string | number, own = ownFamilies()): PodState {
+export function podState(pod: Pod, port: string | number, own = ownFamilies()): PodState {
   const { metadata, status } = pod;
   const number = typeof port === 'number' ? port : portNamed(pod, port);
   if (number === undefined) return { kind: 'noPort', ports: namedPorts(pod).map(({ name }) => String(name)) };
   const isReady = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
-  const ip = addressOf(pod, own);
+  const ip = podAddress(pod, own);
   if (status?.phase !== 'Running' || !isReady || metadata?.deletionTimestamp || ip === undefined)
     return { kind: 'notReady' };
   const address = tcpAddress(ip, number);
@@ -56,12 +56,12 @@ export function whyNoPod(states: readonly PodState[], port: string | number, pod
   if (states.length === 0) return `there are no ${pods}; check the selector and the namespace`;
   const nameless = states.flatMap((one) => (one.kind === 'noPort' ? [one] : []));
   if (nameless.length === 0) return `there are ${pods}, but none is ready`;
-  const known = listOf(nameless.flatMap(({ ports }) => ports));
+  const known = portList(nameless.flatMap(({ ports }) => ports));
   return `the ${pods} have no port named ${port}; their ports: ${known}`;
 }
 
 /** The primary address of a pod, or its address of the other family if this machine has only that family. */
-function addressOf({ status }: Pod, own: ReadonlySet<Family>): string | undefined {
+function podAddress({ status }: Pod, own: ReadonlySet<Family>): string | undefined {
   const all = [status?.podIP, ...(status?.podIPs ?? []).map((one) => one?.ip)].filter(
     (ip): ip is string => typeof ip === 'string' && isIP(ip) !== 0,
   );

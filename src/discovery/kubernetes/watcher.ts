@@ -20,7 +20,7 @@ const RELIST_MS = 300_000;
 /** Changes that come close together (a rollout, a node that fails) are reported together, */
 const TOGETHER_MS = 5;
 /** and if there are so many endpoints that reporting is slow, it may take only one part in this many of the time. */
-const TELLING_SHARE = 20;
+const REPORTING_SHARE = 20;
 
 /** The server refused, or could not answer. */
 export class ApiFailure extends Error {
@@ -65,29 +65,29 @@ export interface ApiPage {
  */
 export class Watcher<T> {
   readonly #resource: ApiResource;
-  readonly #keep: (object: object) => T;
+  readonly #extract: (object: object) => T;
   readonly #listener: Pick<DiscoveryListener, 'confirmed' | 'failed'>;
   readonly #changed: (objects: Iterable<T>) => number | undefined;
   #objects = new Map<string, T>();
   #version = '';
-  #telling: NodeJS.Timeout | undefined;
+  #reporting: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
   #togetherMs = TOGETHER_MS;
   #failures = 0;
   #failedMs = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param keep extracts the part of an object to keep
+   * @param extract takes the part of an object to keep
    * @param changed called with everything that is kept when it may have changed; may return after how many ms to call it again
    */
   constructor(
     resource: ApiResource,
-    keep: (object: object) => T,
+    extract: (object: object) => T,
     listener: Pick<DiscoveryListener, 'confirmed' | 'failed'>,
     changed: (objects: Iterable<T>) => number | undefined,
   ) {
     this.#resource = resource;
-    this.#keep = keep;
+    this.#extract = extract;
     this.#listener = listener;
     this.#changed = changed;
   }
@@ -104,7 +104,7 @@ export class Watcher<T> {
       }
       await paced;
     }
-    clearTimeout(this.#telling);
+    clearTimeout(this.#reporting);
     clearTimeout(this.#again);
   }
 
@@ -115,12 +115,12 @@ export class Watcher<T> {
     do {
       if (++pages > PAGES_MOST) throw new ApiFailure('invalid', `its list has more than ${PAGES_MOST} pages`);
       page = await this.#resource.list(page?.next, signal);
-      for (const item of page.items) objects.set(nameOf(item), this.#keep(item as object));
+      for (const item of page.items) objects.set(nameOf(item), this.#extract(item as object));
     } while (page.next !== undefined);
     signal.throwIfAborted();
     this.#objects = objects;
     this.#version = page.version;
-    this.#tell();
+    this.#report();
   }
 
   /** Watches, and resumes when the stream ends, until it is time for a new list. */
@@ -139,7 +139,7 @@ export class Watcher<T> {
     const event = (type: string, object: unknown) => {
       if (signal.aborted || failure !== undefined) return;
       try {
-        this.#take(type, object);
+        this.#apply(type, object);
       } catch (error) {
         failure = error;
         broken.abort();
@@ -153,11 +153,11 @@ export class Watcher<T> {
     if (failure !== undefined) throw failure;
   }
 
-  #take(type: string, object: unknown): void {
+  #apply(type: string, object: unknown): void {
     switch (type) {
       case 'ADDED':
       case 'MODIFIED':
-        this.#objects.set(nameOf(object), this.#keep(object as object));
+        this.#objects.set(nameOf(object), this.#extract(object as object));
         break;
       case 'DELETED':
         this.#objects.delete(nameOf(object));
@@ -171,26 +171,26 @@ export class Watcher<T> {
     }
     this.#version = versionOf(object) ?? this.#version;
     if (type === 'BOOKMARK') this.#listener.confirmed();
-    else this.#telling ??= setTimeout(() => this.#tellOrFail(), this.#togetherMs).unref();
+    else this.#reporting ??= setTimeout(() => this.#reportOrFail(), this.#togetherMs).unref();
   }
 
   /** Data that makes no sense must not end the process: the last set stays in use. */
-  #tellOrFail(): void {
+  #reportOrFail(): void {
     try {
-      this.#tell();
+      this.#report();
     } catch (error) {
       this.#listener.failed('invalid', messageOf(error));
     }
   }
 
-  #tell(): void {
-    clearTimeout(this.#telling);
+  #report(): void {
+    clearTimeout(this.#reporting);
     clearTimeout(this.#again);
-    this.#telling = undefined;
+    this.#reporting = undefined;
     const sinceMs = performance.now();
     const againMs = this.#changed(this.#objects.values());
-    if (againMs !== undefined) this.#again = setTimeout(() => this.#tellOrFail(), againMs).unref();
-    this.#togetherMs = Math.max(TOGETHER_MS, TELLING_SHARE * (performance.now() - sinceMs));
+    if (againMs !== undefined) this.#again = setTimeout(() => this.#reportOrFail(), againMs).unref();
+    this.#togetherMs = Math.max(TOGETHER_MS, REPORTING_SHARE * (performance.now() - sinceMs));
   }
 
   /** @returns how long to wait before the next try */

@@ -46,7 +46,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
   /** Removes the series of routes that are gone: otherwise each rename would leave some hundred behind. */
   const keepOnly = (routes: readonly RouteStatus[]): void => {
     const names = new Set(routes.map(({ settings }) => settings.name));
-    for (const [name, { forget }] of series) if (!names.has(name) && series.delete(name)) forget();
+    for (const [name, { remove }] of series) if (!names.has(name) && series.delete(name)) remove();
   };
 
   // All at once, so that a scrape shows a single moment.
@@ -54,7 +54,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
     const routes = sources.routes();
     keepOnly(routes);
     for (const { settings } of routes) seriesOf(settings.name);
-    for (const { tallies } of series.values()) for (const tally of tallies) tally.tell();
+    for (const { tallies } of series.values()) for (const tally of tallies) tally.publish();
     readGauges(routes);
     return await registry.metrics();
   };

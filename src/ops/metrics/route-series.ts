@@ -96,9 +96,9 @@ export function routeSeries(families: RouteFamilies, route: string) {
   const { requestDuration, attemptDuration } = families;
   return {
     tallies,
-    forget() {
-      for (const tally of tallies) tally.forget();
-      for (const histogram of [requestDuration, attemptDuration]) histogram.forget({ route });
+    remove() {
+      for (const tally of tallies) tally.remove();
+      for (const histogram of [requestDuration, attemptDuration]) histogram.remove({ route });
     },
     received: total(families.received),
     requests: totals(families.requests, 'outcome', CAUSES),

@@ -15,7 +15,7 @@ interface Family {
 export class Tally {
   readonly #family: Family;
   readonly #labels: Labels;
-  #untold = 0;
+  #unpublished = 0;
 
   constructor(family: Family, labels: Labels) {
     this.#family = family;
@@ -24,17 +24,17 @@ export class Tally {
   }
 
   add(count = 1): void {
-    this.#untold += count;
+    this.#unpublished += count;
   }
 
   /** Passes the new counts to prom-client. */
-  tell(): void {
-    if (this.#untold > 0) this.#family.inc(this.#labels, this.#untold);
-    this.#untold = 0;
+  publish(): void {
+    if (this.#unpublished > 0) this.#family.inc(this.#labels, this.#unpublished);
+    this.#unpublished = 0;
   }
 
   /** Takes the series away. */
-  forget(): void {
+  remove(): void {
     this.#family.remove(this.#labels);
   }
 }
@@ -81,7 +81,7 @@ export class DurationHistogram {
   }
 
   /** Takes away every series with this route. */
-  forget({ route }: { route: string }): void {
+  remove({ route }: { route: string }): void {
     this.#series = this.#series.filter(({ labels }) => labels['route'] !== route);
   }
 

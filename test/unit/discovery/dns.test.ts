@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Family, FamilyChoice } from '../../../src/discovery/address-family.ts';
 import { DnsDiscovery, type Lookup } from '../../../src/discovery/dns.ts';
-import type { Half } from '../../../src/discovery/name-lookup.ts';
+import type { FamilyAnswer } from '../../../src/discovery/name-lookup.ts';
 import { Told } from '../../support/told.ts';
 
 const NAME = 'orders.shop.svc';
 const SETTINGS = { name: NAME, port: 7000, intervalMs: 1 };
-const NONE: Half = { kind: 'none' };
-const SERVFAIL: Half = { kind: 'failed', why: 'SERVFAIL' };
-const some = (...addresses: string[]): Half => ({ kind: 'some', addresses });
-const found = (IPv4: Half, IPv6: Half, name = NAME) => ({ kind: 'found', name, IPv4, IPv6 }) as const;
+const NONE: FamilyAnswer = { kind: 'none' };
+const SERVFAIL: FamilyAnswer = { kind: 'failed', why: 'SERVFAIL' };
+const some = (...addresses: string[]): FamilyAnswer => ({ kind: 'some', addresses });
+const found = (IPv4: FamilyAnswer, IPv6: FamilyAnswer, name = NAME) =>
+  ({ kind: 'found', name, IPv4, IPv6 }) as const;
 
 async function run(lookup: Lookup, isEnough: (told: Told) => boolean): Promise<Told> {
   const told = new Told();

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { type Answer, lookUp, lookupUntil, type NameFiles } from '../../../src/discovery/name-lookup.ts';
+import {
+  type LookupAnswer,
+  lookUp,
+  lookupUntil,
+  type NameFiles,
+} from '../../../src/discovery/name-lookup.ts';
 import { NameServer, nameFiles } from '../../support/name-server.ts';
 import { until } from '../../support/until.ts';
 
@@ -9,7 +14,7 @@ const NAME = 'orders.shop.svc';
 const never = new AbortController().signal;
 
 /** What was found, in short. */
-function short(answer: Answer): unknown {
+function short(answer: LookupAnswer): unknown {
   if (answer.kind === 'failed') return [answer.reason, answer.why];
   const half = (one: typeof answer.IPv4) =>
     one.kind === 'some' ? one.addresses.join() : one.kind === 'failed' ? one.why : one.kind;

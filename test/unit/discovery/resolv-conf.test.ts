@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressesOf, candidatesOf, parseResolvConf } from '../../../src/discovery/resolv-conf.ts';
+import { addressesInHosts, namesToTry, parseResolvConf } from '../../../src/discovery/resolv-conf.ts';
 
 test('the resolv.conf of a kubelet is read', () => {
   const text = `# made by the kubelet
@@ -34,13 +34,13 @@ test('missing and excess values are handled as in the C library', () => {
 
 test('a name with fewer dots than ndots is tried with the search domains first, one with a final dot never', () => {
   const conf = { ...parseResolvConf(''), search: ['a', 'b.c'], ndots: 2 };
-  assert.deepEqual(candidatesOf('orders', conf), ['orders.a', 'orders.b.c', 'orders']);
-  assert.deepEqual(candidatesOf('orders.shop.svc', conf), [
+  assert.deepEqual(namesToTry('orders', conf), ['orders.a', 'orders.b.c', 'orders']);
+  assert.deepEqual(namesToTry('orders.shop.svc', conf), [
     'orders.shop.svc',
     'orders.shop.svc.a',
     'orders.shop.svc.b.c',
   ]);
-  assert.deepEqual(candidatesOf('orders.', conf), ['orders']);
+  assert.deepEqual(namesToTry('orders.', conf), ['orders']);
 });
 
 test('the hosts file gives every address of a name, whatever its case', () => {
@@ -50,7 +50,7 @@ test('the hosts file gives every address of a name, whatever its case', () => {
 10.0.0.1 Orders.shop orders
 nonsense orders
 `;
-  assert.deepEqual(addressesOf('LocalHost', hosts), ['127.0.0.1', '::1']);
-  assert.deepEqual(addressesOf('orders.', hosts), ['10.0.0.1']);
-  assert.deepEqual(addressesOf('ip6-localhos', hosts), []);
+  assert.deepEqual(addressesInHosts('LocalHost', hosts), ['127.0.0.1', '::1']);
+  assert.deepEqual(addressesInHosts('orders.', hosts), ['10.0.0.1']);
+  assert.deepEqual(addressesInHosts('ip6-localhos', hosts), []);
 });

@@ -4,7 +4,7 @@ import { StartError } from '../../../src/errors.ts';
 import { watchDescriptors } from '../../../src/ops/descriptors.ts';
 import type { Log } from '../../../src/ops/log/log.ts';
 
-function watch(answers: readonly boolean[], patienceMs: number) {
+function watch(answers: readonly boolean[], exitAfterMs: number) {
   const lines: string[] = [];
   const stop = new AbortController();
   let asked = 0;
@@ -16,7 +16,7 @@ function watch(answers: readonly boolean[], patienceMs: number) {
     if (asked === answers.length - 1) stop.abort();
     return answers[Math.min(asked++, answers.length - 1)] ?? true;
   };
-  const watching = watchDescriptors({ log, isLeft, everyMs: 1, patienceMs }, stop.signal);
+  const watching = watchDescriptors({ log, isLeft, everyMs: 1, exitAfterMs }, stop.signal);
   return { lines, watching };
 }
 

@@ -5,7 +5,7 @@ import { type Family, FamilyChoice } from '../../../../src/discovery/address-fam
 import {
   type EndpointSlice,
   endpointsOf,
-  whyNone,
+  whyNoEndpoints,
 } from '../../../../src/discovery/kubernetes/endpoint-slices.ts';
 
 const PORTS = [{ name: 'zmq', port: 7000 }];
@@ -152,7 +152,7 @@ test('the reason why there is no endpoint is given', () => {
     [[slice([unready])], 'zmq', 'no pod of it is ready'],
     [[slice([unready])], 7000, 'no pod of it is ready'],
   ];
-  for (const [slices, port, why] of rows) assert.equal(whyNone(slices, port, 'it'), why);
+  for (const [slices, port, why] of rows) assert.equal(whyNoEndpoints(slices, port, 'it'), why);
 });
 
 test('zone hints are followed if all endpoints have one and some are for our zone', () => {
@@ -181,7 +181,7 @@ test('no answer from a server causes an error', () => {
       const slice = { endpoints, ports, addressType: type } as unknown as EndpointSlice;
       try {
         endpointsOf([slice], 'zmq', 'a');
-        whyNone([slice], 'zmq', 'it');
+        whyNoEndpoints([slice], 'zmq', 'it');
       } catch (error) {
         assert.ok(error instanceof TypeError);
       }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Family } from '../../../../src/discovery/address-family.ts';
-import { type Pod, stateOf, whyNoPod } from '../../../../src/discovery/kubernetes/pods.ts';
+import { type Pod, podState, whyNoPod } from '../../../../src/discovery/kubernetes/pods.ts';
 
 const READY = [{ type: 'Ready', status: 'True' }];
 const pod = (given: Pod = {}): Pod => ({
@@ -14,7 +14,7 @@ const pod = (given: Pod = {}): Pod => ({
 const BOTH = new Set<Family>(['IPv4', 'IPv6']);
 
 function endpointOf(pod: Pod, port: string | number, own = BOTH) {
-  const state = stateOf(pod, port, own);
+  const state = podState(pod, port, own);
   return state.kind === 'ready' ? state.endpoint : undefined;
 }
 
@@ -64,7 +64,7 @@ test('the reason why no pod can take requests is given', () => {
   const ports = (...names: string[]) => ({
     containers: [{ ports: names.map((name, index) => ({ name, containerPort: 80 + index })) }],
   });
-  const states = (...pods: Pod[]) => pods.map((one) => stateOf(one, 'zmq', BOTH));
+  const states = (...pods: Pod[]) => pods.map((one) => podState(one, 'zmq', BOTH));
   const unready = pod({ status: { phase: 'Pending' } });
   const rows: [Pod[], string][] = [
     [[], 'there are no pods; check the selector and the namespace'],
