@@ -19,6 +19,7 @@ export const LONGEST = [
   'faults/restart',
   'faults/process',
   'faults/leaving',
+  'unit/config/hostile',
 ].map((name) => `test/${name}.test.ts`);
 
 /** Sorts these files: the longest first, then the others by name. */

@@ -59,8 +59,9 @@ export class SteadyLoad {
     const sinceMs = monotonicMs();
     for (let sent = 0; !this.#isOver; ) {
       const dueMs = sinceMs + sent * everyMs;
-      if (dueMs <= monotonicMs() && this.#asking.size < this.#mostAtOnce) this.#ask(dueMs, sent++);
-      else await setTimeout(1);
+      const leftMs = dueMs - monotonicMs();
+      if (leftMs <= 0 && this.#asking.size < this.#mostAtOnce) this.#ask(dueMs, sent++);
+      else await setTimeout(Math.max(1, leftMs));
     }
   }
 

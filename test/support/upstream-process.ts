@@ -3,10 +3,18 @@ import { Program, type Scope } from './program.ts';
 
 const UPSTREAM = fileURLToPath(new URL('./upstream.ts', import.meta.url));
 
+interface Execution {
+  body: string;
+  atMs: number;
+}
+
 /** An upstream in a separate process. It can be killed and stopped, and the requests that it executed are known anyway. */
 export class UpstreamProcess {
   readonly program: Program;
   readonly address: string;
+  readonly #executions: Execution[] = [];
+  /** How many lines have been read. */
+  #read = 0;
 
   private constructor(program: Program, address: string) {
     this.program = program;
@@ -25,12 +33,18 @@ export class UpstreamProcess {
   }
 
   /** First frame, up to 256 bytes of it, of each request that has come, and when, by `performance.now` of this process. */
-  get executions(): { body: string; atMs: number }[] {
-    return this.program.stdout.flatMap((line) => {
-      const [, epochMs, body] = /^got (\S+) (.*)$/.exec(line) ?? [];
-      if (epochMs === undefined || body === undefined) return [];
-      return { body: JSON.parse(body) as string, atMs: Number(epochMs) - performance.timeOrigin };
-    });
+  get executions(): readonly Execution[] {
+    const { stdout } = this.program;
+    // Tests ask again and again.
+    for (; this.#read < stdout.length; this.#read++) {
+      const [, epochMs, body] = /^got (\S+) (.*)$/.exec(stdout[this.#read] ?? '') ?? [];
+      if (epochMs !== undefined && body !== undefined)
+        this.#executions.push({
+          body: JSON.parse(body) as string,
+          atMs: Number(epochMs) - performance.timeOrigin,
+        });
+    }
+    return this.#executions;
   }
 
   /** Kills it with SIGKILL. */
