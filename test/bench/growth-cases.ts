@@ -111,9 +111,13 @@ export const CASES: readonly Case[] = [
     what: 'late attempts are answered after all',
     sizes: SIZES,
     async prepare(size, stepMs) {
-      // Their retries wait for room that there is none.
+      // Their retries wait, because late attempts take all the room, until some of them are given up.
       const { it } = await inFlight(size, stepMs, { timeoutMs: 2 * SECOND_MS, deadlineMs: MINUTE_MS });
-      const happen = () => it.time.after(4 * SECOND_MS, () => it.network.answer());
+      const answer = () => {
+        it.network.isAnswering = true;
+        it.network.answer();
+      };
+      const happen = () => it.time.after(4 * SECOND_MS, answer);
       return { it, happen, events: size, followMs: 4 * SECOND_MS, settled: size };
     },
   },

@@ -13,8 +13,8 @@ const { Page } = await import('./results.ts');
 /** So many events happen in each run: with a small size, on many routes at once. So all sizes need about the same memory. */
 const EVENTS = 10_000;
 const RUNS = 3;
-/** A run that would take longer is left out, and so are all larger ones. */
-const LONGEST_S = 5;
+/** A run that would take longer is left out, and so are all larger ones; after this time a size is not run again. */
+const LONGEST_S = 4;
 /** How much more an event may cost than at a smaller size. */
 const FLAT = 3;
 const SIZES = [10, 100, 1_000, 10_000, 100_000];
@@ -50,9 +50,11 @@ async function grow(one: Case): Promise<Point[]> {
   await once(one, 100);
   for (const size of one.sizes) {
     let [least, longest] = [Number.POSITIVE_INFINITY, 0];
-    for (let run = 0; run < RUNS && longest < (LONGEST_S * 1e6) / RUNS; run++) {
+    const untilNs = process.hrtime.bigint() + BigInt(LONGEST_S * 1e9);
+    for (let run = 0; run < 1 || (run < RUNS && process.hrtime.bigint() < untilNs); run++) {
       const { us, events } = await once(one, size);
-      least = Math.min(least, us / events);
+      // The kernel counts CPU time in steps of a few ms, so a run may seem to cost nothing.
+      least = Math.min(least, Math.max(us / events, 0.1));
       longest = Math.max(longest, us);
     }
     const before = points.at(-1)?.us ?? least;
@@ -75,7 +77,7 @@ function growthOf(points: readonly Point[]): number {
 
 const page = new Page(
   'growth',
-  `What an event costs in µs of CPU time, in the data path alone: a route between apps and servers that are in its process, at virtual time. Each column has another number of them at once; the lowest of ${RUNS} runs. It is flat if it costs at most ${FLAT} times what it costs at a smaller size. A size that would take more than ${LONGEST_S} s is left out.\n`,
+  `What an event costs in µs of CPU time, in the data path alone: a route between apps and servers that are in its process, at virtual time. Each column has another number of them at once; the lowest of up to ${RUNS} runs. It is flat if it costs at most ${FLAT} times what it costs at a smaller size. A size that would take more than ${LONGEST_S} s is left out.\n`,
 );
 const rows: string[][] = [];
 for (const one of CASES) {
