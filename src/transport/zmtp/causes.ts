@@ -63,3 +63,9 @@ export function hungUp(why: string, hasSpoken: boolean): string {
     return `${why}, in the handshake: it wants a key (CURVE) or another type of socket, or it is being stopped`;
   return `${why}, before it said anything: it is not ZeroMQ, or it is a proxy with no server behind it`;
 }
+
+/** @param isSilent whether the peer has sent nothing */
+export function tooSlow(isSilent: boolean, limitMs: number): string {
+  const what = isSilent ? 'the peer accepts connections and says nothing' : 'the handshake was not completed';
+  return `${what} within ${limitMs} ms: it is stopped or hangs, something on the way holds it back, or it is not ZeroMQ`;
+}

@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Body } from '../message.ts';
 import type { ConnectionEnd, ConnectionOwner, PeerInfo, Target } from '../transport.ts';
-import { CLOSED, endCause, hungUp } from './causes.ts';
+import { CLOSED, endCause, hungUp, tooSlow } from './causes.ts';
 import { GREETING_REST, OPENING, parseGreeting, rest2 } from './greeting.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
-import { errorCommand, parseCommand, pingCommand, pongCommand, readyCommand } from './metadata.ts';
+import { errorCommand, parseCommand, pongCommand, readyCommand } from './metadata.ts';
 import { Outbox } from './outbox.ts';
 import { Reader, type ReaderOwner } from './reader.ts';
-import { Silence } from './silence.ts';
 
 export interface SessionSettings {
   /** The type of our socket. */
@@ -30,8 +30,7 @@ type State =
   | { kind: 'closed' };
 
 const NOTHING = Buffer.alloc(0);
-
-const ALIVE = pongCommand(Buffer.alloc(0));
+const ALIVE = pongCommand(NOTHING);
 
 /**
  * ZMTP 2.0, 3.0 and 3.1 with the NULL mechanism over one connected socket (RFC 15, 23, 37). Only this class reads, writes and closes
@@ -48,11 +47,10 @@ export class Session implements ReaderOwner {
   #handshake: NodeJS.Timeout | undefined;
   /** Whether the peer may send PINGs. */
   #isPinged = false;
-  #heartbeat: NodeJS.Timeout | undefined;
+  /** Most connections have none. */
+  #heartbeat: Heartbeat | undefined;
   /** How many chunks have been read. */
   #chunks = 0;
-  /** If the peer has said how long we may wait for it. */
-  #pinged: Silence | undefined;
   #error: unknown;
 
   constructor(socket: Socket, settings: SessionSettings, owner: SessionOwner) {
@@ -121,7 +119,11 @@ export class Session implements ReaderOwner {
 
   /** Closes immediately. Messages that the kernel has not accepted are lost (linger 0). */
   close(): void {
-    this.#shut();
+    this.#state = { kind: 'closed' };
+    clearTimeout(this.#handshake);
+    this.#heartbeat?.stop();
+    this.#intake.stop();
+    this.#socket.destroy();
   }
 
   #read(chunk: Buffer): void {
@@ -190,7 +192,7 @@ export class Session implements ReaderOwner {
         return this.#end({ kind: 'handshake', why: `the peer refused the connection: ${parsed.reason}` });
       case 'ping':
         this.#outbox.putCommand(pongCommand(parsed.context));
-        if (parsed.ttlMs > 0) this.#hear(parsed.ttlMs);
+        if (parsed.ttlMs > 0) this.#beating().expect(parsed.ttlMs);
         return;
       case 'broken':
         return this.broken('a command that cannot be read');
@@ -216,66 +218,33 @@ export class Session implements ReaderOwner {
     this.#handshake = undefined;
     this.#state = { kind: 'ready' };
     this.#isPinged = version === '3.1';
-    if (this.#isPinged) this.#beat();
+    if (this.#isPinged && this.#settings.heartbeat !== undefined)
+      this.#beating().start(this.#settings.heartbeat);
     this.#owner.ready({ socketType, version });
   }
 
-  #beat(): void {
-    const { heartbeat } = this.#settings;
-    if (heartbeat === undefined) return;
-    const { intervalMs, timeoutMs } = heartbeat;
-    const why = `the peer answered no heartbeat for ${timeoutMs} ms: it is stopped, or the network or its machine is gone`;
-    const answer = new Silence(
-      () => this.#chunks,
-      () => this.#end({ kind: 'dropped', why }),
-    );
-    this.#heartbeat = setInterval(() => {
-      answer.expect(timeoutMs);
-      this.#outbox.putCommand(pingCommand(intervalMs + timeoutMs));
-    }, intervalMs).unref();
-  }
-
-  /** The peer promises to send something within this time. */
-  #hear(withinMs: number): void {
-    const why = 'the peer sent no further heartbeat: it is stopped, or the network is gone';
-    this.#pinged ??= new Silence(
-      () => this.#chunks,
-      () => {
-        // What we do not read proves nothing.
-        if (!this.#socket.isPaused()) this.#end({ kind: 'dropped', why });
-      },
-    );
-    this.#pinged.expect(withinMs);
+  #beating(): Heartbeat {
+    this.#heartbeat ??= new Heartbeat({
+      chunks: () => this.#chunks,
+      isPaused: () => this.#socket.isPaused(),
+      ping: (command) => this.#outbox.putCommand(command),
+      dead: (why) => this.#end({ kind: 'dropped', why }),
+    });
+    return this.#heartbeat;
   }
 
   #tooSlow(): void {
     const { kind } = this.#state;
     if (kind !== 'greeting' && kind !== 'handshake') return;
     const isSilent = kind === 'greeting' && this.#state.bytes.length === 0;
-    const what = isSilent
-      ? 'the peer accepts connections and says nothing'
-      : 'the handshake was not completed';
-    const within = `within ${this.#settings.handshakeTimeoutMs} ms`;
-    this.#end({
-      kind: 'handshake',
-      why: `${what} ${within}: it is stopped or hangs, something on the way holds it back, or it is not ZeroMQ`,
-    });
+    this.#end({ kind: 'handshake', why: tooSlow(isSilent, this.#settings.handshakeTimeoutMs) });
   }
 
   #end(end: ConnectionEnd): void {
     const { kind } = this.#state;
     if (kind === 'closed') return;
-    this.#shut();
+    this.close();
     const isEarly = end.kind === 'dropped' && kind !== 'ready';
     this.#owner.closed(isEarly ? { kind: 'hung up', why: hungUp(end.why, this.hasSpoken) } : end);
-  }
-
-  #shut(): void {
-    this.#state = { kind: 'closed' };
-    clearTimeout(this.#handshake);
-    clearInterval(this.#heartbeat);
-    this.#pinged?.stop();
-    this.#intake.stop();
-    this.#socket.destroy();
   }
 }

@@ -108,15 +108,16 @@ test('one byte at a time is as good as all at once', () => {
 
 test('a command between two frames of a message is reported, and the message is complete', () => {
   fc.assert(
-    fc.property(message, fc.nat(), shares, (one, where, at) => {
+    fc.property(message, fc.nat(), fc.constantFrom(0, 300), shares, (one, where, extra, at) => {
+      const text = `\x04PING${'x'.repeat(extra)}`;
       const frames = [...framesOf([envelopeOf(one.address)]), ...one.body];
       const parts = frames.map((part, index) => {
         const more = index + 1 < frames.length ? 1 : 0;
         return Buffer.concat([frameHeader(part.length, more), part]);
       });
-      parts.splice(1 + (where % (parts.length - 1)), 0, commandFrame(Buffer.from('\x04PING')));
+      parts.splice(1 + (where % (parts.length - 1)), 0, commandFrame(Buffer.from(text)));
       const told = read(cut(Buffer.concat(parts), at));
-      assert.deepEqual(told, [{ kind: 'command', text: '\x04PING' }, ...read([wireOf(one)])]);
+      assert.deepEqual(told, [{ kind: 'command', text }, ...read([wireOf(one)])]);
     }),
   );
 });
@@ -158,6 +159,12 @@ test('a message without a delimiter, with nothing after it, or with an endless e
     read([Buffer.concat([endless, x, good])]).map(({ kind }) => kind),
     ['malformed', 'message'],
   );
+});
+
+test('a message with too large an envelope is dropped, whole in a chunk or not', () => {
+  const bad = wireOf({ address: [Buffer.alloc(65_530, 7), Buffer.alloc(9, 7)], body: [Buffer.from('x')] });
+  for (const chunks of [[bad], [bad.subarray(0, 9), bad.subarray(9)]])
+    assert.deepEqual(read(chunks), [{ kind: 'malformed' }]);
 });
 
 test('a frame longer than any message, and a command over the limit, break the stream', () => {

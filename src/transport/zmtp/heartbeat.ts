@@ -1,0 +1,48 @@
+import type { Target } from '../transport.ts';
+import { pingCommand } from './metadata.ts';
+import { Silence } from './silence.ts';
+
+export interface HeartbeatOwner {
+  /** How many chunks have been read from the peer so far. */
+  chunks(): number;
+  /** Whether nothing is read from the peer at present. */
+  isPaused(): boolean;
+  ping(command: Buffer): void;
+  /** The peer is silent. May be called again if it goes on being silent. */
+  dead(why: string): void;
+}
+
+/** PINGs to a peer, and what its own PINGs promise (RFC 37, section 3.5). */
+export class Heartbeat {
+  readonly #owner: HeartbeatOwner;
+  readonly #promised: Silence;
+  #interval: NodeJS.Timeout | undefined;
+
+  constructor(owner: HeartbeatOwner) {
+    this.#owner = owner;
+    const why = 'the peer sent no further heartbeat: it is stopped, or the network is gone';
+    this.#promised = new Silence(owner.chunks, () => {
+      // What we do not read proves nothing.
+      if (!owner.isPaused()) owner.dead(why);
+    });
+  }
+
+  start({ intervalMs, timeoutMs }: NonNullable<Target['heartbeat']>): void {
+    const why = `the peer answered no heartbeat for ${timeoutMs} ms: it is stopped, or the network or its machine is gone`;
+    const answer = new Silence(this.#owner.chunks, () => this.#owner.dead(why));
+    this.#interval = setInterval(() => {
+      answer.expect(timeoutMs);
+      this.#owner.ping(pingCommand(intervalMs + timeoutMs));
+    }, intervalMs).unref();
+  }
+
+  /** The peer promises to send something within this time. */
+  expect(withinMs: number): void {
+    this.#promised.expect(withinMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#interval);
+    this.#promised.stop();
+  }
+}
