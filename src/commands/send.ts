@@ -5,13 +5,17 @@ import { loadConfig } from '../config/load-config.ts';
 import { parseArguments, parseValue } from '../config/text/arguments.ts';
 import { parseEndpoint } from '../config/values/address.ts';
 import { formatDuration, parseDuration } from '../config/values/units.ts';
+import { StaticDiscovery } from '../discovery/static.ts';
 import { ConfigError, UserError } from '../errors.ts';
-import { RetryBudget } from '../proxy/budget.ts';
-import type { Failure } from '../proxy/failure.ts';
-import { Forwarder, type Settled } from '../proxy/forwarder.ts';
-import { Load } from '../proxy/load.ts';
-import { Upstream } from '../proxy/upstream.ts';
-import { bodyOf, framesOf } from '../transport/message.ts';
+import type { FailureReply } from '../proxy/client/failure-reply.ts';
+import { Events } from '../proxy/events.ts';
+import { BUG, CUT, type Failure } from '../proxy/outcome.ts';
+import { Admission } from '../proxy/request/admission.ts';
+import { RetryBudget } from '../proxy/request/budget.ts';
+import { LazyPirate } from '../proxy/request/lazy-pirate.ts';
+import { Request, type RequestClient } from '../proxy/request/request.ts';
+import { Upstream } from '../proxy/upstream/upstream.ts';
+import { type Body, bodyOf, DELIMITER, framesOf } from '../transport/message.ts';
 import { zmtp } from '../transport/zmtp/zmtp-transport.ts';
 import type { Command, Terminal } from './command.ts';
 
@@ -40,32 +44,49 @@ export const send: Command = {
   help,
   async run(args, terminal) {
     const { body, settings, address } = await argumentsOf(args, terminal);
-    const load = new Load(settings.limits);
-    const upstream = new Upstream(settings, zmtp, load, () => undefined, '');
+    const admission = new Admission(settings.limits);
+    const events = new Events((error) => {
+      throw error;
+    });
+    const upstream = new Upstream(settings, zmtp, admission, events, '');
     const budget = new RetryBudget(settings.budget, performance.now());
-    const forwarder = new Forwarder(settings, upstream, budget, load, () => undefined);
-    const place = load.enter(body.bytes, { queued: 0 });
-    if (place === undefined)
+    const settled = Promise.withResolvers<Request>();
+    const pirate = new LazyPirate(settings, upstream, budget, admission, events, settled.resolve);
+    const arrivedMs = performance.now();
+    const { bytes, weight } = body;
+    const of = { number: 1, client: NOBODY, envelope: DELIMITER, policy: settings.retry };
+    const request = new Request({ ...of, body, bytes, weight, arrivedMs }, pirate);
+    if (!admission.enter(request))
       throw new ConfigError([`the request is larger than ${settings.limits.queueBytes} bytes`]);
-    upstream.found([{ address }]);
-    const interrupt = () => forwarder.cut();
+    const running = upstream.run(new StaticDiscovery([address]));
+    const interrupt = () => request.fail(CUT);
     terminal.interrupted.addEventListener('abort', interrupt);
     try {
-      const sentMs = performance.now();
-      const result = await forwarder.forward(body, place, sentMs);
-      const elapsedMs = performance.now() - sentMs;
-      if (result.kind === 'reply') return reply(result, elapsedMs, terminal);
-      const { attempts } = result;
+      pirate.begin(request, arrivedMs);
+      const { reply, failure = BUG, attempts } = await settled.promise;
+      const elapsedMs = performance.now() - arrivedMs;
+      if (reply !== undefined) return printReply(reply, elapsedMs, attempts.length, terminal);
+      const { why } = upstream.status(performance.now()).endpoints[0] ?? {};
       const words = terminal.interrupted.aborted
-        ? `interrupted before ${attempts === 0 ? 'the request was sent' : 'a reply came'}`
-        : failureWords(result, settings.retry, address, upstream.status(performance.now()).endpoints[0]?.why);
-      terminal.stderr.write(`${words} (${cost(elapsedMs, attempts)})\n`);
+        ? `interrupted before ${attempts.length === 0 ? 'the request was sent' : 'a reply came'}`
+        : failureWords(failure, attempts.length, settings.retry, address, why);
+      terminal.stderr.write(`${words} (${cost(elapsedMs, attempts.length)})\n`);
       return 1;
     } finally {
       terminal.interrupted.removeEventListener('abort', interrupt);
       upstream.close();
+      await running;
     }
   },
+};
+
+/** There is no app behind this request. */
+const NOBODY: RequestClient = {
+  route: 'send',
+  queued: 0,
+  hasLeft: false,
+  reply: () => 'taken',
+  done: () => undefined,
 };
 
 async function argumentsOf(args: string[], terminal: Terminal) {
@@ -108,11 +129,7 @@ async function input({ stdin, stderr, interrupted }: Terminal): Promise<Buffer> 
   }
 }
 
-function reply(
-  { body, attempts }: Settled & { kind: 'reply' },
-  elapsedMs: number,
-  { stdout, stderr }: Terminal,
-): number {
+function printReply(body: Body, elapsedMs: number, attempts: number, { stdout, stderr }: Terminal): number {
   const frames = framesOf(body.chunks);
   const failure = failureOf(frames);
   if (failure === undefined) {
@@ -126,7 +143,8 @@ function reply(
 }
 
 function failureWords(
-  { code, message, attempts }: Settled & { kind: 'failure' },
+  { code, message }: Failure,
+  attempts: number,
   { timeoutMs, waitMs }: RouteConfig['retry'],
   address: string,
   why: string | undefined,
@@ -141,15 +159,15 @@ function failureWords(
   }
 }
 
-type FailureReply = { status: number } & Failure;
+type ParsedReply = { status: number } & FailureReply;
 
 /** What a sidecar tells in its failure reply, where it is one of the format `json` or `multipart`. */
-function failureOf(body: readonly Buffer[]): FailureReply | undefined {
+function failureOf(body: readonly Buffer[]): ParsedReply | undefined {
   const frame = body.length === 3 && body[0]?.toString() === 'LAZYPIRATE' ? body[2] : body[0];
   if (frame === undefined || (frame === body[0] && body.length > 1)) return undefined;
   if (!frame.toString('latin1', 0, 24).startsWith('{"lazypirate":{"status":')) return undefined;
   try {
-    return (JSON.parse(frame.toString()) as { lazypirate: FailureReply }).lazypirate;
+    return (JSON.parse(frame.toString()) as { lazypirate: ParsedReply }).lazypirate;
   } catch {
     return undefined;
   }
@@ -163,7 +181,7 @@ function failureReplyWords({
   attempts,
   executed,
   elapsedMs,
-}: FailureReply): string {
+}: ParsedReply): string {
   const fate = executed === 'no' ? 'the request was not executed' : 'the request may have been executed';
   return [
     `failure reply ${status} ${code}: ${message}`,

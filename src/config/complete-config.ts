@@ -1,6 +1,5 @@
 import { ConfigError } from '../errors.ts';
-import type { FailureFormat } from '../proxy/failure.ts';
-import type { CurveServer } from '../proxy/settings.ts';
+import type { CurveServer, FailureFormat } from '../proxy/settings.ts';
 import type { CurveClient } from '../transport/transport.ts';
 import type { Config, RouteConfig, UpstreamConfig } from './config.ts';
 import type { Parsed } from './schema/config-schema.ts';

@@ -1,58 +1,91 @@
 import type { DiscoveryFailure } from '../discovery/discovery.ts';
 import type { Refusal } from '../transport/transport.ts';
-import type { FailureCode } from './failure.ts';
+import type { Cause, Executed, Outcome } from './outcome.ts';
+import type { EndpointStateKind } from './status.ts';
 
-/**
- * The events of the data path. It does no logging or counting itself: it emits these events, and `ops/` turns them into metrics
- * and log lines. Listeners run on the hot path, so they must be quick and must not throw. Times are milliseconds of a monotonic
- * clock, sizes are bytes of body frames.
- */
-export type ProxyEvent =
-  | { kind: 'listening'; route: string; address: string }
-  | { kind: 'received'; route: string; bytes: number }
+/** A request as observers see it. The object is live: later events show more of it. Sizes are bytes of body frames. */
+export interface ObservedRequest {
+  /** Counts the requests of its route from 1. */
+  readonly number: number;
+  /** The name of its route, which a reload may change. */
+  readonly route: string;
+  readonly bytes: number;
+  /** Milliseconds of a monotonic clock, like all times here. */
+  readonly arrivedMs: number;
+  /** In the order in which they were sent. */
+  readonly attempts: readonly ObservedAttempt[];
+  /** The outcome that the app would have got if it had waited; `undefined` until the request is settled, like the rest. */
+  readonly cause: Cause | undefined;
+  /** What the app got. If it waited, the same as `cause`. */
+  readonly outcome: Outcome | undefined;
+  readonly elapsedMs: number;
+  readonly executed: Executed;
+  /** The size of the reply that the app got. */
+  readonly replyBytes: number;
+}
+
+/** One send of a request, as observers see it. */
+export interface ObservedAttempt {
+  readonly request: ObservedRequest;
+  /** Of its endpoint. */
+  readonly address: string;
+  readonly sentMs: number;
+  /** `undefined` while its reply is awaited. */
+  readonly result: AttemptResult | undefined;
+  /** When it had its result. */
+  readonly endedMs: number;
+}
+
+/** The kinds of events, and what each tells. */
+export interface ProxyEvents {
+  listening: { route: string; address: string };
   /** A reload has given the route this name. So many requests that came under the old one get their outcomes under this one. */
-  | { kind: 'renamed'; route: string; unsettled: number }
-  | { kind: 'malformed'; route: string }
+  renamed: { route: string; unsettled: number };
+  malformed: { route: string };
   /** Something that connected to the listener was turned away. */
-  | ({ kind: 'refusedClient'; route: string } & Refusal)
+  refusedClient: { route: string } & Refusal;
   /** The connection of a client was dropped, because it did not read its replies. */
-  | { kind: 'droppedClient'; route: string }
-  | { kind: 'attempt'; route: string; endpoint: string; result: AttemptResult; elapsedMs: number }
-  | { kind: 'retry'; route: string; reason: RetryReason }
-  | { kind: 'retryDenied'; route: string; reason: RetryDenial }
-  | { kind: 'reset'; route: string; endpoint: string; reason: ResetReason }
+  droppedClient: { route: string };
+  received: ObservedRequest;
+  sent: ObservedAttempt;
+  /** An attempt has its result. */
+  attempt: ObservedAttempt;
+  /** Another attempt of the request starts. */
+  retry: { request: ObservedRequest; reason: RetryReason };
+  retryDenied: { request: ObservedRequest; reason: RetryDenial };
+  settled: ObservedRequest;
+  /** A reply came after the timeout of its attempt. `salvaged`: it answered its request. */
+  lateReply: { route: string; endpoint: string; fate: 'salvaged' | 'discarded' };
+  internalError: { route: string; error: unknown };
+  reset: { route: string; endpoint: string; reason: ResetReason };
   /** `correlate: auto`: a peer that calls itself REP did not echo the envelope, so the endpoint is spoken to plainly from now on. */
-  | { kind: 'notEchoed'; route: string; endpoint: string }
-  | { kind: 'lateReply'; route: string; endpoint: string; fate: 'salvaged' | 'discarded' }
-  | { kind: 'internalError'; route: string; error: unknown }
-  /** `cause` is the outcome that the app would have got if it had waited. If it did wait, the two are the same. */
-  | { kind: 'settled'; route: string; outcome: Outcome; cause: Cause; request: SettledRequest }
-  | DiscoveredSet
+  notEchoed: { route: string; endpoint: string };
+  endpoint: {
+    route: string;
+    endpoint: string;
+    from: EndpointStateKind | 'new';
+    to: EndpointStateKind;
+    why: string;
+  };
+  /** The set of endpoints is known to be current. */
+  discovered: DiscoveredSet;
   /** `isFirst`: discovery has never succeeded yet. `isNew`: it did not fail before, or for another reason. */
-  | {
-      kind: 'discoveryFailed';
-      route: string;
-      reason: DiscoveryFailure;
-      message: string;
-      isFirst: boolean;
-      isNew: boolean;
-    }
+  discoveryFailed: {
+    route: string;
+    reason: DiscoveryFailure;
+    message: string;
+    isFirst: boolean;
+    isNew: boolean;
+  };
   /** The new upstream of a reload is not connected yet, so the old one is still used. Emitted once. */
-  | { kind: 'upstreamDelayed'; route: string; why: string }
+  upstreamDelayed: { route: string; why: string };
   /** The new upstream of a reload has taken over, because it `isUsable` or because the old one no longer is. */
-  | { kind: 'upstreamSwitched'; route: string; isUsable: boolean; wasDelayed: boolean }
-  | {
-      kind: 'endpoint';
-      route: string;
-      endpoint: string;
-      from: EndpointStateKind | 'new';
-      to: EndpointStateKind;
-      why: string;
-    };
+  upstreamSwitched: { route: string; isUsable: boolean; wasDelayed: boolean };
+}
 
-/** The set of endpoints is known to be current. */
+export type EventKind = keyof ProxyEvents;
+
 export interface DiscoveredSet {
-  kind: 'discovered';
   route: string;
   endpoints: number;
   /** Whether this is the first success. */
@@ -64,7 +97,38 @@ export interface DiscoveredSet {
   wasWhy: string | undefined;
 }
 
-export type Emit = (event: ProxyEvent) => void;
+type Observers = { [K in EventKind]?: ((event: ProxyEvents[K]) => void)[] };
+
+/**
+ * The events of the data path. It does no logging or counting itself: observers do. They run on the hot path, so they must be quick.
+ * A kind that nobody observes costs nothing.
+ */
+export class Events {
+  readonly #observers: Observers = {};
+  readonly #failed: (error: unknown, kind: EventKind) => void;
+
+  /** @param failed called if an observer throws; the request goes on */
+  constructor(failed: (error: unknown, kind: EventKind) => void) {
+    this.#failed = failed;
+  }
+
+  on<K extends EventKind>(kind: K, observe: (event: ProxyEvents[K]) => void): void {
+    const observers: ((event: ProxyEvents[K]) => void)[] = this.#observers[kind] ?? [];
+    this.#observers[kind] = [...observers, observe] as Observers[K];
+  }
+
+  emit<K extends EventKind>(kind: K, event: ProxyEvents[K]): void {
+    const observers: ((event: ProxyEvents[K]) => void)[] | undefined = this.#observers[kind];
+    if (observers === undefined) return;
+    for (const observe of observers) {
+      try {
+        observe(event);
+      } catch (error) {
+        this.#failed(error, kind);
+      }
+    }
+  }
+}
 
 /** Why an attempt got no reply. `unsent`: it was never handed to a live connection. */
 export type AttemptFailure = 'unsent' | 'lost' | 'timeout' | 'protocol';
@@ -79,28 +143,3 @@ export type RetryDenial = 'budget' | 'deadline' | 'policy';
 
 /** Why a lane's connection was closed and replaced. `abandoned`: it still carried an attempt that nobody waits for. */
 export type ResetReason = 'lost' | 'timeout' | 'protocol' | 'abandoned';
-
-/** The result of a request: a reply, or the reason why there was none. */
-export type Cause = 'ok' | Lowercase<FailureCode>;
-
-/** What the app got. `client_gone`: it had closed its connection before there was an outcome to send. */
-export type Outcome = Cause | 'client_gone';
-
-/** What is known about a request when it is settled. */
-export interface SettledRequest {
-  attempts: number;
-  /** The endpoint of the last attempt, if there was one. */
-  endpoint: string | undefined;
-  elapsedMs: number;
-  /** `no` only if no attempt ever left this process. */
-  executed: 'no' | 'maybe' | 'yes';
-  requestBytes: number;
-  replyBytes: number;
-}
-
-/**
- * `connecting`: not connected yet. `up`: connected. `down`: was connected before and is not now. `ejected`: failed too often, and
- * gets no requests while others are up. `terminating`: no longer in the set; its requests in flight are finishing. `gone`: they have
- * finished.
- */
-export type EndpointStateKind = 'connecting' | 'up' | 'down' | 'ejected' | 'terminating' | 'gone';

@@ -1,18 +1,29 @@
 import type { Discovery } from '../discovery/discovery.ts';
-import type { Body } from '../transport/message.ts';
+import { type Body, NO_BODY } from '../transport/message.ts';
 import type { Client, ListenerOwner, Refusal, ReplyFate, Transport } from '../transport/transport.ts';
-import { RetryBudget } from './budget.ts';
-import type { Emit } from './events.ts';
-import { failureBody } from './failure.ts';
-import { Forwarder, type Settled } from './forwarder.ts';
-import { Frontend } from './frontend.ts';
-import { Load } from './load.ts';
-import { causeOf, GONE, LEAVING, refusal, TOO_MANY } from './outcome.ts';
+import { failureBody } from './client/failure-reply.ts';
+import { Frontend } from './client/frontend.ts';
+import { type Refused, Turns, type TurnsOwner } from './client/turns.ts';
+import type { Events } from './events.ts';
+import {
+  BUG,
+  CUT,
+  causeOf,
+  type Executed,
+  type Failure,
+  GONE,
+  LEAVING,
+  TOO_MANY,
+  TOO_MANY_FRAMES,
+} from './outcome.ts';
+import { Admission } from './request/admission.ts';
+import { RetryBudget } from './request/budget.ts';
+import { LazyPirate } from './request/lazy-pirate.ts';
+import { Request } from './request/request.ts';
 import type { RouteSettings } from './settings.ts';
 import type { RouteStatus } from './status.ts';
-import { Succession } from './succession.ts';
-import { NO_BODY, type Refused, type Request, Turns, type TurnsOwner } from './turns.ts';
-import { Upstream } from './upstream.ts';
+import { Succession } from './upstream/succession.ts';
+import { Upstream } from './upstream/upstream.ts';
 
 /** How long replies may take to go out after the route is closed. */
 const LINGER_MS = 1_000;
@@ -21,37 +32,50 @@ const LINGER_MS = 1_000;
 export class Route implements ListenerOwner, TurnsOwner {
   readonly #transport: Transport;
   readonly #discovery: Discovery;
-  readonly #emit: Emit;
+  readonly #events: Events;
   readonly #self: string;
-  readonly #load: Load;
+  readonly #admission: Admission;
   readonly #budget: RetryBudget;
   readonly #frontend: Frontend;
   readonly #clients = new Set<Turns>();
-  readonly #forwarder: Forwarder;
+  readonly #pirate: LazyPirate;
   readonly #upstreams: Succession;
   /** Resolves when it is closed. Rejects on a bug in an upstream. */
   readonly #ended = Promise.withResolvers<void>();
   #settings: RouteSettings;
+  /** How many requests have arrived. */
+  #received = 0;
   /** When a request last arrived or got its outcome. */
   #lastWorkMs = performance.now();
   /** `refusing`: what comes is refused, and what is under way goes on. `cut`: nothing is waited for any more. */
   #state: 'serving' | 'refusing' | 'cut' = 'serving';
 
   /** @param self a name that is unique to this sidecar, to choose the subset of endpoints that it connects to */
-  constructor(settings: RouteSettings, transport: Transport, discovery: Discovery, emit: Emit, self = '') {
+  constructor(
+    settings: RouteSettings,
+    transport: Transport,
+    discovery: Discovery,
+    events: Events,
+    self = '',
+  ) {
     this.#settings = settings;
     this.#transport = transport;
     this.#discovery = discovery;
-    this.#emit = emit;
+    this.#events = events;
     this.#self = self;
     this.#frontend = new Frontend(transport, this);
-    this.#load = new Load(settings.limits);
+    this.#admission = new Admission(settings.limits);
     this.#budget = new RetryBudget(settings.budget, performance.now());
-    const upstream = new Upstream(settings, transport, this.#load, emit, self);
-    this.#forwarder = new Forwarder(settings, upstream, this.#budget, this.#load, emit);
-    this.#upstreams = new Succession(settings.name, upstream, emit, (next) => {
-      this.#forwarder.upstream = next;
+    const upstream = this.#makeUpstream(settings);
+    const settled = (request: Request, nowMs: number) => this.#settle(request, nowMs);
+    this.#pirate = new LazyPirate(settings, upstream, this.#budget, this.#admission, events, settled);
+    this.#upstreams = new Succession(settings.name, upstream, events, (next) => {
+      this.#pirate.upstream = next;
     });
+  }
+
+  get name(): string {
+    return this.#settings.name;
   }
 
   /** The largest `limits.messageBytes` that can be applied. */
@@ -74,7 +98,7 @@ export class Route implements ListenerOwner, TurnsOwner {
    */
   async listen(address = this.#settings.listener.listen): Promise<void> {
     const bound = await this.#frontend.listen(address, this.#settings);
-    this.#emit({ kind: 'listening', route: this.#settings.name, address: bound });
+    this.#events.emit('listening', { route: this.name, address: bound });
   }
 
   /** Frees the address. Apps that are connected stay so, if the transport can keep them. */
@@ -97,17 +121,17 @@ export class Route implements ListenerOwner, TurnsOwner {
   apply(settings: RouteSettings, discovery: Discovery | undefined): void {
     if (this.#state === 'cut') return;
     const { name, limits, budget } = settings;
-    if (name !== this.#settings.name)
-      this.#emit({ kind: 'renamed', route: name, unsettled: this.#load.unsettled });
+    if (name !== this.name)
+      this.#events.emit('renamed', { route: name, unsettled: this.#admission.unsettled });
     this.#settings = settings;
     this.#frontend.change(settings);
-    this.#load.limits = limits;
+    this.#admission.limits = limits;
     this.#budget.adjust(budget, performance.now());
-    this.#forwarder.policy = settings;
+    this.#pirate.policy = settings;
     this.#upstreams.adjust(settings);
     for (const turns of this.#clients) turns.startNext();
     if (discovery === undefined) return;
-    const upstream = new Upstream(settings, this.#transport, this.#load, this.#emit, this.#self);
+    const upstream = this.#makeUpstream(settings);
     this.#upstreams.add(upstream);
     this.#supply(upstream, discovery);
   }
@@ -124,7 +148,7 @@ export class Route implements ListenerOwner, TurnsOwner {
 
   /** Whether every request received has its outcome. */
   get isSettled(): boolean {
-    return this.#load.isEmpty;
+    return this.#admission.isEmpty;
   }
 
   /** How long it has been idle, if it `isSettled`. */
@@ -145,7 +169,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   /** From now on every request gets a `DRAINING` failure, including those in progress. */
   leave(): void {
     this.#state = 'cut';
-    this.#forwarder.cut();
+    for (const turns of this.#clients) for (const request of [...turns.inFlight]) request.fail(CUT);
   }
 
   /** Ends, cutting requests in progress. Resolves when the last replies have been sent, or after a second. */
@@ -162,7 +186,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   }
 
   status(nowMs = performance.now()): RouteStatus {
-    const { queued, queuedBytes, inFlight, inFlightBytes, refused, ended } = this.#load;
+    const { queued, queuedBytes, inFlight, inFlightBytes, refused, ended } = this.#admission;
     return {
       settings: this.#settings,
       listening: this.#frontend.address,
@@ -177,11 +201,11 @@ export class Route implements ListenerOwner, TurnsOwner {
   }
 
   malformed(): void {
-    this.#emit({ kind: 'malformed', route: this.#settings.name });
+    this.#events.emit('malformed', { route: this.name });
   }
 
   refused(refusal: Refusal): void {
-    this.#emit({ kind: 'refusedClient', route: this.#settings.name, ...refusal });
+    this.#events.emit('refusedClient', { route: this.name, ...refusal });
   }
 
   joined(client: Client): Turns {
@@ -190,112 +214,103 @@ export class Route implements ListenerOwner, TurnsOwner {
     return turns;
   }
 
-  abandon(turns: Turns): void {
+  left(turns: Turns): void {
     this.#clients.delete(turns);
-    this.#forwarder.abandon(turns);
+    for (const request of [...turns.inFlight]) this.#pirate.abandon(request);
   }
 
-  hurry(turns: Turns, deadlineMs: number): void {
-    this.#forwarder.hurry(turns, deadlineMs);
-  }
-
-  received(turns: Turns, envelope: Buffer, received: Body, bytes: number, refused?: Refused): void {
-    const { name, retry, limits } = this.#settings;
+  received(turns: Turns, envelope: Buffer, body: Body, bytes: number, refused?: Refused): void {
     const arrivedMs = performance.now();
     this.#lastWorkMs = arrivedMs;
-    this.#emit({ kind: 'received', route: name, bytes });
-    let without = this.#refusal(bytes, refused);
-    let body = without === undefined ? received : NO_BODY;
+    const number = ++this.#received;
+    const { retry: policy, limits } = this.#settings;
+    const refusal = this.#refusal(bytes, refused);
+    // Nobody needs the body of a request that is refused.
+    const kept = refusal === undefined ? body : NO_BODY;
     // A request whose frames alone exceed the queue still fits into an empty one.
-    const weight = Math.min(envelope.length + body.weight, limits.queueBytes);
-    let place = refused === 'overflow' ? undefined : this.#load.enter(weight, turns);
-    if (place === undefined) {
-      place = this.#load.refuse();
-      body = NO_BODY;
-      without ??= TOO_MANY;
+    const weight = Math.min(envelope.length + kept.weight, limits.queueBytes);
+    const arrival = { number, client: turns, envelope, body: kept, bytes, weight, arrivedMs, policy };
+    const request = new Request(arrival, this.#pirate);
+    request.failure = refusal;
+    this.#events.emit('received', request);
+    if (refused === 'overflow' || !this.#admission.enter(request)) {
+      request.failure ??= TOO_MANY;
+      this.#admission.refuse(request);
     }
-    const deadlineMs = arrivedMs + retry.deadlineMs;
-    turns.arrive({ turns, envelope, body, bytes, arrivedMs, deadlineMs, place, retry, refusal: without });
+    turns.arrive(request);
   }
 
-  start(request: Request): void {
-    void this.#serve(request);
-  }
-
-  /** Handles a request from its turn to its outcome. */
-  async #serve(request: Request): Promise<void> {
-    const { turns, body, place, arrivedMs, retry, deadlineMs } = request;
-    try {
-      const result =
-        this.#withoutForwarding(request) ??
-        (await this.#forwarder.forward(body, place, arrivedMs, retry, deadlineMs));
-      await this.#settle(request, result);
-    } catch (error) {
-      this.#emit({ kind: 'internalError', route: this.#settings.name, error });
-      const message = 'internal error in the sidecar; see its log';
-      await this.#settle(request, refusal('INTERNAL', message, 'maybe'));
-    } finally {
-      this.#lastWorkMs = performance.now();
-      turns.done();
-    }
-  }
-
-  #withoutForwarding(request: Request): Settled | undefined {
-    if (this.#state === 'cut') return LEAVING;
-    return request.refusal ?? (request.turns.hasLeft ? GONE : undefined);
+  begin(request: Request): void {
+    if (this.#state === 'cut') request.failure = LEAVING;
+    else if (request.client.hasLeft) request.failure ??= GONE;
+    this.#pirate.begin(request, performance.now());
   }
 
   /** Why a new request is not forwarded at all, if so. */
-  #refusal(bytes: number, refused: Refused | undefined): Settled | undefined {
+  #refusal(bytes: number, refused: Refused | undefined): Failure | undefined {
     if (this.#state !== 'serving') return LEAVING;
     if (refused === undefined) return undefined;
     if (refused === 'overflow') return TOO_MANY;
     const { messageBytes } = this.#settings.limits;
-    if (bytes <= messageBytes) return refusal('TOO_LARGE', 'the request has too many frames');
-    return refusal('TOO_LARGE', `the request has ${bytes} bytes; at most ${messageBytes} are allowed`);
+    if (bytes <= messageBytes) return TOO_MANY_FRAMES;
+    const message = `the request has ${bytes} bytes; at most ${messageBytes} are allowed`;
+    return { code: 'TOO_LARGE', message };
   }
 
   #supply(upstream: Upstream, discovery: Discovery): void {
     upstream.run(discovery).catch(this.#ended.reject);
   }
 
-  /** Sends the outcome to the app, and emits it as an event. */
-  async #settle(request: Request, result: Settled): Promise<void> {
-    const elapsedMs = performance.now() - request.arrivedMs;
-    const body = result.kind === 'reply' ? result.body : this.#failureBody(result, elapsedMs);
-    const { client } = request.turns;
-    const sending = body === undefined ? 'taken' : client.reply(request.envelope, body);
-    this.#settled(request, result, elapsedMs, typeof sending === 'string' ? sending : await sending);
+  #makeUpstream(settings: RouteSettings): Upstream {
+    return new Upstream(settings, this.#transport, this.#admission, this.#events, this.#self);
   }
 
-  #settled(request: Request, result: Settled, elapsedMs: number, fate: ReplyFate): void {
-    const { attempts, endpoint } = result;
-    const isTaken = fate === 'taken' && !request.turns.hasLeft;
-    const isReply = result.kind === 'reply';
-    const cause = causeOf(result);
-    const { name } = this.#settings;
-    if (fate === 'full') this.#emit({ kind: 'droppedClient', route: name });
-    // Whoever looks at load and events together sees each request in one of them, never in both or neither.
-    this.#load.leave(request.place);
-    this.#emit({
-      kind: 'settled',
-      route: name,
-      outcome: isTaken ? cause : 'client_gone',
-      cause,
-      request: {
-        attempts,
-        endpoint,
-        elapsedMs,
-        executed: isReply ? 'yes' : result.executed,
-        requestBytes: request.bytes,
-        replyBytes: isReply && isTaken ? result.body.bytes : 0,
-      },
-    });
+  /** Sends the outcome to the app. */
+  #settle(request: Request, nowMs: number): void {
+    const { reply, envelope, arrivedMs, client } = request;
+    request.elapsedMs = (reply === undefined ? performance.now() : nowMs) - arrivedMs;
+    request.executed = executedOf(request);
+    try {
+      const body = reply ?? this.#failureBody(request);
+      const fate = body === undefined ? 'taken' : client.reply(envelope, body);
+      if (typeof fate === 'string') this.#settled(request, fate);
+      else
+        void fate.then(
+          (known) => this.#settled(request, known),
+          (error) => this.#lost(request, error),
+        );
+    } catch (error) {
+      this.#lost(request, error);
+    }
   }
 
-  #failureBody(result: Extract<Settled, { kind: 'failure' }>, elapsedMs: number): Body | undefined {
-    const { code, message, attempts, executed } = result;
-    const facts = { code, message, route: this.#settings.name, attempts, executed, elapsedMs };
+  /** Its outcome could not be sent because of a bug. */
+  #lost(request: Request, error: unknown): void {
+    this.#events.emit('internalError', { route: this.name, error });
+    if (request.outcome === undefined) this.#settled(request, 'gone');
+  }
+
+  #settled(request: Request, fate: ReplyFate): void {
+    const { reply, failure = BUG, client } = request;
+    const isTaken = fate === 'taken' && !client.hasLeft;
+    request.cause = reply === undefined ? causeOf(failure) : 'ok';
+    request.outcome = isTaken ? request.cause : 'client_gone';
+    request.replyBytes = isTaken ? (reply?.bytes ?? 0) : 0;
+    if (fate === 'full') this.#events.emit('droppedClient', { route: this.name });
+    // Whoever looks at the counts and the events together sees each request in one of them, never in both or neither.
+    this.#admission.leave(request);
+    this.#events.emit('settled', request);
+    this.#lastWorkMs = performance.now();
+    client.done(request);
+  }
+
+  #failureBody({ failure = BUG, attempts, executed, elapsedMs }: Request): Body | undefined {
+    const facts = { ...failure, route: this.name, attempts: attempts.length, executed, elapsedMs };
     return failureBody(facts, this.#settings.failureReply);
   }
+}
+
+function executedOf({ reply, failure, attempts }: Request): Executed {
+  if (reply !== undefined) return 'yes';
+  return failure === BUG || attempts.some(({ isUnsent }) => !isUnsent) ? 'maybe' : 'no';
 }

@@ -1,6 +1,4 @@
 import type { CurveClient } from '../transport/transport.ts';
-import type { FailureFormat } from './failure.ts';
-import type { SubsetSize } from './subset.ts';
 
 /**
  * All settings of one route, in milliseconds and bytes. They are sorted by owner, and only that decides how much a reload
@@ -120,3 +118,13 @@ export interface Limits {
   /** Most connections of apps. */
   connections: number;
 }
+
+/** The most endpoints that a sidecar connects to. */
+export type SubsetSize = number | 'all';
+
+/** The form of failure replies. `static` sends the given frame as it is; `silent` sends nothing. */
+export type FailureFormat =
+  | { format: 'json' }
+  | { format: 'multipart' }
+  | { format: 'static'; body: Buffer }
+  | { format: 'silent' };

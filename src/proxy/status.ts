@@ -1,4 +1,3 @@
-import type { EndpointStateKind } from './events.ts';
 import type { RouteSettings } from './settings.ts';
 
 /** A snapshot of a route, for `/status`, the gauges and readiness. */
@@ -60,3 +59,10 @@ export interface EndpointStatus {
   /** While it is ejected: the time until the next probe. */
   nextProbeMs: number | undefined;
 }
+
+/**
+ * `connecting`: not connected yet. `up`: connected. `down`: was connected before and is not now. `ejected`: failed too often, and
+ * gets no requests while others are up. `terminating`: no longer in the set; its requests in flight are finishing. `gone`: they have
+ * finished.
+ */
+export type EndpointStateKind = 'connecting' | 'up' | 'down' | 'ejected' | 'terminating' | 'gone';

@@ -2,7 +2,7 @@ import type { Config, RouteConfig } from '../config/config.ts';
 import { cannotBothListen } from '../config/values/address.ts';
 import type { Discovery } from '../discovery/discovery.ts';
 import { messageOf, StartError } from '../errors.ts';
-import type { Emit } from '../proxy/events.ts';
+import type { Events } from '../proxy/events.ts';
 import { Route } from '../proxy/route.ts';
 import { tcpAddress } from '../tcp-address.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -10,7 +10,7 @@ import { zmtp } from '../transport/zmtp/zmtp-transport.ts';
 import { type DrainSettings, drain, leave, untilQuiet } from './drain.ts';
 
 interface RoutesContext {
-  emit: Emit;
+  events: Events;
   discoveryOf(route: RouteConfig): Discovery;
   /** A name that is unique to this sidecar. */
   self: string;
@@ -203,9 +203,9 @@ export class Routes {
   }
 
   async #make(config: RouteConfig): Promise<ServedRoute> {
-    const { emit, discoveryOf, self } = this.#context;
+    const { events, discoveryOf, self } = this.#context;
     const transport = await transportOf(config.transport);
-    return { config, inUse: config, route: new Route(config, transport, discoveryOf(config), emit, self) };
+    return { config, inUse: config, route: new Route(config, transport, discoveryOf(config), events, self) };
   }
 
   #start(route: Route): void {

@@ -12,7 +12,7 @@ import { logEvents } from '../ops/log/event-log.ts';
 import type { Log } from '../ops/log/log.ts';
 import { createMetrics, type Metrics } from '../ops/metrics/metrics.ts';
 import { renderStatus } from '../ops/status-page.ts';
-import type { Cause, Emit, Outcome } from '../proxy/events.ts';
+import { Events, type ObservedRequest } from '../proxy/events.ts';
 import { drain, leave } from './drain.ts';
 import { Reload } from './reload.ts';
 import { Routes } from './routes.ts';
@@ -59,7 +59,7 @@ export class Sidecar {
     const self = env['POD_NAME'] || env['HOSTNAME'] || '';
     const zone = env['LAZYPIRATE_ZONE'] || undefined;
     this.#routes = new Routes({
-      emit: this.#observers(),
+      events: this.#observedEvents(),
       self,
       discoveryOf: ({ upstream }) => discoveryOf(upstream, zone),
     });
@@ -101,26 +101,22 @@ export class Sidecar {
     }
   }
 
-  /** Hands each event of the data path to the metrics, the log and the counts of the drain. */
-  #observers(): Emit {
-    const logged = logEvents(this.#log, {
+  /** The events of the data path, for the metrics, the log and the counts of the drain. */
+  #observedEvents(): Events {
+    const log = this.#log;
+    // A bug in an observer must not affect the request.
+    const events = new Events((error, event) => log.error({ err: error, event }, 'internal error'));
+    this.#metrics.observe(events);
+    logEvents(log, events, {
       sample: () => this.#reload.config.log.sample,
       random: Math.random,
       now: () => performance.now(),
     });
-    return (event) => {
-      try {
-        this.#metrics.record(event);
-        logged(event);
-      } catch (error) {
-        // A bug in logs or metrics must not affect the request.
-        this.#log.error({ err: error, event: event.kind }, 'internal error');
-      }
-      if (event.kind === 'settled') this.#settled(event);
-    };
+    events.on('settled', (request) => this.#settled(request));
+    return events;
   }
 
-  #settled({ outcome, cause }: { outcome: Outcome; cause: Cause }): void {
+  #settled({ outcome, cause }: ObservedRequest): void {
     if (outcome === 'ok') this.#answered++;
     // A reply whose app had left counts as neither.
     else if (cause !== 'ok') this.#failed++;

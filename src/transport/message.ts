@@ -25,6 +25,9 @@ export const HEADER_MOST = 9;
 /** The wire bytes of an envelope that consists only of the delimiter, an empty frame. */
 export const DELIMITER = Buffer.from([MORE, 0]);
 
+/** In place of a body that was not stored. */
+export const NO_BODY: Body = { chunks: [], bytes: 0, weight: 0 };
+
 /** The header of a frame of the given size. */
 export function frameHeader(length: number, flags: number): Buffer {
   if (length <= SHORT_MOST) return Buffer.from([flags, length]);

@@ -1,5 +1,5 @@
 import { StaticDiscovery } from '../../src/discovery/static.ts';
-import type { ProxyEvent } from '../../src/proxy/events.ts';
+import { Events } from '../../src/proxy/events.ts';
 import { Route } from '../../src/proxy/route.ts';
 import { type Body, bodyOf, DELIMITER } from '../../src/transport/message.ts';
 import type {
@@ -168,10 +168,13 @@ export class InMemory {
       retry: { timeoutMs: HOUR_MS, deadlineMs: HOUR_MS, waitMs: HOUR_MS, ...retry },
       limits: { ...many, adaptive: false, ...limits },
     });
-    const told = ({ kind }: ProxyEvent) => {
-      if (kind === 'settled') this.settled++;
-    };
-    this.route = new Route(settings, this.network, new StaticDiscovery(addresses), told);
+    const events = new Events((error) => {
+      throw error;
+    });
+    events.on('settled', () => {
+      this.settled++;
+    });
+    this.route = new Route(settings, this.network, new StaticDiscovery(addresses), events);
   }
 
   static async start({ endpoints = 1, isUp = true, ...options }: Options): Promise<InMemory> {

@@ -2,7 +2,7 @@
  * Loaded into a sidecar before its own code: on SIGWINCH, which processes ignore by default, it closes idle lanes at once.
  * Normally they are closed after a minute.
  */
-import { Upstream } from '../../src/proxy/upstream.ts';
+import { Upstream } from '../../src/proxy/upstream/upstream.ts';
 
 const upstreams = new Set<Upstream>();
 const run = Upstream.prototype.run;

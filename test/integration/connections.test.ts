@@ -4,16 +4,17 @@ import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Publisher } from 'zeromq';
-import type { ProxyEvent } from '../../src/proxy/events.ts';
 import { ask } from '../support/ask.ts';
 import { RawServer, serveZmtp30 } from '../support/raw-server.ts';
+import type { RecordedEvent } from '../support/recorded-events.ts';
 import { type RunningRoute, startRoute } from '../support/route.ts';
 import { until } from '../support/until.ts';
 import { greeting } from '../support/zmtp.ts';
 
 /* How connections to endpoints come about, and what is told of those that do not, or end. */
 
-const isEndpoint = (why: RegExp) => (event: ProxyEvent) => event.kind === 'endpoint' && why.test(event.why);
+const isEndpoint = (why: RegExp) => (event: RecordedEvent) =>
+  event.kind === 'endpoint' && why.test(event.why);
 const whyOf = ({ route }: RunningRoute) => route.status().endpoints[0]?.why ?? '';
 const told = ({ events }: RunningRoute, why: RegExp) => events.filter(isEndpoint(why)).length;
 

@@ -3,10 +3,11 @@ import { type TestContext, test } from 'node:test';
 import { Dealer } from 'zeromq';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
-import type { ProxyEvent } from '../../src/proxy/events.ts';
+import { Events } from '../../src/proxy/events.ts';
 import { Routes } from '../../src/sidecar/routes.ts';
 import { context } from '../../src/transport/zeromq/context.ts';
 import { App, ask, failureOf } from '../support/ask.ts';
+import { type RecordedEvent, recordEvents } from '../support/recorded-events.ts';
 import { settingsOf, startRoute } from '../support/route.ts';
 import { delay, drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
@@ -19,14 +20,18 @@ async function start(t: TestContext, ...args: Parameters<typeof ScriptedUpstream
   return upstream;
 }
 
-const isUp = (event: ProxyEvent) => event.kind === 'endpoint' && event.to === 'up';
+const isUp = (event: RecordedEvent) => event.kind === 'endpoint' && event.to === 'up';
 
 /** One route of a configuration that a test changes key by key, and how often its endpoints were looked for. */
 async function startRoutes(t: TestContext, endpoints: string[]) {
-  const events: ProxyEvent[] = [];
+  const events: RecordedEvent[] = [];
   let discoveries = 0;
+  const told = new Events((error) => {
+    throw error;
+  });
+  recordEvents(told, (event) => events.push(event));
   const routes = new Routes({
-    emit: (event) => events.push(event),
+    events: told,
     self: '',
     discoveryOf: ({ upstream }) => {
       discoveries++;

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
+import { Events } from '../../src/proxy/events.ts';
 import { Routes } from '../../src/sidecar/routes.ts';
 import { libzmq } from '../../src/transport/zeromq/zeromq-transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
@@ -165,7 +166,7 @@ test('a route that is wanted again does not end while the change is prepared', a
     return loadConfig({ env: {}, flags: {}, text: JSON.stringify({ drain: { quiet: '20ms' }, routes }) });
   };
   const routes = new Routes({
-    emit: () => undefined,
+    events: new Events(() => undefined),
     self: '',
     discoveryOf: () => new StaticDiscovery([upstream.address]),
   });

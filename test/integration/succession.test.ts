@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Discovery, DiscoveryListener } from '../../src/discovery/discovery.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
-import type { ProxyEvent } from '../../src/proxy/events.ts';
 import { App, ask } from '../support/ask.ts';
+import type { RecordedEvent } from '../support/recorded-events.ts';
 import { type RunningRoute, settingsOf, startRoute } from '../support/route.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
@@ -16,7 +16,7 @@ async function start(t: TestContext, ...args: Parameters<typeof ScriptedUpstream
   return upstream;
 }
 
-const isUp = (event: ProxyEvent) => event.kind === 'endpoint' && event.to === 'up';
+const isUp = (event: RecordedEvent) => event.kind === 'endpoint' && event.to === 'up';
 const addresses = ({ route }: RunningRoute) => route.status().endpoints.map(({ address }) => address);
 
 /** A route with a healthy upstream, and a reload to an address where nobody listens. */

@@ -1,6 +1,7 @@
-import type { ProxyEvent } from '../../src/proxy/events.ts';
+import { Events } from '../../src/proxy/events.ts';
 import type { RouteSettings } from '../../src/proxy/settings.ts';
 import type { RouteStatus } from '../../src/proxy/status.ts';
+import { type RecordedEvent, recordEvents } from '../support/recorded-events.ts';
 import type { VirtualApp } from './apps.ts';
 import type { VirtualClient } from './virtual-transport.ts';
 import type { Observer, World } from './world.ts';
@@ -13,6 +14,7 @@ const AHEAD = 16;
 /** Checks the promises against everything that happens in a world. The most generous of the policies so far applies. */
 export class Checks implements Observer {
   readonly violations: string[] = [];
+  readonly events = new Events((error, kind) => this.wrong(`an observer of ${kind} threw: ${error}`));
   readonly counts = { received: 0, settled: 0, retries: 0, sends: 0, gone: 0, malformed: 0 };
   /** The settings from the start, and those of each reload. */
   readonly policies: RouteSettings[];
@@ -30,6 +32,7 @@ export class Checks implements Observer {
     this.#settings = settings;
     this.policies = [settings];
     this.#trace = trace;
+    recordEvents(this.events, this.#told);
   }
 
   received(client: VirtualClient): void {
@@ -61,7 +64,7 @@ export class Checks implements Observer {
     this.tell(`executes ${request}`);
   }
 
-  readonly emit = (event: ProxyEvent): void => {
+  readonly #told = (event: RecordedEvent): void => {
     this.tell(JSON.stringify(event));
     const counts = this.counts;
     if (event.kind === 'received') counts.received++;

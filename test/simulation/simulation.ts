@@ -74,7 +74,7 @@ class Simulation {
       scenario.settings,
       new VirtualTransport(world),
       this.#discovery,
-      this.#checks.emit,
+      this.#checks.events,
       'self',
     );
   }

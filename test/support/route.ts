@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 import type { Discovery } from '../../src/discovery/discovery.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
-import type { ProxyEvent } from '../../src/proxy/events.ts';
+import { Events } from '../../src/proxy/events.ts';
 import { Route } from '../../src/proxy/route.ts';
 import type {
   ConnectionSettings,
@@ -12,6 +12,7 @@ import type {
 } from '../../src/proxy/settings.ts';
 import { libzmq } from '../../src/transport/zeromq/zeromq-transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
+import { type RecordedEvent, recordEvents } from './recorded-events.ts';
 
 /** `LAZYPIRATE_TRANSPORT=libzmq` runs the tests of the data path on libzmq. */
 export const TRANSPORT = process.env['LAZYPIRATE_TRANSPORT'] === 'libzmq' ? 'libzmq' : 'zmtp';
@@ -33,13 +34,13 @@ export interface RunningRoute {
   /** Where apps connect to. */
   address: string;
   route: Route;
-  events: ProxyEvent[];
+  events: RecordedEvent[];
   /** How many events of a kind there were, by what came of them: `count('attempt', 'ok')`. */
-  count(kind: ProxyEvent['kind'], what?: string): number;
+  count(kind: RecordedEvent['kind'], what?: string): number;
   /** Is told of each event from now on. */
-  watch(watcher: (event: ProxyEvent) => void): void;
+  watch(watcher: (event: RecordedEvent) => void): void;
   /** Resolves with the first event, past or to come, that satisfies the predicate. */
-  event(predicate: (event: ProxyEvent) => boolean): Promise<ProxyEvent>;
+  event(predicate: (event: RecordedEvent) => boolean): Promise<RecordedEvent>;
 }
 
 /** Starts a route with the defaults of the configuration, but for a longer timeout, and closes it when the test ends. */
@@ -48,15 +49,19 @@ export async function startRoute(
   endpoints: readonly string[] | Discovery,
   options: RouteOptions = {},
 ): Promise<RunningRoute> {
-  const events: ProxyEvent[] = [];
+  const events: RecordedEvent[] = [];
   const discovery = 'run' in endpoints ? endpoints : new StaticDiscovery(endpoints);
-  const watchers = new Set<(event: ProxyEvent) => void>();
+  const watchers = new Set<(event: RecordedEvent) => void>();
   const settings = settingsOf(options);
   const transport = settings.transport === 'zmtp' ? zmtp : libzmq;
-  const route = new Route(settings, transport, discovery, (event) => {
+  const told = new Events((error) => {
+    throw error;
+  });
+  recordEvents(told, (event) => {
     events.push(event);
     for (const watcher of watchers) watcher(event);
   });
+  const route = new Route(settings, transport, discovery, told);
   await route.listen();
   const running = route.run();
   t.after(async () => {
@@ -72,7 +77,7 @@ export async function startRoute(
       new Promise((resolve) => {
         const past = events.find(predicate);
         if (past !== undefined) return resolve(past);
-        const watcher = (event: ProxyEvent) => {
+        const watcher = (event: RecordedEvent) => {
           if (!predicate(event)) return;
           watchers.delete(watcher);
           resolve(event);
@@ -82,9 +87,9 @@ export async function startRoute(
   };
 }
 
-function isAbout(event: ProxyEvent, what: string | undefined): boolean {
+function isAbout(event: RecordedEvent, what: string | undefined): boolean {
   if (what === undefined) return true;
-  const { result, reason, fate, outcome, to } = event as Record<string, unknown> & ProxyEvent;
+  const { result, reason, fate, outcome, to } = event as Record<string, unknown> & RecordedEvent;
   return [result, reason, fate, outcome, to].includes(what);
 }
 

@@ -1,4 +1,4 @@
-import { subset } from '../../src/proxy/subset.ts';
+import { subset } from '../../src/proxy/upstream/subset.ts';
 
 /** Calculates how evenly sidecars spread over the endpoints that they connect to. */
 export function spreadOf(sidecars: number, endpoints: number, size: number) {

@@ -7,9 +7,25 @@ const SRC = new URL('../../src/', import.meta.url);
 
 const BASICS = ['errors.ts', 'tcp-address.ts'];
 
-/** What the files of a folder may import besides each other and Node: paths below `src/`, or packages. */
+/** What the whole data path may import, and what all of it knows of itself. */
+const BELOW_PROXY = [
+  'errors.ts',
+  'discovery/discovery.ts',
+  'transport/transport.ts',
+  'transport/message.ts',
+  /^proxy\/(events|outcome|settings|status)\.ts$/,
+];
+
+/** What the files of a folder may import besides each other and Node: paths below `src/`, or packages. Types count too. */
 const LAYERS: Record<string, readonly (string | RegExp)[]> = {
-  'proxy/': ['errors.ts', 'discovery/discovery.ts', 'transport/transport.ts', 'transport/message.ts'],
+  'proxy/route.ts': [...BELOW_PROXY, /^proxy\/(client|request|upstream)\//],
+  'proxy/client/': [...BELOW_PROXY, /^proxy\/(request|upstream)\//],
+  'proxy/request/': [...BELOW_PROXY, /^proxy\/upstream\//],
+  'proxy/upstream/': BELOW_PROXY,
+  'proxy/events.ts': BELOW_PROXY,
+  'proxy/outcome.ts': BELOW_PROXY,
+  'proxy/settings.ts': BELOW_PROXY,
+  'proxy/status.ts': BELOW_PROXY,
   'transport/zeromq/': ['errors.ts', /^transport\/[^/]+$/, 'zeromq'],
   'transport/': ['errors.ts'],
   'discovery/kubernetes/': [...BASICS, 'lifecycle/pause.ts', /^discovery\/[^/]+$/],
@@ -31,13 +47,12 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     'lifecycle/pause.ts',
     'discovery/discovery-settings.ts',
     'proxy/settings.ts',
-    'proxy/failure.ts',
     'transport/transport.ts',
   ],
   'ops/': [
     ...BASICS,
     'config/config.ts',
-    /^proxy\/(events|failure|settings|status)\.ts$/,
+    /^proxy\/(events|outcome|settings|status)\.ts$/,
     /^lifecycle\//,
     'pino',
   ],
@@ -89,14 +104,22 @@ test('each layer imports only what is below it', () => {
 });
 
 test('the rules do refuse', () => {
-  assert.equal(mayImport('proxy/lane.ts', 'pino'), false);
-  assert.equal(mayImport('proxy/lane.ts', 'zeromq'), false);
-  assert.equal(mayImport('proxy/lane.ts', 'transport/zmtp/session.ts'), false);
-  assert.equal(mayImport('proxy/lane.ts', 'ops/log/log.ts'), false);
-  assert.equal(mayImport('discovery/static.ts', 'proxy/lane.ts'), false);
+  assert.equal(mayImport('proxy/upstream/lane.ts', 'pino'), false);
+  assert.equal(mayImport('proxy/upstream/lane.ts', 'zeromq'), false);
+  assert.equal(mayImport('proxy/upstream/lane.ts', 'transport/zmtp/session.ts'), false);
+  assert.equal(mayImport('proxy/upstream/lane.ts', 'ops/log/log.ts'), false);
+  assert.equal(mayImport('proxy/upstream/lane.ts', 'proxy/request/request.ts'), false);
+  assert.equal(mayImport('proxy/upstream/lane.ts', 'proxy/client/turns.ts'), false);
+  assert.equal(mayImport('proxy/request/request.ts', 'proxy/client/turns.ts'), false);
+  assert.equal(mayImport('proxy/client/turns.ts', 'proxy/route.ts'), false);
+  assert.equal(mayImport('proxy/events.ts', 'proxy/upstream/attempt.ts'), false);
+  assert.equal(mayImport('proxy/new.ts', 'errors.ts'), false);
+  assert.ok(mayImport('proxy/client/turns.ts', 'proxy/request/request.ts'));
+  assert.equal(mayImport('discovery/static.ts', 'proxy/upstream/lane.ts'), false);
   assert.equal(mayImport('sidecar/sidecar.ts', 'prom-client'), false);
   assert.equal(mayImport('config/values/units.ts', 'config/text/yaml.ts'), false);
   assert.equal(mayImport('somewhere/new.ts', 'node:fs'), false);
   assert.ok(importsOf('transport/zeromq/context.ts').includes('zeromq'));
-  assert.ok(importsOf('proxy/lane.ts').includes('transport/transport.ts'));
+  assert.ok(importsOf('proxy/upstream/lane.ts').includes('transport/transport.ts'));
+  assert.ok(importsOf('proxy/request/request.ts').includes('proxy/upstream/attempt.ts'), 'only a type');
 });

@@ -1,4 +1,5 @@
-import type { Cause, ProxyEvent } from '../../proxy/events.ts';
+import type { Events, ObservedRequest, ProxyEvents } from '../../proxy/events.ts';
+import type { Cause } from '../../proxy/outcome.ts';
 import { LineLimiter } from './line-limiter.ts';
 import type { Log } from './log.ts';
 
@@ -20,7 +21,7 @@ const ENDPOINT_LINES = 100;
  * Logs the events that are worth a line. Failures and changes of endpoints always are, up to a limit for every 10 s; after that,
  * one line says how many were suppressed. It never logs payloads, only sizes.
  */
-export function logEvents(log: Log, { sample, random, now }: EventLogSettings): (event: ProxyEvent) => void {
+export function logEvents(log: Log, events: Events, { sample, random, now }: EventLogSettings): void {
   const limiter = new LineLimiter(WINDOW_MS);
   const limited = (route: string, what: string, most: number, write: () => void) => {
     const key = `${route} ${what}`;
@@ -32,67 +33,56 @@ export function logEvents(log: Log, { sample, random, now }: EventLogSettings): 
     }, verdict.leftMs).unref();
   };
 
-  return (event) => {
-    const { route } = event;
-    switch (event.kind) {
-      case 'listening':
-        return log.info({ route, address: event.address }, 'listening');
-      case 'endpoint':
-        return limited(route, 'endpoint', ENDPOINT_LINES, () => logEndpoint(log, event));
-      case 'discovered':
-        return logDiscovered(log, event);
-      case 'discoveryFailed': {
-        const { reason, message, isFirst, isNew } = event;
-        const words = isFirst ? 'discovery failed' : 'discovery lost';
-        return log[isNew ? 'warn' : 'debug']({ route, reason, why: message }, words);
-      }
-      case 'upstreamDelayed':
-        return log.warn({ route, why: event.why }, 'new upstream not connected; still using the old one');
-      case 'upstreamSwitched':
-        if (!event.isUsable)
-          return log.warn({ route }, 'switched to the new upstream: the old one is no longer usable');
-        return log[event.wasDelayed ? 'info' : 'debug']({ route }, 'switched to the new upstream');
-      case 'reset':
-        return log.debug({ route, endpoint: event.endpoint, reason: event.reason }, 'reset');
-      case 'malformed':
-        return limited(route, 'malformed', FAILURE_LINES, () =>
-          log.warn({ route }, 'malformed message dropped'),
-        );
-      case 'refusedClient':
-        return limited(route, 'refused client', FAILURE_LINES, () => logRefused(log, event));
-      case 'droppedClient':
-        return limited(route, 'dropped client', FAILURE_LINES, () =>
-          log.warn({ route }, 'client dropped: it does not read its replies'),
-        );
-      case 'notEchoed': {
-        const words = 'this server says REP but does not echo envelopes; it gets one attempt at a time';
-        return log.warn({ route, endpoint: event.endpoint }, words);
-      }
-      case 'internalError':
-        return limited(route, 'internal error', FAILURE_LINES, () =>
-          log.error({ route, err: event.error }, 'internal error'),
-        );
-      case 'settled': {
-        const { outcome, cause } = event;
-        const what = outcome === 'client_gone' ? `${outcome} (${cause})` : outcome;
-        if (outcome !== 'ok') return limited(route, what, FAILURE_LINES, () => logSettled(log, event));
-        return random() < sample() ? logSettled(log, event) : undefined;
-      }
-      case 'received':
-      case 'renamed':
-      case 'attempt':
-      case 'retry':
-      case 'retryDenied':
-      case 'lateReply':
-        return;
+  events.on('listening', ({ route, address }) => log.info({ route, address }, 'listening'));
+  events.on('endpoint', (event) =>
+    limited(event.route, 'endpoint', ENDPOINT_LINES, () => logEndpoint(log, event)),
+  );
+  events.on('discovered', (event) => logDiscovered(log, event));
+  events.on('discoveryFailed', ({ route, reason, message, isFirst, isNew }) => {
+    const words = isFirst ? 'discovery failed' : 'discovery lost';
+    log[isNew ? 'warn' : 'debug']({ route, reason, why: message }, words);
+  });
+  events.on('upstreamDelayed', ({ route, why }) =>
+    log.warn({ route, why }, 'new upstream not connected; still using the old one'),
+  );
+  events.on('upstreamSwitched', ({ route, isUsable, wasDelayed }) => {
+    if (!isUsable) log.warn({ route }, 'switched to the new upstream: the old one is no longer usable');
+    else log[wasDelayed ? 'info' : 'debug']({ route }, 'switched to the new upstream');
+  });
+  events.on('reset', ({ route, endpoint, reason }) => log.debug({ route, endpoint, reason }, 'reset'));
+  events.on('malformed', ({ route }) =>
+    limited(route, 'malformed', FAILURE_LINES, () => log.warn({ route }, 'malformed message dropped')),
+  );
+  events.on('refusedClient', (event) =>
+    limited(event.route, 'refused client', FAILURE_LINES, () => logRefused(log, event)),
+  );
+  events.on('droppedClient', ({ route }) =>
+    limited(route, 'dropped client', FAILURE_LINES, () =>
+      log.warn({ route }, 'client dropped: it does not read its replies'),
+    ),
+  );
+  events.on('notEchoed', ({ route, endpoint }) => {
+    const words = 'this server says REP but does not echo envelopes; it gets one attempt at a time';
+    log.warn({ route, endpoint }, words);
+  });
+  events.on('internalError', ({ route, error }) =>
+    limited(route, 'internal error', FAILURE_LINES, () => log.error({ route, err: error }, 'internal error')),
+  );
+  events.on('settled', (request) => {
+    const { route, outcome, cause } = request;
+    if (outcome === 'ok') {
+      if (random() < sample()) logSettled(log, request);
+      return;
     }
-  };
+    const what = outcome === 'client_gone' ? `client_gone (${cause})` : `${outcome}`;
+    limited(route, what, FAILURE_LINES, () => logSettled(log, request));
+  });
 }
 
 /** Logs the first set and later changes, not every confirmation. */
 function logDiscovered(
   log: Log,
-  { route, endpoints, isFirst, wasLost, why, wasWhy }: Extract<ProxyEvent, { kind: 'discovered' }>,
+  { route, endpoints, isFirst, wasLost, why, wasWhy }: ProxyEvents['discovered'],
 ): void {
   if (wasLost) log.info({ route, endpoints }, 'discovery regained');
   if (why !== undefined && why !== wasWhy) {
@@ -103,12 +93,12 @@ function logDiscovered(
   else if (why !== wasWhy) log.info({ route, endpoints }, 'discovery recovered');
 }
 
-function logRefused(log: Log, event: Extract<ProxyEvent, { kind: 'refusedClient' }>): void {
+function logRefused(log: Log, event: ProxyEvents['refusedClient']): void {
   const { route, why, address = null, key = null } = event;
   log.warn({ route, why, address, key }, 'client refused');
 }
 
-function logEndpoint(log: Log, event: Extract<ProxyEvent, { kind: 'endpoint' }>): void {
+function logEndpoint(log: Log, event: ProxyEvents['endpoint']): void {
   const { route, endpoint, from, to, why } = event;
   log[to === 'down' || to === 'ejected' || to === from ? 'warn' : 'info'](
     { route, endpoint, from, why },
@@ -117,15 +107,18 @@ function logEndpoint(log: Log, event: Extract<ProxyEvent, { kind: 'endpoint' }>)
 }
 
 /** The level depends on the outcome of the request, not on whether the app was still there to receive it. */
-function logSettled(log: Log, event: Extract<ProxyEvent, { kind: 'settled' }>): void {
-  const { route, outcome, cause, request } = event;
-  const { elapsedMs, ...rest } = request;
+function logSettled(log: Log, request: ObservedRequest): void {
+  const { route, outcome, cause = 'internal', attempts, executed, bytes, replyBytes, elapsedMs } = request;
   const isGone = outcome === 'client_gone';
   const line = {
     route,
     outcome,
     ...(isGone && { cause }),
-    ...rest,
+    attempts: attempts.length,
+    endpoint: attempts.at(-1)?.address,
+    executed,
+    requestBytes: bytes,
+    replyBytes,
     elapsedMs: Math.round(elapsedMs * 1_000) / 1_000,
   };
   const word = cause === 'ok' ? 'answered' : 'gave up';

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { ProxyEvent } from '../../proxy/events.ts';
+import type { Events } from '../../proxy/events.ts';
 import type { RouteStatus } from '../../proxy/status.ts';
 import { routeGauges } from './route-gauges.ts';
 import { type RouteSeries, routeFamilies, routeSeries } from './route-series.ts';
@@ -17,8 +17,8 @@ interface MetricsInput {
 }
 
 export interface Metrics {
-  /** Counts an event. This is on the hot path: three calls per request. */
-  record(event: ProxyEvent): void;
+  /** Counts these events. */
+  observe(events: Events): void;
   reload(result: ReloadResult): void;
   /** All metrics in the Prometheus text format. Scrapes at the same time share one answer. */
   text(): Promise<string>;
@@ -61,7 +61,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
   let scraping: Promise<string> | undefined;
 
   return {
-    record: (event) => count(seriesOf(event.route), event),
+    observe: (events) => count(events, seriesOf),
     reload(result) {
       reload(result);
       // There may never be a scrape.
@@ -78,41 +78,36 @@ export function createMetrics(sources: MetricsInput): Metrics {
   };
 }
 
-function count(series: RouteSeries, event: ProxyEvent): void {
-  switch (event.kind) {
-    case 'received':
-      series.received.add();
-      return series.requestBytes.add(event.bytes);
-    case 'renamed':
-      // The series of the old name go. So that every request that is settled was received, these count again.
-      return series.received.add(event.unsettled);
-    case 'malformed':
-      return series.malformed.add();
-    case 'droppedClient':
-      return series.droppedClients.add();
-    case 'attempt':
-      series.attempts[event.result].add();
-      return series.attemptDuration[event.result].observe(event.elapsedMs / 1_000);
-    case 'retry':
-      return series.retries[event.reason].add();
-    case 'retryDenied':
-      return series.retriesDenied[event.reason].add();
-    case 'reset':
-      return series.resets[event.reason].add();
-    case 'lateReply':
-      return series.lateReplies[event.fate].add();
-    case 'settled':
-      if (event.outcome === 'client_gone') series.clientGone[event.cause].add();
-      else series.requests[event.outcome].add();
-      series.requestDuration[event.outcome].observe(event.request.elapsedMs / 1_000);
-      return series.replyBytes.add(event.request.replyBytes);
-    case 'discoveryFailed':
-      return series.discoveryErrors[event.reason].add();
-    case 'endpoint':
-      return event.to === 'ejected' ? series.ejections.add() : undefined;
-    default:
-      return;
-  }
+function count(events: Events, seriesOf: (route: string) => RouteSeries): void {
+  events.on('received', ({ route, bytes }) => {
+    const series = seriesOf(route);
+    series.received.add();
+    series.requestBytes.add(bytes);
+  });
+  // The series of the old name go. So that every request that is settled was received, these count again.
+  events.on('renamed', ({ route, unsettled }) => seriesOf(route).received.add(unsettled));
+  events.on('malformed', ({ route }) => seriesOf(route).malformed.add());
+  events.on('droppedClient', ({ route }) => seriesOf(route).droppedClients.add());
+  events.on('attempt', ({ request, result = 'cancelled', sentMs, endedMs }) => {
+    const series = seriesOf(request.route);
+    series.attempts[result].add();
+    series.attemptDuration[result].observe((endedMs - sentMs) / 1_000);
+  });
+  events.on('retry', ({ request, reason }) => seriesOf(request.route).retries[reason].add());
+  events.on('retryDenied', ({ request, reason }) => seriesOf(request.route).retriesDenied[reason].add());
+  events.on('reset', ({ route, reason }) => seriesOf(route).resets[reason].add());
+  events.on('lateReply', ({ route, fate }) => seriesOf(route).lateReplies[fate].add());
+  events.on('settled', ({ route, outcome = 'internal', cause = 'internal', elapsedMs, replyBytes }) => {
+    const series = seriesOf(route);
+    if (outcome === 'client_gone') series.clientGone[cause].add();
+    else series.requests[outcome].add();
+    series.requestDuration[outcome].observe(elapsedMs / 1_000);
+    series.replyBytes.add(replyBytes);
+  });
+  events.on('discoveryFailed', ({ route, reason }) => seriesOf(route).discoveryErrors[reason].add());
+  events.on('endpoint', ({ route, to }) => {
+    if (to === 'ejected') seriesOf(route).ejections.add();
+  });
 }
 
 function reloadMetrics(registry: Registry): (result: ReloadResult) => void {

@@ -1,5 +1,5 @@
 import { Counter, type Metric, type Registry } from 'prom-client';
-import { FAILURE_CODES, type FailureCode } from '../../proxy/failure.ts';
+import { FAILURE_CODES, type FailureCode } from '../../proxy/outcome.ts';
 import { byValue, DurationHistogram, type Labels, Tally } from './series.ts';
 
 /** All values of labels other than route names, so that each series exists, at 0, before the first event. */

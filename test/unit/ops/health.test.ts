@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readyHealth, startupHealth } from '../../../src/ops/health.ts';
-import type { EndpointStateKind } from '../../../src/proxy/events.ts';
+import type { EndpointStateKind } from '../../../src/proxy/status.ts';
 import { endpointStatus, routeStatus } from './statuses.ts';
 
 const LISTENING = 'tcp://127.0.0.1:5555';

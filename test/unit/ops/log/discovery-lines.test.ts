@@ -3,7 +3,8 @@ import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import { logEvents } from '../../../../src/ops/log/event-log.ts';
 import { createLog } from '../../../../src/ops/log/log.ts';
-import { DiscoveryState } from '../../../../src/proxy/discovery-state.ts';
+import { Events } from '../../../../src/proxy/events.ts';
+import { DiscoveryState } from '../../../../src/proxy/upstream/discovery-state.ts';
 
 /** What is known of the set of a route, and the lines that are written about it: level, message, why and endpoints. */
 function start() {
@@ -17,7 +18,11 @@ function start() {
   });
   const log = createLog({ level: 'info', version: '0', env: {}, destination });
   const settings = { sample: () => 0, random: () => 0, now: () => 0 };
-  const state = new DiscoveryState('orders', logEvents(log, settings));
+  const events = new Events((error) => {
+    throw error;
+  });
+  logEvents(log, events, settings);
+  const state = new DiscoveryState('orders', events);
   const status = () => {
     const { state: kind, why } = state.status(0);
     return [kind, why];

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { type EventLogSettings, logEvents } from '../../../../src/ops/log/event-log.ts';
-import type { Cause, Outcome, ProxyEvent } from '../../../../src/proxy/events.ts';
+import { Events } from '../../../../src/proxy/events.ts';
+import type { Cause, Outcome } from '../../../../src/proxy/outcome.ts';
+import { emitRecorded, type RecordedEvent } from '../../../support/recorded-events.ts';
 import { destination, type Line, logTo } from './destination.ts';
 
-function settled(outcome: Cause, route = 'orders'): ProxyEvent {
+function settled(outcome: Cause, route = 'orders'): RecordedEvent {
   return settledAs(outcome, outcome, route);
 }
 
-function settledAs(outcome: Outcome, cause: Cause, route = 'orders'): ProxyEvent {
+function settledAs(outcome: Outcome, cause: Cause, route = 'orders'): RecordedEvent {
   const request = {
     attempts: 3,
     endpoint: 'tcp://10.1.2.3:7000',
@@ -26,15 +28,12 @@ function recording({
   ...given
 }: Partial<EventLogSettings & { level: 'info' | 'debug' }> = {}) {
   const { stream, lines } = destination();
-  return {
-    lines,
-    logged: logEvents(logTo(stream, { level }), {
-      sample: () => 0,
-      random: () => 0.5,
-      now: () => 0,
-      ...given,
-    }),
-  };
+  const events = new Events((error) => {
+    throw error;
+  });
+  const settings = { sample: () => 0, random: () => 0.5, now: () => 0, ...given };
+  logEvents(logTo(stream, { level }), events, settings);
+  return { lines, logged: (event: RecordedEvent) => emitRecorded(events, event) };
 }
 
 function shown(lines: Line[]): Line[] {
@@ -133,7 +132,7 @@ test('listening and every change of an endpoint is logged, with a warning if it 
 });
 
 test('a reset is logged only at debug', () => {
-  const reset: ProxyEvent = {
+  const reset: RecordedEvent = {
     kind: 'reset',
     route: 'orders',
     endpoint: 'tcp://10.1.2.3:7000',

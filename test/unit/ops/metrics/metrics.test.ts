@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { createMetrics } from '../../../../src/ops/metrics/metrics.ts';
-import type { ProxyEvent, SettledRequest } from '../../../../src/proxy/events.ts';
+import { Events } from '../../../../src/proxy/events.ts';
 import type { RouteStatus } from '../../../../src/proxy/status.ts';
+import { emitRecorded, type RecordedEvent, type SettledRequest } from '../../../support/recorded-events.ts';
 import { endpointStatus, routeStatus } from '../statuses.ts';
 
 const CAUSES = [
@@ -30,7 +31,14 @@ const REQUEST: SettledRequest = {
 const ENDPOINT = 'tcp://10.1.2.3:7000';
 
 function metricsOf(routes: () => readonly RouteStatus[]) {
-  return createMetrics({ routes, version: '1.2.3', nodeVersion: '26.0.0', zeromqVersion: '4.3.5' });
+  const versions = { version: '1.2.3', nodeVersion: '26.0.0', zeromqVersion: '4.3.5' };
+  const metrics = createMetrics({ routes, ...versions });
+  const events = new Events((error) => {
+    throw error;
+  });
+  metrics.observe(events);
+  const { reload, text } = metrics;
+  return { reload, text, record: (event: RecordedEvent) => emitRecorded(events, event) };
 }
 
 /** The sidecar's own samples: series to value. */
@@ -141,7 +149,7 @@ for (const [event, ...changed] of [
   ],
   [{ kind: 'listening', route, address: 'tcp://127.0.0.1:5555' }],
   [{ kind: 'endpoint', route, endpoint: ENDPOINT, from: 'new', to: 'connecting', why: 'in the set' }],
-] satisfies [ProxyEvent, ...[string, number][]][]) {
+] satisfies [RecordedEvent, ...[string, number][]][]) {
   test(`the event ${event.kind} changes exactly what it should`, async () => {
     const metrics = metricsOf(() => [routeStatus('orders')]);
     const before = await samples(metrics);

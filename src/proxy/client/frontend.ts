@@ -1,0 +1,76 @@
+import { StartError } from '../../errors.ts';
+import type { Listener, ListenerOwner, ListenPolicy, Transport } from '../../transport/transport.ts';
+import type { RouteSettings } from '../settings.ts';
+
+/** What a route binds for the app. */
+export class Frontend {
+  readonly #transport: Transport;
+  readonly #owner: ListenerOwner;
+  #listener: Listener | undefined;
+  /** Listeners at earlier addresses. Apps that connected there may still be served. */
+  readonly #released: Listener[] = [];
+  #isClosed = false;
+
+  constructor(transport: Transport, owner: ListenerOwner) {
+    this.#transport = transport;
+    this.#owner = owner;
+  }
+
+  /** Where apps can connect at the moment. */
+  get address(): string | undefined {
+    return this.#listener?.address;
+  }
+
+  /** The largest `messageBytes` that `change` can apply. */
+  get messageBytesMost(): number {
+    return this.#listener?.messageBytesMost ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** @throws {StartError} if it cannot listen there */
+  async listen(address: string, settings: RouteSettings): Promise<string> {
+    const { name, listener } = settings;
+    const secretKey = listener.curve?.secretKey;
+    try {
+      const listening = this.#transport.listen({ address, secretKey }, policyOf(settings), this.#owner);
+      this.#listener = await listening;
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      throw new StartError(`route ${name}: ${error.message}`, { cause: error });
+    }
+    if (this.#isClosed) void this.#listener.close(0);
+    return this.#listener.address;
+  }
+
+  /** Frees the address. Apps that are connected stay so, if the transport can keep them. */
+  async release(): Promise<void> {
+    const listener = this.#listener;
+    if (listener === undefined) return;
+    this.#listener = undefined;
+    this.#released.push(listener);
+    await listener.release();
+  }
+
+  change(settings: RouteSettings): void {
+    for (const one of this.#all) one.change(policyOf(settings));
+  }
+
+  /** Resolves when the last replies have been sent, or after this time. */
+  async close(lingerMs: number): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#all.map((one) => one.close(lingerMs)));
+  }
+
+  get #all(): Listener[] {
+    return this.#listener === undefined ? this.#released : [...this.#released, this.#listener];
+  }
+}
+
+function policyOf({ listener, limits }: RouteSettings): ListenPolicy {
+  return {
+    mode: listener.mode,
+    connections: limits.connections,
+    messageBytes: limits.messageBytes,
+    unreadBytes: limits.queueBytes,
+    allowedKeys: listener.curve?.allowedKeys ?? [],
+  };
+}

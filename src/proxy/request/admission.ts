@@ -1,0 +1,120 @@
+import type { Limits } from '../settings.ts';
+
+/** What the requests of one client use of the queue. */
+export interface Queued {
+  queued: number;
+}
+
+/**
+ * Where a request counts. `queued`: not sent yet. `inFlight`: sent at least once. `refused` (never sent) and `ended` (sent): it no
+ * longer takes up room, but its outcome is still on the way to the app. `outside`: not received yet, or settled.
+ */
+export type Stage = 'outside' | 'queued' | 'inFlight' | 'refused' | 'ended';
+
+/** A request as the limits see it. */
+export interface Admitted {
+  /** The memory that it takes, in bytes. */
+  readonly weight: number;
+  readonly client: Queued;
+  /** Only the admission changes it. */
+  stage: Stage;
+}
+
+/** The share of the queue that is kept for clients with nothing queued, so that a client that floods does not shut out others. */
+const KEPT_SHARE = 0.25;
+
+/**
+ * What a route holds at the moment, checked against its limits. Every request that was received and is not settled is in exactly
+ * one of the four counts.
+ */
+export class Admission {
+  limits: Limits;
+  queued = 0;
+  queuedBytes = 0;
+  inFlight = 0;
+  inFlightBytes = 0;
+  refused = 0;
+  ended = 0;
+
+  constructor(limits: Limits) {
+    this.limits = limits;
+  }
+
+  /** Requests that were received and have no outcome yet. */
+  get unsettled(): number {
+    return this.queued + this.inFlight + this.refused + this.ended;
+  }
+
+  get isEmpty(): boolean {
+    return this.unsettled === 0;
+  }
+
+  /** Whether any queued request may be sent. */
+  get hasRoom(): boolean {
+    const { inFlight, inFlightBytes } = this.limits;
+    return this.inFlight < inFlight && this.inFlightBytes < inFlightBytes;
+  }
+
+  /** Whether this queued request may be sent. One that is larger than the limit may be sent alone. */
+  mayStart({ weight }: { readonly weight: number }): boolean {
+    return this.hasRoom && (this.inFlight === 0 || this.inFlightBytes + weight <= this.limits.inFlightBytes);
+  }
+
+  /**
+   * Every request starts in the queue, if only for a moment. A client with something queued leaves a quarter of the queue to others.
+   *
+   * @returns whether there is room in the queue
+   */
+  enter(request: Admitted): boolean {
+    const { queue, queueBytes } = this.limits;
+    const { weight, client } = request;
+    const share = client.queued > 0 ? 1 - KEPT_SHARE : 1;
+    if (this.queued >= Math.ceil(queue * share)) return false;
+    if (this.queuedBytes + weight > queueBytes * share) return false;
+    this.queued++;
+    this.queuedBytes += weight;
+    client.queued++;
+    request.stage = 'queued';
+    return true;
+  }
+
+  /** The request does not enter the queue: it only waits for its failure reply. */
+  refuse(request: Admitted): void {
+    this.refused++;
+    request.stage = 'refused';
+  }
+
+  /** The request is being sent for the first time. */
+  start(request: Admitted): void {
+    this.#leaveQueue(request);
+    this.inFlight++;
+    this.inFlightBytes += request.weight;
+    request.stage = 'inFlight';
+  }
+
+  /** The request has a result, so its room is free. */
+  end(request: Admitted): void {
+    if (request.stage === 'queued') {
+      this.#leaveQueue(request);
+      this.refuse(request);
+    } else if (request.stage === 'inFlight') {
+      this.inFlight--;
+      this.inFlightBytes -= request.weight;
+      this.ended++;
+      request.stage = 'ended';
+    }
+  }
+
+  /** The request is settled. Call this after `end`. */
+  leave(request: Admitted): void {
+    if (request.stage === 'refused') this.refused--;
+    else if (request.stage === 'ended') this.ended--;
+    request.stage = 'outside';
+  }
+
+  #leaveQueue({ weight, client }: Admitted): void {
+    this.queued--;
+    this.queuedBytes -= weight;
+    client.queued--;
+  }
+}

@@ -1,0 +1,265 @@
+import type { AttemptFailure, AttemptResult, Events, RetryReason } from '../events.ts';
+import { BUG, type Failure, TOO_LATE } from '../outcome.ts';
+import type { Policy } from '../settings.ts';
+import type { Attempt } from '../upstream/attempt.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { Admission } from './admission.ts';
+import type { RetryBudget } from './budget.ts';
+import {
+  AWAITING,
+  ENDING,
+  LINGERING,
+  type Request,
+  type RequestOwner,
+  type RequestState,
+  SETTLED,
+  WAITING,
+} from './request.ts';
+import { afterFailure, mayHedge } from './retry.ts';
+import { Timers } from './timers.ts';
+
+/** If there was no endpoint for a hedge, how long to wait before looking again. */
+const HEDGE_AGAIN_MS = 10;
+
+/**
+ * The Lazy Pirate loop.
+ *
+ *     app REQ ─▶ turns of    ─▶ Lazy Pirate ─▶ balancer ─▶ lane ─▶ upstream REP
+ *                its client     loop           choose an    one connection,
+ *                                              endpoint     one endpoint
+ *     app REQ ◀─────────────── Lazy Pirate ◀───────────── lane ◀─ upstream REP
+ *
+ *     timeout or lost ─▶ reset the lane ─▶ backoff ─▶ another endpoint
+ *     give up ─▶ failure reply
+ */
+export class LazyPirate implements RequestOwner {
+  /** The current policy. Each request keeps its own retry policy. */
+  policy: Policy;
+  /** For requests that are not sent yet, and for retries. */
+  upstream: Upstream;
+  readonly #admission: Admission;
+  readonly #events: Events;
+  readonly #random: () => number;
+  readonly #budget: RetryBudget;
+  readonly #settled: (request: Request, nowMs: number) => void;
+  readonly #timers = new Timers<Request>((request, nowMs) => this.#timeIsUp(request, nowMs));
+
+  /** @param settled called once for each request, when it has its result and nothing of it is in flight any more */
+  constructor(
+    policy: Policy,
+    upstream: Upstream,
+    budget: RetryBudget,
+    admission: Admission,
+    events: Events,
+    settled: (request: Request, nowMs: number) => void,
+    random: () => number = Math.random,
+  ) {
+    this.policy = policy;
+    this.upstream = upstream;
+    this.#budget = budget;
+    this.#admission = admission;
+    this.#events = events;
+    this.#settled = settled;
+    this.#random = random;
+  }
+
+  /** It is the request's turn. From now on it goes its way until it is settled, at the latest at its deadline. */
+  begin(request: Request, nowMs: number): void {
+    request.state = WAITING;
+    // If its client sends ahead, the request may have waited for its turn.
+    if (nowMs >= request.deadlineMs) request.failure ??= TOO_LATE;
+    this.advance(request, nowMs);
+  }
+
+  /** Its client has left: nobody waits for it any more. */
+  abandon(request: Request): void {
+    if (!request.isDecided) request.fail(this.#reason(request));
+  }
+
+  advance(request: Request, nowMs: number): void {
+    try {
+      this.#loop(request, nowMs);
+    } catch (error) {
+      this.#broken(request, error, nowMs);
+    }
+  }
+
+  /** Goes on with a request until it is settled or has to wait: for a place, for a reply, or until a time. */
+  #loop(request: Request, nowMs: number): void {
+    while (!request.isDecided) {
+      const { state } = request;
+      switch (state.kind) {
+        case 'waiting': {
+          const attempt = nowMs < request.deadlineMs ? this.upstream.send(request, nowMs) : undefined;
+          if (attempt !== undefined) this.sent(request, attempt, nowMs);
+          else if (nowMs < this.#waitsUntilMs(request)) return this.usableChanged(request, nowMs);
+          else request.state = ENDING;
+          break;
+        }
+        case 'awaiting': {
+          const failure = request.newestFailure;
+          if (failure !== undefined) request.state = this.#afterFailure(request, failure, nowMs);
+          else if (nowMs >= state.hedgeAtMs) request.state = this.#hedge(request, nowMs);
+          else return this.#timers.set(request, Math.min(state.hedgeAtMs, request.nextTimeoutMs), nowMs);
+          break;
+        }
+        case 'pausing':
+          if (nowMs < state.untilMs)
+            return this.#timers.set(request, Math.min(state.untilMs, request.nextTimeoutMs), nowMs);
+          request.state = WAITING;
+          break;
+        case 'lingering':
+          if (request.isOpen && nowMs < request.deadlineMs)
+            return this.#timers.set(request, request.nextTimeoutMs, nowMs);
+          request.state = ENDING;
+          break;
+        case 'ending':
+          if (request.isAwaiting && nowMs < request.deadlineMs)
+            return this.#timers.set(request, request.nextTimeoutMs, nowMs);
+          request.failure = this.#reason(request);
+          break;
+        case 'queued':
+        case 'settled':
+          return;
+      }
+    }
+    this.#settle(request, nowMs);
+  }
+
+  /** The request was sent. */
+  sent(request: Request, attempt: Attempt, nowMs: number): void {
+    if (request.attempts.length === 0) {
+      this.#budget.deposit(nowMs);
+      this.#admission.start(request);
+    } else this.#tellRetry(request, request.lastFailure ?? 'lost');
+    this.#await(request, attempt);
+  }
+
+  usableChanged(request: Request, nowMs: number): void {
+    this.#timers.set(request, Math.min(this.#waitsUntilMs(request), request.nextTimeoutMs), nowMs);
+  }
+
+  replyTooLarge(bytes: number): Failure {
+    const { messageBytes } = this.policy.limits;
+    const message = `the reply has ${bytes} bytes; at most ${messageBytes} are allowed`;
+    return { code: 'REPLY_TOO_LARGE', message };
+  }
+
+  ended(attempt: Attempt, result: AttemptResult, nowMs: number): void {
+    if (attempt.result === undefined) {
+      attempt.result = result;
+      attempt.endedMs = nowMs;
+      this.#events.emit('attempt', attempt);
+    } else if (result === 'ok') {
+      const { address, request } = attempt;
+      this.#events.emit('lateReply', { route: request.route, endpoint: address, fate: 'salvaged' });
+    }
+  }
+
+  #await(request: Request, attempt: Attempt): void {
+    const { hedgeMs } = request.policy;
+    request.attempts.push(attempt);
+    request.lastFailure = undefined;
+    request.state =
+      hedgeMs === undefined ? AWAITING : { kind: 'awaiting', hedgeAtMs: attempt.sentMs + hedgeMs };
+    this.#events.emit('sent', attempt);
+  }
+
+  /** A request waits for a place until its deadline, or while no endpoint is usable for as long as `wait` says. */
+  #waitsUntilMs({ arrivedMs, deadlineMs, policy }: Request): number {
+    const { isUsable, unusableSinceMs } = this.upstream;
+    if (isUsable) return deadlineMs;
+    return Math.min(deadlineMs, Math.max(arrivedMs, unusableSinceMs) + policy.waitMs);
+  }
+
+  #afterFailure(request: Request, failure: AttemptFailure, nowMs: number): RequestState {
+    const failed = {
+      failure,
+      attempts: request.attempts.length,
+      leftMs: request.deadlineMs - nowMs,
+      replyPossible: request.isOpen,
+    };
+    request.lastFailure = failure;
+    const verdict = afterFailure(request.policy, failed, this.#random, () => this.#budget.withdraw(nowMs));
+    if (verdict.kind === 'retry')
+      return verdict.delayMs > 0 ? { kind: 'pausing', untilMs: nowMs + verdict.delayMs } : WAITING;
+    this.#events.emit('retryDenied', { request, reason: verdict.denied });
+    return verdict.kind === 'linger' ? LINGERING : ENDING;
+  }
+
+  /** Also sends the request to another endpoint, if allowed and if there is one. The first reply wins. */
+  #hedge(request: Request, nowMs: number): RequestState {
+    const { policy, attempts, deadlineMs } = request;
+    if (!mayHedge(policy, attempts.length, deadlineMs - nowMs)) return AWAITING;
+    const endpoint = this.upstream.elsewhere(request, nowMs);
+    // It does not count as a denied retry, because no attempt has failed: the previous one is still awaited.
+    const attempt =
+      endpoint !== undefined && this.#budget.withdraw(nowMs) ? endpoint.send(request, nowMs) : undefined;
+    if (attempt === undefined)
+      return { kind: 'awaiting', hedgeAtMs: nowMs + Math.max(policy.hedgeMs ?? 0, HEDGE_AGAIN_MS) };
+    this.#tellRetry(request, 'hedge');
+    this.#await(request, attempt);
+    return request.state;
+  }
+
+  #tellRetry(request: Request, reason: RetryReason): void {
+    this.#events.emit('retry', { request, reason });
+  }
+
+  /** Why there is no reply. */
+  #reason(request: Request): Failure {
+    const { lastFailure, policy, attempts } = request;
+    if (attempts.length > 0 && request.wasSent()) {
+      if (lastFailure !== undefined && lastFailure !== 'timeout')
+        return { code: 'LOST', message: MESSAGES[lastFailure] };
+      return { code: 'TIMEOUT', message: `no reply in time (${policy.timeoutMs} ms per attempt)` };
+    }
+    if (this.upstream.isUsable && this.upstream.isFull)
+      return { code: 'OVERLOADED', message: 'every endpoint was busy until the deadline' };
+    return { code: 'NO_ENDPOINTS', message: this.upstream.whyUnusable };
+  }
+
+  #timeIsUp(request: Request, nowMs: number): void {
+    try {
+      request.timeOut(nowMs);
+      this.#loop(request, nowMs);
+    } catch (error) {
+      this.#broken(request, error, nowMs);
+    }
+  }
+
+  /** A bug must not keep a request from being settled. */
+  #broken(request: Request, error: unknown, nowMs: number): void {
+    this.#events.emit('internalError', { route: request.route, error });
+    if (request.state === SETTLED) return;
+    request.failure = BUG;
+    this.#settle(request, nowMs);
+  }
+
+  /** Releases everything that the request holds, and passes its result on. */
+  #settle(request: Request, nowMs: number): void {
+    request.state = SETTLED;
+    this.#timers.clear(request);
+    request.line?.leave(request);
+    for (const attempt of request.attempts) if (attempt.state !== 'ended') this.#release(attempt, nowMs);
+    const isHeldBack = this.upstream.isHeldBack;
+    this.#admission.end(request);
+    this.#settled(request, nowMs);
+    if (isHeldBack) this.upstream.freed();
+  }
+
+  #release(attempt: Attempt, nowMs: number): void {
+    try {
+      this.ended(attempt, 'cancelled', nowMs);
+      attempt.lane.release(attempt, nowMs);
+    } catch (error) {
+      this.#events.emit('internalError', { route: attempt.request.route, error });
+    }
+  }
+}
+
+const MESSAGES = {
+  unsent: 'the connection dropped before the request could be sent',
+  lost: 'the connection dropped before the reply came',
+  protocol: 'the upstream sent something that is not a reply',
+} as const;

@@ -1,0 +1,68 @@
+import type { DiscoveryFailure } from '../../discovery/discovery.ts';
+import type { Events } from '../events.ts';
+import type { DiscoveryStatus } from '../status.ts';
+
+/** `failed`: discovery has never succeeded. `lost`: it has succeeded before, but failed last time. */
+type State =
+  | { kind: 'starting'; why?: never }
+  | { kind: 'live'; why: string | undefined }
+  | { kind: 'failed' | 'lost'; why: string };
+
+/** What a route knows about its set of endpoints, and the events about it. */
+export class DiscoveryState {
+  /** The route's name, which a reload may change. */
+  route: string;
+  readonly #events: Events;
+  /** The set never changes, so there are no events about it. */
+  isFixed = false;
+  #state: State = { kind: 'starting' };
+  #syncedMs: number | undefined;
+  /** The explanation that came with the newest set. */
+  #setWhy: string | undefined;
+
+  constructor(route: string, events: Events) {
+    this.route = route;
+    this.#events = events;
+  }
+
+  /** Why there is no endpoint, for the failure reply. */
+  get whyNone(): string {
+    const { why } = this.#state;
+    return why === undefined ? 'no endpoint is known yet' : `no endpoint is known: ${why}`;
+  }
+
+  found(endpoints: number, why: string | undefined, nowMs: number): void {
+    const wasWhy = this.#setWhy;
+    this.#setWhy = why;
+    this.#synced(endpoints, wasWhy, nowMs);
+  }
+
+  confirmed(endpoints: number, nowMs: number): void {
+    this.#synced(endpoints, this.#setWhy, nowMs);
+  }
+
+  failed(reason: DiscoveryFailure, message: string): void {
+    const { kind, why } = this.#state;
+    const isFirst = kind === 'starting' || kind === 'failed';
+    this.#state = { kind: isFirst ? 'failed' : 'lost', why: message };
+    const isNew = kind === 'starting' || kind === 'live' || why !== message;
+    this.#events.emit('discoveryFailed', { route: this.route, reason, message, isFirst, isNew });
+  }
+
+  status(nowMs: number): DiscoveryStatus {
+    const { kind: state, why } = this.#state;
+    const syncedMs = this.#syncedMs === undefined ? undefined : nowMs - this.#syncedMs;
+    return { isFixed: this.isFixed, state, syncedMs, why };
+  }
+
+  #synced(endpoints: number, wasWhy: string | undefined, nowMs: number): void {
+    const { kind } = this.#state;
+    const why = this.#setWhy;
+    this.#state = { kind: 'live', why };
+    this.#syncedMs = nowMs;
+    if (this.isFixed) return;
+    const isFirst = kind === 'starting' || kind === 'failed';
+    const wasLost = kind === 'lost';
+    this.#events.emit('discovered', { route: this.route, endpoints, isFirst, wasLost, why, wasWhy });
+  }
+}

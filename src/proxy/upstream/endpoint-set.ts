@@ -1,0 +1,210 @@
+import type {
+  Discovered,
+  Discovery,
+  DiscoveryFailure,
+  DiscoveryListener,
+} from '../../discovery/discovery.ts';
+import type { Transport } from '../../transport/transport.ts';
+import type { Events } from '../events.ts';
+import type { Policy, RouteSettings } from '../settings.ts';
+import type { UpstreamStatus } from '../status.ts';
+import { DiscoveryState } from './discovery-state.ts';
+import { mayEject } from './ejection.ts';
+import { Endpoint } from './endpoint.ts';
+import type { EndpointOwner } from './endpoint-owner.ts';
+import { subset } from './subset.ts';
+
+/** An idle lane is closed after this time, unless it is the first of its endpoint. */
+const LANE_IDLE_MS = 60_000;
+const TRIM_EVERY_MS = 10_000;
+
+export interface EndpointSetOwner {
+  /** There may be room now: at this endpoint, or at any if a different set of them is used now. */
+  freed(endpoint?: Endpoint): void;
+  /** It became usable or unusable. */
+  usableChanged(): void;
+  /** Nothing is left of it, after `retire`. */
+  emptied(): void;
+}
+
+/** The endpoints of an upstream, kept in line with discovery: those to which this sidecar connects, and those that are leaving. */
+export class EndpointSet implements EndpointOwner, DiscoveryListener {
+  /** Those in the subset. */
+  all: readonly Endpoint[] = [];
+  /** How many of them are ejected. */
+  ejected = 0;
+  /** Since when no endpoint has been usable, if none is. */
+  unusableSinceMs = performance.now();
+  #settings: RouteSettings;
+  readonly #transport: Transport;
+  readonly #events: Events;
+  readonly #self: string;
+  readonly #owner: EndpointSetOwner;
+  readonly #random: () => number;
+  readonly #stopping = new AbortController();
+  /** The set from discovery. */
+  #known: readonly Discovered[] = [];
+  /** Endpoints that are no longer in the set, but have attempts in flight. */
+  readonly #leaving = new Set<Endpoint>();
+  #standby = 0;
+  #up = 0;
+  readonly #discovery: DiscoveryState;
+
+  /** @param self a name that is unique to this sidecar, to choose the subset that it connects to */
+  constructor(
+    settings: RouteSettings,
+    transport: Transport,
+    events: Events,
+    self: string,
+    owner: EndpointSetOwner,
+    random: () => number,
+  ) {
+    this.#settings = settings;
+    this.#transport = transport;
+    this.#events = events;
+    this.#self = self;
+    this.#owner = owner;
+    this.#random = random;
+    this.#discovery = new DiscoveryState(settings.name, events);
+  }
+
+  /** Keeps its endpoints in line with discovery, until `retire` or `close`. */
+  async run(discovery: Discovery): Promise<void> {
+    this.#discovery.isFixed = discovery.isFixed;
+    const trimming = setInterval(() => this.trim(performance.now()), TRIM_EVERY_MS).unref();
+    try {
+      await discovery.run(this, this.#stopping.signal);
+    } finally {
+      clearInterval(trimming);
+    }
+  }
+
+  /** Applies a changed policy. Connections stay, and nothing that was learned is forgotten. */
+  adjust(policy: Policy): void {
+    const { transport, listener, connection } = this.#settings;
+    this.#settings = { ...policy, transport, listener, connection };
+    this.#discovery.route = policy.name;
+    for (const endpoint of this.all) endpoint.adjust(this.#settings);
+    this.#fill();
+  }
+
+  /** Takes no more requests. Those in flight may finish. */
+  retire(why: string): void {
+    this.#stopping.abort();
+    for (const endpoint of this.all) this.#remove(endpoint, why);
+  }
+
+  /** Ends, and what is in flight fails as lost. */
+  close(why: string): void {
+    this.retire(why);
+    for (const endpoint of this.#leaving) endpoint.close();
+  }
+
+  /** Whether nothing is in flight any more, after `retire`. */
+  get isDone(): boolean {
+    return this.#stopping.signal.aborted && this.all.length + this.#leaving.size === 0;
+  }
+
+  /** Whether any endpoint is connected. */
+  get isUsable(): boolean {
+    return this.#up > 0;
+  }
+
+  /** Why no endpoint is usable, for the failure reply. */
+  get whyUnusable(): string {
+    return this.all.length === 0 ? this.#discovery.whyNone : 'no endpoint could be reached';
+  }
+
+  /** Connects to new endpoints. Endpoints that are no longer in the set get no more requests. */
+  found(endpoints: readonly Discovered[], why?: string): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#discovery.found(endpoints.length, why, performance.now());
+    this.#known = endpoints;
+    this.#fill();
+  }
+
+  confirmed(): void {
+    this.#discovery.confirmed(this.all.length + this.#standby, performance.now());
+  }
+
+  failed(reason: DiscoveryFailure, message: string): void {
+    if (!this.#stopping.signal.aborted) this.#discovery.failed(reason, message);
+  }
+
+  /** Closes lanes that have been idle for a minute, except the first of each endpoint. */
+  trim(nowMs: number): void {
+    for (const endpoint of this.all) endpoint.trim(LANE_IDLE_MS, nowMs);
+  }
+
+  freed(endpoint: Endpoint): void {
+    this.#owner.freed(endpoint);
+  }
+
+  turned(endpoint: Endpoint): void {
+    this.#count(endpoint.isUp ? 1 : -1);
+    // Ejected endpoints are used while no other is up.
+    this.#owner.freed();
+  }
+
+  mayEject(): boolean {
+    return mayEject(this.#settings.ejection, this.all.length, this.ejected);
+  }
+
+  ejectionTurned(endpoint: Endpoint): void {
+    this.ejected += endpoint.isEjected ? 1 : -1;
+    this.#owner.freed();
+  }
+
+  gone(endpoint: Endpoint): void {
+    this.#leaving.delete(endpoint);
+    if (this.isDone) this.#owner.emptied();
+  }
+
+  status(nowMs: number): UpstreamStatus {
+    return {
+      isUsable: this.isUsable,
+      endpoints: [...this.all, ...this.#leaving].map((endpoint) => endpoint.status(nowMs)),
+      standby: this.#standby,
+      discovery: this.#discovery.status(nowMs),
+    };
+  }
+
+  /** Connects to the subset of the known endpoints, and drops the others. */
+  #fill(): void {
+    const chosen = subset(this.#known, this.#settings.subset, this.#self);
+    this.#standby = this.#known.length - chosen.length;
+    const missing = new Map(chosen.map((one) => [one.address, one]));
+    for (const endpoint of this.all) {
+      if (missing.get(endpoint.address)?.identity === endpoint.identity && missing.delete(endpoint.address))
+        continue;
+      this.#remove(endpoint, 'no longer in the set');
+    }
+    // The loss of its last usable endpoint may have retired this upstream.
+    if (this.#stopping.signal.aborted) return;
+    this.all = [...this.all, ...[...missing.values()].map((one) => this.#make(one))];
+  }
+
+  #make(discovered: Discovered): Endpoint {
+    return new Endpoint(discovered, this.#settings, this, this.#transport, this.#events, this.#random);
+  }
+
+  #remove(endpoint: Endpoint, why: string): void {
+    // It may be gone already: the removal of the endpoint before it may have retired the upstream.
+    if (!this.all.includes(endpoint)) return;
+    const wasUp = endpoint.isUp;
+    this.all = this.all.filter((one) => one !== endpoint);
+    this.#leaving.add(endpoint);
+    if (endpoint.isEjected) this.ejected--;
+    endpoint.terminate(why);
+    if (wasUp) this.#count(-1);
+    this.#owner.freed();
+  }
+
+  #count(change: number): void {
+    const wasUsable = this.isUsable;
+    this.#up += change;
+    if (wasUsable === this.isUsable) return;
+    if (wasUsable) this.unusableSinceMs = performance.now();
+    this.#owner.usableChanged();
+  }
+}

@@ -1,0 +1,313 @@
+import type { Discovered } from '../../discovery/discovery.ts';
+import type { Transport } from '../../transport/transport.ts';
+import type { Events, ResetReason } from '../events.ts';
+import type { RouteSettings } from '../settings.ts';
+import type { EndpointStatus } from '../status.ts';
+import type { Attempt } from './attempt.ts';
+import { Capacity } from './capacity.ts';
+import { Ejection } from './ejection.ts';
+import type { EndpointOwner } from './endpoint-owner.ts';
+import { EndpointReport } from './endpoint-report.ts';
+import { Lane } from './lane.ts';
+import type { LaneOwner } from './lane-owner.ts';
+import { Lanes } from './lanes.ts';
+import { Latency } from './latency.ts';
+import type { PendingRequest } from './pending-request.ts';
+import { targetOf } from './target.ts';
+import type { Trouble } from './trouble.ts';
+
+/**
+ * `connecting`: not connected yet. `down`: it was up before and is not now. `terminating`: it is no longer in the set and finishes its
+ * attempts. `gone`: they have ended.
+ */
+type EndpointState = 'connecting' | 'up' | 'down' | 'terminating' | 'gone';
+
+/** One address of an upstream, and its lanes. It keeps at least one lane connected or trying, and opens more on demand, up to a limit. */
+export class Endpoint implements LaneOwner {
+  readonly address: string;
+  readonly identity: string | undefined;
+  /** The latency of the current process at the address, as far as it is known to be the same one. */
+  latency = new Latency();
+  /** A peer there did not echo the id of an attempt. */
+  isPlain = false;
+  #settings: RouteSettings;
+  #state: EndpointState = 'connecting';
+  readonly #owner: EndpointOwner;
+  readonly #transport: Transport;
+  readonly #events: Events;
+  readonly #ejection: Ejection;
+  readonly #lanes: Lanes;
+  readonly #capacity: Capacity;
+  readonly #report: EndpointReport;
+  #isMakingRoom = false;
+  #lastEvent = 'none';
+
+  constructor(
+    { address, identity }: Discovered,
+    settings: RouteSettings,
+    owner: EndpointOwner,
+    transport: Transport,
+    events: Events,
+    random: () => number,
+  ) {
+    this.#transport = transport;
+    this.address = address;
+    this.identity = identity;
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#events = events;
+    this.#ejection = new Ejection(settings.ejection, random);
+    this.#report = new EndpointReport(settings.name, address, events);
+    this.#capacity = new Capacity(settings, () => owner.freed(this));
+    this.#capacity.isCorrelated = settings.connection.correlate === true;
+    this.#lanes = new Lanes(() => this.#makeLane());
+    this.#lanes.open();
+  }
+
+  /** Applies a changed policy. Its connections stay, and so does everything that has been learned about it. */
+  adjust(settings: RouteSettings): void {
+    const { name, limits, ejection } = settings;
+    const isResized = limits.messageBytes !== this.#settings.limits.messageBytes;
+    this.#settings = settings;
+    this.#report.route = name;
+    this.#capacity.adjust(settings);
+    if (this.#ejection.adjust(ejection, performance.now())) this.#returned('ejection is turned off');
+    if (isResized) this.#lanes.replace();
+  }
+
+  get isUp(): boolean {
+    return this.#state === 'up';
+  }
+
+  get isEjected(): boolean {
+    return this.#ejection.isOut;
+  }
+
+  isProbeDue(nowMs: number): boolean {
+    return this.#ejection.isProbeDue(nowMs);
+  }
+
+  /** Attempts that it has not answered yet, including those that have timed out. */
+  get inFlight(): number {
+    return this.#capacity.inFlight;
+  }
+
+  /** Whether an attempt could be sent right now. */
+  get isFree(): boolean {
+    return !this.#capacity.isFull && this.#lanes.free !== undefined;
+  }
+
+  get isFull(): boolean {
+    return this.#capacity.isFull;
+  }
+
+  /** Whether the maximum is reached, so that one more attempt needs the place of a late one. */
+  get isCrowded(): boolean {
+    return this.#capacity.isCrowded;
+  }
+
+  /** Whether another lane would help: it is connected, below the limit, and no lane is on its way already. */
+  get canGrow(): boolean {
+    if (!this.isUp || this.isFull) return false;
+    if (this.#settings.connection.correlate === true || this.#lanes.hasCorrelated) return false;
+    if (this.#lanes.isReopening || this.#lanes.size >= this.#capacity.lanesMost) return false;
+    const opening = this.#lanes.countOf('connecting', 'handshaking');
+    return this.#capacity.pressure(performance.now()) + opening < this.#capacity.limit;
+  }
+
+  /** Opens another lane. Call this only if it `canGrow`. */
+  grow(): void {
+    this.#lanes.open();
+  }
+
+  /**
+   * Sends a request: as the probe if one is due, and in the place of a late attempt if there is no other. Call this only if it `isFree`.
+   *
+   * @returns `undefined` if making room has cost it its last free lane
+   */
+  send(request: PendingRequest, nowMs: number): Attempt | undefined {
+    if (this.#ejection.isProbeDue(nowMs)) this.#ejection.probe(nowMs, this.#settings.retry.timeoutMs);
+    if (this.isCrowded) this.#makeRoom(nowMs);
+    return this.#lanes.free?.send(request, nowMs);
+  }
+
+  /** Closes lanes that have been idle for this long, except the first. */
+  trim(idleMs: number, nowMs: number): void {
+    this.#lanes.trim(idleMs, nowMs);
+  }
+
+  /** It is no longer in the set. It takes no more attempts, and is `gone` when those in flight have ended. */
+  terminate(why: string): void {
+    if (this.#isLeaving) return;
+    this.#state = 'terminating';
+    if (this.inFlight > 0) this.#report.become('terminating', why);
+    else this.#report.why = why;
+    this.#lanes.finish();
+    this.#goneIfDone();
+  }
+
+  /** Closes every lane; attempts in flight fail as lost. */
+  close(): void {
+    this.terminate('shutting down');
+    this.#lanes.close();
+  }
+
+  status(nowMs: number): EndpointStatus {
+    const { state } = this.#ejection;
+    return {
+      address: this.address,
+      state: this.#report.kind,
+      sinceMs: nowMs - this.#report.sinceMs,
+      why: this.#report.why,
+      inFlight: this.inFlight,
+      inFlightLimit: this.#capacity.limit,
+      lanes: this.#lanes.size,
+      latencyMs: this.latency.replyMs,
+      lastEvent: this.#lastEvent,
+      nextProbeMs: state.kind === 'in' ? undefined : Math.max(0, state.untilMs - nowMs),
+    };
+  }
+
+  opened(): void {
+    this.#lastEvent = 'connected';
+    if (this.#isLeaving) return;
+    // It may be another process now.
+    if (this.#state === 'down') {
+      this.latency = new Latency();
+      this.#capacity.renew();
+      this.#capacity.isCorrelated = this.#settings.connection.correlate === true;
+    }
+    if (this.#state !== 'up') this.#turn('up');
+    this.#owner.freed(this);
+  }
+
+  proved(isEchoing: boolean): void {
+    this.#capacity.isCorrelated = isEchoing;
+    if (!isEchoing && !this.isPlain) {
+      this.isPlain = true;
+      this.#events.emit('notEchoed', { route: this.#settings.name, endpoint: this.address });
+    }
+  }
+
+  sent(attempt: Attempt): void {
+    this.#capacity.sent(attempt);
+  }
+
+  ended(attempt: Attempt): void {
+    this.#capacity.ended(attempt);
+  }
+
+  freed(): void {
+    if (!this.#isMakingRoom) this.#owner.freed(this);
+  }
+
+  answered(attempt: Attempt, nowMs: number): void {
+    const { state, sentMs } = attempt;
+    this.#lanes.wasGood();
+    this.latency.observe(nowMs - sentMs, nowMs);
+    this.#capacity.answered(attempt, nowMs);
+    // A late reply shows that the endpoint is alive but too slow, so it neither ejects it nor brings it back.
+    if (state !== 'awaited' || this.#isLeaving) return;
+    if (this.#ejection.succeeded(sentMs, nowMs)) this.#returned('it answered');
+  }
+
+  overdue(attempt: Attempt, nowMs: number): void {
+    const { sentMs } = attempt;
+    this.#capacity.overdue(attempt, nowMs);
+    this.latency.overdue(nowMs - sentMs, nowMs);
+    this.#judge(sentMs, nowMs, 'no reply in time');
+  }
+
+  abandoned({ sentMs }: Attempt, nowMs: number): void {
+    this.latency.atLeast(nowMs - sentMs, nowMs);
+  }
+
+  unanswered(sentMs: number, nowMs: number): void {
+    this.#judge(sentMs, nowMs, 'no reply before its connection dropped');
+  }
+
+  retired({ state }: Lane, reason: ResetReason): void {
+    this.#events.emit('reset', { route: this.#settings.name, endpoint: this.address, reason });
+    if (reason !== 'lost' && state.kind === 'retired') this.#lanes.keepOne();
+  }
+
+  accepted(): void {
+    this.#lastEvent = 'accepted';
+    if (!this.#isLeaving) this.#report.accepted();
+  }
+
+  closed(lane: Lane, trouble: Trouble | undefined, wasReadyMs: number): void {
+    this.#lanes.closed(lane, trouble !== undefined, wasReadyMs);
+    this.#lastEvent = trouble?.why ?? 'closed';
+    if (this.#isLeaving) return this.#goneIfDone();
+    if (trouble !== undefined) this.#tried(trouble);
+    this.#lanes.keepOne();
+  }
+
+  discarded(): void {
+    this.#events.emit('lateReply', { route: this.#settings.name, endpoint: this.address, fate: 'discarded' });
+  }
+
+  waiting(trouble: Trouble): void {
+    if (!this.#isLeaving) this.#tried(trouble);
+  }
+
+  get #isLeaving(): boolean {
+    return this.#state === 'terminating' || this.#state === 'gone';
+  }
+
+  /** It is down only if a connection has failed and no other is open. If we closed the last one ourselves, that says nothing. */
+  #tried(trouble: Trouble): void {
+    if (this.#state !== 'up') {
+      if (this.#report.kind === this.#state) this.#report.tried(trouble);
+    } else if (this.#lanes.countOf('ready', 'retired') === 0) this.#turn('down', trouble);
+  }
+
+  #turn(state: 'up' | 'down', trouble?: Trouble): void {
+    this.#state = state;
+    if (!this.isEjected && trouble !== undefined) this.#report.fell(trouble);
+    else if (!this.isEjected) this.#report.become(state, 'connected');
+    this.#owner.turned(this);
+  }
+
+  /** Gives up the late attempt whose place is needed. */
+  #makeRoom(nowMs: number): void {
+    const late = this.#capacity.toForget(nowMs);
+    this.#isMakingRoom = true;
+    try {
+      late?.request.forgotten(late);
+    } finally {
+      this.#isMakingRoom = false;
+    }
+  }
+
+  /** Ejects it if this failure is one too many. */
+  #judge(sentMs: number, nowMs: number, why: string): void {
+    if (this.#isLeaving) return;
+    const wasEjected = this.isEjected;
+    if (!this.#ejection.failed(sentMs, nowMs, () => this.#owner.mayEject())) return;
+    const { failures } = this.#settings.ejection;
+    this.#report.become(
+      'ejected',
+      wasEjected ? `the probe failed: ${why}` : `${failures} failures in a row: ${why}`,
+    );
+    if (!wasEjected) this.#owner.ejectionTurned(this);
+  }
+
+  #returned(why: string): void {
+    if (!this.#isLeaving) this.#report.become(this.#state, why);
+    this.#owner.ejectionTurned(this);
+  }
+
+  #goneIfDone(): void {
+    if (this.#lanes.size > 0 || this.#state === 'gone') return;
+    this.#state = 'gone';
+    this.#report.become('gone', this.#report.why);
+    this.#owner.gone(this);
+  }
+
+  #makeLane(): Lane {
+    const { correlate } = this.#settings.connection;
+    return new Lane(this.#transport, targetOf(this.address, this.#settings), correlate, this);
+  }
+}

@@ -1,0 +1,250 @@
+import type { Discovery } from '../../discovery/discovery.ts';
+import type { Transport } from '../../transport/transport.ts';
+import type { Events } from '../events.ts';
+import type { Policy, RouteSettings } from '../settings.ts';
+import type { UpstreamStatus } from '../status.ts';
+import type { Attempt } from './attempt.ts';
+import { choose } from './balancer.ts';
+import type { Endpoint } from './endpoint.ts';
+import { EndpointSet, type EndpointSetOwner } from './endpoint-set.ts';
+import type { PendingRequest } from './pending-request.ts';
+import { select, wanted } from './selection.ts';
+import { WaitingLine } from './waiting-line.ts';
+
+/** A request that has waited until it has fewer than this many usual reply times left is not sent. */
+const REPLY_TIME_MARGIN = 1.25;
+const NONE: readonly string[] = [];
+
+/** How many requests of the route may be in flight, whatever its endpoints could take. */
+export interface Room {
+  /** Whether any request may be sent for the first time. */
+  readonly hasRoom: boolean;
+  /** Whether this one may. */
+  mayStart(request: PendingRequest): boolean;
+}
+
+/** The endpoints that can answer a route's requests, and the requests that wait for one of them. */
+export class Upstream implements EndpointSetOwner {
+  /** Called when it becomes usable or unusable, and when it `isDone`. */
+  changed: () => void = () => undefined;
+  readonly #set: EndpointSet;
+  readonly #room: Room;
+  readonly #random: () => number;
+  readonly #line = new WaitingLine();
+  #isServing = false;
+  #mustServeAgain = false;
+
+  /** @param self a name that is unique to this sidecar, to choose the subset that it connects to */
+  constructor(
+    settings: RouteSettings,
+    transport: Transport,
+    room: Room,
+    events: Events,
+    self: string,
+    random: () => number = Math.random,
+  ) {
+    this.#room = room;
+    this.#random = random;
+    this.#set = new EndpointSet(settings, transport, events, self, this, random);
+  }
+
+  /** Keeps its endpoints in line with discovery, until `retire` or `close`. */
+  async run(discovery: Discovery): Promise<void> {
+    await this.#set.run(discovery);
+  }
+
+  /** Applies a changed policy. Connections stay, and nothing that was learned is forgotten. */
+  adjust(policy: Policy): void {
+    this.#set.adjust(policy);
+    this.freed();
+  }
+
+  /** Another upstream has taken over: this one takes no more requests, and is done when those in flight have ended. */
+  retire(): void {
+    this.#set.retire('another upstream has taken over');
+    for (const request of this.#line.clear()) request.usableChanged();
+  }
+
+  /** @param why told of its endpoints */
+  close(why = 'shutting down'): void {
+    this.#set.close(why);
+  }
+
+  /** Whether nothing is in flight any more, after `retire`. */
+  get isDone(): boolean {
+    return this.#set.isDone;
+  }
+
+  /** Whether any endpoint is connected. */
+  get isUsable(): boolean {
+    return this.#set.isUsable;
+  }
+
+  /** Since when no endpoint has been usable, if none is. */
+  get unusableSinceMs(): number {
+    return this.#set.unusableSinceMs;
+  }
+
+  set unusableSinceMs(sinceMs: number) {
+    this.#set.unusableSinceMs = sinceMs;
+  }
+
+  /** Why no endpoint is usable, for the failure reply. */
+  get whyUnusable(): string {
+    return this.#set.whyUnusable;
+  }
+
+  /** Whether requests wait because connected endpoints are full, not because they lack lanes. */
+  get isFull(): boolean {
+    const { all, ejected } = this.#set;
+    const isWanted = wanted(all, ejected);
+    return !this.#room.hasRoom || all.every((one) => !isWanted(one) || one.isFull);
+  }
+
+  /** Whether the next in line is not sent because of a limit of the route. */
+  get isHeldBack(): boolean {
+    const { first } = this.#line;
+    return first !== undefined && !this.#room.mayStart(first);
+  }
+
+  /** Closes lanes that have been idle for a minute, except the first of each endpoint. */
+  trim(nowMs: number): void {
+    this.#set.trim(nowMs);
+  }
+
+  /**
+   * Sends the request, if it is next and there is room at an endpoint. Otherwise it joins the line, until it is `granted`, `tooLate`
+   * or made to `leave`.
+   */
+  send(request: PendingRequest, nowMs: number): Attempt | undefined {
+    const isNext =
+      request.attempts.length > 0
+        ? this.#line.firstRetry === undefined
+        : this.#line.isEmpty && this.#room.mayStart(request);
+    const attempt = isNext ? this.#choose(request, nowMs)?.send(request, nowMs) : undefined;
+    if (attempt !== undefined) return attempt;
+    this.#line.join(request);
+    this.#grow(nowMs);
+    return undefined;
+  }
+
+  /**
+   * Returns an endpoint for another attempt while one is awaited: one that the request has not tried, and only if nobody is in line. It
+   * takes no other attempt's place, and never waits. If one more connection would help next time, it opens one.
+   */
+  elsewhere(request: PendingRequest, nowMs: number): Endpoint | undefined {
+    if (!this.#line.isEmpty) return undefined;
+    const isWanted = wanted(this.#set.all, this.#set.ejected);
+    const isElsewhere = (one: Endpoint) => !one.isCrowded && isWanted(one) && !hasTried(request, one);
+    const free = choose(this.#set.all, (one) => one.isFree && isElsewhere(one), this.#random, nowMs);
+    if (free === undefined)
+      choose(this.#set.all, (one) => one.canGrow && isElsewhere(one), this.#random, nowMs)?.grow();
+    return free;
+  }
+
+  /** The request leaves the line. */
+  leave(request: PendingRequest): void {
+    this.#line.leave(request);
+  }
+
+  /**
+   * There may be room now.
+   *
+   * @param endpoint the endpoint that has it; `undefined`: perhaps all have, because the limit of the route allows more
+   */
+  freed(endpoint?: Endpoint): void {
+    if (this.#line.isEmpty) return;
+    this.#mustServeAgain = this.#isServing;
+    if (this.#isServing) return;
+    this.#isServing = true;
+    try {
+      this.#serve(endpoint);
+      // While it sent some, room has appeared elsewhere.
+      while (this.#mustServeAgain) {
+        this.#mustServeAgain = false;
+        this.#serve();
+      }
+    } finally {
+      this.#isServing = false;
+    }
+  }
+
+  usableChanged(): void {
+    for (const request of this.#line.all) request.usableChanged();
+    this.changed();
+  }
+
+  emptied(): void {
+    this.changed();
+  }
+
+  status(nowMs: number): UpstreamStatus {
+    return this.#set.status(nowMs);
+  }
+
+  /** The next in line, if it may be sent. */
+  get #next(): PendingRequest | undefined {
+    const { firstRetry, first } = this.#line;
+    if (firstRetry !== undefined) return firstRetry;
+    return first !== undefined && this.#room.mayStart(first) ? first : undefined;
+  }
+
+  /** @param freed the only endpoint that may have room, if that is known */
+  #serve(freed?: Endpoint): void {
+    const nowMs = performance.now();
+    for (let next = this.#next; next !== undefined; next = this.#next) {
+      if (freed !== undefined && !freed.isFree) break;
+      if (!this.#grant(next, nowMs) && !this.#grantLast(next, nowMs)) break;
+    }
+    this.#grow(nowMs, freed);
+  }
+
+  /** The last in line has most time left: a free endpoint may be too slow for the next one, but not for this one. */
+  #grantLast(next: PendingRequest, nowMs: number): boolean {
+    const { firstRetry, last } = this.#line;
+    if (firstRetry !== undefined || last === undefined || last === next) return false;
+    return this.#room.mayStart(last) && this.#grant(last, nowMs);
+  }
+
+  #choose(request: PendingRequest, nowMs: number, fits = (_: Endpoint) => true): Endpoint | undefined {
+    const { attempts } = request;
+    const tried = attempts.length === 0 ? NONE : attempts.map(({ address }) => address);
+    return select(this.#set.all, this.#set.ejected, tried, fits, this.#random, nowMs);
+  }
+
+  /** @returns whether the request has left the line */
+  #grant(request: PendingRequest, nowMs: number): boolean {
+    const isFirst = request.attempts.length === 0;
+    const mostMs = (request.deadlineMs - nowMs) / REPLY_TIME_MARGIN;
+    const isInTime = (one: Endpoint) => (one.latency.fadedMs(nowMs) ?? 0) <= mostMs;
+    const endpoint = this.#choose(request, nowMs, isFirst ? isInTime : undefined);
+    const attempt = endpoint?.send(request, nowMs);
+    if (attempt === undefined && !(isFirst && this.#isTooLate(isInTime))) return false;
+    this.#line.leave(request);
+    if (attempt === undefined) request.tooLate();
+    else request.granted(attempt, nowMs);
+    return true;
+  }
+
+  /** Whether there is room, but no endpoint could reply in time, not even a full one. */
+  #isTooLate(isInTime: (endpoint: Endpoint) => boolean): boolean {
+    const all = this.#set.all.filter(wanted(this.#set.all, this.#set.ejected));
+    return all.some((one) => one.isFree) && !all.some(isInTime);
+  }
+
+  /**
+   * Opens a lane for those in line. Only one at a time: if they are still in line when it is ready, the next one.
+   *
+   * @param where at this endpoint only
+   */
+  #grow(nowMs: number, where?: Endpoint): void {
+    if (where !== undefined && !where.canGrow) return;
+    if (this.#next === undefined) return;
+    const isWanted = wanted(this.#set.all, this.#set.ejected);
+    choose(this.#set.all, (one) => one.canGrow && isWanted(one), this.#random, nowMs)?.grow();
+  }
+}
+
+function hasTried({ attempts }: PendingRequest, { address }: Endpoint): boolean {
+  return attempts.some((attempt) => attempt.address === address);
+}

@@ -1,0 +1,130 @@
+import type {
+  AttemptResult,
+  Events,
+  ObservedAttempt,
+  ObservedRequest,
+  ProxyEvents,
+  RetryDenial,
+  RetryReason,
+} from '../../src/proxy/events.ts';
+import type { Cause, Executed, Outcome } from '../../src/proxy/outcome.ts';
+
+/** Events that hand over a live object, as they were at that moment. */
+type Recorded = {
+  received: { route: string; bytes: number };
+  sent: { route: string; endpoint: string };
+  attempt: { route: string; endpoint: string; result: AttemptResult; elapsedMs: number };
+  retry: { route: string; reason: RetryReason };
+  retryDenied: { route: string; reason: RetryDenial };
+  settled: { route: string; outcome: Outcome; cause: Cause; request: SettledRequest };
+};
+
+export interface SettledRequest {
+  attempts: number;
+  endpoint: string | undefined;
+  elapsedMs: number;
+  executed: Executed;
+  requestBytes: number;
+  replyBytes: number;
+}
+
+type AsTold = Omit<ProxyEvents, keyof Recorded> & Recorded;
+
+/** An event of the data path as a plain object. */
+export type RecordedEvent = { [K in keyof AsTold]: { kind: K } & AsTold[K] }[keyof AsTold];
+
+const PLAIN_KINDS = [
+  'listening',
+  'renamed',
+  'malformed',
+  'refusedClient',
+  'droppedClient',
+  'lateReply',
+  'internalError',
+  'reset',
+  'notEchoed',
+  'endpoint',
+  'discovered',
+  'discoveryFailed',
+  'upstreamDelayed',
+  'upstreamSwitched',
+] as const;
+
+/** Calls `told` with each event of the data path. */
+export function recordEvents(events: Events, told: (event: RecordedEvent) => void): void {
+  for (const kind of PLAIN_KINDS) events.on(kind, (event) => told({ kind, ...event } as RecordedEvent));
+  events.on('received', ({ route, bytes }) => told({ kind: 'received', route, bytes }));
+  events.on('sent', ({ request, address }) =>
+    told({ kind: 'sent', route: request.route, endpoint: address }),
+  );
+  events.on('attempt', ({ request, address, result, sentMs, endedMs }) => {
+    if (result === undefined) throw new Error('an attempt without a result was told as ended');
+    const { route } = request;
+    told({ kind: 'attempt', route, endpoint: address, result, elapsedMs: endedMs - sentMs });
+  });
+  events.on('retry', ({ request, reason }) => told({ kind: 'retry', route: request.route, reason }));
+  events.on('retryDenied', ({ request, reason }) =>
+    told({ kind: 'retryDenied', route: request.route, reason }),
+  );
+  events.on('settled', (request) => {
+    const { route, outcome, cause } = request;
+    if (outcome === undefined || cause === undefined) throw new Error('settled without an outcome');
+    told({ kind: 'settled', route, outcome, cause, request: settledOf(request) });
+  });
+}
+
+function settledOf({ attempts, elapsedMs, executed, bytes, replyBytes }: ObservedRequest): SettledRequest {
+  const endpoint = attempts.at(-1)?.address;
+  return { attempts: attempts.length, endpoint, elapsedMs, executed, requestBytes: bytes, replyBytes };
+}
+
+/** Emits the event that is recorded like this: the inverse of `recordEvents`. */
+export function emitRecorded(events: Events, event: RecordedEvent): void {
+  switch (event.kind) {
+    case 'received':
+      return events.emit('received', requestOf(event.route, { bytes: event.bytes }));
+    case 'sent':
+      return events.emit('sent', attemptOf(requestOf(event.route), event.endpoint));
+    case 'attempt': {
+      const { route, endpoint, result, elapsedMs } = event;
+      return events.emit('attempt', attemptOf(requestOf(route), endpoint, result, elapsedMs));
+    }
+    case 'retry':
+      return events.emit('retry', { request: requestOf(event.route), reason: event.reason });
+    case 'retryDenied':
+      return events.emit('retryDenied', { request: requestOf(event.route), reason: event.reason });
+    case 'settled': {
+      const { route, outcome, cause, request } = event;
+      const { elapsedMs, executed, requestBytes: bytes, replyBytes } = request;
+      const attempts: ObservedAttempt[] = [];
+      const settled = requestOf(route, { attempts, bytes, cause, outcome, elapsedMs, executed, replyBytes });
+      while (attempts.length < request.attempts) attempts.push(attemptOf(settled, request.endpoint));
+      return events.emit('settled', settled);
+    }
+    default: {
+      const { kind, ...told } = event;
+      // Each of these kinds tells what is recorded of it; that it is the same kind is more than the compiler can follow.
+      events.emit(kind, told as never);
+    }
+  }
+}
+
+function requestOf(route: string, known: Partial<ObservedRequest> = {}): ObservedRequest {
+  const unsettled = {
+    cause: undefined,
+    outcome: undefined,
+    elapsedMs: 0,
+    executed: 'no',
+    replyBytes: 0,
+  } as const;
+  return { number: 1, route, bytes: 0, arrivedMs: 0, attempts: [], ...unsettled, ...known };
+}
+
+function attemptOf(
+  request: ObservedRequest,
+  address = '',
+  result?: AttemptResult,
+  elapsedMs = 0,
+): ObservedAttempt {
+  return { request, address, sentMs: 0, result, endedMs: elapsedMs };
+}
