@@ -177,6 +177,11 @@ test('a frame longer than any message, and a command over the limit, break the s
     );
 });
 
+test('a frame of more than 4 GiB is not taken for a short one', () => {
+  const long = Buffer.from([2, 0, 0, 0, 1, 0, 0, 0, 1, 120]);
+  assert.deepEqual(read([Buffer.concat([envelopeOf([]), long, envelopeOf([]), long])]), []);
+});
+
 test('any bytes are read without an exception', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 2_000 }), shares, (bytes, at) => {
