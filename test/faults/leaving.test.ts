@@ -121,12 +121,19 @@ fault('SIGTERM while an app has sent far ahead', async (t) => {
   assert.deepEqual(await program.ended, { code: 0, signal: null });
   const stalled = stalledMs(sinceMs, monotonicMs(), [program.pid]);
   checkLog(program);
-  const { failed, cut } = await program.logged('drained');
   const { DRAINING: refused = 0, ...others } = codes;
   assert.deepEqual(others, {});
-  // It leaves at most a second after the drain timeout, even if it got no CPU to read everything by then.
-  const words = `${refused} of ${requests} got their outcome, ${failed} were sent one; stalled for ${stalled} ms`;
-  assert.ok((refused === requests && failed === requests) || stalled > LEAVE_MS / 2, words);
+  const drained = await program.logged('drained').catch(() => undefined);
+  if (refused < requests || drained === undefined) {
+    // It leaves at most a second after the drain timeout, whether it had the CPU to do everything by then or not.
+    assert.ok(
+      stalled > LEAVE_MS / 2,
+      `${refused} of ${requests} got their outcome, stalled for ${stalled} ms`,
+    );
+    return `${refused} of ${requests} got DRAINING; stalled for ${stalled.toFixed(0)} ms; exit code 0`;
+  }
+  const { failed, cut } = drained;
+  assert.equal(failed, requests);
   assert.ok(Number(cut) > 10 && Number(cut) < 100, `${cut} had been read`);
   return `${refused} of ${requests} got DRAINING; exit code 0`;
 });
