@@ -26,6 +26,10 @@ test('operators, conditions, constants and statements are changed, one at a time
   ]);
 });
 
+test('what only the compiler wants beside an index is not changed', () => {
+  assert.deepEqual(becoming('const c = a[at] ?? 0;'), ['const c = a[at] && 0;']);
+});
+
 test('types and strings are not changed, what they belong to is', () => {
   assert.deepEqual(becoming("type A = 1 | true; const a: A = f('x', 5 as 5) as 6;"), [
     "type A = 1 | true; const a: A = f('x', 6 as 5) as 6;",

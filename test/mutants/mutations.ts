@@ -99,6 +99,7 @@ function walk(node: Node, source: string, edits: PlacedEdit[]): void {
   for (const [key, value] of Object.entries(node)) {
     // Of what only TypeScript has, expressions alone are run: `x as T`, `x!`.
     if (node.type.startsWith('TS') && key !== 'expression') continue;
+    if (key === 'right' && isForCompiler(node)) continue;
     for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) walk(child, source, edits);
   }
 }
@@ -134,6 +135,12 @@ function editsOf(node: Node, source: string): Edit[] {
     default:
       return [];
   }
+}
+
+/** `array[at] ?? 0`: the compiler wants it, because it does not know that the index is in range. */
+function isForCompiler({ operator, left, right }: Node): boolean {
+  if (operator !== '??') return false;
+  return (left as Node)['computed'] === true && ['Literal', 'UnaryExpression'].includes((right as Node).type);
 }
 
 function operator(node: Node, from: number, to: number, source: string): Edit[] {

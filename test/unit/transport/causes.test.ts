@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listenCause } from '../../../src/transport/listen-cause.ts';
-import { connectCause, endCause } from '../../../src/transport/zmtp/causes.ts';
+import { CLOSED, connectCause, endCause, hungUp } from '../../../src/transport/zmtp/causes.ts';
 
 const failed = (code: string) => Object.assign(new Error(`system call ${code}`), { code });
 
@@ -24,4 +24,9 @@ test('errors that tests cannot cause on every machine have plain words, too', ()
 test('an error without words of its own is shown as it is', () => {
   for (const cause of [connectCause, endCause, listenCause])
     assert.equal(cause(failed('EWHATEVER')), 'system call EWHATEVER');
+});
+
+test('a peer that hangs up in the handshake is told from one that never said anything', () => {
+  assert.match(hungUp(CLOSED, true), /^the peer closed the connection, in the handshake: it wants a key/);
+  assert.match(hungUp(CLOSED, false), /^the peer closed the connection, before it said anything: it is not/);
 });

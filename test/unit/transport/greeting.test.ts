@@ -112,3 +112,95 @@ test('a truncated command is broken, an unknown one has its name, and none throw
   assert.deepEqual(parseCommand(Buffer.from('\x04HINT')), { kind: 'unknown', name: 'HINT' });
   fc.assert(fc.property(fc.uint8Array(), (bytes) => void parseCommand(Buffer.from(bytes))));
 });
+
+test('the greetings are those of the RFCs, byte for byte', () => {
+  const signature = 'ff00000000000000017f';
+  const mechanism = Buffer.from('NULL').toString('hex').padEnd(40, '0');
+  assert.equal(OPENING.toString('hex'), `${signature}03`);
+  assert.equal(ours.toString('hex'), `${signature}0301${mechanism}${'00'.repeat(32)}`);
+  assert.equal(rest2('REP').toString('hex'), '040000');
+});
+
+test('what stands after the mechanism is ignored', () => {
+  const asServer = Buffer.from(ours).fill(1, 32);
+  assert.deepEqual(parseGreeting(asServer), { kind: 'greeted', version: 3, minor: 1, length: 64 });
+});
+
+/** Why a peer that begins like this is refused. */
+function whyRefused(...bytes: readonly (number | string)[]): string | undefined {
+  const all = bytes.map((one) => (typeof one === 'string' ? Buffer.from(one) : Buffer.from([one])));
+  const greeting = parseGreeting(Buffer.concat(all));
+  return greeting.kind === 'refused' ? greeting.why : undefined;
+}
+
+test('only what begins with 1 and 0, or has an even tenth byte, is taken for ZMTP 1.0', () => {
+  assert.equal(whyRefused(1), undefined, 'it may be');
+  assert.match(whyRefused(1, 0) ?? '', /1\.0/);
+  for (const strange of [[1, 5], [5, 0], [2]]) assert.match(whyRefused(...strange) ?? '', /begins with/);
+  const long = [0xff, 0, 0, 0, 0, 0, 0, 1, 0];
+  assert.match(whyRefused(...long, 0) ?? '', /1\.0/);
+  assert.equal(whyRefused(...long, 1), undefined);
+  assert.equal(whyRefused(...long, 1, 3), undefined);
+});
+
+test('a peer with another mechanism is told what is possible here', () => {
+  const wants = (mechanism: string) => whyRefused(...OPENING, 1, mechanism.padEnd(52, '\0'));
+  assert.match(wants('CURVE') ?? '', /the peer uses CURVE, and no curve is configured here$/);
+  assert.match(wants('PLAIN') ?? '', /the peer uses PLAIN, and only CURVE and NULL are possible here$/);
+});
+
+test('TLS is told by the first bytes of its records, anything else is shown', () => {
+  for (const record of [0x15, 0x16]) assert.match(whyRefused(record, 3, 1) ?? '', /speaks TLS/);
+  for (const other of [
+    [0x16, 4],
+    [0x14, 3],
+    [3, 0x16],
+    [0x20, 0x15],
+  ])
+    assert.match(whyRefused(...other) ?? '', /begins with/);
+  assert.match(whyRefused('abcdefghijklmnopqrstuvwxyz') ?? '', /begins with "abcdefghijklmnopqrstuvwx"$/);
+});
+
+const parsed = (text: string) => parseCommand(Buffer.from(text, 'latin1'));
+
+test('the longest reason and the longest time fit in their fields', () => {
+  assert.deepEqual(parseCommand(data(errorCommand('x'.repeat(300)))), {
+    kind: 'error',
+    reason: 'x'.repeat(255),
+  });
+  const ttlMs = (ms: number) => {
+    const command = parseCommand(data(pingCommand(ms)));
+    return command.kind === 'ping' ? command.ttlMs : undefined;
+  };
+  assert.deepEqual([ttlMs(1e9), ttlMs(1_099)], [6_553_500, 1_000]);
+});
+
+test('what a command has too much is not taken for a part of it', () => {
+  assert.deepEqual(parsed('\x05ERROR\x02no more'), { kind: 'error', reason: 'no' });
+  assert.deepEqual(parsed('\x05ERROR'), { kind: 'error', reason: '' });
+  assert.deepEqual(parsed('\x04HINT more'), { kind: 'unknown', name: 'HINT' });
+});
+
+test('sixteen bytes of the context of a PING are sent back, and one without a time is broken', () => {
+  const context = Buffer.from('0123456789abcdef');
+  assert.deepEqual(parsed('\x04PING\0\x010123456789abcdefgh'), { kind: 'ping', context, ttlMs: 100 });
+  assert.deepEqual(parsed('\x04PING\0'), { kind: 'broken' });
+});
+
+test('a READY that ends within a property is broken, one that has fewer properties is not', () => {
+  const whole = data(readyCommand('REP'));
+  const ready = Array.from({ length: whole.length + 1 }, (_, length) => length).filter(
+    (length) => parseCommand(whole.subarray(0, length)).kind === 'ready',
+  );
+  const identity = 1 + 'Identity'.length + 4;
+  assert.deepEqual(ready, ['\x05READY'.length, whole.length - identity, whole.length]);
+  const none = { kind: 'ready', socketType: undefined, identity: Buffer.alloc(0) };
+  assert.deepEqual(parsed('\x05READY'), none);
+  assert.deepEqual(parsed('\x05READY\x01X\0\0\0\0'), none);
+  assert.deepEqual(parsed('\x05READY\0\0\0\0\0'), { kind: 'broken' });
+});
+
+test('of a socket type no more than 255 characters are shown', () => {
+  const ready = parsed(`\x05READY\x0bSocket-Type\0\0\x01\x2c${'x'.repeat(300)}`);
+  assert.equal(ready.kind === 'ready' && ready.socketType, 'x'.repeat(255));
+});

@@ -68,3 +68,30 @@ test('a time that runs already stays as it is, unless something has come since',
   silence.expect(1);
   while (seen.silences === 1) await setImmediate();
 });
+
+test('an earlier time is over once something has come and a later one is demanded', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const pass = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    await setImmediate();
+  };
+  const seen = { chunks: 0, silences: 0 };
+  const silence = new Silence(
+    () => seen.chunks,
+    () => seen.silences++,
+  );
+  silence.expect(10);
+  seen.chunks++;
+  silence.expect(1_000);
+  await pass(999);
+  assert.equal(seen.silences, 0);
+  await pass(1);
+  assert.equal(seen.silences, 1);
+  silence.expect(1_000);
+  await pass(1_000);
+  assert.equal(seen.silences, 2, 'it goes on being silent');
+  silence.expect(1_000);
+  silence.stop();
+  await pass(1_000);
+  assert.equal(seen.silences, 2, 'nobody waits any more');
+});

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Pieces } from '../../../src/transport/zmtp/pieces.ts';
+
+const BLOCK = 4_096;
+const textOf = (pieces: Pieces) => Buffer.concat(pieces.take()).toString();
+
+test('what was added comes out in order, once, and is counted until then', () => {
+  const pieces = new Pieces();
+  assert.ok(pieces.isEmpty);
+  const large = Buffer.alloc(BLOCK, 'L');
+  pieces.add(Buffer.from('xab'), 1, 3);
+  pieces.add(large, 0, BLOCK);
+  pieces.add(Buffer.from('xyc'), 2, 3);
+  assert.deepEqual([pieces.bytes, pieces.isEmpty], [BLOCK + 3, false]);
+  assert.equal(textOf(pieces), `ab${large}c`);
+  assert.deepEqual([pieces.bytes, pieces.isEmpty, pieces.take()], [0, true, []]);
+});
+
+test('what was dropped does not come out with what is added later', () => {
+  const pieces = new Pieces();
+  pieces.add(Buffer.from('old'), 0, 3);
+  pieces.add(Buffer.alloc(BLOCK), 0, BLOCK);
+  pieces.add(Buffer.from('old'), 0, 3);
+  pieces.clear();
+  assert.deepEqual([pieces.bytes, pieces.isEmpty], [0, true]);
+  pieces.add(Buffer.from('new'), 0, 3);
+  assert.equal(textOf(pieces), 'new');
+});
+
+test('a large piece is not copied, and small ones share a block as long as they fit', () => {
+  const pieces = new Pieces();
+  const large = Buffer.alloc(2 * BLOCK);
+  pieces.add(large, BLOCK, 2 * BLOCK);
+  const [piece] = pieces.take();
+  assert.deepEqual([piece?.buffer === large.buffer, piece?.byteOffset], [true, large.byteOffset + BLOCK]);
+  for (const from of [0, BLOCK / 2]) pieces.add(large, from, from + BLOCK / 2);
+  pieces.add(large, 0, 1);
+  pieces.add(large, 5, 5);
+  assert.deepEqual(
+    pieces.take().map(({ length }) => length),
+    [BLOCK, 1],
+  );
+});
+
+test('no bytes are no piece', () => {
+  const pieces = new Pieces();
+  pieces.add(Buffer.from('a'), 1, 1);
+  assert.deepEqual(pieces.take(), []);
+});
