@@ -1,8 +1,8 @@
-/* A worker thread that runs one test file. It says `passed` if every test in it passes, and ends at the first that does not. */
+/* A process that runs one test file. It tells what was run if every test in it passes, and ends at the first that does not. */
+import { once } from 'node:events';
 import { Session } from 'node:inspector';
 import { registerHooks } from 'node:module';
 import { after, afterEach } from 'node:test';
-import { parentPort, workerData } from 'node:worker_threads';
 
 export interface Order {
   readonly test: string;
@@ -17,12 +17,12 @@ export interface Piece {
   readonly count: number;
 }
 
-/** What was run, by file. */
+/** What was run, by file. This is told if every test has passed. */
 export type Covered = Record<string, Piece[]>;
 
-export type Told = { kind: 'passed'; covered: Covered };
-
-const { test, mutant } = workerData as Order;
+// The parent sends one order, and then nothing: waiting for more must not keep this process alive.
+const [{ test, mutant }] = (await once(process, 'message')) as [Order];
+process.channel?.unref();
 if (mutant !== undefined) {
   registerHooks({
     load: (url, context, next) =>
@@ -55,6 +55,6 @@ after(() => {
       }
     });
   }
-  parentPort?.postMessage({ kind: 'passed', covered } satisfies Told);
+  process.send?.(covered);
 });
 await import(test);

@@ -5,16 +5,14 @@ import { Pieces } from '../../../src/transport/zmtp/pieces.ts';
 const BLOCK = 4_096;
 const textOf = (pieces: Pieces) => Buffer.concat(pieces.take()).toString();
 
-test('what was added comes out in order, once, and is counted until then', () => {
+test('what was added comes out in order, once', () => {
   const pieces = new Pieces();
-  assert.ok(pieces.isEmpty);
   const large = Buffer.alloc(BLOCK, 'L');
   pieces.add(Buffer.from('xab'), 1, 3);
   pieces.add(large, 0, BLOCK);
   pieces.add(Buffer.from('xyc'), 2, 3);
-  assert.deepEqual([pieces.bytes, pieces.isEmpty], [BLOCK + 3, false]);
   assert.equal(textOf(pieces), `ab${large}c`);
-  assert.deepEqual([pieces.bytes, pieces.isEmpty, pieces.take()], [0, true, []]);
+  assert.deepEqual(pieces.take(), []);
 });
 
 test('what was dropped does not come out with what is added later', () => {
@@ -23,7 +21,6 @@ test('what was dropped does not come out with what is added later', () => {
   pieces.add(Buffer.alloc(BLOCK), 0, BLOCK);
   pieces.add(Buffer.from('old'), 0, 3);
   pieces.clear();
-  assert.deepEqual([pieces.bytes, pieces.isEmpty], [0, true]);
   pieces.add(Buffer.from('new'), 0, 3);
   assert.equal(textOf(pieces), 'new');
 });
