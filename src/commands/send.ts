@@ -82,7 +82,6 @@ export const send: Command = {
 
 /** There is no app behind this request. */
 const NOBODY: RequestClient = {
-  route: 'send',
   queued: 0,
   hasLeft: false,
   reply: () => 'taken',

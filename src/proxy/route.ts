@@ -269,7 +269,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   #settle(request: Request, nowMs: number): void {
     const { reply, envelope, arrivedMs, client } = request;
     request.elapsedMs = (reply === undefined ? performance.now() : nowMs) - arrivedMs;
-    request.executed = executedOf(request);
+    request.executed = reply === undefined ? executedOf(request) : 'yes';
     try {
       const body = reply ?? this.#failureBody(request);
       const fate = body === undefined ? 'taken' : client.reply(envelope, body);
@@ -310,7 +310,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   }
 }
 
-function executedOf({ reply, failure, attempts }: Request): Executed {
-  if (reply !== undefined) return 'yes';
+/** Without a reply. */
+function executedOf({ failure, attempts }: Request): Executed {
   return failure === BUG || attempts.some(({ isUnsent }) => !isUnsent) ? 'maybe' : 'no';
 }

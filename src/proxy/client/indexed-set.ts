@@ -17,7 +17,7 @@ export class IndexedSet<T extends { index: number }> {
 
   /** @returns whether the item was in the set */
   delete(item: T): boolean {
-    if (!this.has(item)) return false;
+    if (this.items[item.index] !== item) return false;
     const last = this.items.pop();
     if (last !== undefined && last !== item) {
       this.items[item.index] = last;

@@ -13,8 +13,6 @@ const AHEAD = 16;
 export type Refused = 'too large' | 'overflow';
 
 export interface TurnsOwner {
-  /** The name of the route. */
-  readonly name: string;
   /** Most requests of one client in flight; above 1 the client must tell its replies apart itself. */
   readonly inFlightPerClient: number;
   /** @param refused why it is refused, if so; then the body is empty, and `bytes` is the size that it had */
@@ -44,10 +42,6 @@ export class Turns implements ClientOwner, RequestClient {
   constructor(client: Client, owner: TurnsOwner) {
     this.#client = client;
     this.#owner = owner;
-  }
-
-  get route(): string {
-    return this.#owner.name;
   }
 
   get isIdle(): boolean {

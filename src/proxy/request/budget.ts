@@ -16,11 +16,13 @@ export class RetryBudget {
   #settings: BudgetSettings;
   #earned = 0;
   #floor: number;
+  #floorMost: number;
   #atMs: number;
 
   constructor(settings: BudgetSettings, nowMs: number) {
     this.#settings = settings;
     this.#floor = settings.minPerSecond;
+    this.#floorMost = floorMost(settings);
     this.#atMs = nowMs;
   }
 
@@ -28,6 +30,7 @@ export class RetryBudget {
   adjust(settings: BudgetSettings, nowMs: number): void {
     this.#age(nowMs);
     this.#settings = settings;
+    this.#floorMost = floorMost(settings);
     this.#floor = Math.min(this.#floor, this.#floorMost);
   }
 
@@ -57,10 +60,9 @@ export class RetryBudget {
     this.#earned *= Math.exp(-elapsedMs / MEMORY_MS);
     this.#floor = Math.min(this.#floorMost, this.#floor + (minPerSecond * elapsedMs) / 1000);
   }
+}
 
-  /** A rate below one a second saves up for one retry. */
-  get #floorMost(): number {
-    const { minPerSecond } = this.#settings;
-    return minPerSecond > 0 ? Math.max(1, minPerSecond) : 0;
-  }
+/** A rate below one a second saves up for one retry. */
+function floorMost({ minPerSecond }: BudgetSettings): number {
+  return minPerSecond > 0 ? Math.max(1, minPerSecond) : 0;
 }

@@ -86,7 +86,7 @@ export class LazyPirate implements RequestOwner {
 
   /** Goes on with a request until it is settled or has to wait: for a place, for a reply, or until a time. */
   #loop(request: Request, nowMs: number): void {
-    while (!request.isDecided) {
+    while (request.reply === undefined && request.failure === undefined) {
       const { state } = request;
       switch (state.kind) {
         case 'waiting': {

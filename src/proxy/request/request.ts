@@ -2,7 +2,7 @@ import type { Body } from '../../transport/message.ts';
 import type { ReplyFate } from '../../transport/transport.ts';
 import type { AttemptFailure } from '../events.ts';
 import { type Cause, type Executed, type Failure, type Outcome, TOO_LATE } from '../outcome.ts';
-import type { RetryPolicy } from '../settings.ts';
+import type { Policy, RetryPolicy } from '../settings.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 import type { PendingRequest } from '../upstream/pending-request.ts';
 import type { WaitingLine } from '../upstream/waiting-line.ts';
@@ -29,8 +29,6 @@ export const SETTLED: RequestState = { kind: 'settled' };
 
 /** Who sent a request, and gets its outcome. */
 export interface RequestClient {
-  /** The name of the route. */
-  readonly route: string;
   /** How many of its requests are queued. */
   queued: number;
   readonly hasLeft: boolean;
@@ -41,6 +39,8 @@ export interface RequestClient {
 
 /** Told when something has happened to a request. */
 export interface RequestOwner {
+  /** With the name of the route. */
+  readonly policy: Policy;
   advance(request: Request, nowMs: number): void;
   /** The upstream became usable or unusable while the request waits for a place there. */
   usableChanged(request: Request, nowMs: number): void;
@@ -123,7 +123,7 @@ export class Request implements PendingRequest, Admitted, Timed {
   }
 
   get route(): string {
-    return this.client.route;
+    return this.#owner.policy.name;
   }
 
   /** Whether there is nothing left to wait for. */
@@ -204,7 +204,7 @@ export class Request implements PendingRequest, Admitted, Timed {
   replied(attempt: Attempt, body: Body, nowMs: number): void {
     this.reply ??= body;
     this.#owner.ended(attempt, 'ok', nowMs);
-    this.#advance(nowMs);
+    this.#owner.advance(this, nowMs);
   }
 
   replyTooLarge(attempt: Attempt, bytes: number, nowMs: number): void {

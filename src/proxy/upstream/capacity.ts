@@ -58,7 +58,7 @@ export class Capacity {
 
   /** Whether no further attempt may be sent, not even in the place of a late one. */
   get isFull(): boolean {
-    if (this.#late.size === 0) return this.inFlight >= this.limit;
+    if (this.#late.size === 0) return this.inFlight >= this.#limit.value;
     const nowMs = performance.now();
     return this.pressure(nowMs) >= this.limit || (this.isCrowded && this.#toForget(nowMs) === undefined);
   }

@@ -127,7 +127,7 @@ export class Endpoint implements LaneOwner {
    */
   send(request: PendingRequest, nowMs: number): Attempt | undefined {
     if (this.#ejection.isProbeDue(nowMs)) this.#ejection.probe(nowMs, this.#settings.retry.timeoutMs);
-    if (this.isCrowded) this.#makeRoom(nowMs);
+    if (this.#capacity.isCrowded) this.#makeRoom(nowMs);
     return this.#lanes.free?.send(request, nowMs);
   }
 

@@ -194,7 +194,7 @@ export class Lane implements ConnectionOwner {
       this.#speech = isEcho ? 'correlated' : 'plain';
       this.#owner.proved(isEcho);
     }
-    this.#delete(attempt);
+    this.#attempts.delete(attempt.id % SLOTS);
     this.#owner.answered(attempt, nowMs);
     this.#owner.ended(attempt);
     attempt.state = 'ended';

@@ -78,7 +78,7 @@ export class Latency {
   }
 
   #forgetIfOld(nowMs: number): void {
-    if (!this.#isOld(nowMs)) return;
+    if (nowMs - this.#atMs <= MEMORY_LEAST_MS || !this.#isOld(nowMs)) return;
     this.#estimateMs = undefined;
     this.#count = 0;
     this.#replies = 0;

@@ -23,9 +23,11 @@ export function select<T extends Candidate>(
   random: () => number,
   nowMs: number,
 ): T | undefined {
-  const isFitting = (one: T) => one.isFree && fits(one);
+  const [only] = all;
   // The same, but quicker.
-  if (all.length === 1) return all.find((one) => one.isUp && isFitting(one));
+  if (only !== undefined && all.length === 1)
+    return only.isUp && only.isFree && fits(only) ? only : undefined;
+  const isFitting = (one: T) => one.isFree && fits(one);
   const probed = ejected > 0 ? all.find((one) => isFitting(one) && one.isProbeDue(nowMs)) : undefined;
   if (probed !== undefined) return probed;
   const isWanted = wanted(all, ejected);

@@ -26,6 +26,7 @@ class TestedClient implements TurnsOwner {
     this.log.push(`hurry ${nameOf(request)} to ${request.deadlineMs}`);
   };
   readonly #owner: RequestOwner = {
+    policy: settingsOf({}),
     advance: (request) => this.hurried(request),
     usableChanged: () => assert.fail(),
     sent: () => assert.fail(),

@@ -102,7 +102,7 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   const scripted = upstream as unknown as Upstream;
   const done = (request: Request) => settled.push(request);
   const pirate = new LazyPirate(settings, scripted, budget, admission, events, done, half);
-  const idle = { route: 'test', queued: 0, hasLeft: false };
+  const idle = { queued: 0, hasLeft: false };
   const client: RequestClient = { ...idle, reply: () => 'taken', done: () => undefined };
   const body = bodyOf([Buffer.from('request')]);
   const arrival = { number: 1, client, envelope: DELIMITER, body, bytes: 7, weight: 16 };
