@@ -10,13 +10,13 @@ export interface Harmless {
 
 export const HARMLESS: readonly Harmless[] = [
   {
-    file: 'balancer.ts',
+    file: 'latency.ts',
     was: '#atMs = 0;',
     becomes: ['#atMs = 1;'],
     why: 'It is read only once there is an estimate, which sets it.',
   },
   {
-    file: 'balancer.ts',
+    file: 'latency.ts',
     was: 'if (this.#count < FIRST_REPLIES && elapsedMs >= (this.#estimateMs ?? 0)) this.#estimateMs = undefined;',
     becomes: [
       'if (this.#count < FIRST_REPLIES && elapsedMs > (this.#estimateMs ?? 0)) this.#estimateMs = undefined;',
@@ -25,19 +25,19 @@ export const HARMLESS: readonly Harmless[] = [
     why: 'An equal time gives the same estimate either way, and what is undefined need not become it.',
   },
   {
-    file: 'balancer.ts',
+    file: 'latency.ts',
     was: 'if (elapsedMs <= (this.fadedMs(nowMs) ?? 0)) return;',
     becomes: ['if (elapsedMs < (this.fadedMs(nowMs) ?? 0)) return;'],
     why: 'No time is exactly as long as a faded one.',
   },
   {
-    file: 'balancer.ts',
+    file: 'latency.ts',
     was: 'const raisedMs = this.#average(this.#estimateMs, elapsedMs, this.#count + 1);',
     becomes: ['const raisedMs = this.#average(this.#estimateMs, elapsedMs, this.#count + 2);'],
     why: 'The count is five or more here, and from five on it makes no difference.',
   },
   {
-    file: 'balancer.ts',
+    file: 'latency.ts',
     was: 'if (this.#estimateMs === undefined) return false;',
     becomes: ['if (false) return false;', 'if (this.#estimateMs === undefined) return true;'],
     why: 'The comparison with NaN that follows is false too; and forgetting what does not exist changes nothing.',
@@ -70,7 +70,7 @@ export const HARMLESS: readonly Harmless[] = [
     why: 'In no time nothing fades and nothing comes.',
   },
   {
-    file: 'concurrency.ts',
+    file: 'concurrency-limit.ts',
     was: 'this.value = Math.floor(this.#exact + 1e-9);',
     becomes: ['this.value = Math.floor(this.#exact + 2e-9);'],
     why: 'Any margin that is larger than the rounding error will do.',
@@ -90,6 +90,12 @@ export const HARMLESS: readonly Harmless[] = [
     was: 'const mayLeaveOut = ejected > 0 && all.some((one) => one.isUp && !one.isEjected);',
     becomes: ['const mayLeaveOut = ejected >= 0 && all.some((one) => one.isUp && !one.isEjected);'],
     why: 'If none is ejected, none is left out; the condition saves the question.',
+  },
+  {
+    file: 'selection.ts',
+    was: 'if (all.length === 1) return all.find((one) => one.isUp && isFitting(one));',
+    becomes: ['if (false) return all.find((one) => one.isUp && isFitting(one));'],
+    why: 'What follows chooses the same one; this only saves time.',
   },
   {
     file: 'slots.ts',

@@ -69,8 +69,16 @@ test('a probe is sent only where it is free and fits', () => {
 });
 
 test('while none is ejected, none is asked whether its probe is due', () => {
-  const good = { ...candidate(), isProbeDue: () => assert.fail('it was asked') };
-  assert.deepEqual(selectable([good]), [good]);
+  const all = [1, 2].map(() => ({ ...candidate(), isProbeDue: () => assert.fail('it was asked') }));
+  assert.deepEqual(selectable(all), all);
+});
+
+test('one that is the only one is chosen under the same conditions', () => {
+  const [good, ejected] = [candidate({ inFlight: 9 }), candidate({ isEjected: true })];
+  for (const only of [good, ejected]) assert.deepEqual(selectable([only], { tried: [only] }), [only]);
+  for (const bad of [{ isUp: false }, { isFree: false }])
+    assert.deepEqual(selectable([candidate(bad)]), [undefined]);
+  assert.deepEqual(selectable([good], { fits: () => false }), [undefined]);
 });
 
 test('an ejected endpoint is left out while another one is up, even if that one is not free', () => {
