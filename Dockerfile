@@ -35,7 +35,7 @@ LABEL org.opencontainers.image.title="lazypirate" \
 # frequent but short. With V8's default, so many message bodies accumulate that freeing them stops the sidecar for 20 ms and more.
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/lazypirate/compiled \
-    NODE_OPTIONS=--max-semi-space-size=2 \
+    NODE_OPTIONS=--max-semi-space-size=4 \
     MALLOC_ARENA_MAX=1
 WORKDIR /lazypirate
 COPY --from=build /lazypirate/dist dist

@@ -13,7 +13,7 @@ const SOURCES = ['src/**/*.ts', 'config/bundle.ts', 'package.json', 'package-loc
 export const AS_IN_IMAGE = {
   MALLOC_ARENA_MAX: '1',
   NODE_COMPILE_CACHE: join(scratch(), 'compiled'),
-  NODE_OPTIONS: '--max-semi-space-size=2',
+  NODE_OPTIONS: '--max-semi-space-size=4',
 };
 let main: string | undefined;
 
