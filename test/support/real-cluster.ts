@@ -7,6 +7,9 @@ import type { Scope } from './program.ts';
 import { rulesFor } from './roles.ts';
 import { scratch } from './scratch.ts';
 
+/** The ServiceAccount that the tests make. */
+const ACCOUNT = 'lazypirate';
+
 /** A new namespace in a real cluster, removed with the test. */
 export class RealCluster implements Cluster {
   readonly namespace: string;
@@ -66,8 +69,10 @@ export class RealCluster implements Cluster {
   async #putPod(object: ApiObject): Promise<void> {
     const { namespace } = this;
     const { name } = object.metadata;
-    // No scheduler takes the pod, so no kubelet overwrites its status.
-    const spec = { ...(object['spec'] as object), schedulerName: 'nobody' };
+    // No scheduler takes the pod, so no kubelet overwrites its status. The account `default` may not be there yet: a controller
+    // makes it some time after the namespace.
+    const extra = { schedulerName: 'nobody', serviceAccountName: ACCOUNT };
+    const spec = { ...(object['spec'] as object), ...extra };
     const body = { ...object, spec, apiVersion: 'v1', kind: 'Pod' } as never;
     const known = await this.#core.readNamespacedPod({ namespace, name }).catch(() => undefined);
     if (known === undefined) await this.#core.createNamespacedPod({ namespace, body });
@@ -81,7 +86,7 @@ export class RealCluster implements Cluster {
 async function tokenWith(config: KubeConfig, namespace: string, select: 'service' | 'pods'): Promise<string> {
   const core = config.makeApiClient(CoreV1Api);
   const rbac = config.makeApiClient(RbacAuthorizationV1Api);
-  const name = 'lazypirate';
+  const name = ACCOUNT;
   const metadata = { name };
   await core.createNamespacedServiceAccount({ namespace, body: { metadata } });
   await rbac.createNamespacedRole({ namespace, body: { metadata, rules: rulesFor(select) } });
