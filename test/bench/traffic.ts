@@ -113,7 +113,7 @@ export async function throughput(scope: Scope, traffic: Traffic): Promise<Goal[]
     most: { transport: 0.75 },
   });
   for (const clients of [16, 64, 256, 1_000]) {
-    const rows = await traffic.load(clients, 64, clients === 64 ? ALL : MANY);
+    const rows = await traffic.load(clients, 64, contestantsFor(clients));
     const many = `${clients.toLocaleString('en')} apps`;
     goals.push({
       what: `requests/s compared with zmq_proxy, ${many}`,
@@ -128,6 +128,15 @@ export async function throughput(scope: Scope, traffic: Traffic): Promise<Goal[]
     if (clients === 64) goals.push(...at64(rows), await openLoop(traffic, rows));
   }
   return goals;
+}
+
+/**
+ * With a thousand apps, libzmq is left out: it does not notice that the apps of the last round have left, so their requests fill the
+ * queue, and new ones are refused.
+ */
+function contestantsFor(clients: number): readonly Contestant[] {
+  if (clients === 64) return ALL;
+  return clients < 1_000 ? MANY : MANY.filter((one) => one !== lazypirateOnLibzmq);
 }
 
 function at64(rows: Rows): Goal[] {
