@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Dealer, Router } from 'zeromq';
@@ -485,15 +487,25 @@ test('a full queue refuses at once, by count and by bytes', async (t) => {
 });
 
 test('an endpoint where nobody has ever answered is reported once', async (t) => {
-  const [gone] = (await upstreams(t, reply)).all;
-  gone?.close();
-  const { count, event } = await startRoute(t, [gone?.address ?? '']);
+  const address = await closedPort();
+  const { count, event } = await startRoute(t, [address]);
   const told = await event((e) => e.kind === 'endpoint' && e.to === 'connecting' && e.from !== 'new');
   assert.match(told.kind === 'endpoint' ? told.why : '', /^nobody (answers|listens) there/);
-  await gone?.listen();
+  const server = await ScriptedUpstream.start(reply, address);
+  t.after(() => server.close());
   await event((e) => e.kind === 'endpoint' && e.to === 'up');
   assert.equal(count('endpoint', 'connecting'), 2, 'when it was new, and that');
 });
+
+/** The address of a port where certainly nobody listens any more: libzmq goes on for a while after `close`. */
+async function closedPort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return `tcp://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+}
 
 test('no request is given up for a slow endpoint while a quick one is about to have room', async (t) => {
   const { all, addresses } = await upstreams(t, delay(2), delay(1_000));

@@ -106,3 +106,22 @@ test('the late attempts are in the order in which they were sent, whatever joins
     }),
   );
 });
+
+test('only what was answered since an attempt was sent has overtaken it', () => {
+  const late = new LateAttempts(TIMEOUT_MS, MOST);
+  for (let answers = 0; answers < 10; answers++) late.answered(0, 10);
+  const attempt = sentAt(20);
+  attempt.answersBefore = late.answers;
+  late.add(attempt);
+  for (let answers = 0; answers < 3 * MOST; answers++) {
+    assert.equal(late.toForget(false, 250), undefined);
+    late.answered(200, 240);
+  }
+  assert.equal(late.toForget(false, 250), attempt);
+});
+
+test('how long a reply took counts from when its attempt was sent', () => {
+  const { late } = start(899, 900);
+  late.answered(900, 940);
+  assert.equal(late.countExpected(10, 1_000), 1);
+});
