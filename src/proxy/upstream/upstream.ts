@@ -123,8 +123,10 @@ export class Upstream implements EndpointSetOwner {
         : this.#line.isEmpty && this.#room.mayStart(request);
     const attempt = isNext ? this.#choose(request, nowMs)?.send(request, nowMs) : undefined;
     if (attempt !== undefined) return attempt;
+    // If others wait already, whatever could help them has been opened or is on its way.
+    const isAlone = this.#line.isEmpty;
     this.#line.join(request);
-    this.#grow(nowMs);
+    if (isAlone) this.#grow(nowMs);
     return undefined;
   }
 
