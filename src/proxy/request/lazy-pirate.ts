@@ -86,6 +86,7 @@ export class LazyPirate implements RequestOwner {
 
   /** Goes on with a request until it is settled or has to wait: for a place, for a reply, or until a time. */
   #loop(request: Request, nowMs: number): void {
+    if (request.state === SETTLED) return;
     while (request.reply === undefined && request.failure === undefined) {
       const { state } = request;
       switch (state.kind) {
@@ -93,7 +94,10 @@ export class LazyPirate implements RequestOwner {
           const attempt = nowMs < request.deadlineMs ? this.upstream.send(request, nowMs) : undefined;
           if (attempt !== undefined) this.sent(request, attempt, nowMs);
           else if (nowMs < this.#waitsUntilMs(request)) return this.usableChanged(request, nowMs);
-          else request.state = ENDING;
+          else {
+            request.state = ENDING;
+            this.#leaveLine(request);
+          }
           break;
         }
         case 'awaiting': {
@@ -104,7 +108,7 @@ export class LazyPirate implements RequestOwner {
           break;
         }
         case 'pausing':
-          if (nowMs < state.untilMs)
+          if (nowMs < Math.min(state.untilMs, request.deadlineMs))
             return this.#timers.set(request, Math.min(state.untilMs, request.nextTimeoutMs), nowMs);
           request.state = WAITING;
           break;
@@ -240,12 +244,19 @@ export class LazyPirate implements RequestOwner {
   #settle(request: Request, nowMs: number): void {
     request.state = SETTLED;
     this.#timers.clear(request);
-    request.line?.leave(request);
+    if (request.line !== undefined) this.#leaveLine(request);
     for (const attempt of request.attempts) if (attempt.state !== 'ended') this.#release(attempt, nowMs);
     const isHeldBack = this.upstream.isHeldBack;
     this.#admission.end(request);
     this.#settled(request, nowMs);
     if (isHeldBack) this.upstream.freed();
+  }
+
+  /** Those behind it may fit where it did not. */
+  #leaveLine(request: Request): void {
+    if (request.line === undefined) return;
+    request.line.leave(request);
+    this.upstream.freed();
   }
 
   #release(attempt: Attempt, nowMs: number): void {

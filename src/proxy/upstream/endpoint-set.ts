@@ -152,7 +152,6 @@ export class EndpointSet implements EndpointOwner, DiscoveryListener {
 
   ejectionTurned(endpoint: Endpoint): void {
     this.ejected += endpoint.isEjected ? 1 : -1;
-    this.#owner.freed();
   }
 
   gone(endpoint: Endpoint): void {

@@ -61,8 +61,9 @@ export class Upstream implements EndpointSetOwner {
 
   /** Another upstream has taken over: this one takes no more requests, and is done when those in flight have ended. */
   retire(): void {
+    const waiting = this.#line.clear();
     this.#set.retire('another upstream has taken over');
-    for (const request of this.#line.clear()) request.usableChanged();
+    for (const request of waiting) request.usableChanged();
   }
 
   /** @param why told of its endpoints */
@@ -113,8 +114,8 @@ export class Upstream implements EndpointSetOwner {
   }
 
   /**
-   * Sends the request, if it is next and there is room at an endpoint. Otherwise it joins the line, until it is `granted`, `tooLate`
-   * or made to `leave`.
+   * Sends the request, if it is next and there is room at an endpoint. Otherwise it joins the line, until it is `granted` or
+   * `tooLate`, or leaves it.
    */
   send(request: PendingRequest, nowMs: number): Attempt | undefined {
     const isNext =
@@ -142,11 +143,6 @@ export class Upstream implements EndpointSetOwner {
     if (free === undefined)
       choose(this.#set.all, (one) => one.canGrow && isElsewhere(one), this.#random, nowMs)?.grow();
     return free;
-  }
-
-  /** The request leaves the line. */
-  leave(request: PendingRequest): void {
-    this.#line.leave(request);
   }
 
   /**
@@ -194,9 +190,12 @@ export class Upstream implements EndpointSetOwner {
   /** @param freed the only endpoint that may have room, if that is known */
   #serve(freed?: Endpoint): void {
     const nowMs = performance.now();
+    let only = freed;
     for (let next = this.#next; next !== undefined; next = this.#next) {
-      if (freed !== undefined && !freed.isFree) break;
+      if (only === undefined ? !this.#set.all.some((one) => one.isFree) : !only.isFree) break;
       if (!this.#grant(next, nowMs) && !this.#grantLast(next, nowMs)) break;
+      // The next one may fit where this one did not.
+      only = undefined;
     }
     this.#grow(nowMs, freed);
   }
