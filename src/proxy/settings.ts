@@ -67,7 +67,10 @@ export interface CurveServer {
  * no later than the deadline of a later one.
  */
 export interface RetryPolicy {
-  /** How long to wait for the reply to one attempt. */
+  /**
+   * How long to wait for the reply to one attempt. What is known of an endpoint (its limit, its late attempts, probes) follows the newest
+   * value.
+   */
   timeoutMs: number;
   /** How often the request is sent at most, including the first time. */
   attempts: number;

@@ -87,7 +87,7 @@ export class Request implements PendingRequest, Admitted, Timed {
   reply: Body | undefined;
   /** Why it ended without a reply. */
   failure: Failure | undefined;
-  /** Why the newest attempt failed, while there is no other. */
+  /** Why the newest attempt failed, from then until another one is sent. */
   lastFailure: AttemptFailure | undefined;
 
   cause: Cause | undefined;
