@@ -85,7 +85,7 @@ export interface ProxyEvents {
 
 export type EventKind = keyof ProxyEvents;
 
-export interface DiscoveredSet {
+interface DiscoveredSet {
   route: string;
   endpoints: number;
   /** Whether this is the first success. */

@@ -1,21 +1,11 @@
 import type { Discovery } from '../discovery/discovery.ts';
 import { type Body, NO_BODY } from '../transport/message.ts';
-import type { Client, ListenerOwner, Refusal, ReplyFate, Transport } from '../transport/transport.ts';
-import { failureBody } from './client/failure-reply.ts';
+import type { Client, ListenerOwner, Refusal, Transport } from '../transport/transport.ts';
+import { Delivery } from './client/delivery.ts';
 import { Frontend } from './client/frontend.ts';
 import { type Refused, Turns, type TurnsOwner } from './client/turns.ts';
 import type { Events } from './events.ts';
-import {
-  BUG,
-  CUT,
-  causeOf,
-  type Executed,
-  type Failure,
-  GONE,
-  LEAVING,
-  TOO_MANY,
-  TOO_MANY_FRAMES,
-} from './outcome.ts';
+import { CUT, type Failure, GONE, LEAVING, TOO_MANY, TOO_MANY_FRAMES } from './outcome.ts';
 import { Admission } from './request/admission.ts';
 import { RetryBudget } from './request/budget.ts';
 import { LazyPirate } from './request/lazy-pirate.ts';
@@ -39,14 +29,15 @@ export class Route implements ListenerOwner, TurnsOwner {
   readonly #frontend: Frontend;
   readonly #clients = new Set<Turns>();
   readonly #pirate: LazyPirate;
+  readonly #delivery: Delivery;
   readonly #upstreams: Succession;
   /** Resolves when it is closed. Rejects on a bug in an upstream. */
   readonly #ended = Promise.withResolvers<void>();
   #settings: RouteSettings;
   /** How many requests have arrived. */
   #received = 0;
-  /** When a request last arrived or got its outcome. */
-  #lastWorkMs = performance.now();
+  /** When the last one did; or when the route was made. */
+  #receivedMs = performance.now();
   /** `refusing`: what comes is refused, and what is under way goes on. `cut`: nothing is waited for any more. */
   #state: 'serving' | 'refusing' | 'cut' = 'serving';
 
@@ -67,8 +58,15 @@ export class Route implements ListenerOwner, TurnsOwner {
     this.#admission = new Admission(settings.limits);
     this.#budget = new RetryBudget(settings.budget, performance.now());
     const upstream = this.#makeUpstream(settings);
-    const settled = (request: Request, nowMs: number) => this.#settle(request, nowMs);
-    this.#pirate = new LazyPirate(settings, upstream, this.#budget, this.#admission, events, settled);
+    this.#delivery = new Delivery(settings, this.#admission, events);
+    this.#pirate = new LazyPirate(
+      settings,
+      upstream,
+      this.#budget,
+      this.#admission,
+      events,
+      (request, nowMs) => this.#delivery.deliver(request, nowMs),
+    );
     this.#upstreams = new Succession(settings.name, upstream, events, (next) => {
       this.#pirate.upstream = next;
     });
@@ -127,7 +125,7 @@ export class Route implements ListenerOwner, TurnsOwner {
     this.#frontend.change(settings);
     this.#admission.limits = limits;
     this.#budget.adjust(budget, performance.now());
-    this.#pirate.policy = settings;
+    this.#pirate.policy = this.#delivery.policy = settings;
     this.#upstreams.adjust(settings);
     for (const turns of this.#clients) turns.startNext();
     if (discovery === undefined) return;
@@ -153,7 +151,7 @@ export class Route implements ListenerOwner, TurnsOwner {
 
   /** How long it has been idle, if it `isSettled`. */
   idleMs(nowMs: number): number {
-    return nowMs - this.#lastWorkMs;
+    return nowMs - Math.max(this.#receivedMs, this.#delivery.lastMs);
   }
 
   /** From now on every new request gets a `DRAINING` failure. Those in progress go on. */
@@ -221,7 +219,7 @@ export class Route implements ListenerOwner, TurnsOwner {
 
   received(turns: Turns, envelope: Buffer, body: Body, bytes: number, refused?: Refused): void {
     const arrivedMs = performance.now();
-    this.#lastWorkMs = arrivedMs;
+    this.#receivedMs = arrivedMs;
     const number = ++this.#received;
     const { retry: policy, limits } = this.#settings;
     const refusal = this.#refusal(bytes, refused);
@@ -264,53 +262,4 @@ export class Route implements ListenerOwner, TurnsOwner {
   #makeUpstream(settings: RouteSettings): Upstream {
     return new Upstream(settings, this.#transport, this.#admission, this.#events, this.#self);
   }
-
-  /** Sends the outcome to the app. */
-  #settle(request: Request, nowMs: number): void {
-    const { reply, envelope, arrivedMs, client } = request;
-    request.elapsedMs = (reply === undefined ? performance.now() : nowMs) - arrivedMs;
-    request.executed = reply === undefined ? executedOf(request) : 'yes';
-    try {
-      const body = reply ?? this.#failureBody(request);
-      const fate = body === undefined ? 'taken' : client.reply(envelope, body);
-      if (typeof fate === 'string') this.#settled(request, fate);
-      else
-        void fate.then(
-          (known) => this.#settled(request, known),
-          (error) => this.#lost(request, error),
-        );
-    } catch (error) {
-      this.#lost(request, error);
-    }
-  }
-
-  /** Its outcome could not be sent because of a bug. */
-  #lost(request: Request, error: unknown): void {
-    this.#events.emit('internalError', { route: this.name, error });
-    if (request.outcome === undefined) this.#settled(request, 'gone');
-  }
-
-  #settled(request: Request, fate: ReplyFate): void {
-    const { reply, failure = BUG, client } = request;
-    const isTaken = fate === 'taken' && !client.hasLeft;
-    request.cause = reply === undefined ? causeOf(failure) : 'ok';
-    request.outcome = isTaken ? request.cause : 'client_gone';
-    request.replyBytes = isTaken ? (reply?.bytes ?? 0) : 0;
-    if (fate === 'full') this.#events.emit('droppedClient', { route: this.name });
-    // Whoever looks at the counts and the events together sees each request in one of them, never in both or neither.
-    this.#admission.leave(request);
-    this.#events.emit('settled', request);
-    this.#lastWorkMs = performance.now();
-    client.done(request);
-  }
-
-  #failureBody({ failure = BUG, attempts, executed, elapsedMs }: Request): Body | undefined {
-    const facts = { ...failure, route: this.name, attempts: attempts.length, executed, elapsedMs };
-    return failureBody(facts, this.#settings.failureReply);
-  }
-}
-
-/** Without a reply. */
-function executedOf({ failure, attempts }: Request): Executed {
-  return failure === BUG || attempts.some(({ isUnsent }) => !isUnsent) ? 'maybe' : 'no';
 }

@@ -12,7 +12,7 @@ export interface RouteSettings extends Policy {
 }
 
 /** What the listener is made with. Another `listen` moves it; another secret key needs a restart. */
-export interface ListenerSettings {
+interface ListenerSettings {
   /** `tcp://host:port` (port 0 picks one) or `ipc://path`. */
   listen: string;
   /** Of the socket of an ipc path; `undefined`: the umask decides. */

@@ -93,7 +93,7 @@ export class LazyPirate implements RequestOwner {
         case 'waiting': {
           const attempt = nowMs < request.deadlineMs ? this.upstream.send(request, nowMs) : undefined;
           if (attempt !== undefined) this.sent(request, attempt, nowMs);
-          else if (nowMs < this.#waitsUntilMs(request)) return this.usableChanged(request, nowMs);
+          else if (nowMs < this.#waitsUntilMs(request)) return this.waitForPlace(request, nowMs);
           else {
             request.state = ENDING;
             this.#leaveLine(request);
@@ -103,7 +103,7 @@ export class LazyPirate implements RequestOwner {
         case 'awaiting': {
           const failure = request.newestFailure;
           if (failure !== undefined) request.state = this.#afterFailure(request, failure, nowMs);
-          else if (nowMs >= state.hedgeAtMs) request.state = this.#hedge(request, nowMs);
+          else if (nowMs >= state.hedgeAtMs) this.#hedge(request, nowMs);
           else return this.#timers.set(request, Math.min(state.hedgeAtMs, request.nextTimeoutMs), nowMs);
           break;
         }
@@ -130,16 +130,24 @@ export class LazyPirate implements RequestOwner {
     this.#settle(request, nowMs);
   }
 
-  /** The request was sent. */
-  sent(request: Request, attempt: Attempt, nowMs: number): void {
-    if (request.attempts.length === 0) {
+  /** @param reason the reason for the retry, if it is one */
+  sent(
+    request: Request,
+    attempt: Attempt,
+    nowMs: number,
+    reason: RetryReason | undefined = request.newestFailure,
+  ): void {
+    if (reason === undefined) {
       this.#budget.deposit(nowMs);
       this.#admission.start(request);
-    } else this.#tellRetry(request, request.lastFailure ?? 'lost');
-    this.#await(request, attempt);
+    } else this.#events.emit('retry', { request, reason });
+    const { hedgeMs } = request.policy;
+    request.attempts.push(attempt);
+    request.state = hedgeMs === undefined ? AWAITING : { kind: 'awaiting', hedgeAtMs: nowMs + hedgeMs };
+    this.#events.emit('sent', attempt);
   }
 
-  usableChanged(request: Request, nowMs: number): void {
+  waitForPlace(request: Request, nowMs: number): void {
     this.#timers.set(request, Math.min(this.#waitsUntilMs(request), request.nextTimeoutMs), nowMs);
   }
 
@@ -160,15 +168,6 @@ export class LazyPirate implements RequestOwner {
     }
   }
 
-  #await(request: Request, attempt: Attempt): void {
-    const { hedgeMs } = request.policy;
-    request.attempts.push(attempt);
-    request.lastFailure = undefined;
-    request.state =
-      hedgeMs === undefined ? AWAITING : { kind: 'awaiting', hedgeAtMs: attempt.sentMs + hedgeMs };
-    this.#events.emit('sent', attempt);
-  }
-
   /** A request waits for a place until its deadline, or while no endpoint is usable for as long as `wait` says. */
   #waitsUntilMs({ arrivedMs, deadlineMs, policy }: Request): number {
     const { isUsable, unusableSinceMs } = this.upstream;
@@ -183,7 +182,6 @@ export class LazyPirate implements RequestOwner {
       leftMs: request.deadlineMs - nowMs,
       replyPossible: request.isOpen,
     };
-    request.lastFailure = failure;
     const verdict = afterFailure(request.policy, failed, this.#random, () => this.#budget.withdraw(nowMs));
     if (verdict.kind === 'retry')
       return verdict.delayMs > 0 ? { kind: 'pausing', untilMs: nowMs + verdict.delayMs } : WAITING;
@@ -192,30 +190,28 @@ export class LazyPirate implements RequestOwner {
   }
 
   /** Also sends the request to another endpoint, if allowed and if there is one. The first reply wins. */
-  #hedge(request: Request, nowMs: number): RequestState {
+  #hedge(request: Request, nowMs: number): void {
     const { policy, attempts, deadlineMs } = request;
-    if (!mayHedge(policy, attempts.length, deadlineMs - nowMs)) return AWAITING;
+    if (!mayHedge(policy, attempts.length, deadlineMs - nowMs)) {
+      request.state = AWAITING;
+      return;
+    }
     const endpoint = this.upstream.elsewhere(request, nowMs);
     // It does not count as a denied retry, because no attempt has failed: the previous one is still awaited.
     const attempt =
       endpoint !== undefined && this.#budget.withdraw(nowMs) ? endpoint.send(request, nowMs) : undefined;
-    if (attempt === undefined)
-      return { kind: 'awaiting', hedgeAtMs: nowMs + Math.max(policy.hedgeMs ?? 0, HEDGE_AGAIN_MS) };
-    this.#tellRetry(request, 'hedge');
-    this.#await(request, attempt);
-    return request.state;
+    if (attempt !== undefined) return this.sent(request, attempt, nowMs, 'hedge');
+    const againMs = Math.max(policy.hedgeMs ?? 0, HEDGE_AGAIN_MS);
+    request.state = { kind: 'awaiting', hedgeAtMs: nowMs + againMs };
   }
 
-  #tellRetry(request: Request, reason: RetryReason): void {
-    this.#events.emit('retry', { request, reason });
-  }
-
-  /** Why there is no reply. */
+  /** Why there is no reply. What can still be taken back is. */
   #reason(request: Request): Failure {
-    const { lastFailure, policy, attempts } = request;
-    if (attempts.length > 0 && request.wasSent()) {
-      if (lastFailure !== undefined && lastFailure !== 'timeout')
-        return { code: 'LOST', message: MESSAGES[lastFailure] };
+    const { newestFailure, policy } = request;
+    request.takeBack();
+    if (request.mayHaveLeft) {
+      if (newestFailure !== undefined && newestFailure !== 'timeout')
+        return { code: 'LOST', message: MESSAGES[newestFailure] };
       return { code: 'TIMEOUT', message: `no reply in time (${policy.timeoutMs} ms per attempt)` };
     }
     if (this.upstream.isUsable && this.upstream.isFull)

@@ -1,6 +1,6 @@
 import type { Body } from '../../transport/message.ts';
 import type { ReplyFate } from '../../transport/transport.ts';
-import type { AttemptFailure } from '../events.ts';
+import type { AttemptFailure, AttemptResult } from '../events.ts';
 import { type Cause, type Executed, type Failure, type Outcome, TOO_LATE } from '../outcome.ts';
 import type { Policy, RetryPolicy } from '../settings.ts';
 import type { Attempt } from '../upstream/attempt.ts';
@@ -20,7 +20,7 @@ export type RequestState =
   | { kind: 'awaiting'; hedgeAtMs: number }
   | { kind: 'pausing'; untilMs: number };
 
-export const QUEUED: RequestState = { kind: 'queued' };
+const QUEUED: RequestState = { kind: 'queued' };
 export const WAITING: RequestState = { kind: 'waiting' };
 export const AWAITING: RequestState = { kind: 'awaiting', hedgeAtMs: Number.POSITIVE_INFINITY };
 export const LINGERING: RequestState = { kind: 'lingering' };
@@ -42,18 +42,25 @@ export interface RequestOwner {
   /** With the name of the route. */
   readonly policy: Policy;
   advance(request: Request, nowMs: number): void;
-  /** The upstream became usable or unusable while the request waits for a place there. */
-  usableChanged(request: Request, nowMs: number): void;
+  /** How long the request may wait for a place has changed: the upstream became usable or unusable. */
+  waitForPlace(request: Request, nowMs: number): void;
   /** An attempt was given a place that the request waited for. */
   sent(request: Request, attempt: Attempt, nowMs: number): void;
   /** Why a reply of this size is none. */
   replyTooLarge(bytes: number): Failure;
   /** An attempt has its result. */
-  ended(attempt: Attempt, result: 'ok' | AttemptFailure | 'cancelled', nowMs: number): void;
+  ended(attempt: Attempt, result: AttemptResult, nowMs: number): void;
 }
 
 /** What is known about a request when it arrives. */
-export interface Arrival {
+type Arrival = Pick<
+  Request,
+  'number' | 'client' | 'envelope' | 'body' | 'bytes' | 'weight' | 'arrivedMs' | 'policy'
+>;
+
+/** One request of the app, from its arrival to its outcome: its attempts, what it waits for, and its result. */
+export class Request implements PendingRequest, Admitted, Timed {
+  /** Counts the requests of its route from 1. */
   readonly number: number;
   readonly client: RequestClient;
   /** Wire bytes that its reply must start with. */
@@ -67,18 +74,6 @@ export interface Arrival {
   readonly arrivedMs: number;
   /** The policy that was in force when it arrived. */
   readonly policy: RetryPolicy;
-}
-
-/** One request of the app, from its arrival to its outcome: its attempts, what it waits for, and its result. */
-export class Request implements PendingRequest, Admitted, Timed {
-  readonly number: number;
-  readonly client: RequestClient;
-  readonly envelope: Buffer;
-  readonly body: Body;
-  readonly bytes: number;
-  readonly weight: number;
-  readonly arrivedMs: number;
-  readonly policy: RetryPolicy;
   /** When it must have its outcome. */
   deadlineMs: number;
   state: RequestState = QUEUED;
@@ -87,8 +82,6 @@ export class Request implements PendingRequest, Admitted, Timed {
   reply: Body | undefined;
   /** Why it ended without a reply. */
   failure: Failure | undefined;
-  /** Why the newest attempt failed, from then until another one is sent. */
-  lastFailure: AttemptFailure | undefined;
 
   cause: Cause | undefined;
   outcome: Outcome | undefined;
@@ -155,11 +148,14 @@ export class Request implements PendingRequest, Admitted, Timed {
     return result === 'ok' || result === 'cancelled' ? undefined : result;
   }
 
-  /** Whether an attempt may have left this process. Those that can be are taken back. */
-  wasSent(): boolean {
-    let wasSent = false;
-    for (const attempt of this.attempts) if (!attempt.lane.withdraw(attempt)) wasSent = true;
-    return wasSent;
+  /** Whether an attempt may have left this process. */
+  get mayHaveLeft(): boolean {
+    return this.attempts.some(({ isUnsent }) => !isUnsent);
+  }
+
+  /** Takes back the attempts that have not left this process. */
+  takeBack(): void {
+    for (const attempt of this.attempts) attempt.lane.withdraw(attempt);
   }
 
   /** Times out the attempts that have had their time. */
@@ -198,7 +194,7 @@ export class Request implements PendingRequest, Admitted, Timed {
 
   usableChanged(): void {
     if (this.line === undefined) this.#advance();
-    else this.#owner.usableChanged(this, performance.now());
+    else this.#owner.waitForPlace(this, performance.now());
   }
 
   replied(attempt: Attempt, body: Body, nowMs: number): void {

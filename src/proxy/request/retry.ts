@@ -2,7 +2,7 @@ import type { AttemptFailure, RetryDenial } from '../events.ts';
 import type { RetryPolicy } from '../settings.ts';
 
 /** What to do after an attempt has failed. */
-export type Verdict =
+type Verdict =
   /** Send again after the delay. */
   | { kind: 'retry'; delayMs: number }
   /** Send nothing more, but accept a late reply until the deadline. */

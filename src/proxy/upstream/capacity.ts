@@ -60,7 +60,7 @@ export class Capacity {
   get isFull(): boolean {
     if (this.#late.size === 0) return this.inFlight >= this.#limit.value;
     const nowMs = performance.now();
-    return this.pressure(nowMs) >= this.limit || (this.isCrowded && this.#toForget(nowMs) === undefined);
+    return this.pressure(nowMs) >= this.limit || (this.isCrowded && this.toForget(nowMs) === undefined);
   }
 
   /** Whether the maximum is reached, so that one more attempt needs the place of a late one. */
@@ -101,12 +101,8 @@ export class Capacity {
     this.#limit.overdue(attempt.sentMs, nowMs, this.inFlight);
   }
 
-  /** The late attempt that must give up its place to one more attempt, if the maximum is reached. */
+  /** The late attempt that must give up its place to one more attempt when the endpoint `isCrowded`. */
   toForget(nowMs: number): Attempt | undefined {
-    return this.isCrowded ? this.#toForget(nowMs) : undefined;
-  }
-
-  #toForget(nowMs: number): Attempt | undefined {
     return this.#late.toForget(this.#late.size === this.inFlight, nowMs);
   }
 

@@ -1,6 +1,6 @@
 import type { EjectionSettings } from '../settings.ts';
 
-export type EjectionState =
+type EjectionState =
   /** The endpoint gets its share of the requests. */
   | { kind: 'in'; failures: number }
   /** The endpoint gets no requests while there are others. */

@@ -15,7 +15,7 @@ import type { PendingRequest } from './pending-request.ts';
 import { Slots } from './slots.ts';
 import { NO_REPLY, type Trouble, WAITING } from './trouble.ts';
 
-export type LaneState =
+type LaneState =
   | { kind: 'connecting' }
   /** The peer has accepted the connection, but the ZMTP handshake is not complete. */
   | { kind: 'handshaking'; timer: NodeJS.Timeout }
@@ -92,15 +92,10 @@ export class Lane implements ConnectionOwner {
     this.#retire('timeout');
   }
 
-  /**
-   * Takes an attempt back, if that is still possible.
-   *
-   * @returns whether it has certainly not left this process, and never will
-   */
-  withdraw(attempt: Attempt): boolean {
+  /** Takes an attempt back, if that is still possible: then it `isUnsent`. */
+  withdraw(attempt: Attempt): void {
     if (!attempt.isUnsent && this.#has(attempt))
       attempt.isUnsent = this.#connection.withdraw(attempt.message);
-    return attempt.isUnsent;
   }
 
   /** Nobody waits for this attempt any more. It is taken back if it has not left this process. */

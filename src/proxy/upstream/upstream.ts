@@ -16,7 +16,7 @@ const REPLY_TIME_MARGIN = 1.25;
 const NONE: readonly string[] = [];
 
 /** How many requests of the route may be in flight, whatever its endpoints could take. */
-export interface Room {
+interface Room {
   /** Whether any request may be sent for the first time. */
   readonly hasRoom: boolean;
   /** Whether this one may. */

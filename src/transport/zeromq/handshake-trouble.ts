@@ -22,7 +22,7 @@ const HUNG_UP_ON_CURVE =
 /** Used instead of an event: the time is over, and libzmq has reported nothing. */
 export const SILENCE = 'silence';
 
-export interface Handshake {
+interface Handshake {
   hasCurve: boolean;
   timeoutMs: number;
   tookMs: number;

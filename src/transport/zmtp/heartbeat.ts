@@ -2,7 +2,7 @@ import type { Target } from '../transport.ts';
 import { pingCommand } from './metadata.ts';
 import { Silence } from './silence.ts';
 
-export interface HeartbeatOwner {
+interface HeartbeatOwner {
   /** How many chunks have been read from the peer so far. */
   chunks(): number;
   /** Whether nothing is read from the peer at present. */

@@ -8,7 +8,7 @@ export const KEEP_ALIVE = {
 } as const;
 
 /** The address in the form that `node:net` needs. */
-export type NetAddress = { host: string; port: number } | { path: string };
+type NetAddress = { host: string; port: number } | { path: string };
 
 /** @param address in the form that the configuration's parser returns */
 export function netAddressOf(address: string): NetAddress {

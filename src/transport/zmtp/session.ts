@@ -9,7 +9,7 @@ import { errorCommand, parseCommand, pongCommand, readyCommand } from './metadat
 import { Outbox } from './outbox.ts';
 import { Reader, type ReaderOwner } from './reader.ts';
 
-export interface SessionSettings {
+interface SessionSettings {
   /** The type of our socket. */
   socketType: 'REP' | 'DEALER';
   /** The socket types that peers may have. */

@@ -28,7 +28,7 @@ class TestedClient implements TurnsOwner {
   readonly #owner: RequestOwner = {
     policy: settingsOf({}),
     advance: (request) => this.hurried(request),
-    usableChanged: () => assert.fail(),
+    waitForPlace: () => assert.fail(),
     sent: () => assert.fail(),
     ended: () => assert.fail(),
     replyTooLarge: () => assert.fail(),
