@@ -34,7 +34,8 @@ export class Intake {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (this.#ahead.length > 0) atEndOfTurn(this.#readsAhead);
+    // Nothing may be left of what was held back, but the socket is still paused because of it.
+    if (this.#ahead.length > 0 || this.#socket.isPaused()) atEndOfTurn(this.#readsAhead);
   }
 
   /** Whether something waits to be passed on. */

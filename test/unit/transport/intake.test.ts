@@ -32,3 +32,32 @@ test('what comes between a resume and the end of the turn does not overtake what
   await setImmediate();
   assert.deepEqual(came, ['1', '2', '3', '4']);
 });
+
+test('a socket is read again even if the last of what was held back ends where its chunk ends', async () => {
+  const came: string[] = [];
+  const ignore = () => undefined;
+  const reader = new Reader(100_000, {
+    // As a client does that may have one request at a time.
+    message: (_, { bytes }) => {
+      came.push(String(bytes));
+      intake.pause();
+    },
+    malformed: ignore,
+    tooLarge: ignore,
+    command: ignore,
+    broken: ignore,
+  });
+  const socket = new Socket();
+  const intake = new Intake(socket, reader);
+  const large = 'x'.repeat(20_000);
+  for (let chunks = 0; chunks < 3; chunks++) intake.take(wireOf(large), 0);
+  assert.deepEqual([came.length, socket.isPaused()], [1, true], 'more is held back than may be');
+  for (const known of [2, 3]) {
+    intake.resume();
+    await setImmediate();
+    assert.equal(came.length, known);
+  }
+  intake.resume();
+  await setImmediate();
+  assert.equal(socket.isPaused(), false);
+});
