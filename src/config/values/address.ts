@@ -108,7 +108,7 @@ function refuseVariable(text: string): void {
 
 function checkIpc(text: string): string {
   const path = text.slice('ipc://'.length);
-  if (!/^(\/|@)./.test(path)) {
+  if (!/^[/@]./s.test(path)) {
     throw new Error(
       `${text}: write an absolute path, ipc:///run/some.sock, or an abstract name, ipc://@some`,
     );

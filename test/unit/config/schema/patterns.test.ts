@@ -24,6 +24,7 @@ import {
 
 const IPV6 = /^(tcp:\/\/)?\[/;
 const VARIABLE = /\$[\w{(]/;
+const PARENT = /^ipc:\/\/\/(.*\/)?\.\.(\/|$)/s;
 
 interface Pair {
   pattern: string;
@@ -38,7 +39,8 @@ const PAIRS: Record<string, Pair> = {
   listener: {
     pattern: LISTEN_PATTERN,
     parse: parseListen,
-    beyond: (text) => IPV6.test(text) || VARIABLE.test(text) || Buffer.byteLength(text) > 113,
+    beyond: (text) =>
+      IPV6.test(text) || VARIABLE.test(text) || PARENT.test(text) || Buffer.byteLength(text) > 113,
   },
   endpoint: {
     pattern: ENDPOINT_PATTERN,
@@ -46,6 +48,7 @@ const PAIRS: Record<string, Pair> = {
     beyond: (text) =>
       IPV6.test(text) ||
       VARIABLE.test(text) ||
+      PARENT.test(text) ||
       Buffer.byteLength(text) > 113 ||
       text.startsWith('tcp://0.0.0.0:'),
   },

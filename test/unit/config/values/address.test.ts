@@ -16,6 +16,7 @@ test('an endpoint has an IP address and a port, or an ipc path', () => {
   assert.equal(parseEndpoint('tcp://10.1.2.3:07000'), 'tcp://10.1.2.3:7000');
   assert.equal(parseEndpoint('ipc:///run/a.sock'), 'ipc:///run/a.sock');
   assert.equal(parseEndpoint('ipc://@name'), 'ipc://@name');
+  assert.equal(parseEndpoint('ipc://@\u2028'), 'ipc://@\u2028');
 });
 
 test('addresses that libzmq would accept but never connect to are refused', () => {
