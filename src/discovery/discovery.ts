@@ -10,7 +10,7 @@ export interface Discovered {
 export type DiscoveryFailure = 'unreachable' | 'forbidden' | 'not_found' | 'invalid';
 
 /** Receives the addresses. */
-export interface DiscoveryListener {
+export interface DiscoveryOwner {
   /**
    * The whole current set, each address once. An empty set means that there are no endpoints.
    *
@@ -27,6 +27,6 @@ export interface DiscoveryListener {
 export interface Discovery {
   /** Whether the set never changes, so that it cannot become out of date. */
   readonly isFixed: boolean;
-  /** Runs until the signal aborts. Failures of the source go to the listener; it rejects only on a bug. */
-  run(listener: DiscoveryListener, signal: AbortSignal): Promise<void>;
+  /** Runs until the signal aborts. Failures of the source go to the owner; it rejects only on a bug. */
+  run(owner: DiscoveryOwner, signal: AbortSignal): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { messageOf } from '../errors.ts';
 import { pause } from '../lifecycle/pause.ts';
 import { tcpAddress } from '../tcp-address.ts';
 import { type Family, FamilyChoice } from './address-family.ts';
-import type { Discovery, DiscoveryListener } from './discovery.ts';
+import type { Discovery, DiscoveryOwner } from './discovery.ts';
 import type { DnsSettings } from './discovery-settings.ts';
 import { addressesIn, type FamilyAnswer, type LookupAnswer, lookUp } from './name-lookup.ts';
 
@@ -32,15 +32,15 @@ export class DnsDiscovery implements Discovery {
     this.#families = families;
   }
 
-  async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
+  async run(owner: DiscoveryOwner, signal: AbortSignal): Promise<void> {
     const { name, intervalMs } = this.#settings;
     while (!signal.aborted) {
       let pauseMs = intervalMs;
       try {
         const answer = await this.#lookup(name, signal, this.#known);
-        if (!signal.aborted) pauseMs = Math.min(intervalMs, this.#take(answer, listener) ?? intervalMs);
+        if (!signal.aborted) pauseMs = Math.min(intervalMs, this.#take(answer, owner) ?? intervalMs);
       } catch (error) {
-        if (!signal.aborted) listener.failed('unreachable', `${name}: ${messageOf(error)}`);
+        if (!signal.aborted) owner.failed('unreachable', `${name}: ${messageOf(error)}`);
       }
       // Varied by up to a tenth, so that sidecars that started together do not keep asking at the same moment.
       await pause(pauseMs * (0.9 + Math.random() / 5), signal);
@@ -48,9 +48,9 @@ export class DnsDiscovery implements Discovery {
   }
 
   /** @returns when to look again, if sooner than usual */
-  #take(answer: LookupAnswer, listener: DiscoveryListener): number | undefined {
+  #take(answer: LookupAnswer, owner: DiscoveryOwner): number | undefined {
     if (answer.kind === 'failed') {
-      listener.failed(answer.reason, answer.why);
+      owner.failed(answer.reason, answer.why);
       return undefined;
     }
     const last = this.#last;
@@ -64,7 +64,7 @@ export class DnsDiscovery implements Discovery {
     const family = this.#families.choose(counts, performance.now());
     if (typeof family === 'object') return family.waitMs;
     const addresses = new Set(last[family].map((ip) => tcpAddress(ip, this.#settings.port)));
-    listener.found(
+    owner.found(
       Array.from(addresses, (address) => ({ address })),
       failureWords(answer.name, 'A', answer.IPv4) ?? failureWords(answer.name, 'AAAA', answer.IPv6),
     );

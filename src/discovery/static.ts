@@ -1,5 +1,5 @@
 import { untilAborted } from '../lifecycle/pause.ts';
-import type { Discovery, DiscoveryListener } from './discovery.ts';
+import type { Discovery, DiscoveryOwner } from './discovery.ts';
 
 /** The endpoints from the configuration: reported once. */
 export class StaticDiscovery implements Discovery {
@@ -10,8 +10,8 @@ export class StaticDiscovery implements Discovery {
     this.#addresses = addresses;
   }
 
-  async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
-    listener.found(this.#addresses.map((address) => ({ address })));
+  async run(owner: DiscoveryOwner, signal: AbortSignal): Promise<void> {
+    owner.found(this.#addresses.map((address) => ({ address })));
     await untilAborted(signal);
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Discovery, DiscoveryListener } from '../../src/discovery/discovery.ts';
+import type { Discovery, DiscoveryOwner } from '../../src/discovery/discovery.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
 import { App, ask } from '../support/ask.ts';
 import type { RecordedEvent } from '../support/recorded-events.ts';
@@ -102,9 +102,9 @@ test('one long request keeps its own upstream, but none of those that came and w
   let running = 0;
   const discovery = (): Discovery => ({
     isFixed: false,
-    async run(listener: DiscoveryListener, signal) {
+    async run(owner: DiscoveryOwner, signal) {
       running++;
-      listener.found([{ address: upstream.address }]);
+      owner.found([{ address: upstream.address }]);
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       running--;
     },

@@ -1,18 +1,18 @@
-import type { Discovered, Discovery, DiscoveryListener } from '../../src/discovery/discovery.ts';
+import type { Discovered, Discovery, DiscoveryOwner } from '../../src/discovery/discovery.ts';
 
 /** A discovery that the test controls. */
 export class DrivenDiscovery implements Discovery {
   readonly isFixed = false;
-  readonly #listening = Promise.withResolvers<DiscoveryListener>();
+  readonly #listening = Promise.withResolvers<DiscoveryOwner>();
 
-  async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
-    this.#listening.resolve(listener);
+  async run(owner: DiscoveryOwner, signal: AbortSignal): Promise<void> {
+    this.#listening.resolve(owner);
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   }
 
   async find(...endpoints: (string | Discovered)[]): Promise<void> {
-    const listener = await this.#listening.promise;
-    listener.found(endpoints.map((one) => (typeof one === 'string' ? { address: one } : one)));
+    const owner = await this.#listening.promise;
+    owner.found(endpoints.map((one) => (typeof one === 'string' ? { address: one } : one)));
   }
 
   async findNone(why: string): Promise<void> {

@@ -1,7 +1,7 @@
-import type { Discovered, DiscoveryFailure, DiscoveryListener } from '../../src/discovery/discovery.ts';
+import type { Discovered, DiscoveryFailure, DiscoveryOwner } from '../../src/discovery/discovery.ts';
 
 /** Records everything that a discovery reports. */
-export class Told implements DiscoveryListener {
+export class Told implements DiscoveryOwner {
   sets: string[][] = [];
   /** The reason that came with each set. */
   whys: (string | undefined)[] = [];

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { messageOf } from '../../errors.ts';
 import { FamilyChoice, ownFamilies } from '../address-family.ts';
-import type { Discovery, DiscoveryListener } from '../discovery.ts';
+import type { Discovery, DiscoveryOwner } from '../discovery.ts';
 import type { KubernetesSettings } from '../discovery-settings.ts';
 import { lookupUntil } from '../name-lookup.ts';
 import { type EndpointSlice, endpointsOf, whyNoEndpoints } from './endpoint-slices.ts';
@@ -42,18 +42,18 @@ export class KubernetesDiscovery implements Discovery {
     this.#zone = zone;
   }
 
-  async run(listener: DiscoveryListener, signal: AbortSignal): Promise<void> {
+  async run(owner: DiscoveryOwner, signal: AbortSignal): Promise<void> {
     const client = await import('./kubernetes-client.ts');
     const { select } = this.#settings;
     const api = { client, newConfig: () => new client.ApiConfig(lookupUntil(signal)) };
     const watcher =
       select.kind === 'service'
-        ? this.#slices(api, listener, select.name)
-        : this.#pods(api, listener, select.selector);
+        ? this.#slices(api, owner, select.name)
+        : this.#pods(api, owner, select.selector);
     await watcher.run(signal);
   }
 
-  #slices(api: Api, listener: DiscoveryListener, name: string): Watcher<EndpointSlice> {
+  #slices(api: Api, owner: DiscoveryOwner, name: string): Watcher<EndpointSlice> {
     const { port, namespace } = this.#settings;
     const resource = new KubernetesResource(api, namespace, {
       api: 'apis/discovery.k8s.io/v1',
@@ -64,19 +64,19 @@ export class KubernetesDiscovery implements Discovery {
     return new Watcher(
       resource,
       (slice) => slice,
-      listener,
+      owner,
       (objects) => {
         const slices = [...objects];
         const found = endpointsOf(slices, port, this.#zone, families);
         if ('waitMs' in found) return found.waitMs;
         const service = `Service ${name} in namespace ${resource.namespace}`;
-        listener.found(found, found.length === 0 ? whyNoEndpoints(slices, port, service) : undefined);
+        owner.found(found, found.length === 0 ? whyNoEndpoints(slices, port, service) : undefined);
         return undefined;
       },
     );
   }
 
-  #pods(api: Api, listener: DiscoveryListener, labelSelector: string): Watcher<PodState> {
+  #pods(api: Api, owner: DiscoveryOwner, labelSelector: string): Watcher<PodState> {
     const { port, namespace } = this.#settings;
     const resource = new KubernetesResource(api, namespace, {
       api: 'api/v1',
@@ -88,13 +88,13 @@ export class KubernetesDiscovery implements Discovery {
       resource,
       // Pods are large: keep only this.
       (pod) => podState(pod, port, own),
-      listener,
+      owner,
       (objects) => {
         const states = [...objects];
         const ready = states.flatMap((one) => (one.kind === 'ready' ? [one.endpoint] : []));
         const found = [...new Map(ready.map((one) => [one.address, one])).values()];
         const pods = `pods with ${labelSelector} in namespace ${resource.namespace}`;
-        listener.found(found, found.length === 0 ? whyNoPod(states, port, pods) : undefined);
+        owner.found(found, found.length === 0 ? whyNoPod(states, port, pods) : undefined);
         return undefined;
       },
     );

@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.ts';
 import { pause } from '../../lifecycle/pause.ts';
-import type { DiscoveryFailure, DiscoveryListener } from '../discovery.ts';
+import type { DiscoveryFailure, DiscoveryOwner } from '../discovery.ts';
 
 /** Minimum time between two lists, and between two watches. */
 const PACE_MS = 1_000;
@@ -66,7 +66,7 @@ export interface ApiPage {
 export class Watcher<T> {
   readonly #resource: ApiResource;
   readonly #extract: (object: object) => T;
-  readonly #listener: Pick<DiscoveryListener, 'confirmed' | 'failed'>;
+  readonly #owner: Pick<DiscoveryOwner, 'confirmed' | 'failed'>;
   readonly #changed: (objects: Iterable<T>) => number | undefined;
   #objects = new Map<string, T>();
   #version = '';
@@ -83,12 +83,12 @@ export class Watcher<T> {
   constructor(
     resource: ApiResource,
     extract: (object: object) => T,
-    listener: Pick<DiscoveryListener, 'confirmed' | 'failed'>,
+    owner: Pick<DiscoveryOwner, 'confirmed' | 'failed'>,
     changed: (objects: Iterable<T>) => number | undefined,
   ) {
     this.#resource = resource;
     this.#extract = extract;
-    this.#listener = listener;
+    this.#owner = owner;
     this.#changed = changed;
   }
 
@@ -170,7 +170,7 @@ export class Watcher<T> {
         throw new ApiFailure('invalid', `it sent an event of the unknown type ${JSON.stringify(type)}`);
     }
     this.#version = versionOf(object) ?? this.#version;
-    if (type === 'BOOKMARK') this.#listener.confirmed();
+    if (type === 'BOOKMARK') this.#owner.confirmed();
     else this.#reporting ??= setTimeout(() => this.#reportOrFail(), this.#togetherMs).unref();
   }
 
@@ -179,7 +179,7 @@ export class Watcher<T> {
     try {
       this.#report();
     } catch (error) {
-      this.#listener.failed('invalid', messageOf(error));
+      this.#owner.failed('invalid', messageOf(error));
     }
   }
 
@@ -199,7 +199,7 @@ export class Watcher<T> {
     const nowMs = performance.now();
     this.#failures = nowMs - this.#failedMs >= HEALTHY_MS ? 1 : this.#failures + 1;
     this.#failedMs = nowMs;
-    if (failure.reason !== 'expired') this.#listener.failed(failure.reason, failure.message);
+    if (failure.reason !== 'expired') this.#owner.failed(failure.reason, failure.message);
     const most = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** (this.#failures - 1));
     const least = failure.reason === 'forbidden' ? FORBIDDEN_MS : failure.retryAfterMs;
     return Math.max(Math.random() * most, Math.min(least, BACKOFF_MAX_MS));

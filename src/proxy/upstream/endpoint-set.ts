@@ -1,9 +1,4 @@
-import type {
-  Discovered,
-  Discovery,
-  DiscoveryFailure,
-  DiscoveryListener,
-} from '../../discovery/discovery.ts';
+import type { Discovered, Discovery, DiscoveryFailure, DiscoveryOwner } from '../../discovery/discovery.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Events } from '../events.ts';
 import type { Policy, RouteSettings } from '../settings.ts';
@@ -28,7 +23,7 @@ export interface EndpointSetOwner {
 }
 
 /** The endpoints of an upstream, kept in line with discovery: those to which this sidecar connects, and those that are leaving. */
-export class EndpointSet implements EndpointOwner, DiscoveryListener {
+export class EndpointSet implements EndpointOwner, DiscoveryOwner {
   /** Those in the subset. */
   all: readonly Endpoint[] = [];
   /** How many of them are ejected. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { DiscoveryListener } from '../../../src/discovery/discovery.ts';
+import type { DiscoveryOwner } from '../../../src/discovery/discovery.ts';
 import { Events } from '../../../src/proxy/events.ts';
 import { CUT } from '../../../src/proxy/outcome.ts';
 import { Admission } from '../../../src/proxy/request/admission.ts';
@@ -50,14 +50,14 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   });
   const makeUpstream = () => {
     const upstream = new Upstream(settings, transport, admission, events, '', () => 0);
-    let listener: DiscoveryListener | undefined;
+    let owner: DiscoveryOwner | undefined;
     void upstream.run({
       isFixed: true,
-      run: async (one: DiscoveryListener) => {
-        listener = one;
+      run: async (one: DiscoveryOwner) => {
+        owner = one;
       },
     } as never);
-    const found = (...addresses: string[]) => listener?.found(addresses.map((address) => ({ address })));
+    const found = (...addresses: string[]) => owner?.found(addresses.map((address) => ({ address })));
     return { upstream, found };
   };
   const { upstream, found } = makeUpstream();
