@@ -112,9 +112,14 @@ export class Events {
     this.#failed = failed;
   }
 
-  on<K extends EventKind>(kind: K, observe: (event: ProxyEvents[K]) => void): void {
+  /** @returns a function that ends it: this observer is told nothing more */
+  on<K extends EventKind>(kind: K, observe: (event: ProxyEvents[K]) => void): () => void {
     const observers: ((event: ProxyEvents[K]) => void)[] = this.#observers[kind] ?? [];
     this.#observers[kind] = [...observers, observe] as Observers[K];
+    return () => {
+      const left = (this.#observers[kind] ?? []).filter((one) => one !== observe);
+      this.#observers[kind] = (left.length === 0 ? undefined : left) as Observers[K];
+    };
   }
 
   emit<K extends EventKind>(kind: K, event: ProxyEvents[K]): void {

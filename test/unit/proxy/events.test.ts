@@ -66,3 +66,28 @@ test('an observer that registers while an event is told gets the next one, not t
   events.emit('malformed', { route: 'orders' });
   assert.equal(told, 1);
 });
+
+test('an observer can leave: it is told nothing more, and the others are', () => {
+  const { events } = start();
+  const told: string[] = [];
+  const leave = events.on('malformed', () => told.push('for a while'));
+  events.on('malformed', () => told.push('always'));
+  events.emit('malformed', { route: 'orders' });
+  leave();
+  leave();
+  events.emit('malformed', { route: 'orders' });
+  assert.deepEqual(told, ['for a while', 'always', 'always']);
+});
+
+test('an observer that leaves while an event is told does not keep it from the others', () => {
+  const { events } = start();
+  const told: string[] = [];
+  const leave = events.on('malformed', () => {
+    told.push('leaves');
+    leave();
+  });
+  events.on('malformed', () => told.push('stays'));
+  events.emit('malformed', { route: 'orders' });
+  events.emit('malformed', { route: 'orders' });
+  assert.deepEqual(told, ['leaves', 'stays', 'stays']);
+});
