@@ -192,6 +192,7 @@ export class Route implements ListenerOwner, TurnsOwner {
       queuedBytes,
       inFlight,
       inFlightBytes,
+      retriesLeft: this.#budget.left(nowMs),
       refused,
       ended,
       ...this.#upstreams.status(nowMs),

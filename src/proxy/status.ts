@@ -10,6 +10,8 @@ export interface RouteStatus extends UpstreamsStatus {
   queuedBytes: number;
   inFlight: number;
   inFlightBytes: number;
+  /** How many retries the budget would allow at once. */
+  retriesLeft: number;
   /** Requests whose outcome is not yet with the app: never sent, and sent. They count against no limit. */
   refused: number;
   ended: number;

@@ -52,6 +52,12 @@ export class RetryBudget {
     return true;
   }
 
+  /** How many retries it would allow at once. */
+  left(nowMs: number): number {
+    this.#age(nowMs);
+    return Math.floor(this.#floor + this.#earned);
+  }
+
   #age(nowMs: number): void {
     const elapsedMs = nowMs - this.#atMs;
     if (elapsedMs <= 0) return;

@@ -10,6 +10,7 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
     queuedBytes: 0,
     inFlight: 0,
     inFlightBytes: 0,
+    retriesLeft: 0,
     refused: 0,
     ended: 0,
     isUsable: false,

@@ -76,6 +76,8 @@ function expectedSeries(route: string): string[] {
     ...family('in_flight_requests'),
     ...family('queued_requests'),
     ...family('queued_bytes'),
+    ...family('in_flight_limit'),
+    ...family('retry_budget_left'),
     ...family('endpoints', 'state', ['connecting', 'up', 'down', 'ejected', 'terminating', 'standby']),
     ...family('ejections_total'),
     ...family('request_bytes_total'),
@@ -93,8 +95,16 @@ test('every series of every configured route exists at 0 before the first event'
     lazypirate_config_last_reload_successful: 1,
   };
   const zeros = [...expectedSeries('orders'), ...expectedSeries('users')].map((name) => [name, 0] as const);
+  const configured = ['orders', 'users'].flatMap((name) => [
+    [`lazypirate_route_timeout_seconds{route="${name}"}`, 2.5],
+    [`lazypirate_route_deadline_seconds{route="${name}"}`, 10],
+  ]);
   const shown = [...seen].filter(([name]) => !/_(bucket|sum)\{/.test(name));
-  assert.deepEqual(Object.fromEntries(shown), { ...constant, ...Object.fromEntries(zeros) });
+  assert.deepEqual(Object.fromEntries(shown), {
+    ...constant,
+    ...Object.fromEntries(configured),
+    ...Object.fromEntries(zeros),
+  });
 });
 
 test('the buckets of durations go from 250 us to 10 s', async () => {
@@ -188,6 +198,29 @@ test('the gauges show what the routes are doing at the moment of the scrape', as
   const next = await samples(metrics);
   assert.equal(next.get('lazypirate_in_flight_requests{route="users"}'), 1);
   assert.equal(next.has('lazypirate_in_flight_requests{route="orders"}'), false);
+});
+
+test('the limit of a route is what its endpoints that are up may have in flight together', async () => {
+  const endpoints = [
+    endpointStatus({ state: 'up', inFlightLimit: 8 }),
+    endpointStatus({ state: 'up', inFlightLimit: 3 }),
+    endpointStatus({ state: 'ejected', inFlightLimit: 2 }),
+    endpointStatus({ state: 'down', inFlightLimit: 8 }),
+    endpointStatus({ state: 'terminating', inFlightLimit: 8 }),
+  ];
+  const seen = await samples(metricsOf(() => [routeStatus('orders', { endpoints })]));
+  assert.equal(seen.get('lazypirate_in_flight_limit{route="orders"}'), 11);
+});
+
+test('the deadline, the timeout and the budget are those of the route that stays, where another of its name leaves', async () => {
+  const leaving = routeStatus('orders', { retriesLeft: 1 });
+  const { settings } = leaving;
+  const retry = { ...settings.retry, timeoutMs: 100, deadlineMs: 450 };
+  const staying = routeStatus('orders', { retriesLeft: 7, settings: { ...settings, retry } });
+  const seen = await samples(metricsOf(() => [staying, leaving]));
+  assert.equal(seen.get('lazypirate_route_timeout_seconds{route="orders"}'), 0.1);
+  assert.equal(seen.get('lazypirate_route_deadline_seconds{route="orders"}'), 0.45);
+  assert.equal(seen.get('lazypirate_retry_budget_left{route="orders"}'), 7);
 });
 
 test('while two routes have the same name, because one of them is leaving, the gauges show their sum', async () => {

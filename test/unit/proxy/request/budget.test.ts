@@ -36,6 +36,33 @@ test('with nothing earned and no minimum, no retry is allowed', () => {
   assert.equal(new RetryBudget({ ratio: 0, minPerSecond: 0 }, 0).withdraw(10_000), false);
 });
 
+test('it says how many retries it would allow at once', () => {
+  // Quarters, so that sums are exact.
+  for (const [ratio, minPerSecond, requests] of [
+    [0.25, 0, 10],
+    [0.25, 3, 10],
+    [0.75, 0.5, 1],
+    [0, 0, 5],
+  ] as const) {
+    const budget = new RetryBudget({ ratio, minPerSecond }, 0);
+    for (let i = 0; i < requests; i++) budget.deposit(0);
+    const left = budget.left(0);
+    let allowed = 0;
+    while (budget.withdraw(0)) allowed++;
+    assert.equal(left, allowed, `${requests} requests, ${ratio}, ${minPerSecond}`);
+    assert.equal(budget.left(0), 0);
+  }
+});
+
+test('what it says is left grows again with time', () => {
+  const budget = new RetryBudget({ ratio: 0, minPerSecond: 4 }, 0);
+  while (budget.withdraw(0));
+  assert.deepEqual(
+    [0, 249, 250, 500, 9_000].map((nowMs) => budget.left(nowMs)),
+    [0, 0, 1, 2, 4],
+  );
+});
+
 test('retries never exceed requests x ratio + the minimum, in any order of events', () => {
   const event = fc.record({ isRequest: fc.boolean(), afterMs: fc.integer({ min: 0, max: 3_000 }) });
   const settings = fc.record({
