@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { curveKeyPair, Request } from 'zeromq';
+import type { ConnectionEnd } from '../../src/transport/transport.ts';
 import { context } from '../../src/transport/zeromq/context.ts';
 import { doorkeeper } from '../../src/transport/zeromq/zap.ts';
 import { libzmq } from '../../src/transport/zeromq/zeromq-transport.ts';
@@ -177,6 +178,28 @@ for (const [title, keys, isCurveServer, why] of [
     assert.match(status.routes[0].endpoints[0].why, why);
   });
 }
+
+test('a server that hangs up on a wrong key is never told as one that nobody can reach', async (t) => {
+  const listener = await libzmq.listen(
+    { address: 'tcp://127.0.0.1:0', secretKey: server.secretKey },
+    { mode: undefined, connections: 10, messageBytes: 1_024, unreadBytes: 1_024, allowedKeys: [] },
+    { joined: () => assert.fail('nobody is let in'), refused: () => undefined },
+  );
+  t.after(() => listener.close(0));
+  const target = {
+    ...{ address: listener.address, messageBytes: 1_024, heartbeat: undefined },
+    ...{ connectTimeoutMs: 60_000, handshakeTimeoutMs: 60_000 },
+    curve: { serverKey: stranger.publicKey, publicKey: app.publicKey, secretKey: app.secretKey },
+  };
+  const ignore = () => undefined;
+  const owner = { accepted: ignore, ready: ignore, message: ignore, malformed: ignore, tooLarge: ignore };
+  const kinds = new Set<string>();
+  for (let tries = 0; tries < 50; tries++) {
+    const end = await new Promise<ConnectionEnd>((closed) => libzmq.connect(target, { ...owner, closed }));
+    kinds.add(end.kind);
+  }
+  assert.deepEqual([...kinds], ['hung up']);
+});
 
 test('key files are read again on a reload; invalid ones change nothing', async (t) => {
   const serve = await startServe(t);

@@ -98,7 +98,8 @@ export class ZeromqConnection implements Connection {
           this.#ready();
           break;
         case 'connect:retry':
-          this.#end(UNREACHABLE);
+          // It also follows the loss of a connection, whose cause is known then.
+          if (this.#state.kind !== 'ending') this.#end(UNREACHABLE);
           break;
         case 'disconnect':
         case 'handshake:error:protocol':
