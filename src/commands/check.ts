@@ -1,31 +1,87 @@
-import type { RouteConfig, UpstreamConfig } from '../config/config.ts';
+import type { Config, RouteConfig, UpstreamConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { CONFIG_FLAGS_HELP, parseConfigFlags } from '../config/text/flags.ts';
-import type { Command } from './command.ts';
+import { parseArguments, parseValue } from '../config/text/arguments.ts';
+import { CONFIG_FLAGS_HELP, CONFIG_OPTIONS, configFlagsOf } from '../config/text/flags.ts';
+import { formatDuration, parseDuration } from '../config/values/units.ts';
+import { ConfigError } from '../errors.ts';
+import { discoveryOf, transportOf } from '../sidecar/implementations.ts';
+import type { Command, Terminal } from './command.ts';
+import { checkRoute } from './live-check.ts';
+import { linesOf, problemsOf } from './live-check-words.ts';
 
-const help = `Usage: lazypirate check [OPTIONS]
+const WITHIN = '10s';
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+const help = `Usage: lazypirate check [--live [--within D]] [OPTIONS]
 
 Checks the configuration that \`run\` would use with the same options, and reports every problem. Key files are checked once
 the rest is valid.
 
+      --live            then asks discovery of each route for its endpoints, connects to each and shakes hands, as the sidecar
+                        does. It sends no request and binds no listener, so it can run beside a sidecar or before one.
+      --within D        most time that all of --live may take (${WITHIN})
+
+--live prints a line for each endpoint: what it is and how long it took to connect, or FAILS and why. Problems and warnings
+come last. If no endpoint of a route works, that is a problem; if some fail, that is a warning.
+
 ${CONFIG_FLAGS_HELP}
-Exit code 0 if it is valid, 2 if it is not.
+Exit code 0 if the configuration is valid; with --live, only if at least one endpoint of every route works. 1 if not, or if
+--live is interrupted. 2 if the configuration is not valid.
 `;
 
 export const check: Command = {
   name: 'check',
-  summary: 'check a configuration and report every problem',
+  summary: 'check a configuration and report every problem; --live connects to the endpoints too',
   help,
-  async run(args, { env, stdout }) {
-    const { routes, warnings } = loadConfig({ env, flags: parseConfigFlags('check', args) });
+  async run(args, terminal) {
+    const { env, stdout } = terminal;
+    const options = { ...CONFIG_OPTIONS, live: { type: 'boolean' }, within: { type: 'string' } } as const;
+    const { values } = parseArguments('check', { args, options });
+    const { live = false, within } = values;
+    if (within !== undefined && !live) throw new ConfigError(['--within works only with --live']);
+    const withinMs = parseWithin(within ?? WITHIN);
+    const config = loadConfig({ env, flags: configFlagsOf(values) });
+    const { routes, warnings } = config;
     stdout.write(`valid: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}\n`);
     for (const { name, listener, upstream, retry } of routes) {
       stdout.write(`  ${name}: ${listener.listen} -> ${upstreamWords(upstream)} (${attemptsWords(retry)})\n`);
     }
     for (const warning of warnings) stdout.write(`warning: ${warning}\n`);
-    return 0;
+    return live ? checkLive(config, withinMs, terminal) : 0;
   },
 };
+
+function parseWithin(text: string): number {
+  const ms = parseValue('--within', parseDuration, text);
+  if (ms < 1 || ms > DAY_MS) throw new ConfigError(['--within: must be from 1ms to 24h']);
+  return ms;
+}
+
+/** @returns the exit code */
+async function checkLive({ routes }: Config, withinMs: number, terminal: Terminal): Promise<number> {
+  const { env, stdout, stderr, interrupted } = terminal;
+  const timeIsUp = new AbortController();
+  const timer = setTimeout(() => timeIsUp.abort(), withinMs);
+  const over = AbortSignal.any([timeIsUp.signal, interrupted]);
+  const zone = env['LAZYPIRATE_ZONE'] || undefined;
+  const checking = routes.map(async (route) => {
+    const transport = await transportOf(route.transport);
+    return { route, checked: await checkRoute(route, discoveryOf(route.upstream, zone), transport, over) };
+  });
+  const results = await Promise.all(checking);
+  clearTimeout(timer);
+  if (interrupted.aborted) {
+    stderr.write('lazypirate: interrupted\n');
+    return 1;
+  }
+  for (const { route, checked } of results)
+    for (const line of linesOf(route, checked)) stdout.write(`${line}\n`);
+  const problems = results.flatMap(({ route, checked }) =>
+    problemsOf(route, checked, formatDuration(withinMs)),
+  );
+  for (const { isFatal, text } of problems) stdout.write(`${isFatal ? 'problem' : 'warning'}: ${text}\n`);
+  return problems.some(({ isFatal }) => isFatal) ? 1 : 0;
+}
 
 function attemptsWords({ attempts, timeoutMs, deadlineMs }: RouteConfig['retry']): string {
   return `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} of ${timeoutMs} ms within ${deadlineMs} ms`;

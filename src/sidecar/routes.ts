@@ -5,9 +5,8 @@ import { messageOf, StartError } from '../errors.ts';
 import type { Events } from '../proxy/events.ts';
 import { Route } from '../proxy/route.ts';
 import { tcpAddress } from '../tcp-address.ts';
-import type { Transport } from '../transport/transport.ts';
-import { zmtp } from '../transport/zmtp/zmtp-transport.ts';
 import { type DrainSettings, drain, leave, untilQuiet } from './drain.ts';
+import { transportOf } from './implementations.ts';
 
 interface RoutesContext {
   events: Events;
@@ -249,11 +248,6 @@ export class Routes {
   #listeningAt(config: RouteConfig, serving = this.#serving): ServedRoute | undefined {
     return [...serving, ...this.#leaving.keys()].find((one) => isSameListener(one.config, config));
   }
-}
-
-/** libzmq is loaded only if a route needs it, because it takes memory and threads. */
-async function transportOf(name: RouteConfig['transport']): Promise<Transport> {
-  return name === 'zmtp' ? zmtp : (await import('../transport/zeromq/zeromq-transport.ts')).libzmq;
 }
 
 /** Port 0 gives another port each time, so there the name decides. */

@@ -1,8 +1,4 @@
-import type { Config, UpstreamConfig } from '../config/config.ts';
-import type { Discovery } from '../discovery/discovery.ts';
-import { DnsDiscovery } from '../discovery/dns.ts';
-import { KubernetesDiscovery } from '../discovery/kubernetes/kubernetes.ts';
-import { StaticDiscovery } from '../discovery/static.ts';
+import type { Config } from '../config/config.ts';
 import { type Actor, runGroup } from '../lifecycle/group.ts';
 import { untilAborted } from '../lifecycle/pause.ts';
 import { type Admin, startAdmin } from '../ops/admin.ts';
@@ -14,6 +10,7 @@ import { createMetrics, type Metrics } from '../ops/metrics/metrics.ts';
 import { renderStatus } from '../ops/status-page.ts';
 import { Events, type ObservedRequest } from '../proxy/events.ts';
 import { drain, leave } from './drain.ts';
+import { discoveryOf } from './implementations.ts';
 import { Reload } from './reload.ts';
 import { Routes } from './routes.ts';
 
@@ -174,16 +171,5 @@ export class Sidecar {
 
   #statuses() {
     return this.#routes.all.map((route) => route.status());
-  }
-}
-
-function discoveryOf(upstream: UpstreamConfig, zone: string | undefined): Discovery {
-  switch (upstream.kind) {
-    case 'static':
-      return new StaticDiscovery(upstream.endpoints);
-    case 'dns':
-      return new DnsDiscovery(upstream);
-    case 'kubernetes':
-      return new KubernetesDiscovery(upstream, zone);
   }
 }

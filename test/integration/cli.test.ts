@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { PassThrough, Writable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { commandLine } from '../../src/command-line.ts';
 import { demo } from '../../src/commands/demo.ts';
 import { ask } from '../support/ask.ts';
+import { inThisProcess } from '../support/in-this-process.ts';
 import { Program, startServe, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
@@ -20,35 +20,6 @@ async function lazypirate(t: { after(end: () => unknown): void }, ...args: strin
   program.child.stdin?.end('from standard input');
   const { code } = await program.ended;
   return { code, stdout: program.stdout, stderr: program.stderr };
-}
-
-/** Runs a command that needs no process of its own to its end: to start one takes half a second. */
-async function inThisProcess(...args: string[]) {
-  const [stdout, stderr] = [new Lines(), new Lines()];
-  const code = await commandLine(args, {
-    ...{ env: {}, stdin: new PassThrough().end('from standard input'), stdout, stderr },
-    interrupted: new AbortController().signal,
-    onHangup: () => undefined,
-    onExit: () => undefined,
-    endWithin: () => undefined,
-    node: process.versions.node,
-    self: [process.execPath],
-  });
-  return { code, stdout: stdout.lines, stderr: stderr.lines };
-}
-
-/** Keeps what is written to it. */
-class Lines extends Writable {
-  #text = '';
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.#text += chunk;
-    done();
-  }
-
-  get lines(): string[] {
-    return this.#text.split('\n').slice(0, -1);
-  }
 }
 
 test('every command has help, and --help lists them all', async (t) => {

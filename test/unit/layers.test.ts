@@ -59,7 +59,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'commands/': [
     'errors.ts',
     'version.ts',
-    'sidecar/sidecar.ts',
+    /^sidecar\/(sidecar|implementations)\.ts$/,
     /^(config|proxy|discovery|ops|lifecycle|transport)\//,
     'zeromq',
   ],

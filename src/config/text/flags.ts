@@ -3,13 +3,13 @@ import { parseArguments } from './arguments.ts';
 
 /** Configuration flags as given on the command line. */
 export interface ConfigFlags {
-  config?: string;
-  listen?: string;
-  upstream?: string;
-  timeout?: string;
-  attempts?: string;
-  adminListen?: string;
-  logLevel?: string;
+  config?: string | undefined;
+  listen?: string | undefined;
+  upstream?: string | undefined;
+  timeout?: string | undefined;
+  attempts?: string | undefined;
+  adminListen?: string | undefined;
+  logLevel?: string | undefined;
 }
 
 /** The settings that work without a file. Each has a flag, a variable and a place in the configuration. */
@@ -41,28 +41,31 @@ Flags override variables, and variables override the file. Without a file there 
 and --attempts work only where there is one route.
 `;
 
+const text = { type: 'string' } as const;
+
+/** For `parseArguments`, beside a command's own options. */
+export const CONFIG_OPTIONS = {
+  config: { type: 'string', short: 'c' },
+  listen: text,
+  upstream: text,
+  timeout: text,
+  attempts: text,
+  'admin-listen': text,
+  'log-level': text,
+} as const;
+
 /** @throws {ConfigError} for a flag that does not exist or lacks its value */
 export function parseConfigFlags(command: string, args: string[]): ConfigFlags {
-  const text = { type: 'string' } as const;
-  const { values } = parseArguments(command, {
-    args,
-    options: {
-      config: { type: 'string', short: 'c' },
-      listen: text,
-      upstream: text,
-      timeout: text,
-      attempts: text,
-      'admin-listen': text,
-      'log-level': text,
-    },
-  });
-  if (values.config === '') throw new ConfigError(['--config needs the name of a file']);
-  const { 'admin-listen': adminListen, 'log-level': logLevel, ...rest } = values;
-  return {
-    ...rest,
-    ...(adminListen !== undefined && { adminListen }),
-    ...(logLevel !== undefined && { logLevel }),
-  };
+  return configFlagsOf(parseArguments(command, { args, options: CONFIG_OPTIONS }).values);
+}
+
+/** @throws {ConfigError} */
+export function configFlagsOf(values: { [K in keyof typeof CONFIG_OPTIONS]?: string }): ConfigFlags {
+  const { config, listen, upstream, timeout, attempts } = values;
+  if (config === '') throw new ConfigError(['--config needs the name of a file']);
+  const flags = { config, listen, upstream, timeout, attempts };
+  const { 'admin-listen': adminListen, 'log-level': logLevel } = values;
+  return { ...flags, adminListen, logLevel };
 }
 
 /** Where a configuration comes from. */
