@@ -71,7 +71,7 @@ export class Capacity {
   /** How many attempts the endpoint is probably working on: those that are too late to expect a reply do not count. */
   pressure(nowMs: number): number {
     const late = this.#late.size;
-    return late === 0 ? this.inFlight : this.inFlight - late + this.#late.countExpected(this.limit, nowMs);
+    return late === 0 ? this.inFlight : this.inFlight - late + this.#late.countExpected(nowMs);
   }
 
   /** The endpoint may be another process now. */

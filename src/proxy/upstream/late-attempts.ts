@@ -20,6 +20,10 @@ export class LateAttempts {
   answers = 0;
   #oldest: Attempt | undefined;
   #newest: Attempt | undefined;
+  /** A reply is expected for the attempts sent since this time: the first of them, and how many they are. */
+  #expectedSinceMs = Number.POSITIVE_INFINITY;
+  #firstExpected: Attempt | undefined;
+  #expected = 0;
   #timeoutMs: number;
   /** An attempt was overtaken if the endpoint has answered this many others since. */
   #overtakers: number;
@@ -62,11 +66,16 @@ export class LateAttempts {
     else older.newer = attempt;
     if (newer === undefined) this.#newest = attempt;
     else newer.older = attempt;
+    if (attempt.sentMs < this.#expectedSinceMs) return;
+    this.#expected++;
+    if (newer === this.#firstExpected) this.#firstExpected = attempt;
   }
 
   remove(attempt: Attempt): void {
     this.size--;
     const { older, newer } = attempt;
+    if (attempt.sentMs >= this.#expectedSinceMs) this.#expected--;
+    if (attempt === this.#firstExpected) this.#firstExpected = newer;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;
@@ -74,13 +83,19 @@ export class LateAttempts {
     attempt.older = attempt.newer = undefined;
   }
 
-  /** How many of them a reply is expected for; at most this many are counted. */
-  countExpected(most: number, nowMs: number): number {
+  /** How many of them a reply is expected for. The time moves little between two calls, so few are passed. */
+  countExpected(nowMs: number): number {
     const sinceMs = nowMs - EXPECTED_TIMES * this.#lastReplyMs;
-    let count = 0;
-    for (let at = this.#newest; at !== undefined && at.sentMs >= sinceMs && count < most; at = at.older)
-      count++;
-    return count;
+    this.#expectedSinceMs = sinceMs;
+    let first = this.#firstExpected;
+    for (; first !== undefined && first.sentMs < sinceMs; first = first.newer) this.#expected--;
+    let older = first === undefined ? this.#newest : first.older;
+    for (; older !== undefined && older.sentMs >= sinceMs; older = older.older) {
+      this.#expected++;
+      first = older;
+    }
+    this.#firstExpected = first;
+    return this.#expected;
   }
 
   /**
