@@ -1,5 +1,8 @@
 import type { RouteSettings } from '../proxy/settings.ts';
 import type { DiscoveryStatus, EndpointStatus, RouteStatus, UpstreamStatus } from '../proxy/status.ts';
+import type { ProcessStatus } from './process-figures.ts';
+import type { RouteFigures, RouteRecent } from './recent.ts';
+import type { RefusedClients } from './refused-clients.ts';
 
 export interface SidecarStatus {
   version: string;
@@ -7,32 +10,52 @@ export interface SidecarStatus {
   isDraining: boolean;
   /** The newest change of the configuration, where it was refused: what is in force is older. */
   refusedReload: { at: Date; problems: readonly string[] } | undefined;
+  process: ProcessStatus;
   routes: readonly RouteStatus[];
+  figuresOf(route: RouteStatus): RouteFigures;
+  refusedClientsOf(route: string): readonly RefusedClients[];
+}
+
+/** What `/status` shows. */
+export type StatusPage = ReturnType<typeof statusPage>;
+export type RoutePage = StatusPage['routes'][number];
+export type EndpointPage = RoutePage['endpoints'][number];
+export type RecentPage = RoutePage['recent'];
+
+/** The `/status` page: indented JSON, ending in a newline. */
+export function renderStatus(sidecar: SidecarStatus): string {
+  return `${JSON.stringify(statusPage(sidecar), undefined, 2)}\n`;
 }
 
 /**
- * The `/status` page: indented JSON, ending in a newline. Durations are in milliseconds, sizes in bytes. Every key is listed
- * here, so that a secret that is added to the settings later is not shown by accident.
+ * What `/status` shows. Durations are in milliseconds, sizes in bytes. Every key is listed here, so that a secret that is added to
+ * the settings later is not shown by accident.
  */
-export function renderStatus({
-  version,
-  uptimeMs,
-  isDraining,
-  refusedReload,
-  routes,
-}: SidecarStatus): string {
-  const status = {
+export function statusPage(sidecar: SidecarStatus) {
+  const { version, uptimeMs, isDraining, refusedReload, process, routes } = sidecar;
+  return {
     version,
     uptimeMs: Math.round(uptimeMs),
     draining: isDraining,
-    refusedReload: refusedReload ?? null,
-    routes: routes.map(routeStatus),
+    refusedReload:
+      refusedReload === undefined ? null : { ...refusedReload, at: refusedReload.at.toISOString() },
+    process: processStatus(process),
+    routes: routes.map((route) => routeStatus(route, sidecar)),
   };
-  return `${JSON.stringify(status, undefined, 2)}\n`;
 }
 
-function routeStatus(route: RouteStatus) {
+function processStatus({ descriptors, eventLoop, throttled }: ProcessStatus) {
+  return {
+    descriptors,
+    eventLoop: { busy: rounded(eventLoop.busy), lateMs: Math.round(eventLoop.lateMs) },
+    throttled: throttled === null ? null : rounded(throttled),
+  };
+}
+
+function routeStatus(route: RouteStatus, { routes, figuresOf, refusedClientsOf }: SidecarStatus) {
   const { settings, listening, queued, queuedBytes, inFlight, endpoints, standby, discovery, next } = route;
+  const figures = figuresOf(route);
+  const namesakes = routes.filter((one) => one.settings.name === settings.name);
   return {
     name: settings.name,
     transport: settings.transport,
@@ -41,11 +64,44 @@ function routeStatus(route: RouteStatus) {
     queued,
     queuedBytes,
     inFlight,
+    totals: { ...figures.totals, unaccounted: unaccounted(figures, namesakes) },
+    recent: recentStatus(figures.recent),
+    latest: recentStatus(figures.latest),
+    refusedClients: refusedClientsOf(settings.name).map((one) => ({
+      ...one,
+      at: one.at.toISOString(),
+      address: one.address ?? null,
+    })),
     policy: policy(settings),
     discovery: discoveryStatus(discovery),
     standby,
-    endpoints: endpoints.map(endpointStatus),
+    endpoints: endpoints.map((endpoint) => ({
+      ...endpointStatus(endpoint),
+      recent: figures.endpoint(endpoint.address),
+    })),
     ...(next !== undefined && { next: nextStatus(next) }),
+  };
+}
+
+/** Requests that were received, and are neither settled nor held: always 0, unless there is a bug. */
+function unaccounted({ totals }: RouteFigures, namesakes: readonly RouteStatus[]): number {
+  const settled = Object.values(totals.outcomes).reduce((sum, count) => sum + count, 0);
+  const held = namesakes.reduce(
+    (sum, { inFlight, ended, queued, refused }) => sum + inFlight + ended + queued + refused,
+    0,
+  );
+  return totals.received - settled - held;
+}
+
+function recentStatus({ seconds, p50Ms, p99Ms, replyP50Ms, replyP99Ms, goneP50Ms, ...counts }: RouteRecent) {
+  return {
+    seconds: Math.round(seconds * 10) / 10,
+    ...counts,
+    p50Ms: rounded(p50Ms),
+    p99Ms: rounded(p99Ms),
+    replyP50Ms: rounded(replyP50Ms),
+    replyP99Ms: rounded(replyP99Ms),
+    goneP50Ms: rounded(goneP50Ms),
   };
 }
 
@@ -54,8 +110,21 @@ function nextStatus({ endpoints, standby, discovery }: UpstreamStatus) {
   return { discovery: discoveryStatus(discovery), standby, endpoints: endpoints.map(endpointStatus) };
 }
 
-function discoveryStatus({ state, syncedMs, why }: DiscoveryStatus) {
-  return { state, syncedMs: syncedMs === undefined ? null : Math.round(syncedMs), why: why ?? null };
+function discoveryStatus({ isFixed, state, syncedMs, why, failure }: DiscoveryStatus) {
+  return {
+    fixed: isFixed,
+    state,
+    syncedMs: syncedMs === undefined ? null : Math.round(syncedMs),
+    why: why ?? null,
+    failure: failure === undefined ? null : { ...failure, sinceMs: Math.round(failure.sinceMs) },
+  };
+}
+
+/** To three decimals. */
+function rounded(value: number): number;
+function rounded(value: number | undefined): number | null;
+function rounded(value: number | undefined): number | null {
+  return value === undefined ? null : Math.round(value * 1_000) / 1_000;
 }
 
 function policy({
@@ -81,8 +150,19 @@ function policy({
 }
 
 function endpointStatus(endpoint: EndpointStatus) {
-  const { address, state, why, sinceMs, inFlight, inFlightLimit, lanes, latencyMs, lastEvent, nextProbeMs } =
-    endpoint;
+  const {
+    address,
+    state,
+    why,
+    sinceMs,
+    inFlight,
+    inFlightLimit,
+    lanes,
+    latencyMs,
+    failuresInARow,
+    lastEvent,
+    nextProbeMs,
+  } = endpoint;
   return {
     address,
     state,
@@ -91,7 +171,8 @@ function endpointStatus(endpoint: EndpointStatus) {
     inFlight,
     inFlightLimit,
     lanes,
-    latencyMs: latencyMs === undefined ? null : Math.round(latencyMs * 1_000) / 1_000,
+    latencyMs: rounded(latencyMs),
+    failuresInARow,
     lastEvent,
     ...(nextProbeMs !== undefined && { nextProbeMs: Math.round(nextProbeMs) }),
   };

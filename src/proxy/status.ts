@@ -1,3 +1,4 @@
+import type { DiscoveryFailure } from '../discovery/discovery.ts';
 import type { RouteSettings } from './settings.ts';
 
 /** A snapshot of a route, for `/status`, the gauges and readiness. */
@@ -42,6 +43,8 @@ export interface DiscoveryStatus {
   syncedMs: number | undefined;
   /** The reason of the last failure; or, while live, why the set is empty or may be partly out of date. */
   why: string | undefined;
+  /** While it fails: in which way, and for how long it has not succeeded. */
+  failure: { reason: DiscoveryFailure; sinceMs: number } | undefined;
 }
 
 export interface EndpointStatus {
@@ -56,6 +59,11 @@ export interface EndpointStatus {
   lanes: number;
   /** Moving average of reply times; absent before the first reply. */
   latencyMs: number | undefined;
+  /** Failed attempts since the last one that was answered in time. */
+  failuresInARow: number;
+  /** All attempts so far that were answered in time, and those that were sent and were not. */
+  answered: number;
+  unanswered: number;
   /** The last event of its connections, such as `connect refused` or `disconnect`. */
   lastEvent: string;
   /** While it is ejected: the time until the next probe. */

@@ -7,6 +7,9 @@ import { readyHealth, startupHealth } from '../ops/health.ts';
 import { logEvents } from '../ops/log/event-log.ts';
 import type { Log } from '../ops/log/log.ts';
 import { createMetrics, type Metrics } from '../ops/metrics/metrics.ts';
+import { ProcessFigures } from '../ops/process-figures.ts';
+import { Recent } from '../ops/recent.ts';
+import { Refusals } from '../ops/refused-clients.ts';
 import { renderStatus } from '../ops/status-page.ts';
 import { Events, type ObservedRequest } from '../proxy/events.ts';
 import { drain, leave } from './drain.ts';
@@ -38,6 +41,9 @@ export class Sidecar {
   readonly #versions: Versions;
   readonly #startedMs = performance.now();
   readonly #metrics: Metrics;
+  readonly #recent: Recent;
+  readonly #process = new ProcessFigures();
+  readonly #refusals = new Refusals();
   readonly #routes: Routes;
   readonly #reload: Reload;
   #isDraining = false;
@@ -52,6 +58,12 @@ export class Sidecar {
       version: versions.lazypirate,
       nodeVersion: versions.node,
       zeromqVersion: versions.zeromq,
+    });
+    this.#recent = new Recent({
+      routes: () => this.#statuses(),
+      counts: (route) => this.#metrics.counts(route),
+      bounds: this.#metrics.durationBounds,
+      now: () => performance.now(),
     });
     const self = env['POD_NAME'] || env['HOSTNAME'] || '';
     const zone = env['LAZYPIRATE_ZONE'] || undefined;
@@ -89,6 +101,8 @@ export class Sidecar {
         (ended) => this.#routes.run(ended),
         (ended) => this.#drainAfter(stop, ended),
         (ended) => watchDescriptors({ log: this.#log }, ended),
+        (ended) => this.#recent.run(ended),
+        (ended) => this.#process.run(ended),
       ];
       if (changes !== undefined)
         actors.push((ended) => changes.run((readConfig) => this.#reload.reload(readConfig), ended));
@@ -104,6 +118,7 @@ export class Sidecar {
     // A bug in an observer must not affect the request.
     const events = new Events((error, event) => log.error({ err: error, event }, 'internal error'));
     this.#metrics.observe(events);
+    this.#refusals.observe(events);
     logEvents(log, events, {
       sample: () => this.#reload.config.log.sample,
       random: Math.random,
@@ -132,6 +147,9 @@ export class Sidecar {
           uptimeMs: performance.now() - this.#startedMs,
           isDraining: this.#isDraining,
           refusedReload: this.#reload.refused,
+          process: this.#process.status(),
+          figuresOf: (route) => this.#recent.of(route),
+          refusedClientsOf: (route) => this.#refusals.of(route),
           routes: this.#statuses(),
         }),
     });

@@ -253,6 +253,29 @@ for (const correlate of [false, true]) {
   });
 }
 
+test('an endpoint counts the attempts that it answered in time, and those that it did not', async (t) => {
+  const again = Promise.withResolvers<void>();
+  let late = 0;
+  const { addresses } = await upstreams(t, (body) => {
+    if (body !== 'late') return reply;
+    if (++late === 1) return { do: 'hold', until: again.promise };
+    again.resolve();
+    return drop;
+  });
+  const { address, route, count } = await startRoute(t, addresses, {
+    correlate: true,
+    retry: { timeoutMs: TIMEOUT_MS, attempts: 100, deadlineMs: DEADLINE_MS },
+  });
+  assert.equal((await ask(address, 'quick')).text, 'quick');
+  const before = count('attempt', 'ok');
+  assert.equal((await ask(address, 'late')).text, 'late');
+  const [endpoint] = route.status().endpoints;
+  assert.equal(endpoint?.answered, before, 'a late reply is none in time');
+  assert.ok(count('lateReply', 'salvaged') > 0);
+  assert.equal(endpoint?.unanswered, count('attempt', 'timeout'));
+  assert.ok((endpoint?.failuresInARow ?? 0) > 0);
+});
+
 test('with correlation many requests share one connection', async (t) => {
   const { addresses } = await upstreams(t, delay(20));
   const { address, route } = await startRoute(t, addresses, { correlate: true });

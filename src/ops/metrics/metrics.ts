@@ -1,8 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Events } from '../../proxy/events.ts';
 import type { RouteStatus } from '../../proxy/status.ts';
+import type { RouteCounts } from '../route-counts.ts';
 import { routeGauges } from './route-gauges.ts';
-import { type RouteSeries, routeFamilies, routeSeries } from './route-series.ts';
+import { countsOf, type RouteSeries, routeFamilies, routeSeries, SECONDS_BUCKETS } from './route-series.ts';
 
 const RELOAD_RESULTS = ['success', 'failure'] as const;
 
@@ -20,6 +21,10 @@ export interface Metrics {
   /** Counts these events. */
   observe(events: Events): void;
   reload(result: ReloadResult): void;
+  /** What has been counted for a route so far. */
+  counts(route: string): RouteCounts;
+  /** Upper bounds of the buckets of durations, in seconds. */
+  durationBounds: readonly number[];
   /** All metrics in the Prometheus text format. Scrapes at the same time share one answer. */
   text(): Promise<string>;
   contentType: string;
@@ -67,6 +72,8 @@ export function createMetrics(sources: MetricsInput): Metrics {
       // There may never be a scrape.
       keepOnly(sources.routes());
     },
+    durationBounds: SECONDS_BUCKETS,
+    counts: (route) => countsOf(seriesOf(route)),
     text() {
       // A hundred scrapes at once must not slow the routes down more than one does.
       scraping ??= scrape().finally(() => {

@@ -1,5 +1,6 @@
 import { Counter, type Metric, type Registry } from 'prom-client';
 import { FAILURE_CODES, type FailureCode } from '../../proxy/outcome.ts';
+import type { RouteCounts } from '../route-counts.ts';
 import { byValue, DurationHistogram, type Labels, Tally } from './series.ts';
 
 /** All values of labels other than route names, so that each series exists, at 0, before the first event. */
@@ -13,7 +14,7 @@ const LATE_REPLY_FATES = ['salvaged', 'discarded'] as const;
 const DISCOVERY_FAILURES = ['unreachable', 'forbidden', 'not_found', 'invalid'] as const;
 
 /** 250 us to 10 s. */
-const SECONDS_BUCKETS = [
+export const SECONDS_BUCKETS = [
   0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
@@ -117,4 +118,32 @@ export function routeSeries(families: RouteFamilies, route: string) {
     replyBytes: total(families.replyBytes),
     discoveryErrors: totals(families.discoveryErrors, 'reason', DISCOVERY_FAILURES),
   };
+}
+
+/** What the series of a route say at the moment. */
+export function countsOf(series: RouteSeries): RouteCounts {
+  const { requests, clientGone, requestDuration, attemptDuration } = series;
+  const gone = counts(clientGone);
+  const settled = counts(requests);
+  return {
+    received: series.received.count,
+    outcomes: { ...settled, client_gone: CAUSES.reduce((sum, cause) => sum + gone[cause], 0) },
+    clientGone: gone,
+    attempts: counts(series.attempts),
+    retries: counts(series.retries),
+    retriesDenied: counts(series.retriesDenied),
+    lateReplies: counts(series.lateReplies),
+    ejections: series.ejections.count,
+    malformed: series.malformed.count,
+    droppedClients: series.droppedClients.count,
+    durations: {
+      ok: [...requestDuration.ok.counts],
+      clientGone: [...requestDuration.client_gone.counts],
+      replies: [...attemptDuration.ok.counts],
+    },
+  };
+}
+
+function counts<V extends string>(tallies: Record<V, Tally>): Record<V, number> {
+  return byValue(Object.keys(tallies) as V[], (value) => tallies[value].count);
 }

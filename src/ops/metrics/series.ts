@@ -15,7 +15,9 @@ interface Family {
 export class Tally {
   readonly #family: Family;
   readonly #labels: Labels;
-  #unpublished = 0;
+  /** All that were counted. */
+  count = 0;
+  #published = 0;
 
   constructor(family: Family, labels: Labels) {
     this.#family = family;
@@ -24,13 +26,13 @@ export class Tally {
   }
 
   add(count = 1): void {
-    this.#unpublished += count;
+    this.count += count;
   }
 
   /** Passes the new counts to prom-client. */
   publish(): void {
-    if (this.#unpublished > 0) this.#family.inc(this.#labels, this.#unpublished);
-    this.#unpublished = 0;
+    if (this.count > this.#published) this.#family.inc(this.#labels, this.count - this.#published);
+    this.#published = this.count;
   }
 
   /** Takes the series away. */

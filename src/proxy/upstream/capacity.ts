@@ -10,6 +10,9 @@ const LOOK_SHARE = 0.1;
 export class Capacity {
   /** Attempts that the endpoint has not answered yet, including late ones. */
   inFlight = 0;
+  /** How many were sent so far, and not answered in time. */
+  unanswered = 0;
+  #answeredLate = 0;
   #policy: Policy;
   #isCorrelated = false;
   /** The most that may be in flight, late ones included. */
@@ -56,6 +59,11 @@ export class Capacity {
     return 2 * this.#most;
   }
 
+  /** How many attempts it has answered in time. */
+  get answered(): number {
+    return this.#late.answers - this.#answeredLate;
+  }
+
   /** Whether no further attempt may be sent, not even in the place of a late one. */
   get isFull(): boolean {
     if (this.#late.size === 0) return this.inFlight >= this.#limit.value;
@@ -90,9 +98,10 @@ export class Capacity {
   }
 
   /** Call this before it has `ended`. */
-  answered({ state, sentMs }: Attempt, nowMs: number): void {
+  wasAnswered({ state, sentMs }: Attempt, nowMs: number): void {
     this.#late.answered(sentMs, nowMs);
     if (state === 'awaited') this.#limit.answered(nowMs - sentMs, this.inFlight);
+    else this.#answeredLate++;
   }
 
   overdue(attempt: Attempt, nowMs: number): void {

@@ -6,7 +6,7 @@ import type { DiscoveryStatus } from '../status.ts';
 type State =
   | { kind: 'starting'; why?: never }
   | { kind: 'live'; why: string | undefined }
-  | { kind: 'failed' | 'lost'; why: string };
+  | { kind: 'failed' | 'lost'; why: string; reason: DiscoveryFailure; sinceMs: number };
 
 /** What a route knows about its set of endpoints, and the events about it. */
 export class DiscoveryState {
@@ -41,10 +41,11 @@ export class DiscoveryState {
     this.#synced(endpoints, this.#setWhy, nowMs);
   }
 
-  failed(reason: DiscoveryFailure, message: string): void {
+  failed(reason: DiscoveryFailure, message: string, nowMs: number): void {
     const { kind, why } = this.#state;
     const isFirst = kind === 'starting' || kind === 'failed';
-    this.#state = { kind: isFirst ? 'failed' : 'lost', why: message };
+    const sinceMs = 'sinceMs' in this.#state ? this.#state.sinceMs : nowMs;
+    this.#state = { kind: isFirst ? 'failed' : 'lost', why: message, reason, sinceMs };
     const isNew = kind === 'starting' || kind === 'live' || why !== message;
     this.#events.emit('discoveryFailed', { route: this.route, reason, message, isFirst, isNew });
   }
@@ -52,7 +53,11 @@ export class DiscoveryState {
   status(nowMs: number): DiscoveryStatus {
     const { kind: state, why } = this.#state;
     const syncedMs = this.#syncedMs === undefined ? undefined : nowMs - this.#syncedMs;
-    return { isFixed: this.isFixed, state, syncedMs, why };
+    const failure =
+      'reason' in this.#state
+        ? { reason: this.#state.reason, sinceMs: nowMs - this.#state.sinceMs }
+        : undefined;
+    return { isFixed: this.isFixed, state, syncedMs, why, failure };
   }
 
   #synced(endpoints: number, wasWhy: string | undefined, nowMs: number): void {

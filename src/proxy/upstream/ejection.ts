@@ -2,7 +2,7 @@ import type { EjectionSettings } from '../settings.ts';
 
 type EjectionState =
   /** The endpoint gets its share of the requests. */
-  | { kind: 'in'; failures: number }
+  | { kind: 'in' }
   /** The endpoint gets no requests while there are others. */
   | { kind: 'out'; sinceMs: number; untilMs: number }
   /** Its time is up, and one request probes whether it works again. Without a result by `untilMs`, the next request probes. */
@@ -16,7 +16,9 @@ type EjectionState =
 export class Ejection {
   #settings: EjectionSettings;
   readonly #random: () => number;
-  state: EjectionState = { kind: 'in', failures: 0 };
+  state: EjectionState = { kind: 'in' };
+  /** Failed attempts since the last one that was answered in time. */
+  failuresInARow = 0;
   /** Ejections in a row. */
   #times = 0;
   #returnedMs = Number.NEGATIVE_INFINITY;
@@ -40,7 +42,8 @@ export class Ejection {
       this.state = { ...state, untilMs: Math.min(state.untilMs, nowMs + settings.maxMs) };
       return false;
     }
-    this.state = { kind: 'in', failures: 0 };
+    this.state = { kind: 'in' };
+    this.failuresInARow = 0;
     this.#returnedMs = nowMs;
     return true;
   }
@@ -68,7 +71,8 @@ export class Ejection {
   succeeded(sentMs: number, nowMs: number): boolean {
     if (this.state.kind !== 'in' && sentMs < this.state.sinceMs) return false;
     const hasReturned = this.isOut;
-    this.state = { kind: 'in', failures: 0 };
+    this.state = { kind: 'in' };
+    this.failuresInARow = 0;
     if (hasReturned) this.#returnedMs = nowMs;
     return hasReturned;
   }
@@ -84,10 +88,8 @@ export class Ejection {
     const { state } = this;
     if (state.kind === 'out' || sentMs < (state.kind === 'in' ? this.#returnedMs : state.sinceMs))
       return false;
-    if (state.kind === 'in') {
-      state.failures++;
-      if (state.failures < this.#settings.failures || !mayEject()) return false;
-    }
+    this.failuresInARow++;
+    if (state.kind === 'in' && (this.failuresInARow < this.#settings.failures || !mayEject())) return false;
     const { baseMs, maxMs } = this.#settings;
     const wasGood = state.kind === 'in' && nowMs - this.#returnedMs > maxMs;
     this.#times = wasGood ? 1 : this.#times + 1;

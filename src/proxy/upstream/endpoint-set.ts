@@ -123,7 +123,7 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
   }
 
   failed(reason: DiscoveryFailure, message: string): void {
-    if (!this.#stopping.signal.aborted) this.#discovery.failed(reason, message);
+    if (!this.#stopping.signal.aborted) this.#discovery.failed(reason, message, performance.now());
   }
 
   /** Closes lanes that have been idle for a minute, except the first of each endpoint. */

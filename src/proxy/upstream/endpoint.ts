@@ -164,6 +164,9 @@ export class Endpoint implements LaneOwner {
       lanes: this.#lanes.size,
       latencyMs: this.latency.replyMs,
       lastEvent: this.#lastEvent,
+      failuresInARow: this.#ejection.failuresInARow,
+      answered: this.#capacity.answered,
+      unanswered: this.#capacity.unanswered,
       nextProbeMs: state.kind === 'in' ? undefined : Math.max(0, state.untilMs - nowMs),
     };
   }
@@ -205,7 +208,7 @@ export class Endpoint implements LaneOwner {
     const { state, sentMs } = attempt;
     this.#lanes.wasGood();
     this.latency.observe(nowMs - sentMs, nowMs);
-    this.#capacity.answered(attempt, nowMs);
+    this.#capacity.wasAnswered(attempt, nowMs);
     // A late reply shows that the endpoint is alive but too slow, so it neither ejects it nor brings it back.
     if (state !== 'awaited' || this.#isLeaving) return;
     if (this.#ejection.succeeded(sentMs, nowMs)) this.#returned('it answered');
@@ -281,8 +284,9 @@ export class Endpoint implements LaneOwner {
     }
   }
 
-  /** Ejects it if this failure is one too many. */
+  /** An attempt was not answered. Ejects it if this is one too many. */
   #judge(sentMs: number, nowMs: number, why: string): void {
+    this.#capacity.unanswered++;
     if (this.#isLeaving) return;
     const wasEjected = this.isEjected;
     if (!this.#ejection.failed(sentMs, nowMs, () => this.#owner.mayEject())) return;

@@ -1,9 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderStatus } from '../../../src/ops/status-page.ts';
-import { endpointStatus, routeStatus } from './statuses.ts';
+import {
+  endpointStatus,
+  processStatus,
+  routeFigures,
+  routeRecent,
+  routeStatus,
+  routeTotals,
+} from './statuses.ts';
 
-const SIDECAR = { version: '1.2.3', uptimeMs: 1_500.7, isDraining: false, refusedReload: undefined };
+const SIDECAR = {
+  version: '1.2.3',
+  uptimeMs: 1_500.7,
+  isDraining: false,
+  refusedReload: undefined,
+  process: processStatus({ eventLoop: { busy: 0.12345, lateMs: 1.6 } }),
+  figuresOf: () => routeFigures(),
+  refusedClientsOf: () => [],
+};
 
 test('the status shows what each route and each endpoint is doing, and under which policy', () => {
   const endpoint = endpointStatus({
@@ -11,6 +26,7 @@ test('the status shows what each route and each endpoint is doing, and under whi
     sinceMs: 12.6,
     why: '5 failures in a row',
     latencyMs: 1.23456,
+    failuresInARow: 5,
     nextProbeMs: 800.4,
   });
   const route = routeStatus('orders', {
@@ -20,9 +36,26 @@ test('the status shows what each route and each endpoint is doing, and under whi
     inFlight: 2,
     endpoints: [endpoint],
     standby: 7,
-    discovery: { isFixed: false, state: 'lost', syncedMs: 1_499.7, why: 'no answer' },
+    discovery: {
+      isFixed: false,
+      state: 'lost',
+      syncedMs: 1_499.7,
+      why: 'no answer',
+      failure: { reason: 'unreachable', sinceMs: 900.6 },
+    },
   });
-  const page = renderStatus({ ...SIDECAR, routes: [route] });
+  const figures = routeFigures({
+    totals: routeTotals({ received: 5 }),
+    recent: routeRecent({ seconds: 12.34, received: 4, p50Ms: 1.23456 }),
+    endpoint: () => ({ answered: 3, unanswered: 1 }),
+  });
+  const refused = { why: 'it speaks HTTP', count: 2, at: new Date(1_700_000_000_000), address: undefined };
+  const page = renderStatus({
+    ...SIDECAR,
+    routes: [route],
+    figuresOf: () => figures,
+    refusedClientsOf: () => [refused],
+  });
   assert.equal(page.at(-1), '\n');
   const { retry, budget, limits, subset, ejection, connection } = route.settings;
   assert.deepEqual(JSON.parse(page), {
@@ -30,6 +63,11 @@ test('the status shows what each route and each endpoint is doing, and under whi
     uptimeMs: 1_501,
     draining: false,
     refusedReload: null,
+    process: {
+      descriptors: { open: 30, most: 1_000 },
+      eventLoop: { busy: 0.123, lateMs: 2 },
+      throttled: null,
+    },
     routes: [
       {
         name: 'orders',
@@ -39,6 +77,16 @@ test('the status shows what each route and each endpoint is doing, and under whi
         queued: 3,
         queuedBytes: 300,
         inFlight: 2,
+        totals: { ...routeTotals(), received: 5, unaccounted: 0 },
+        recent: {
+          ...{ ...routeTotals(), seconds: 12.3, received: 4, p50Ms: 1.235, p99Ms: null },
+          ...{ replyP50Ms: null, replyP99Ms: null, goneP50Ms: null },
+        },
+        latest: {
+          ...{ ...routeTotals(), seconds: 60, p50Ms: null, p99Ms: null },
+          ...{ replyP50Ms: null, replyP99Ms: null, goneP50Ms: null },
+        },
+        refusedClients: [{ why: 'it speaks HTTP', count: 2, at: '2023-11-14T22:13:20.000Z', address: null }],
         policy: {
           correlate: false,
           retry: { ...retry, hedgeMs: null },
@@ -50,7 +98,13 @@ test('the status shows what each route and each endpoint is doing, and under whi
           heartbeat: connection.heartbeat,
           failureReply: 'json',
         },
-        discovery: { state: 'lost', syncedMs: 1_500, why: 'no answer' },
+        discovery: {
+          fixed: false,
+          state: 'lost',
+          syncedMs: 1_500,
+          why: 'no answer',
+          failure: { reason: 'unreachable', sinceMs: 901 },
+        },
         standby: 7,
         endpoints: [
           {
@@ -62,8 +116,10 @@ test('the status shows what each route and each endpoint is doing, and under whi
             inFlightLimit: 8,
             lanes: 1,
             latencyMs: 1.235,
+            failuresInARow: 5,
             lastEvent: 'none',
             nextProbeMs: 800,
+            recent: { answered: 3, unanswered: 1 },
           },
         ],
       },
@@ -104,4 +160,16 @@ test('neither the body of a static failure reply nor an unlisted setting is show
   const page = renderStatus({ ...SIDECAR, routes: [{ ...route, settings }] });
   assert.equal(JSON.parse(page).routes[0].policy.failureReply, 'static');
   assert.doesNotMatch(page, /very-secret|body-of-ours|"type": "Buffer"/);
+});
+
+test('a request that is neither settled nor held is unaccounted for, and a namesake that leaves holds some too', () => {
+  const outcomes = { ...routeTotals().outcomes, ok: 5, client_gone: 1 };
+  const figuresOf = () => routeFigures({ totals: routeTotals({ received: 12, outcomes }) });
+  const routes = [
+    routeStatus('orders', { queued: 1, inFlight: 1, ended: 1, refused: 1 }),
+    routeStatus('orders', { inFlight: 1 }),
+    routeStatus('users', { inFlight: 7 }),
+  ];
+  const page = JSON.parse(renderStatus({ ...SIDECAR, routes, figuresOf }));
+  assert.equal(page.routes[0].totals.unaccounted, 1);
 });

@@ -1,3 +1,7 @@
+import { byValue } from '../../../src/ops/metrics/series.ts';
+import type { ProcessStatus } from '../../../src/ops/process-figures.ts';
+import type { RouteFigures, RouteRecent } from '../../../src/ops/recent.ts';
+import type { RouteCounts, RouteTotals } from '../../../src/ops/route-counts.ts';
 import type { RouteSettings } from '../../../src/proxy/settings.ts';
 import type { EndpointStatus, RouteStatus } from '../../../src/proxy/status.ts';
 
@@ -17,7 +21,7 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
     endpoints: [],
     standby: 0,
     next: undefined,
-    discovery: { isFixed: true, state: 'live', syncedMs: 0, why: undefined },
+    discovery: { isFixed: true, state: 'live', syncedMs: 0, why: undefined, failure: undefined },
     ...given,
   };
 }
@@ -33,8 +37,64 @@ export function endpointStatus(given: Partial<EndpointStatus> = {}): EndpointSta
     inFlightLimit: 8,
     lanes: 1,
     latencyMs: undefined,
+    failuresInARow: 0,
+    answered: 0,
+    unanswered: 0,
     lastEvent: 'none',
     nextProbeMs: undefined,
+    ...given,
+  };
+}
+
+/** A route that has counted nothing, but for what the test says. */
+export function routeTotals(given: Partial<RouteTotals> = {}): RouteTotals {
+  const causes = [
+    ...(['ok', 'no_endpoints', 'timeout', 'lost', 'overloaded'] as const),
+    ...(['too_large', 'reply_too_large', 'draining', 'internal'] as const),
+  ];
+  const failures = ['unsent', 'lost', 'timeout', 'protocol'] as const;
+  const none = () => 0;
+  return {
+    received: 0,
+    outcomes: byValue([...causes, 'client_gone'] as const, none),
+    clientGone: byValue(causes, none),
+    attempts: byValue(['ok', ...failures, 'cancelled'] as const, none),
+    retries: byValue([...failures, 'hedge'] as const, none),
+    retriesDenied: byValue(['budget', 'deadline', 'policy'] as const, none),
+    lateReplies: byValue(['salvaged', 'discarded'] as const, none),
+    ejections: 0,
+    malformed: 0,
+    droppedClients: 0,
+    ...given,
+  };
+}
+
+export function routeCounts(given: Partial<RouteCounts> = {}): RouteCounts {
+  return { ...routeTotals(), durations: { ok: [], clientGone: [], replies: [] }, ...given };
+}
+
+export function routeRecent(given: Partial<RouteRecent> = {}): RouteRecent {
+  const unknown = {
+    p50Ms: undefined,
+    p99Ms: undefined,
+    replyP50Ms: undefined,
+    replyP99Ms: undefined,
+    goneP50Ms: undefined,
+  };
+  return { seconds: 60, ...routeTotals(), ...unknown, ...given };
+}
+
+/** Nothing has happened, but for what the test says. */
+export function routeFigures(given: Partial<RouteFigures> = {}): RouteFigures {
+  const endpoint = () => ({ answered: 0, unanswered: 0 });
+  return { totals: routeTotals(), recent: routeRecent(), latest: routeRecent(), endpoint, ...given };
+}
+
+export function processStatus(given: Partial<ProcessStatus> = {}): ProcessStatus {
+  return {
+    descriptors: { open: 30, most: 1_000 },
+    eventLoop: { busy: 0.01, lateMs: 1 },
+    throttled: null,
     ...given,
   };
 }

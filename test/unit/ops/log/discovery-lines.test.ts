@@ -47,7 +47,7 @@ test('an empty set is warned about once per cause, and the recovery is logged', 
   state.found(0, 'a', 0);
   assert.deepEqual(status(), ['live', 'a']);
   assert.equal(state.whyNone, 'no endpoint is known: a');
-  state.failed('unreachable', 'down');
+  state.failed('unreachable', 'down', 0);
   state.found(0, 'a', 0);
   state.found(0, 'b', 0);
   state.found(2, undefined, 0);
@@ -74,11 +74,11 @@ test('a set that may be partly out of date is warned about once', () => {
 
 test('a discovery that has never succeeded is called failed, and lost only after a success', () => {
   const { state, status, lines } = start();
-  for (const message of ['a', 'a', 'b']) state.failed('unreachable', message);
+  for (const message of ['a', 'a', 'b']) state.failed('unreachable', message, 0);
   assert.deepEqual(status(), ['failed', 'b']);
   assert.equal(state.whyNone, 'no endpoint is known: b');
   state.found(1, undefined, 0);
-  state.failed('unreachable', 'c');
+  state.failed('unreachable', 'c', 0);
   assert.deepEqual(status(), ['lost', 'c']);
   state.confirmed(1, 0);
   assert.deepEqual(lines, [
@@ -88,4 +88,15 @@ test('a discovery that has never succeeded is called failed, and lost only after
     'warn discovery lost c',
     'info discovery regained  1',
   ]);
+});
+
+test('a failure tells its kind, and since when nothing has been learned', () => {
+  const { state } = start();
+  state.failed('unreachable', 'a', 100);
+  state.failed('forbidden', 'b', 200);
+  assert.deepEqual(state.status(250).failure, { reason: 'forbidden', sinceMs: 150 });
+  state.found(1, undefined, 300);
+  assert.equal(state.status(300).failure, undefined);
+  state.failed('invalid', 'c', 400);
+  assert.deepEqual(state.status(450).failure, { reason: 'invalid', sinceMs: 50 });
 });

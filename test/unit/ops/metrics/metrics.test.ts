@@ -254,7 +254,7 @@ test('reloads are counted by result, and the last one sets the success gauge', a
 
 test('discovery reports when it last knew the set, and the reasons of failures', async () => {
   const at = (syncedMs: number | undefined) =>
-    ({ isFixed: false, state: 'live', syncedMs, why: undefined }) as const;
+    ({ isFixed: false, state: 'live', syncedMs, why: undefined, failure: undefined }) as const;
   const metrics = metricsOf(() => [
     routeStatus('never', { discovery: at(undefined) }),
     routeStatus('orders', { discovery: at(60_000) }),

@@ -172,3 +172,16 @@ test('an endpoint that is back because ejection was turned off starts anew once 
   const results = [1, 2, 3].map(() => ejection.failed(200, 210, always));
   assert.deepEqual(results, [false, false, true]);
 });
+
+test('failures in a row are counted past the ejection, until a reply comes in time', () => {
+  const ejection = out(0);
+  assert.equal(ejection.failuresInARow, 3);
+  ejection.failed(0, 500, always);
+  assert.equal(ejection.failuresInARow, 3, 'it was sent before the ejection and tells nothing new');
+  ejection.probe(1_000, 100);
+  ejection.failed(1_000, 1_100, always);
+  assert.equal(ejection.failuresInARow, 4);
+  ejection.probe(3_100, 100);
+  ejection.succeeded(3_100, 3_110);
+  assert.equal(ejection.failuresInARow, 0);
+});

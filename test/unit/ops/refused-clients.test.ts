@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Refusals } from '../../../src/ops/refused-clients.ts';
+import { Events } from '../../../src/proxy/events.ts';
+
+function start() {
+  const events = new Events((error) => {
+    throw error;
+  });
+  const refusals = new Refusals();
+  refusals.observe(events);
+  const refuse = (why: string, address?: string, route = 'orders') =>
+    events.emit('refusedClient', { route, why, address, key: undefined });
+  return { refusals, refuse, events };
+}
+
+test('refused connections are counted by reason and route, with the address of the last one', () => {
+  const { refusals, refuse } = start();
+  refuse('it speaks HTTP', '127.0.0.1:1');
+  refuse('a wrong key');
+  refuse('it speaks HTTP', '127.0.0.1:2');
+  refuse('a wrong key', undefined, 'users');
+  const shown = refusals.of('orders').map(({ why, count, address }) => [why, count, address]);
+  assert.deepEqual(shown, [
+    ['it speaks HTTP', 2, '127.0.0.1:2'],
+    ['a wrong key', 1, undefined],
+  ]);
+  assert.deepEqual(refusals.of('nobody'), []);
+});
+
+test('a peer that is refused for ever new reasons leaves only a few of them', () => {
+  const { refusals, refuse } = start();
+  for (let count = 0; count < 100; count++) refuse(`it begins with ${count}`);
+  const whys = refusals.of('orders').map(({ why }) => why);
+  assert.equal(whys.length, 8);
+  assert.equal(whys[0], 'it begins with 99');
+});
+
+test('a renamed route does not inherit the refusals of another', () => {
+  const { refusals, refuse, events } = start();
+  refuse('a wrong key');
+  events.emit('renamed', { route: 'users', unsettled: 0 });
+  assert.deepEqual(refusals.of('orders'), []);
+});
