@@ -54,7 +54,7 @@ export const send: Command = {
     const pirate = new LazyPirate(settings, upstream, budget, admission, events, settled.resolve);
     const arrivedMs = performance.now();
     const { bytes, weight } = body;
-    const of = { number: 1, client: NOBODY, envelope: DELIMITER, policy: settings.retry };
+    const of = { number: 1, run: 'send', client: NOBODY, envelope: DELIMITER, policy: settings.retry };
     const request = new Request({ ...of, body, bytes, weight, arrivedMs }, pirate);
     if (!admission.enter(request))
       throw new ConfigError([`the request is larger than ${settings.limits.queueBytes} bytes`]);
@@ -82,6 +82,7 @@ export const send: Command = {
 
 /** There is no app behind this request. */
 const NOBODY: RequestClient = {
+  address: undefined,
   queued: 0,
   hasLeft: false,
   reply: () => 'taken',

@@ -4,6 +4,10 @@ export interface Discovered {
   address: string;
   /** Identifies the process at the address, if known. If it changes, the endpoint starts afresh. */
   identity?: string;
+  /** What people call it, if known: the pod, its node, and the zone of that. */
+  pod?: string;
+  node?: string;
+  zone?: string;
 }
 
 /** `unreachable`: no answer. `forbidden`: no permission. `not_found`: it does not exist. `invalid`: the answer makes no sense. */

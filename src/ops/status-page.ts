@@ -152,6 +152,9 @@ function policy({
 function endpointStatus(endpoint: EndpointStatus) {
   const {
     address,
+    pod,
+    node,
+    zone,
     state,
     why,
     sinceMs,
@@ -165,6 +168,9 @@ function endpointStatus(endpoint: EndpointStatus) {
   } = endpoint;
   return {
     address,
+    pod: pod ?? null,
+    node: node ?? null,
+    zone: zone ?? null,
     state,
     why,
     sinceMs: Math.round(sinceMs),

@@ -1,12 +1,24 @@
 import type { DiscoveryFailure } from '../discovery/discovery.ts';
 import type { Refusal } from '../transport/transport.ts';
-import type { Cause, Executed, Outcome } from './outcome.ts';
+import type { Cause, Executed, Failure, Outcome } from './outcome.ts';
 import type { EndpointStateKind } from './status.ts';
+
+/** An endpoint as observers see it, with the names that discovery knows of it. The object does not change. */
+export interface ObservedEndpoint {
+  readonly address: string;
+  readonly pod?: string;
+  readonly node?: string;
+  readonly zone?: string;
+}
 
 /** A request as observers see it. The object is live: later events show more of it. Sizes are bytes of body frames. */
 export interface ObservedRequest {
   /** Counts the requests of its route from 1. */
   readonly number: number;
+  /** `ROUTE.RUN.NUMBER`, made when it is asked for. It stays the same if the route is renamed. */
+  readonly id: string;
+  /** Where the app connected from: `IP:PORT`, or the address of an ipc listener. `undefined`: the transport cannot tell. */
+  readonly from: string | undefined;
   /** The name of its route, which a reload may change. */
   readonly route: string;
   readonly bytes: number;
@@ -16,6 +28,8 @@ export interface ObservedRequest {
   readonly attempts: readonly ObservedAttempt[];
   /** The outcome that the app would have got if it had waited; `undefined` until the request is settled, like the rest. */
   readonly cause: Cause | undefined;
+  /** Why there was no reply. */
+  readonly failure: Failure | undefined;
   /** What the app got. If it waited, the same as `cause`. */
   readonly outcome: Outcome | undefined;
   readonly elapsedMs: number;
@@ -27,11 +41,12 @@ export interface ObservedRequest {
 /** One send of a request, as observers see it. */
 export interface ObservedAttempt {
   readonly request: ObservedRequest;
-  /** Of its endpoint. */
-  readonly address: string;
+  readonly endpoint: ObservedEndpoint;
   readonly sentMs: number;
   /** `undefined` while its reply is awaited. */
   readonly result: AttemptResult | undefined;
+  /** It has certainly not left this process, and never will. */
+  readonly isUnsent: boolean;
   /** When it had its result. */
   readonly endedMs: number;
 }
@@ -55,14 +70,14 @@ export interface ProxyEvents {
   retryDenied: { request: ObservedRequest; reason: RetryDenial };
   settled: ObservedRequest;
   /** A reply came after the timeout of its attempt. `salvaged`: it answered its request. */
-  lateReply: { route: string; endpoint: string; fate: 'salvaged' | 'discarded' };
+  lateReply: { route: string; endpoint: ObservedEndpoint; fate: 'salvaged' | 'discarded' };
   internalError: { route: string; error: unknown };
-  reset: { route: string; endpoint: string; reason: ResetReason };
+  reset: { route: string; endpoint: ObservedEndpoint; reason: ResetReason };
   /** `correlate: auto`: a peer that calls itself REP did not echo the envelope, so the endpoint is spoken to plainly from now on. */
-  notEchoed: { route: string; endpoint: string };
+  notEchoed: { route: string; endpoint: ObservedEndpoint };
   endpoint: {
     route: string;
-    endpoint: string;
+    endpoint: ObservedEndpoint;
     from: EndpointStateKind | 'new';
     to: EndpointStateKind;
     why: string;

@@ -34,6 +34,10 @@ export class Route implements ListenerOwner, TurnsOwner {
   /** Resolves when it is closed. Rejects on a bug in an upstream. */
   readonly #ended = Promise.withResolvers<void>();
   #settings: RouteSettings;
+  /** Tells its requests from those of every other route that has had its name: after a restart, and in other pods. */
+  readonly #mark = Array.from({ length: 6 }, () => Math.floor(Math.random() * 36).toString(36)).join('');
+  /** What the ids of its requests begin with. */
+  #run: string;
   /** How many requests have arrived. */
   #received = 0;
   /** When the last one did; or when the route was made. */
@@ -50,6 +54,7 @@ export class Route implements ListenerOwner, TurnsOwner {
     self = '',
   ) {
     this.#settings = settings;
+    this.#run = `${settings.name}.${this.#mark}`;
     this.#transport = transport;
     this.#discovery = discovery;
     this.#events = events;
@@ -122,6 +127,7 @@ export class Route implements ListenerOwner, TurnsOwner {
     if (name !== this.name)
       this.#events.emit('renamed', { route: name, unsettled: this.#admission.unsettled });
     this.#settings = settings;
+    this.#run = `${name}.${this.#mark}`;
     this.#frontend.change(settings);
     this.#admission.limits = limits;
     this.#budget.adjust(budget, performance.now());
@@ -228,7 +234,8 @@ export class Route implements ListenerOwner, TurnsOwner {
     const kept = refusal === undefined ? body : NO_BODY;
     // A request whose frames alone exceed the queue still fits into an empty one.
     const weight = Math.min(envelope.length + kept.weight, limits.queueBytes);
-    const arrival = { number, client: turns, envelope, body: kept, bytes, weight, arrivedMs, policy };
+    const run = this.#run;
+    const arrival = { number, run, client: turns, envelope, body: kept, bytes, weight, arrivedMs, policy };
     const request = new Request(arrival, this.#pirate);
     request.failure = refusal;
     this.#events.emit('received', request);

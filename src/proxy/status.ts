@@ -1,4 +1,5 @@
 import type { DiscoveryFailure } from '../discovery/discovery.ts';
+import type { ObservedEndpoint } from './events.ts';
 import type { RouteSettings } from './settings.ts';
 
 /** A snapshot of a route, for `/status`, the gauges and readiness. */
@@ -47,8 +48,7 @@ export interface DiscoveryStatus {
   failure: { reason: DiscoveryFailure; sinceMs: number } | undefined;
 }
 
-export interface EndpointStatus {
-  address: string;
+export interface EndpointStatus extends ObservedEndpoint {
   state: EndpointStateKind;
   /** How long it has been in this state. */
   sinceMs: number;

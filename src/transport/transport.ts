@@ -138,6 +138,8 @@ export interface Refusal {
 
 /** One connection of an app. It is identified by this object, not by a name. */
 export interface Client {
+  /** Where it connected from: `IP:PORT`, or the address of an ipc listener. Also known after it has left, if at all. */
+  readonly address: string | undefined;
   /** Not every transport knows at once what becomes of a reply. */
   reply(envelope: Buffer, body: Body): ReplyFate | Promise<ReplyFate>;
   /** Reads no further requests until `resume`, not even those that have already reached this process. */

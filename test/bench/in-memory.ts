@@ -104,6 +104,7 @@ class InMemoryConnection implements Connection {
 
 /** One app, which keeps to what the route says about reading. */
 export class App implements Client {
+  readonly address = undefined;
   readonly #owner: ClientOwner;
   #left = 0;
   #isPaused = false;

@@ -96,6 +96,7 @@ type Arrived = Message | 'malformed' | 'end';
 
 /** One connection of an app. */
 export class VirtualClient implements Client {
+  readonly address = undefined;
   /** Requests that the sidecar has been told of, and not answered. */
   unanswered = 0;
   readonly owner: ClientOwner;

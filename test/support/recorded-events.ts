@@ -2,6 +2,7 @@ import type {
   AttemptResult,
   Events,
   ObservedAttempt,
+  ObservedEndpoint,
   ObservedRequest,
   ProxyEvents,
   RetryDenial,
@@ -17,9 +18,19 @@ type Recorded = {
   retry: { route: string; reason: RetryReason };
   retryDenied: { route: string; reason: RetryDenial };
   settled: { route: string; outcome: Outcome; cause: Cause; request: SettledRequest };
+  lateReply: Flat<'lateReply'>;
+  reset: Flat<'reset'>;
+  notEchoed: Flat<'notEchoed'>;
+  endpoint: Flat<'endpoint'>;
 };
 
-export interface SettledRequest {
+/** An event about an endpoint, with its names beside its address. */
+type Flat<K extends 'lateReply' | 'reset' | 'notEchoed' | 'endpoint'> = Omit<ProxyEvents[K], 'endpoint'> &
+  Names & { endpoint: string };
+
+type Names = Omit<ObservedEndpoint, 'address'>;
+
+export interface SettledRequest extends Names {
   attempts: number;
   endpoint: string | undefined;
   elapsedMs: number;
@@ -39,28 +50,29 @@ const PLAIN_KINDS = [
   'malformed',
   'refusedClient',
   'droppedClient',
-  'lateReply',
   'internalError',
-  'reset',
-  'notEchoed',
-  'endpoint',
   'discovered',
   'discoveryFailed',
   'upstreamDelayed',
   'upstreamSwitched',
 ] as const;
+const ENDPOINT_KINDS = ['lateReply', 'reset', 'notEchoed', 'endpoint'] as const;
 
 /** Calls `told` with each event of the data path. */
 export function recordEvents(events: Events, told: (event: RecordedEvent) => void): void {
   for (const kind of PLAIN_KINDS) events.on(kind, (event) => told({ kind, ...event } as RecordedEvent));
+  for (const kind of ENDPOINT_KINDS)
+    events.on(kind, ({ endpoint: { address, ...names }, ...event }) =>
+      told({ kind, ...event, endpoint: address, ...names } as RecordedEvent),
+    );
   events.on('received', ({ route, bytes }) => told({ kind: 'received', route, bytes }));
-  events.on('sent', ({ request, address }) =>
-    told({ kind: 'sent', route: request.route, endpoint: address }),
+  events.on('sent', ({ request, endpoint }) =>
+    told({ kind: 'sent', route: request.route, endpoint: endpoint.address }),
   );
-  events.on('attempt', ({ request, address, result, sentMs, endedMs }) => {
+  events.on('attempt', ({ request, endpoint, result, sentMs, endedMs }) => {
     if (result === undefined) throw new Error('an attempt without a result was told as ended');
     const { route } = request;
-    told({ kind: 'attempt', route, endpoint: address, result, elapsedMs: endedMs - sentMs });
+    told({ kind: 'attempt', route, endpoint: endpoint.address, result, elapsedMs: endedMs - sentMs });
   });
   events.on('retry', ({ request, reason }) => told({ kind: 'retry', route: request.route, reason }));
   events.on('retryDenied', ({ request, reason }) =>
@@ -74,8 +86,16 @@ export function recordEvents(events: Events, told: (event: RecordedEvent) => voi
 }
 
 function settledOf({ attempts, elapsedMs, executed, bytes, replyBytes }: ObservedRequest): SettledRequest {
-  const endpoint = attempts.at(-1)?.address;
-  return { attempts: attempts.length, endpoint, elapsedMs, executed, requestBytes: bytes, replyBytes };
+  const { address: endpoint, ...names } = attempts.at(-1)?.endpoint ?? { address: undefined };
+  return {
+    attempts: attempts.length,
+    endpoint,
+    ...names,
+    elapsedMs,
+    executed,
+    requestBytes: bytes,
+    replyBytes,
+  };
 }
 
 /** Emits the event that is recorded like this: the inverse of `recordEvents`. */
@@ -95,11 +115,28 @@ export function emitRecorded(events: Events, event: RecordedEvent): void {
       return events.emit('retryDenied', { request: requestOf(event.route), reason: event.reason });
     case 'settled': {
       const { route, outcome, cause, request } = event;
-      const { elapsedMs, executed, requestBytes: bytes, replyBytes } = request;
+      const {
+        elapsedMs,
+        executed,
+        requestBytes: bytes,
+        replyBytes,
+        attempts: count,
+        endpoint,
+        ...names
+      } = request;
       const attempts: ObservedAttempt[] = [];
       const settled = requestOf(route, { attempts, bytes, cause, outcome, elapsedMs, executed, replyBytes });
-      while (attempts.length < request.attempts) attempts.push(attemptOf(settled, request.endpoint));
+      while (attempts.length < count)
+        attempts.push({ ...attemptOf(settled, endpoint), endpoint: { address: endpoint ?? '', ...names } });
       return events.emit('settled', settled);
+    }
+    case 'lateReply':
+    case 'reset':
+    case 'notEchoed':
+    case 'endpoint': {
+      const { kind, endpoint: address, pod, node, zone, ...told } = event;
+      const names = { ...(pod && { pod }), ...(node && { node }), ...(zone && { zone }) };
+      return events.emit(kind, { ...told, endpoint: { address, ...names } } as never);
     }
     default: {
       const { kind, ...told } = event;
@@ -112,12 +149,24 @@ export function emitRecorded(events: Events, event: RecordedEvent): void {
 function requestOf(route: string, known: Partial<ObservedRequest> = {}): ObservedRequest {
   const unsettled = {
     cause: undefined,
+    failure: undefined,
     outcome: undefined,
     elapsedMs: 0,
     executed: 'no',
     replyBytes: 0,
   } as const;
-  return { number: 1, route, bytes: 0, arrivedMs: 0, attempts: [], ...unsettled, ...known };
+  const id = `${route}.abc123.1`;
+  return {
+    number: 1,
+    id,
+    from: undefined,
+    route,
+    bytes: 0,
+    arrivedMs: 0,
+    attempts: [],
+    ...unsettled,
+    ...known,
+  };
 }
 
 function attemptOf(
@@ -126,5 +175,5 @@ function attemptOf(
   result?: AttemptResult,
   elapsedMs = 0,
 ): ObservedAttempt {
-  return { request, address, sentMs: 0, result, endedMs: elapsedMs };
+  return { request, endpoint: { address }, sentMs: 0, result, isUnsent: false, endedMs: elapsedMs };
 }

@@ -35,6 +35,8 @@ export interface RunningRoute {
   address: string;
   route: Route;
   events: RecordedEvent[];
+  /** The events as they happen, with their live objects. */
+  live: Events;
   /** How many events of a kind there were, by what came of them: `count('attempt', 'ok')`. */
   count(kind: RecordedEvent['kind'], what?: string): number;
   /** Is told of each event from now on. */
@@ -71,6 +73,7 @@ export async function startRoute(
     address: route.status().listening ?? '',
     route,
     events,
+    live: told,
     count: (kind, what) => events.filter((one) => one.kind === kind && isAbout(one, what)).length,
     watch: (watcher) => void watchers.add(watcher),
     event: (predicate) =>

@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { tcpAddress } from '../../tcp-address.ts';
 import { type Family, FamilyChoice } from '../address-family.ts';
 import type { Discovered } from '../discovery.ts';
+import { namesOf } from './names.ts';
 
 /** The part of a discovery.k8s.io/v1 EndpointSlice that is used. The server may send anything, so no field is taken for granted. */
 export interface EndpointSlice {
@@ -14,13 +15,17 @@ interface SliceEndpoint {
   addresses?: readonly string[];
   conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null };
   hints?: { forZones?: readonly { name?: string }[] };
-  targetRef?: { uid?: string };
+  targetRef?: { kind?: string; name?: string; uid?: string } | null;
+  nodeName?: string | null;
+  zone?: string | null;
 }
 
 /** An endpoint that may be used, and under which conditions. */
-interface Candidate extends Discovered {
+interface Candidate {
+  endpoint: Discovered;
   family: Family;
   isReady: boolean;
+  /** For which zones the Service means it. */
   zones: readonly string[];
 }
 
@@ -50,11 +55,8 @@ export function endpointsOf(
   const isHinted = zone !== undefined && usable.every(({ zones }) => zones.length > 0);
   const near = isHinted ? usable.filter(({ zones }) => zones.includes(zone)) : [];
   const chosen = near.length > 0 ? near : usable;
-  const byAddress = new Map(chosen.map((one) => [one.address, one]));
-  return Array.from(byAddress.values(), ({ address, identity }) => ({
-    address,
-    ...(identity !== undefined && { identity }),
-  }));
+  const byAddress = new Map(chosen.map(({ endpoint }) => [endpoint.address, endpoint]));
+  return [...byAddress.values()];
 }
 
 /**
@@ -107,8 +109,10 @@ function candidatesOf(slice: EndpointSlice, port: string | number): Candidate[] 
     const address = addressOf(endpoint?.addresses?.[0], family, number);
     if (address === undefined || !(isReady || isLastResort) || !isFamily(family)) return [];
     const zones = (endpoint.hints?.forZones ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));
-    const identity = endpoint.targetRef?.uid;
-    return [{ address, family, isReady, zones, ...(identity !== undefined && { identity }) }];
+    const { targetRef, nodeName: node, zone } = endpoint;
+    const pod = targetRef?.kind === 'Pod' ? targetRef.name : undefined;
+    const names = namesOf({ identity: targetRef?.uid, pod, node, zone });
+    return [{ endpoint: { address, ...names }, family, isReady, zones }];
   });
 }
 

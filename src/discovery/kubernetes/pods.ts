@@ -3,11 +3,12 @@ import { tcpAddress } from '../../tcp-address.ts';
 import { type Family, ownFamilies } from '../address-family.ts';
 import type { Discovered } from '../discovery.ts';
 import { portList } from './endpoint-slices.ts';
+import { namesOf } from './names.ts';
 
 /** The part of a v1 Pod that is used. The server may send anything, so no field is taken for granted. */
 export interface Pod {
-  metadata?: { uid?: string; deletionTimestamp?: unknown };
-  spec?: { containers?: readonly Container[]; initContainers?: readonly Container[] };
+  metadata?: { uid?: string; name?: string; deletionTimestamp?: unknown };
+  spec?: { nodeName?: string; containers?: readonly Container[]; initContainers?: readonly Container[] };
   status?: {
     phase?: string;
     podIP?: string;
@@ -35,16 +36,16 @@ export type PodState =
  * @param port its name in a container, or its number
  */
 export function podState(pod: Pod, port: string | number, own = ownFamilies()): PodState {
-  const { metadata, status } = pod;
+  const { metadata, spec, status } = pod;
   const number = typeof port === 'number' ? port : portNamed(pod, port);
   if (number === undefined) return { kind: 'noPort', ports: namedPorts(pod).map(({ name }) => String(name)) };
   const isReady = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
   const ip = podAddress(pod, own);
   if (status?.phase !== 'Running' || !isReady || metadata?.deletionTimestamp || ip === undefined)
     return { kind: 'notReady' };
-  const address = tcpAddress(ip, number);
-  const identity = metadata?.uid;
-  return { kind: 'ready', endpoint: identity === undefined ? { address } : { address, identity } };
+  const { uid: identity, name } = metadata ?? {};
+  const names = namesOf({ identity, pod: name, node: spec?.nodeName, zone: undefined });
+  return { kind: 'ready', endpoint: { address: tcpAddress(ip, number), ...names } };
 }
 
 /**

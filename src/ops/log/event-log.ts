@@ -1,4 +1,4 @@
-import type { Events, ObservedRequest, ProxyEvents } from '../../proxy/events.ts';
+import type { Events, ObservedEndpoint, ObservedRequest, ProxyEvents } from '../../proxy/events.ts';
 import type { Cause } from '../../proxy/outcome.ts';
 import { LineLimiter } from './line-limiter.ts';
 import type { Log } from './log.ts';
@@ -49,7 +49,9 @@ export function logEvents(log: Log, events: Events, { sample, random, now }: Eve
     if (!isUsable) log.warn({ route }, 'switched to the new upstream: the old one is no longer usable');
     else log[wasDelayed ? 'info' : 'debug']({ route }, 'switched to the new upstream');
   });
-  events.on('reset', ({ route, endpoint, reason }) => log.debug({ route, endpoint, reason }, 'reset'));
+  events.on('reset', ({ route, endpoint, reason }) =>
+    log.debug({ route, ...namesOf(endpoint), reason }, 'reset'),
+  );
   events.on('malformed', ({ route }) =>
     limited(route, 'malformed', FAILURE_LINES, () => log.warn({ route }, 'malformed message dropped')),
   );
@@ -63,7 +65,7 @@ export function logEvents(log: Log, events: Events, { sample, random, now }: Eve
   );
   events.on('notEchoed', ({ route, endpoint }) => {
     const words = 'this server says REP but does not echo envelopes; it gets one attempt at a time';
-    log.warn({ route, endpoint }, words);
+    log.warn({ route, ...namesOf(endpoint) }, words);
   });
   events.on('internalError', ({ route, error }) =>
     limited(route, 'internal error', FAILURE_LINES, () => log.error({ route, err: error }, 'internal error')),
@@ -98,10 +100,15 @@ function logRefused(log: Log, event: ProxyEvents['refusedClient']): void {
   log.warn({ route, why, address, key }, 'client refused');
 }
 
+/** What is said of an endpoint. Not `pod`: on every line, that is the pod of this sidecar. */
+function namesOf(endpoint: ObservedEndpoint | undefined) {
+  return { endpoint: endpoint?.address, endpointPod: endpoint?.pod, endpointNode: endpoint?.node };
+}
+
 function logEndpoint(log: Log, event: ProxyEvents['endpoint']): void {
   const { route, endpoint, from, to, why } = event;
   log[to === 'down' || to === 'ejected' || to === from ? 'warn' : 'info'](
-    { route, endpoint, from, why },
+    { route, ...namesOf(endpoint), from, why },
     `endpoint ${to}`,
   );
 }
@@ -115,7 +122,7 @@ function logSettled(log: Log, request: ObservedRequest): void {
     outcome,
     ...(isGone && { cause }),
     attempts: attempts.length,
-    endpoint: attempts.at(-1)?.address,
+    ...namesOf(attempts.at(-1)?.endpoint),
     executed,
     requestBytes: bytes,
     replyBytes,

@@ -44,6 +44,10 @@ export class Turns implements ClientOwner, RequestClient {
     this.#owner = owner;
   }
 
+  get address(): string | undefined {
+    return this.#client.address;
+  }
+
   get isIdle(): boolean {
     return this.#inFlight.items.length + this.#line.length === 0;
   }

@@ -163,8 +163,8 @@ export class LazyPirate implements RequestOwner {
       attempt.endedMs = nowMs;
       this.#events.emit('attempt', attempt);
     } else if (result === 'ok') {
-      const { address, request } = attempt;
-      this.#events.emit('lateReply', { route: request.route, endpoint: address, fate: 'salvaged' });
+      const { endpoint, request } = attempt;
+      this.#events.emit('lateReply', { route: request.route, endpoint, fate: 'salvaged' });
     }
   }
 

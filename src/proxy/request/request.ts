@@ -32,6 +32,8 @@ export interface RequestClient {
   /** How many of its requests are queued. */
   queued: number;
   readonly hasLeft: boolean;
+  /** Where it connected from, if the transport can tell. */
+  readonly address: string | undefined;
   reply(envelope: Buffer, body: Body): ReplyFate | Promise<ReplyFate>;
   /** The request is settled. */
   done(request: Request): void;
@@ -55,13 +57,15 @@ export interface RequestOwner {
 /** What is known about a request when it arrives. */
 type Arrival = Pick<
   Request,
-  'number' | 'client' | 'envelope' | 'body' | 'bytes' | 'weight' | 'arrivedMs' | 'policy'
+  'number' | 'run' | 'client' | 'envelope' | 'body' | 'bytes' | 'weight' | 'arrivedMs' | 'policy'
 >;
 
 /** One request of the app, from its arrival to its outcome: its attempts, what it waits for, and its result. */
 export class Request implements PendingRequest, Admitted, Timed {
   /** Counts the requests of its route from 1. */
   readonly number: number;
+  /** What the ids of its route begin with: `ROUTE.RUN`. */
+  readonly run: string;
   readonly client: RequestClient;
   /** Wire bytes that its reply must start with. */
   readonly envelope: Buffer;
@@ -102,8 +106,9 @@ export class Request implements PendingRequest, Admitted, Timed {
   readonly #owner: RequestOwner;
 
   constructor(arrival: Arrival, owner: RequestOwner) {
-    const { number, client, envelope, body, bytes, weight, arrivedMs, policy } = arrival;
+    const { number, run, client, envelope, body, bytes, weight, arrivedMs, policy } = arrival;
     this.number = number;
+    this.run = run;
     this.client = client;
     this.envelope = envelope;
     this.body = body;
@@ -113,6 +118,14 @@ export class Request implements PendingRequest, Admitted, Timed {
     this.policy = policy;
     this.deadlineMs = arrivedMs + policy.deadlineMs;
     this.#owner = owner;
+  }
+
+  get id(): string {
+    return `${this.run}.${this.number}`;
+  }
+
+  get from(): string | undefined {
+    return this.client.address;
   }
 
   get route(): string {

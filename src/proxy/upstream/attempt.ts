@@ -1,4 +1,4 @@
-import type { AttemptResult, ObservedAttempt } from '../events.ts';
+import type { AttemptResult, ObservedAttempt, ObservedEndpoint } from '../events.ts';
 import type { Lane } from './lane.ts';
 import type { PendingRequest } from './pending-request.ts';
 
@@ -6,6 +6,8 @@ import type { PendingRequest } from './pending-request.ts';
 export class Attempt implements ObservedAttempt {
   readonly request: PendingRequest;
   readonly lane: Lane;
+  /** With the names that were known when it was sent. */
+  readonly endpoint: ObservedEndpoint;
   /** Never repeats in the life of its lane. */
   id = 0;
   readonly sentMs: number;
@@ -26,10 +28,7 @@ export class Attempt implements ObservedAttempt {
   constructor(request: PendingRequest, lane: Lane, sentMs: number) {
     this.request = request;
     this.lane = lane;
+    this.endpoint = lane.endpoint;
     this.sentMs = sentMs;
-  }
-
-  get address(): string {
-    return this.lane.address;
   }
 }

@@ -1,11 +1,13 @@
-import type { Events } from '../events.ts';
+import type { Events, ObservedEndpoint, ResetReason } from '../events.ts';
 import type { EndpointStateKind } from '../status.ts';
 import { isVaguer, NEW, type Trouble, WAITING } from './trouble.ts';
 
-/** What is said about the state of an endpoint, and why it is so. Each change emits an event. */
+/** What is said about an endpoint: its state, and why it is so, and what has happened there. Emits its events. */
 export class EndpointReport {
   kind: EndpointStateKind = 'connecting';
   sinceMs = performance.now();
+  /** The last event of its connections. */
+  lastEvent = 'none';
   /** Why it is in this state. */
   #why = NEW.why;
   /** What made it so; `undefined` if it is not trouble with a connection. */
@@ -16,12 +18,13 @@ export class EndpointReport {
   readonly #told = new Set<string>();
   /** The route's name, which a reload may change. */
   route: string;
-  readonly #address: string;
+  /** With the names that discovery knows of it now. */
+  endpoint: ObservedEndpoint;
   readonly #events: Events;
 
-  constructor(route: string, address: string, events: Events) {
+  constructor(route: string, endpoint: ObservedEndpoint, events: Events) {
     this.route = route;
-    this.#address = address;
+    this.endpoint = endpoint;
     this.#events = events;
     this.#tell('new', 'in the set');
   }
@@ -34,6 +37,11 @@ export class EndpointReport {
     this.#why = why;
     this.#trouble = undefined;
     this.#newest = undefined;
+  }
+
+  status(nowMs: number) {
+    const { endpoint, kind: state, sinceMs, why, lastEvent } = this;
+    return { ...endpoint, state, sinceMs: nowMs - sinceMs, why, lastEvent };
   }
 
   become(kind: EndpointStateKind, why: string): void {
@@ -73,8 +81,24 @@ export class EndpointReport {
       this.#newest = 'connected, waiting for the ZMTP handshake';
   }
 
+  reset(reason: ResetReason): void {
+    const { route, endpoint } = this;
+    this.#events.emit('reset', { route, endpoint, reason });
+  }
+
+  notEchoed(): void {
+    const { route, endpoint } = this;
+    this.#events.emit('notEchoed', { route, endpoint });
+  }
+
+  /** A reply came too late for its request. */
+  discarded(): void {
+    const { route, endpoint } = this;
+    this.#events.emit('lateReply', { route, endpoint, fate: 'discarded' });
+  }
+
   #tell(from: EndpointStateKind | 'new', why: string): void {
-    const { kind: to } = this;
-    this.#events.emit('endpoint', { route: this.route, endpoint: this.#address, from, to, why });
+    const { route, endpoint, kind: to } = this;
+    this.#events.emit('endpoint', { route, endpoint, from, to, why });
   }
 }

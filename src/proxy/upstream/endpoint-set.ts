@@ -169,9 +169,11 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
     this.#standby = this.#known.length - chosen.length;
     const missing = new Map(chosen.map((one) => [one.address, one]));
     for (const endpoint of this.all) {
-      if (missing.get(endpoint.address)?.identity === endpoint.identity && missing.delete(endpoint.address))
-        continue;
-      this.#remove(endpoint, 'no longer in the set');
+      const same = missing.get(endpoint.address);
+      if (same !== undefined && same.identity === endpoint.identity) {
+        missing.delete(endpoint.address);
+        endpoint.renew(same);
+      } else this.#remove(endpoint, 'no longer in the set');
     }
     // The loss of its last usable endpoint may have retired this upstream.
     if (this.#stopping.signal.aborted) return;

@@ -1,8 +1,8 @@
 import type { Discovered } from '../../discovery/discovery.ts';
 import type { Transport } from '../../transport/transport.ts';
-import type { Events, ResetReason } from '../events.ts';
+import type { Events, ObservedEndpoint, ResetReason } from '../events.ts';
 import type { RouteSettings } from '../settings.ts';
-import type { EndpointStatus } from '../status.ts';
+import type { EndpointStateKind, EndpointStatus } from '../status.ts';
 import type { Attempt } from './attempt.ts';
 import { Capacity } from './capacity.ts';
 import { Ejection } from './ejection.ts';
@@ -16,16 +16,14 @@ import type { PendingRequest } from './pending-request.ts';
 import { targetOf } from './target.ts';
 import type { Trouble } from './trouble.ts';
 
-/**
- * `connecting`: not connected yet. `down`: it was up before and is not now. `terminating`: it is no longer in the set and finishes its
- * attempts. `gone`: they have ended.
- */
-type EndpointState = 'connecting' | 'up' | 'down' | 'terminating' | 'gone';
+/** Its state, whether it is ejected or not. */
+type EndpointState = Exclude<EndpointStateKind, 'ejected'>;
 
 /** One address of an upstream, and its lanes. It keeps at least one lane connected or trying, and opens more on demand, up to a limit. */
 export class Endpoint implements LaneOwner {
   readonly address: string;
   readonly identity: string | undefined;
+  observed: ObservedEndpoint;
   /** The latency of the current process at the address, as far as it is known to be the same one. */
   latency = new Latency();
   /** A peer there did not echo the id of an attempt. */
@@ -34,16 +32,14 @@ export class Endpoint implements LaneOwner {
   #state: EndpointState = 'connecting';
   readonly #owner: EndpointOwner;
   readonly #transport: Transport;
-  readonly #events: Events;
   readonly #ejection: Ejection;
   readonly #lanes: Lanes;
   readonly #capacity: Capacity;
   readonly #report: EndpointReport;
   #isMakingRoom = false;
-  #lastEvent = 'none';
 
   constructor(
-    { address, identity }: Discovered,
+    { identity, ...endpoint }: Discovered,
     settings: RouteSettings,
     owner: EndpointOwner,
     transport: Transport,
@@ -51,13 +47,13 @@ export class Endpoint implements LaneOwner {
     random: () => number,
   ) {
     this.#transport = transport;
-    this.address = address;
+    this.address = endpoint.address;
     this.identity = identity;
+    this.observed = endpoint;
     this.#settings = settings;
     this.#owner = owner;
-    this.#events = events;
     this.#ejection = new Ejection(settings.ejection, random);
-    this.#report = new EndpointReport(settings.name, address, events);
+    this.#report = new EndpointReport(settings.name, endpoint, events);
     this.#capacity = new Capacity(settings, () => owner.freed(this));
     this.#capacity.isCorrelated = settings.connection.correlate === true;
     this.#lanes = new Lanes(() => this.#makeLane());
@@ -73,6 +69,11 @@ export class Endpoint implements LaneOwner {
     this.#capacity.adjust(settings);
     if (this.#ejection.adjust(ejection, performance.now())) this.#returned('ejection is turned off');
     if (isResized) this.#lanes.replace();
+  }
+
+  /** Discovery may have learned more about it: its address and identity are the same. */
+  renew({ identity: _, ...endpoint }: Discovered): void {
+    this.observed = this.#report.endpoint = endpoint;
   }
 
   get isUp(): boolean {
@@ -155,15 +156,11 @@ export class Endpoint implements LaneOwner {
   status(nowMs: number): EndpointStatus {
     const { state } = this.#ejection;
     return {
-      address: this.address,
-      state: this.#report.kind,
-      sinceMs: nowMs - this.#report.sinceMs,
-      why: this.#report.why,
+      ...this.#report.status(nowMs),
       inFlight: this.inFlight,
       inFlightLimit: this.#capacity.limit,
       lanes: this.#lanes.size,
       latencyMs: this.latency.replyMs,
-      lastEvent: this.#lastEvent,
       failuresInARow: this.#ejection.failuresInARow,
       answered: this.#capacity.answered,
       unanswered: this.#capacity.unanswered,
@@ -172,7 +169,7 @@ export class Endpoint implements LaneOwner {
   }
 
   opened(): void {
-    this.#lastEvent = 'connected';
+    this.#report.lastEvent = 'connected';
     if (this.#isLeaving) return;
     // It may be another process now.
     if (this.#state === 'down') {
@@ -188,7 +185,7 @@ export class Endpoint implements LaneOwner {
     this.#capacity.isCorrelated = isEchoing;
     if (!isEchoing && !this.isPlain) {
       this.isPlain = true;
-      this.#events.emit('notEchoed', { route: this.#settings.name, endpoint: this.address });
+      this.#report.notEchoed();
     }
   }
 
@@ -230,25 +227,25 @@ export class Endpoint implements LaneOwner {
   }
 
   retired({ state }: Lane, reason: ResetReason): void {
-    this.#events.emit('reset', { route: this.#settings.name, endpoint: this.address, reason });
+    this.#report.reset(reason);
     if (reason !== 'lost' && state.kind === 'retired') this.#lanes.keepOne();
   }
 
   accepted(): void {
-    this.#lastEvent = 'accepted';
+    this.#report.lastEvent = 'accepted';
     if (!this.#isLeaving) this.#report.accepted();
   }
 
   closed(lane: Lane, trouble: Trouble | undefined, wasReadyMs: number): void {
     this.#lanes.closed(lane, trouble !== undefined, wasReadyMs);
-    this.#lastEvent = trouble?.why ?? 'closed';
+    this.#report.lastEvent = trouble?.why ?? 'closed';
     if (this.#isLeaving) return this.#goneIfDone();
     if (trouble !== undefined) this.#tried(trouble);
     this.#lanes.keepOne();
   }
 
   discarded(): void {
-    this.#events.emit('lateReply', { route: this.#settings.name, endpoint: this.address, fate: 'discarded' });
+    this.#report.discarded();
   }
 
   waiting(trouble: Trouble): void {
@@ -291,10 +288,8 @@ export class Endpoint implements LaneOwner {
     const wasEjected = this.isEjected;
     if (!this.#ejection.failed(sentMs, nowMs, () => this.#owner.mayEject())) return;
     const { failures } = this.#settings.ejection;
-    this.#report.become(
-      'ejected',
-      wasEjected ? `the probe failed: ${why}` : `${failures} failures in a row: ${why}`,
-    );
+    const words = wasEjected ? 'the probe failed' : `${failures} failures in a row`;
+    this.#report.become('ejected', `${words}: ${why}`);
     if (!wasEjected) this.#owner.ejectionTurned(this);
   }
 

@@ -1,10 +1,12 @@
-import type { ResetReason } from '../events.ts';
+import type { ObservedEndpoint, ResetReason } from '../events.ts';
 import type { Attempt } from './attempt.ts';
 import type { Lane } from './lane.ts';
 import type { Trouble } from './trouble.ts';
 
 /** Owns lanes and receives their events. */
 export interface LaneOwner {
+  /** The endpoint that its lanes lead to. */
+  readonly observed: ObservedEndpoint;
   /** Whether a peer at this endpoint did not echo an attempt's id, so that no further one is sent. */
   readonly isPlain: boolean;
   /** The lane is connected and takes attempts. */

@@ -7,7 +7,7 @@ import type {
   Target,
   Transport,
 } from '../../transport/transport.ts';
-import type { ResetReason } from '../events.ts';
+import type { ObservedEndpoint, ResetReason } from '../events.ts';
 import type { Correlate } from '../settings.ts';
 import { Attempt } from './attempt.ts';
 import type { LaneOwner } from './lane-owner.ts';
@@ -40,7 +40,6 @@ const NOTABLE_MS = 3_000;
  * connection.
  */
 export class Lane implements ConnectionOwner {
-  readonly address: string;
   state: LaneState = { kind: 'connecting' };
   readonly #owner: LaneOwner;
   readonly #correlate: Correlate;
@@ -52,11 +51,14 @@ export class Lane implements ConnectionOwner {
   #lastUsedMs = performance.now();
 
   constructor(transport: Transport, target: Target, correlate: Correlate, owner: LaneOwner) {
-    this.address = target.address;
     this.#owner = owner;
     this.#correlate = correlate;
     this.#handshakeTimeoutMs = target.handshakeTimeoutMs;
     this.#connection = transport.connect(target, this);
+  }
+
+  get endpoint(): ObservedEndpoint {
+    return this.#owner.observed;
   }
 
   get isFree(): boolean {

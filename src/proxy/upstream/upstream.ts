@@ -209,7 +209,7 @@ export class Upstream implements EndpointSetOwner {
 
   #choose(request: PendingRequest, nowMs: number, fits = (_: Endpoint) => true): Endpoint | undefined {
     const { attempts } = request;
-    const tried = attempts.length === 0 ? NONE : attempts.map(({ address }) => address);
+    const tried = attempts.length === 0 ? NONE : attempts.map(({ endpoint }) => endpoint.address);
     return select(this.#set.all, this.#set.ejected, tried, fits, this.#random, nowMs);
   }
 
@@ -247,5 +247,5 @@ export class Upstream implements EndpointSetOwner {
 }
 
 function hasTried({ attempts }: PendingRequest, { address }: Endpoint): boolean {
-  return attempts.some((attempt) => attempt.address === address);
+  return attempts.some((attempt) => attempt.endpoint.address === address);
 }

@@ -17,6 +17,7 @@ type Held =
 /** A client as a ROUTER knows it: everything that comes with one routing id. */
 export class ZeromqClient implements Client {
   owner: ClientOwner | undefined;
+  readonly address: string | undefined;
   readonly #send: (envelope: Buffer, body: Body) => Promise<ReplyFate>;
   #isPaused = false;
   #isResuming = false;
@@ -24,7 +25,9 @@ export class ZeromqClient implements Client {
   readonly #held: Held[] = [];
   #heldBytes = 0;
 
-  constructor(send: (envelope: Buffer, body: Body) => Promise<ReplyFate>) {
+  /** @param address where it listens, if that is a path: libzmq does not tell who has connected */
+  constructor(address: string | undefined, send: (envelope: Buffer, body: Body) => Promise<ReplyFate>) {
+    this.address = address;
     this.#send = send;
   }
 

@@ -163,7 +163,8 @@ export class ZeromqListener implements Listener {
     const name = id.toString('latin1');
     const known = this.#clients.get(name);
     if (known !== undefined) return known;
-    const client = new ZeromqClient((envelope, body) => this.#send(id, envelope, body));
+    const from = this.address.startsWith('ipc:') ? this.address : undefined;
+    const client = new ZeromqClient(from, (envelope, body) => this.#send(id, envelope, body));
     client.owner = this.#owner.joined(client);
     this.#clients.set(name, client);
     if (this.#clients.size > this.#clientsMost) this.#forgetIdle();

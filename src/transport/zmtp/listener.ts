@@ -62,6 +62,11 @@ export class ZmtpListener implements Listener {
     return this.#address;
   }
 
+  /** Where it listens, if that is a path. */
+  get ipcAddress(): string | undefined {
+    return this.#address.startsWith('ipc:') ? this.#address : undefined;
+  }
+
   change(policy: ListenPolicy): void {
     this.policy = policy;
     this.#server.maxConnections = policy.connections;
@@ -121,14 +126,18 @@ export class ZmtpListener implements Listener {
 class ZmtpClient implements Client, SessionOwner {
   readonly #listener: ZmtpListener;
   readonly #session: Session;
-  readonly #address: string | undefined;
+  /** The IP address that it came from; `undefined` for ipc. */
+  readonly #host: string | undefined;
+  readonly #port: number | undefined;
   /** Set when the handshake is over. */
   #owner: ClientOwner | undefined;
   #state: 'open' | 'leaving' | 'gone' = 'open';
 
   constructor(socket: Socket, listener: ZmtpListener) {
     this.#listener = listener;
-    this.#address = hostOf(socket.remoteAddress);
+    // A socket that is closed does not tell any more.
+    this.#host = hostOf(socket.remoteAddress);
+    this.#port = socket.remotePort;
     const settings = {
       socketType: 'REP',
       accepts: ACCEPTED,
@@ -137,6 +146,12 @@ class ZmtpClient implements Client, SessionOwner {
       heartbeat: undefined,
     } as const;
     this.#session = new Session(socket, settings, this);
+  }
+
+  get address(): string | undefined {
+    const host = this.#host;
+    if (host === undefined || this.#port === undefined) return this.#listener.ipcAddress;
+    return host.includes(':') ? `[${host}]:${this.#port}` : `${host}:${this.#port}`;
   }
 
   set messageBytes(most: number) {
@@ -195,7 +210,7 @@ class ZmtpClient implements Client, SessionOwner {
     // Who connects, says nothing and hangs up has only checked whether somebody listens, as a TCP probe of Kubernetes does.
     const isProbe = kind === 'hung up' && !this.#session.hasSpoken;
     if (kind !== 'dropped' && !isProbe)
-      this.#listener.owner.refused({ why, address: this.#address, key: undefined });
+      this.#listener.owner.refused({ why, address: this.#host, key: undefined });
     this.#gone();
   }
 

@@ -22,6 +22,9 @@ const SIDECAR = {
 
 test('the status shows what each route and each endpoint is doing, and under which policy', () => {
   const endpoint = endpointStatus({
+    pod: 'orders-1',
+    node: 'worker-2',
+    zone: 'b',
     state: 'ejected',
     sinceMs: 12.6,
     why: '5 failures in a row',
@@ -109,6 +112,9 @@ test('the status shows what each route and each endpoint is doing, and under whi
         endpoints: [
           {
             address: 'tcp://10.1.2.3:7000',
+            pod: 'orders-1',
+            node: 'worker-2',
+            zone: 'b',
             state: 'ejected',
             why: '5 failures in a row',
             sinceMs: 13,
@@ -131,7 +137,8 @@ test('unknown values are null, not missing', () => {
   const route = routeStatus('orders', { endpoints: [endpointStatus()] });
   const [shown] = JSON.parse(renderStatus({ ...SIDECAR, routes: [route] })).routes;
   assert.equal(shown.listening, null);
-  assert.equal(shown.endpoints[0].latencyMs, null);
+  const [{ latencyMs, pod, node, zone }] = shown.endpoints;
+  assert.deepEqual([latencyMs, pod, node, zone], [null, null, null, null]);
 });
 
 test('a refused reload is shown, with time and reason', () => {

@@ -74,10 +74,12 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   );
   let number = 0;
   const request = (weight = 10, deadlineMs?: number): Request => {
-    const client: RequestClient = { queued: 0, hasLeft: false, reply: () => 'taken', done: () => undefined };
+    const idle = { address: undefined, queued: 0, hasLeft: false };
+    const client: RequestClient = { ...idle, reply: () => 'taken', done: () => undefined };
     const policy = { ...settings.retry, deadlineMs: deadlineMs ?? settings.retry.deadlineMs };
     const arrival = {
       number: ++number,
+      run: 'test.run',
       client,
       envelope: DELIMITER,
       body: bodyOf([Buffer.from('x')]),
@@ -177,7 +179,7 @@ test('a request that is ending is sent no more', (t) => {
   const request = begin();
   pass(20);
   assert.deepEqual(
-    request.attempts.map(({ address }) => address),
+    request.attempts.map(({ endpoint }) => endpoint.address),
     [A, B],
   );
   // The endpoint of the first attempt leaves the set, and finishes it; the connection of the second one drops.
@@ -209,7 +211,7 @@ test('a request that waits in the line of an upstream that is replaced goes to t
   ready(A);
   const atA = begin();
   const atB = begin();
-  assert.deepEqual([atA.attempts[0]?.address, atB.attempts[0]?.address], [A, B]);
+  assert.deepEqual([atA.attempts[0]?.endpoint.address, atB.attempts[0]?.endpoint.address], [A, B]);
   const request = begin(10, 300);
   pass(10);
   reply(B);
@@ -219,7 +221,7 @@ test('a request that waits in the line of an upstream that is replaced goes to t
   ready(C);
   pirate.upstream = next.upstream;
   upstream.retire();
-  assert.deepEqual([request.failure, request.attempts[0]?.address], [undefined, C]);
+  assert.deepEqual([request.failure, request.attempts[0]?.endpoint.address], [undefined, C]);
 });
 
 test('a request that is settled while its timeout is handled is settled once', (t) => {
@@ -259,6 +261,6 @@ test('an idle endpoint serves the request behind one that it is too slow for', (
   assert.equal(hasty.state.kind, 'waiting', 'B is idle but too slow for it');
   const patient = begin();
   reply(A);
-  assert.equal(hasty.attempts[0]?.address, A);
-  assert.deepEqual([patient.state.kind, patient.attempts[0]?.address], ['awaiting', B]);
+  assert.equal(hasty.attempts[0]?.endpoint.address, A);
+  assert.deepEqual([patient.state.kind, patient.attempts[0]?.endpoint.address], ['awaiting', B]);
 });

@@ -46,6 +46,20 @@ test('missing conditions have their defaults: ready, serving, not terminating', 
   assert.deepEqual(addresses([slice(endpoints)]), ['10.0.0.1:7000', '10.0.0.2:7000', '10.0.0.3:7000']);
 });
 
+test('an endpoint has the names of its pod, node and zone, if it is a pod', () => {
+  const where = { nodeName: 'worker-2', zone: 'b' };
+  const endpoints = [
+    { addresses: ['10.0.0.1'], targetRef: { kind: 'Pod', name: 'orders-1', uid: 'u' }, ...where },
+    { addresses: ['10.0.0.2'], targetRef: { kind: 'Node', name: 'worker-3', uid: 'v' } },
+    { addresses: ['10.0.0.3'], targetRef: null, nodeName: null, zone: null },
+  ];
+  assert.deepEqual(endpointsOf([slice(endpoints)], 'zmq', undefined, new FamilyChoice(BOTH)), [
+    { address: 'tcp://10.0.0.1:7000', identity: 'u', pod: 'orders-1', node: 'worker-2', zone: 'b' },
+    { address: 'tcp://10.0.0.2:7000', identity: 'v' },
+    { address: 'tcp://10.0.0.3:7000' },
+  ]);
+});
+
 test('if none is ready, those that serve while they terminate are used', () => {
   const endpoints = [
     { addresses: ['10.0.0.1'], conditions: { ready: false, serving: true, terminating: true } },

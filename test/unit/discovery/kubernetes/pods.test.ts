@@ -23,6 +23,17 @@ test('a running, ready pod has an address', () => {
   assert.equal(endpointOf(pod(), 9)?.address, 'tcp://10.0.0.1:9');
 });
 
+test('a pod has its name and that of its node, if they can be names', () => {
+  const named = pod({
+    metadata: { uid: 'u', name: 'orders-1' },
+    spec: { nodeName: 'worker-2', containers: [{ ports: [{ name: 'zmq', containerPort: 7000 }] }] },
+  });
+  const address = 'tcp://10.0.0.1:7000';
+  assert.deepEqual(endpointOf(named, 'zmq'), { address, identity: 'u', pod: 'orders-1', node: 'worker-2' });
+  const odd = { uid: 5, name: 'x'.repeat(254) } as unknown as NonNullable<Pod['metadata']>;
+  assert.deepEqual(endpointOf(pod({ metadata: odd }), 'zmq'), { address });
+});
+
 test('an IPv6 address of a pod is in brackets', () => {
   const status = { phase: 'Running', podIP: 'fd00::1', conditions: READY };
   assert.equal(endpointOf(pod({ status }), 'zmq')?.address, 'tcp://[fd00::1]:7000');

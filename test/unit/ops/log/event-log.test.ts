@@ -131,6 +131,26 @@ test('listening and every change of an endpoint is logged, with a warning if it 
   ]);
 });
 
+test('a line about an endpoint names its pod and node beside the pod of this sidecar', () => {
+  const names = { endpoint: 'tcp://10.1.2.3:7000', pod: 'orders-1', node: 'worker-2' };
+  const { lines, logged } = recording({ level: 'debug' });
+  const request = {
+    ...names,
+    attempts: 1,
+    elapsedMs: 1,
+    executed: 'maybe',
+    requestBytes: 1,
+    replyBytes: 0,
+  } as const;
+  logged({ kind: 'endpoint', route: 'orders', ...names, from: 'up', to: 'down', why: 'disconnect' });
+  logged({ kind: 'reset', route: 'orders', ...names, reason: 'timeout' });
+  logged({ kind: 'notEchoed', route: 'orders', ...names });
+  logged({ kind: 'settled', route: 'orders', outcome: 'timeout', cause: 'timeout', request });
+  for (const { endpoint, endpointPod, endpointNode } of lines)
+    assert.deepEqual([endpoint, endpointPod, endpointNode], ['tcp://10.1.2.3:7000', 'orders-1', 'worker-2']);
+  assert.equal(lines.length, 4);
+});
+
 test('a reset is logged only at debug', () => {
   const reset: RecordedEvent = {
     kind: 'reset',

@@ -15,6 +15,7 @@ class TestedClient implements TurnsOwner {
   deadlineMs = 1_000;
   readonly turns = new Turns(
     {
+      address: undefined,
       reply: () => 'taken',
       pause: () => this.log.push('pause'),
       resume: () => this.log.push('resume'),
@@ -53,7 +54,8 @@ class TestedClient implements TurnsOwner {
 
   received(turns: Turns, envelope: Buffer, body: Body, bytes: number): void {
     const policy = { ...settingsOf({}).retry, deadlineMs: this.deadlineMs };
-    const arrival = { number: 1, client: turns, envelope, body, bytes, weight: bytes, arrivedMs: 0, policy };
+    const of = { number: 1, run: 'test.run', client: turns, arrivedMs: 0, policy };
+    const arrival = { ...of, envelope, body, bytes, weight: bytes };
     turns.arrive(new Request(arrival, this.#owner));
   }
 

@@ -57,8 +57,8 @@ class ScriptedUpstream {
   };
 
   #attempt(request: PendingRequest, nowMs: number): Attempt {
-    const address = `tcp://10.0.0.${this.attempts.length + 1}:7000`;
-    const attempt = new Attempt(request, { ...this.lane, address } as unknown as Lane, nowMs);
+    const endpoint = { address: `tcp://10.0.0.${this.attempts.length + 1}:7000` };
+    const attempt = new Attempt(request, { ...this.lane, endpoint } as unknown as Lane, nowMs);
     this.attempts.push(attempt);
     return attempt;
   }
@@ -102,10 +102,10 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   const scripted = upstream as unknown as Upstream;
   const done = (request: Request) => settled.push(request);
   const pirate = new LazyPirate(settings, scripted, budget, admission, events, done, half);
-  const idle = { queued: 0, hasLeft: false };
+  const idle = { address: undefined, queued: 0, hasLeft: false };
   const client: RequestClient = { ...idle, reply: () => 'taken', done: () => undefined };
   const body = bodyOf([Buffer.from('request')]);
-  const arrival = { number: 1, client, envelope: DELIMITER, body, bytes: 7, weight: 16 };
+  const arrival = { number: 1, run: 'test.run', client, envelope: DELIMITER, body, bytes: 7, weight: 16 };
   const request = new Request({ ...arrival, arrivedMs: clock.nowMs, policy: settings.retry }, pirate);
   assert.ok(admission.enter(request));
   return {

@@ -45,9 +45,17 @@ function start(t: TestContext, { isUsable = true } = {}) {
   const budget = new RetryBudget(settings.budget, clock.nowMs);
   const settled: Request[] = [];
   const pirate = new LazyPirate(settings, upstream, budget, admission, events, (one) => settled.push(one));
-  const idle = { queued: 0, hasLeft: false };
+  const idle = { address: undefined, queued: 0, hasLeft: false };
   const client: RequestClient = { ...idle, reply: () => 'taken', done: () => undefined };
-  const arrival = { number: 1, client, envelope: DELIMITER, body: NO_BODY, bytes: 0, weight: 1 };
+  const arrival = {
+    number: 1,
+    run: 'test.run',
+    client,
+    envelope: DELIMITER,
+    body: NO_BODY,
+    bytes: 0,
+    weight: 1,
+  };
   const request = new Request({ ...arrival, arrivedMs: clock.nowMs, policy: settings.retry }, pirate);
   assert.ok(admission.enter(request));
   upstream.turn(isUsable);
