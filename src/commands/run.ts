@@ -29,7 +29,7 @@ export const run: Command = {
     const sources = { env, flags: parseConfigFlags('run', args) };
     const watch = new ConfigWatch(sources, onHangup);
     const config = loadConfig(sources);
-    const log = createLog({ level: config.log.level, version, env, destination: stdout });
+    const log = createLog({ ...config.log, version, env, destination: stdout });
     const sidecar = new Sidecar(config, log, { lazypirate: version, node, zeromq: libzmqVersion }, env);
     const limit = () => endWithin(sidecar.drainTimeoutMs + LEAVE_MS);
     interrupted.addEventListener('abort', limit, { once: true });

@@ -5,7 +5,7 @@ import type { RouteSettings } from '../proxy/settings.ts';
 export interface Config {
   /** Port 0 picks one. */
   admin: { host: string; port: number; readiness: 'listening' | 'upstream' };
-  log: { level: LogLevel; sample: number };
+  log: { level: LogLevel; format: LogFormat; sample: number };
   drain: { timeoutMs: number; quietMs: number };
   routes: RouteConfig[];
   /** Problems that do not stop the sidecar, but should be fixed. */
@@ -23,3 +23,6 @@ export type UpstreamConfig =
   | ({ kind: 'dns' } & DnsSettings);
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** `auto`: `pretty` on a terminal, `json` elsewhere. */
+export type LogFormat = 'auto' | 'json' | 'pretty';

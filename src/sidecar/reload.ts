@@ -97,6 +97,7 @@ export class Reload {
     }
     this.#config = config;
     log.level = config.log.level;
+    log.format = config.log.format;
     const changes = routes.commit();
     if (admin !== this.#admin) await this.#admin?.close();
     this.#admin = admin;

@@ -241,13 +241,17 @@ const log = z
       ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
       'Lowest level that is written.',
     ).prefault('info'),
+    format: oneOf(
+      ['auto', 'json', 'pretty'],
+      'How lines look. `json`: one JSON object each. `pretty`: for people, with time, level and message first. `auto`: `pretty` if standard output is a terminal, `json` if not.',
+    ).prefault('auto'),
     sample: share(
       'Share of successful requests that are logged. Failures are always logged, but rate-limited.',
       1,
     ).prefault(0),
   })
   .prefault({})
-  .meta({ title: 'object', description: 'JSON lines on standard output.' });
+  .meta({ title: 'object', description: 'Lines on standard output.' });
 
 const drain = z
   .strictObject({

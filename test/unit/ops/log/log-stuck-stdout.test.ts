@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { scratch } from '../../../support/scratch.ts';
+import { until } from '../../../support/until.ts';
 
 const LINES = 200_000;
 
@@ -74,4 +78,29 @@ test('the process continues when its reader goes away', async (t) => {
   child.stdout.destroy();
   child.stderr.resume();
   assert.deepEqual(await once(child, 'exit'), [7, null]);
+});
+
+const hasTerminal = spawnSync('script', ['--version']).status === 0;
+
+test('a terminal that somebody holds does not stop it either', {
+  skip: !hasTerminal && 'needs script (util-linux)',
+}, async (t) => {
+  const folder = scratch();
+  const [program, told] = [join(folder, 'sidecar.mjs'), join(folder, 'told')];
+  writeFileSync(program, sidecar(''));
+  // `script` gives it a terminal, and stops reading from it when nobody reads what `script` itself prints.
+  const words = `'${process.execPath}' '${program}' 2>'${told}'`;
+  const terminal = spawn('script', ['-qec', words, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(async () => {
+    terminal.kill('SIGKILL');
+    terminal.stdout.destroy();
+    await once(terminal, 'close');
+  });
+  await until(
+    'it has written all its lines',
+    () => existsSync(told) && readFileSync(told, 'utf8').endsWith('\n'),
+  );
+  const { grownMiB, waiting } = JSON.parse(readFileSync(told, 'utf8'));
+  assert.ok(grownMiB < 32, `grown by ${grownMiB} MiB`);
+  assert.ok(waiting > 900_000 && waiting < 1_200_000, `${waiting} characters wait`);
 });
