@@ -41,6 +41,7 @@ const ORDERED = [
 
 const WORDS: Record<string, string> = {
   'admin.listen': 'an address HOST:PORT, such as 0.0.0.0:9555',
+  'admin.inspect': 'an address HOST:PORT, such as 127.0.0.1:9556, or off',
   listen: 'an address, such as tcp://127.0.0.1:5555 or ipc:///run/lazypirate/orders.sock',
   'upstream.endpoints': 'an address tcp://IP:PORT or ipc:///PATH',
 };

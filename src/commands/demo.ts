@@ -76,6 +76,7 @@ interface Started {
   upstreams: readonly DemoUpstream[];
   listen: string;
   admin: string;
+  inspect: string;
 }
 
 /** `undefined` where it was stopped before everything was ready. */
@@ -98,7 +99,7 @@ async function start(children: Children, screen: Screen, stop: AbortSignal): Pro
 async function play(
   children: Children,
   screen: Screen,
-  { upstreams, listen, admin }: Started,
+  { upstreams, listen, admin, inspect }: Started,
   durationMs: number,
   stop: AbortSignal,
 ): Promise<DemoFigures> {
@@ -108,7 +109,7 @@ async function play(
   await Promise.all([
     ...apps,
     killUpstreams(children, upstreams, figures, end),
-    watch(screen, { admin, upstreams, figures, durationMs }, end),
+    watch(screen, { admin, inspect, upstreams, figures, durationMs }, end),
   ]);
   return figures;
 }
@@ -170,12 +171,14 @@ async function startUpstream(children: Children, address = 'tcp://127.0.0.1:*'):
 
 async function startSidecar(children: Children, upstreams: readonly DemoUpstream[]) {
   const endpoints = upstreams.map(({ address }) => address).join(',');
-  const found: { listen?: string; admin?: string } = {};
+  const found: { listen?: string; admin?: string; inspect?: string } = {};
   const args = [
     'run',
     '--listen',
     'tcp://127.0.0.1:0',
     '--admin-listen',
+    '127.0.0.1:0',
+    '--admin-inspect',
     '127.0.0.1:0',
     '--upstream',
     endpoints,
@@ -184,8 +187,10 @@ async function startSidecar(children: Children, upstreams: readonly DemoUpstream
     const { msg, address } = JSON.parse(line) as { msg?: string; address?: string };
     if (msg === 'listening' && address) found.listen = address;
     if (msg === 'admin listening' && address) found.admin = address;
-    const { listen, admin } = found;
-    return listen !== undefined && admin !== undefined ? { listen, admin } : undefined;
+    if (msg === 'inspect listening' && address) found.inspect = address;
+    const { listen, admin, inspect } = found;
+    if (listen === undefined || admin === undefined || inspect === undefined) return undefined;
+    return { listen, admin, inspect };
   });
   return value;
 }
@@ -234,6 +239,7 @@ async function killUpstreams(
 
 interface Watched {
   admin: string;
+  inspect: string;
   upstreams: readonly DemoUpstream[];
   figures: DemoFigures;
   durationMs: number;
@@ -242,13 +248,13 @@ interface Watched {
 /** Reads the sidecar's own status and shows it, until the end. */
 async function watch(
   screen: Screen,
-  { admin, upstreams, figures, durationMs }: Watched,
+  { admin, inspect, upstreams, figures, durationMs }: Watched,
   end: AbortSignal,
 ): Promise<void> {
   const metrics = `metrics: http://${admin}/metrics`;
   if (!screen.isLive) screen.print(metrics);
   do {
-    const response = await fetch(`http://${admin}/status`);
+    const response = await fetch(`http://${inspect}/status`);
     const page = (await response.json()) as StatusPage;
     const state = progress(figures, durationMs);
     if (screen.isLive) {

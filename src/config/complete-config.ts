@@ -22,7 +22,11 @@ export function completeConfig({ admin, log, drain, routes }: Parsed, written: W
   });
   if (problems.length > 0) throw new ConfigError(firstProblems(problems, written));
   return {
-    admin: { ...admin.listen, readiness: admin.readiness },
+    admin: {
+      listen: admin.listen,
+      inspect: admin.inspect === 'off' ? undefined : admin.inspect,
+      readiness: admin.readiness,
+    },
     log,
     drain: { timeoutMs: drain.timeout, quietMs: drain.quiet },
     routes: completed,

@@ -3,13 +3,25 @@ import type { RouteSettings } from '../proxy/settings.ts';
 
 /** A configuration that has been read, checked and completed: defaults are filled in, durations are in ms, sizes in bytes. */
 export interface Config {
-  /** Port 0 picks one. */
-  admin: { host: string; port: number; readiness: 'listening' | 'upstream' };
+  admin: AdminConfig;
   log: { level: LogLevel; format: LogFormat; sample: number };
   drain: { timeoutMs: number; quietMs: number };
   routes: RouteConfig[];
   /** Problems that do not stop the sidecar, but should be fixed. */
   warnings: readonly string[];
+}
+
+/** Where the two admin doors listen. Port 0 picks one. */
+export interface AdminConfig {
+  listen: HostPort;
+  /** `undefined` if it is off. */
+  inspect: HostPort | undefined;
+  readiness: 'listening' | 'upstream';
+}
+
+export interface HostPort {
+  host: string;
+  port: number;
 }
 
 export interface RouteConfig extends RouteSettings {

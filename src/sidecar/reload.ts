@@ -1,11 +1,9 @@
 import type { Config } from '../config/config.ts';
-import { cannotBothListen } from '../config/values/address.ts';
 import { messageOf, UserError } from '../errors.ts';
-import type { Admin } from '../ops/admin.ts';
 import type { Log } from '../ops/log/log.ts';
 import type { Metrics } from '../ops/metrics/metrics.ts';
 import type { SidecarStatus } from '../ops/status-page.ts';
-import { tcpAddress } from '../tcp-address.ts';
+import type { Doors, DoorsChange } from './doors.ts';
 import type { PreparedRoutes, Routes } from './routes.ts';
 
 /** What a reload acts on. */
@@ -13,14 +11,13 @@ interface ReloadParts {
   routes: Routes;
   log: Log;
   metrics: Pick<Metrics, 'reload'>;
-  startAdmin(settings: Config['admin']): Promise<Admin>;
+  doors: Doors;
 }
 
 /** Holds the configuration in force and puts another one in its place: all of it, or nothing. */
 export class Reload {
   #config: Config;
   readonly #parts: ReloadParts;
-  #admin: Admin | undefined;
   #refused: SidecarStatus['refusedReload'];
   #isStopped = false;
 
@@ -45,9 +42,9 @@ export class Reload {
    * @throws {StartError} if a listener cannot be bound
    */
   async start(): Promise<void> {
-    const { routes, startAdmin } = this.#parts;
+    const { routes, doors } = this.#parts;
     await routes.bind(this.#config.routes);
-    this.#admin = await startAdmin(this.#config.admin);
+    await doors.open(this.#config.admin);
   }
 
   /** Logs the warnings of the configuration in force. */
@@ -61,7 +58,7 @@ export class Reload {
   }
 
   async close(): Promise<void> {
-    await this.#admin?.close();
+    await this.#parts.doors.close();
   }
 
   /**
@@ -89,18 +86,16 @@ export class Reload {
   async #apply(config: Config): Promise<void> {
     const { log, metrics } = this.#parts;
     const before = this.#config;
-    const { routes, admin } = await this.#prepare(before, config);
+    const { routes, doors } = await this.#prepare(before, config);
     if (this.#isStopped) {
-      if (this.#admin === undefined) this.#admin = admin;
-      else if (admin !== this.#admin) await admin?.close();
-      return await routes.abandon();
+      await routes.abandon();
+      return await doors.abandon();
     }
     this.#config = config;
     log.level = config.log.level;
     log.format = config.log.format;
     const changes = routes.commit();
-    if (admin !== this.#admin) await this.#admin?.close();
-    this.#admin = admin;
+    await doors.commit();
     this.#refused = undefined;
     metrics.reload('success');
     log.info({ ...changes, settings: otherChanges(before, config) }, 'reload applied');
@@ -108,32 +103,21 @@ export class Reload {
   }
 
   /**
-   * Binds what is new. Where the admin port itself is in the way, it goes first, and comes back if something cannot be had.
+   * Binds what is new. An admin door that is in the way goes first, and comes back if something cannot be had.
    *
    * @throws {StartError}
    */
-  async #prepare(
-    before: Config,
-    after: Config,
-  ): Promise<{ routes: PreparedRoutes; admin: Admin | undefined }> {
-    const { startAdmin } = this.#parts;
-    const [old, wanted] = [adminAddress(before), adminAddress(after)];
-    const isInTheWay =
-      old !== wanted &&
-      [wanted, ...after.routes.map(({ listener }) => listener.listen)].some((one) =>
-        cannotBothListen(one, old),
-      );
-    if (isInTheWay) {
-      await this.#admin?.close();
-      this.#admin = undefined;
-    }
+  async #prepare(before: Config, after: Config): Promise<{ routes: PreparedRoutes; doors: DoorsChange }> {
+    const listeners = after.routes.map(({ listener }) => listener.listen);
+    const doors = await this.#parts.doors.change(before.admin, after.admin, listeners);
     let routes: PreparedRoutes | undefined;
     try {
       routes = await this.#parts.routes.prepare(after);
-      return { routes, admin: old === wanted ? this.#admin : await startAdmin(after.admin) };
+      await doors.open();
+      return { routes, doors };
     } catch (error) {
       await routes?.abandon();
-      if (isInTheWay) this.#admin = await startAdmin(before.admin);
+      await doors.abandon();
       throw error;
     }
   }
@@ -147,10 +131,6 @@ export class Reload {
     if (error instanceof UserError) log.error({ problems }, 'reload refused');
     else log.error({ err: error }, 'internal error');
   }
-}
-
-function adminAddress({ admin: { host, port } }: Config): string {
-  return tcpAddress(host, port);
 }
 
 /** The settings other than routes that have changed. */

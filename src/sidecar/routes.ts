@@ -4,7 +4,7 @@ import type { Discovery } from '../discovery/discovery.ts';
 import { messageOf, StartError } from '../errors.ts';
 import type { Events } from '../proxy/events.ts';
 import { Route } from '../proxy/route.ts';
-import { tcpAddress } from '../tcp-address.ts';
+import { doorAddresses } from './doors.ts';
 import { type DrainSettings, drain, leave, untilQuiet } from './drain.ts';
 import { transportOf } from './implementations.ts';
 
@@ -97,7 +97,7 @@ export class Routes {
       route.accept();
     }
     const fresh: ServedRoute[] = [];
-    const inTheWay = this.#inTheWay(routes, tcpAddress(admin.host, admin.port));
+    const inTheWay = this.#inTheWay(routes, doorAddresses(admin));
     const moved = new Map<RouteConfig, ServedRoute>();
     const abandon = async () => {
       for (const { route } of fresh) void route.close();
@@ -213,8 +213,8 @@ export class Routes {
   }
 
   /** Routes that are not wanted as they are, and whose listeners block others. */
-  #inTheWay(routes: readonly RouteConfig[], admin: string): ServedRoute[] {
-    const wanted = [admin, ...routes.map(({ listener }) => listener.listen)];
+  #inTheWay(routes: readonly RouteConfig[], doors: readonly string[]): ServedRoute[] {
+    const wanted = [...doors, ...routes.map(({ listener }) => listener.listen)];
     return [...this.#serving, ...this.#leaving.keys()].filter(
       (one) =>
         !routes.some((config) => isSameListener(one.config, config)) &&

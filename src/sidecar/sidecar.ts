@@ -1,7 +1,9 @@
-import type { Config } from '../config/config.ts';
+import type { Config, HostPort } from '../config/config.ts';
 import { type Actor, runGroup } from '../lifecycle/group.ts';
 import { untilAborted } from '../lifecycle/pause.ts';
-import { type Admin, startAdmin } from '../ops/admin.ts';
+import { openClusterDoor } from '../ops/admin/cluster-door.ts';
+import type { Door } from '../ops/admin/door.ts';
+import { openInspectDoor } from '../ops/admin/inspect-door.ts';
 import { watchDescriptors } from '../ops/descriptors.ts';
 import { readyHealth, startupHealth } from '../ops/health.ts';
 import { logEvents } from '../ops/log/event-log.ts';
@@ -10,10 +12,11 @@ import { createMetrics, type Metrics } from '../ops/metrics/metrics.ts';
 import { ProcessFigures } from '../ops/process-figures.ts';
 import { Recent } from '../ops/recent.ts';
 import { Refusals } from '../ops/refused-clients.ts';
-import { renderStatus } from '../ops/status-page.ts';
 import { Events, type ObservedRequest } from '../proxy/events.ts';
+import { type DoorName, Doors } from './doors.ts';
 import { drain, leave } from './drain.ts';
 import { discoveryOf } from './implementations.ts';
+import { type Pages, pagesOf } from './pages.ts';
 import { Reload } from './reload.ts';
 import { Routes } from './routes.ts';
 
@@ -45,6 +48,8 @@ export class Sidecar {
   readonly #process = new ProcessFigures();
   readonly #refusals = new Refusals();
   readonly #routes: Routes;
+  readonly #doors = new Doors((name, at) => this.#openDoor(name, at));
+  readonly #pages: Pages;
   readonly #reload: Reload;
   #isDraining = false;
   #answered = 0;
@@ -76,8 +81,9 @@ export class Sidecar {
       routes: this.#routes,
       log,
       metrics: this.#metrics,
-      startAdmin: (admin) => this.#startAdmin(admin),
+      doors: this.#doors,
     });
+    this.#pages = this.#makePages();
   }
 
   /** How long a drain may take. */
@@ -134,27 +140,35 @@ export class Sidecar {
     else if (cause !== 'ok') this.#failed++;
   }
 
-  async #startAdmin({ host, port }: Config['admin']): Promise<Admin> {
-    const admin = await startAdmin({
-      host,
-      port,
+  #makePages(): Pages {
+    return pagesOf({
       metrics: this.#metrics,
       startup: () => startupHealth(this.#statuses()),
       ready: () => readyHealth(this.#reload.config.admin.readiness, this.#isDraining, this.#statuses()),
-      status: () =>
-        renderStatus({
-          version: this.#versions.lazypirate,
-          uptimeMs: performance.now() - this.#startedMs,
-          isDraining: this.#isDraining,
-          refusedReload: this.#reload.refused,
-          process: this.#process.status(),
-          figuresOf: (route) => this.#recent.of(route),
-          refusedClientsOf: (route) => this.#refusals.of(route),
-          routes: this.#statuses(),
-        }),
+      status: () => ({
+        version: this.#versions.lazypirate,
+        uptimeMs: performance.now() - this.#startedMs,
+        isDraining: this.#isDraining,
+        refusedReload: this.#reload.refused,
+        process: this.#process.status(),
+        figuresOf: (route) => this.#recent.of(route),
+        refusedClientsOf: (route) => this.#refusals.of(route),
+        routes: this.#statuses(),
+      }),
     });
-    this.#log.info({ address: admin.address }, 'admin listening');
-    return admin;
+  }
+
+  async #openDoor(name: DoorName, at: HostPort): Promise<Door> {
+    const { cluster, inspect } = this.#pages;
+    if (name === 'inspect') {
+      const door = await openInspectDoor(at, [...inspect, ...cluster]);
+      this.#log.info({ address: door.address }, 'inspect listening');
+      return door;
+    }
+    const elsewhere = { pages: inspect, address: () => this.#doors.address('inspect') };
+    const door = await openClusterDoor(at, cluster, elsewhere);
+    this.#log.info({ address: door.address }, 'admin listening');
+    return door;
   }
 
   /** Waits for the signal to stop, then until the app is quiet or the time is up. */

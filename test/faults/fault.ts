@@ -70,7 +70,7 @@ export async function startTrial(
     rewrite,
     metrics: () => Exposition.of(sidecar.admin),
     total: async (metric, labels) => (await Exposition.of(sidecar.admin)).total(metric, labels),
-    status: async () => (await (await fetch(`${sidecar.admin}/status`)).json()) as Status,
+    status: async () => (await (await fetch(`${sidecar.inspect}/status`)).json()) as Status,
   };
 }
 

@@ -23,7 +23,7 @@ export class Sidecar {
   readonly #routes: readonly RouteConfig[];
   readonly #addresses = new Map<string, string>();
   #program: Program | undefined;
-  #admin = '';
+  #inspect = '';
 
   private constructor(routes: readonly RouteConfig[]) {
     this.#routes = routes;
@@ -43,7 +43,7 @@ export class Sidecar {
 
   /** What `/status` says of the only endpoint of a route. */
   async endpoint(route: string): Promise<{ inFlightLimit: number }> {
-    const { routes } = (await (await fetch(`http://${this.#admin}/status`)).json()) as Status;
+    const { routes } = (await (await fetch(`http://${this.#inspect}/status`)).json()) as Status;
     const endpoint = routes.find(({ name }) => name === route)?.endpoints[0];
     if (endpoint === undefined) throw new Error(`no endpoint of ${route}`);
     return endpoint;
@@ -75,7 +75,7 @@ export class Sidecar {
     this.#program = program;
     for (const { name } of routes)
       this.#addresses.set(name, await program.line((line) => listening(line, name)));
-    this.#admin = String((await program.logged('admin listening'))['address']);
+    this.#inspect = String((await program.logged('inspect listening'))['address']);
   }
 }
 

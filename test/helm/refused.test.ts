@@ -114,6 +114,10 @@ const REFUSED: Record<string, Case> = {
     config: { routes: [A, { ...B, listen: 'tcp://*:1', allowNonLoopback: true }] },
     words: /routes\[1\].listen .* is taken/,
   },
+  'a listener at the inspect door': withKeys(
+    { listen: 'tcp://127.0.0.1:9556' },
+    /is taken: admin.inspect is/,
+  ),
   'a listener at the admin port': withKeys({ listen: 'tcp://127.0.0.1:9555' }, /is taken: admin.listen is/),
   'an ejection that ends before it begins': withKeys(
     { ejection: { base: '2m' } },
@@ -158,6 +162,18 @@ const BREAKING: Record<string, [lazypirate: object, words: RegExp]> = {
   'an admin port on one address': [
     { config: { routes: [A], admin: { listen: '10.0.0.1:9555' } } },
     /config.admin.listen must be every address of the pod/,
+  ],
+  'an inspect door that other pods reach': [
+    { config: { routes: [A], admin: { inspect: '0.0.0.0:9556' } } },
+    /config.admin.inspect \(0.0.0.0:9556\) can be reached from other pods/,
+  ],
+  'an inspect door at the admin port': [
+    { config: { routes: [A], admin: { inspect: '127.0.0.1:9555' } } },
+    /config.admin.inspect \(127.0.0.1:9555\) is taken: admin.listen is/,
+  ],
+  'an inspect door that is no address': [
+    { config: { routes: [A], admin: { inspect: 'sometimes' } } },
+    /config.admin.inspect.*'anyOf' failed/,
   ],
   'an admin port that is any free one': [
     { config: { routes: [A], admin: { listen: '0.0.0.0:0' } } },
@@ -262,6 +278,10 @@ const ALLOWED: Record<string, object> = {
     routes: [{ ...A, upstream: { kubernetes: { service: '{{ .Release.Name }}-x', port: 'zmq' } } }],
   },
   'a drain a second below the grace period': { routes: [A], drain: { timeout: '29s' } },
+  'an inspect door that is exposed': { routes: [A], admin: { inspect: '[::]:9556', expose: true } },
+  'an inspect door on loopback of IPv6': { routes: [A], admin: { inspect: '[::1]:9556' } },
+  'no inspect door': { routes: [A], admin: { inspect: 'off' } },
+  'no inspect door, as YAML 1.1 reads it': { routes: [A], admin: { inspect: false } },
   'an admin port by every address of both families': { routes: [A], admin: { listen: '[::]:8080' } },
 };
 

@@ -27,6 +27,7 @@ async function startContainer(scope: Scope, upstream: string): Promise<Container
     `LAZYPIRATE_UPSTREAM=${upstream}`,
     'LAZYPIRATE_LISTEN=tcp://127.0.0.1:0',
     'LAZYPIRATE_ADMIN_LISTEN=127.0.0.1:0',
+    'LAZYPIRATE_ADMIN_INSPECT=127.0.0.1:0',
   ];
   const program = Program.start(scope, 'podman', [
     'run',

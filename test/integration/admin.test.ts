@@ -5,21 +5,31 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { StartError } from '../../src/errors.ts';
-import { type AdminSettings, startAdmin } from '../../src/ops/admin.ts';
+import { openClusterDoor } from '../../src/ops/admin/cluster-door.ts';
+import { type HealthSources, healthPages } from '../../src/ops/admin/health-pages.ts';
+import { json, page } from '../../src/ops/admin/page.ts';
 import { soon, until } from '../support/until.ts';
 
 const OK = { isOk: true, reason: 'all is well' };
 
-async function started(t: TestContext, given: Partial<AdminSettings> = {}) {
-  const admin = await startAdmin({
-    host: '127.0.0.1',
-    port: 0,
+interface Given extends Partial<HealthSources> {
+  host?: string;
+  port?: number;
+  /** Where the other door is. */
+  inspect?: string | undefined;
+}
+
+/** The door for the cluster, and a page that only the other door serves. */
+async function started(t: TestContext, given: Given = {}) {
+  const { host = '127.0.0.1', port = 0, inspect, ...sources } = given;
+  const pages = healthPages({
     startup: () => OK,
     ready: () => OK,
-    status: () => '{"routes":[]}\n',
     metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'lazypirate_build_info 1\n' },
-    ...given,
+    ...sources,
   });
+  const status = page({ path: '/status', summary: 'routes', answer: () => json({}) });
+  const admin = await openClusterDoor({ host, port }, pages, { pages: [status], address: () => inspect });
   t.after(() => admin.close());
   return { admin, url: `http://${admin.address}` };
 }
@@ -63,15 +73,10 @@ test('each page answers', async (t) => {
     type: 'text/plain; version=0.0.4',
     body: 'lazypirate_build_info 1\n',
   });
-  assert.deepEqual(await get(`${url}/status`), {
-    status: 200,
-    type: 'application/json',
-    body: '{"routes":[]}\n',
-  });
 });
 
-test('the root page and the page for unknown paths list the pages', async (t) => {
-  const { url } = await started(t);
+test('the root page and the page for unknown paths list the pages, and say where the rest is', async (t) => {
+  const { url } = await started(t, { inspect: '127.0.0.1:9' });
   for (const [path, status] of [
     ['/', 200],
     ['/nothing', 404],
@@ -79,10 +84,21 @@ test('the root page and the page for unknown paths list the pages', async (t) =>
   ] as const) {
     const page = await get(`${url}${path}`);
     assert.equal(page.status, status);
-    for (const listed of ['/startupz', '/livez', '/readyz', '/metrics', '/status']) {
+    for (const listed of ['/startupz', '/livez', '/readyz', '/metrics', '/status: at http://127.0.0.1:9 ']) {
       assert.ok(page.body.includes(listed), `${path} lists ${listed}`);
     }
   }
+});
+
+test('a page of the other door answers 404 with its address there, or says that this door is off', async (t) => {
+  const { url } = await started(t, { inspect: '127.0.0.1:9' });
+  const { status, body } = await get(`${url}/status?x=1`);
+  assert.equal(status, 404);
+  assert.match(body, /^\/status is at http:\/\/127\.0\.0\.1:9\/status \(admin\.inspect\); .*port-forward\n$/);
+  const closed = await started(t);
+  assert.match((await get(closed.url)).body, /\/status: not served, because admin\.inspect is off\n/);
+  const page = await get(`${closed.url}/status`);
+  assert.equal(page.body, '/status is not served, because admin.inspect is off\n');
 });
 
 test('a failing probe answers 503 with the reason; liveness is not affected', async (t) => {
@@ -111,7 +127,7 @@ test('HEAD answers like GET, without the body', async (t) => {
 for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
   test(`${method} is refused with 405`, async (t) => {
     const { url } = await started(t);
-    const response = await fetch(`${url}/status`, { method });
+    const response = await fetch(`${url}/metrics`, { method });
     assert.equal(response.status, 405);
     assert.equal(response.headers.get('allow'), 'GET, HEAD');
     assert.equal(await response.text(), 'only GET and HEAD are allowed here\n');
@@ -120,31 +136,52 @@ for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
 
 test('a page that fails answers 500, and the next one is served', async (t) => {
   const { url } = await started(t, {
-    status: () => {
-      throw new Error('no status today');
+    ready: () => {
+      throw new Error('not today');
     },
     metrics: { contentType: 'text/plain', text: () => Promise.reject(new Error('no metrics today')) },
   });
-  assert.deepEqual(await get(`${url}/status`), {
+  assert.deepEqual(await get(`${url}/readyz`), {
     status: 500,
     type: 'text/plain; charset=utf-8',
-    body: 'internal error: no status today\n',
+    body: 'internal error: not today\n',
   });
   assert.equal((await get(`${url}/metrics`)).body, 'internal error: no metrics today\n');
   assert.equal((await get(`${url}/livez`)).status, 200);
 });
 
+test('a client that leaves before its page is made disturbs nobody', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const made = Promise.withResolvers<string>();
+  const slow = {
+    contentType: 'text/plain',
+    text: () => {
+      asked.resolve();
+      return made.promise;
+    },
+  };
+  const { admin, url } = await started(t, { metrics: slow });
+  const socket = dial(admin.address);
+  socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
+  await asked.promise;
+  socket.destroy();
+  await once(socket, 'close');
+  assert.equal((await get(`${url}/livez`)).status, 200);
+  made.resolve('too late\n');
+  assert.equal((await get(`${url}/livez`)).status, 200);
+});
+
 test('only one of many pipelined requests on a connection is answered', async (t) => {
   let made = 0;
-  const status = () => `${made++}`;
-  const { admin } = await started(t, { status });
+  const metrics = { contentType: 'text/plain', text: async () => `${made++}` };
+  const { admin } = await started(t, { metrics });
   const socket = dial(admin.address);
   t.after(() => socket.destroy());
   let answers = '';
   socket.on('data', (data) => {
     answers += data;
   });
-  socket.write('GET /status HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000));
+  socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000));
   await until('the others are refused', () => answers.split('HTTP/1.1 503').length === 1_000);
   assert.equal(made, 1);
   assert.match(answers, /^HTTP\/1.1 200 OK/);

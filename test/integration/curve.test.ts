@@ -89,12 +89,12 @@ function client(
 
 test('pyzmq with CURVE on either side', { skip: pythonSkip }, async (t) => {
   const config = configFile(await startServer(t), { serverKey: server.publicKey, allowed: [app.publicKey] });
-  const { address, program, admin } = await startSidecar(t, ['--config', config]);
+  const { address, program, inspect } = await startSidecar(t, ['--config', config]);
   const args = [FOREIGN, 'client', address, sidecar.publicKey, app.publicKey, app.secretKey];
   const good = Program.start(t, python ?? '', args);
   assert.deepEqual(await good.ended, { code: 0, signal: null }, good.stderr.join('\n'));
   assert.deepEqual(good.stdout, ['right']);
-  const shown = [...program.stdout, await (await fetch(`${admin}/status`)).text()].join('\n');
+  const shown = [...program.stdout, await (await fetch(`${inspect}/status`)).text()].join('\n');
   for (const { secretKey, publicKey } of [server, sidecar, app])
     for (const key of [secretKey, publicKey]) assert.ok(!shown.includes(key), 'no key is shown');
 });
@@ -164,7 +164,7 @@ for (const [title, keys, isCurveServer, why] of [
 ] as const) {
   test(`${title}: no reply, no fallback, and the reason is logged`, { skip: pythonSkip }, async (t) => {
     const upstream = isCurveServer ? await startServer(t) : (await startServe(t)).address;
-    const { address, program, admin } = await startSidecar(t, [
+    const { address, program, inspect } = await startSidecar(t, [
       '--config',
       configFile(upstream, { ...keys, wait: '1s' }),
     ]);
@@ -174,7 +174,7 @@ for (const [title, keys, isCurveServer, why] of [
     t.after(() => plain.close());
     const { failure } = await plain.ask('hello');
     assert.deepEqual([failure?.code, failure?.executed], ['NO_ENDPOINTS', 'no']);
-    const status = JSON.parse(await (await fetch(`${admin}/status`)).text());
+    const status = JSON.parse(await (await fetch(`${inspect}/status`)).text());
     assert.match(status.routes[0].endpoints[0].why, why);
   });
 }

@@ -94,7 +94,7 @@ describe('dist, copied to where nothing else is', () => {
     assert.match(await lazypirate(t, 'check', ...args), /^valid: 1 route$/m);
     const sidecar = await startSidecar(t, args, options);
     assert.equal(await lazypirate(t, 'send', sidecar.address, 'hello'), 'hello');
-    const status = await (await fetch(`${sidecar.admin}/status`)).json();
+    const status = await (await fetch(`${sidecar.inspect}/status`)).json();
     assert.equal((status as { version: string }).version, version);
     sidecar.program.kill('SIGTERM');
     assert.deepEqual(await sidecar.program.ended, { code: 0, signal: null });
@@ -119,7 +119,7 @@ describe('dist, copied to where nothing else is', () => {
     const route =
       '{ name: a, listen: "tcp://127.0.0.1:0", wait: 0, upstream: { endpoints: ["tcp://127.0.0.1:1"] } }';
     const yaml = (level: string) =>
-      `{ admin: { listen: "127.0.0.1:0" }, log: { level: ${level} }, routes: [${route}] }`;
+      `{ admin: { listen: "127.0.0.1:0", inspect: "127.0.0.1:0" }, log: { level: ${level} }, routes: [${route}] }`;
     writeFileSync(file, yaml('info'));
     const start = () => {
       const [node = '', main = '', ...args] = unit('ExecStart').split(' ');

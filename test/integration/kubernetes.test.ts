@@ -83,12 +83,12 @@ test('a missing Service or port is shown in the log, in /status and in the failu
   for (const [upstream, why] of rows) {
     const args = ['--listen', 'tcp://127.0.0.1:0', '--upstream', `service/${upstream}`, '--timeout', '10ms'];
     const env = { KUBECONFIG: server.kubeconfig(t) };
-    const { program, address, admin } = await startSidecar(t, args, { env });
+    const { program, address, inspect } = await startSidecar(t, args, { env });
     const line = await program.logged('discovery found no endpoints');
     assert.deepEqual([line['level'], line['route'], line['why']], ['warn', 'default', why]);
     const { failure } = await ask(address, 'one');
     assert.deepEqual([failure?.code, failure?.message], ['NO_ENDPOINTS', `no endpoint is known: ${why}`]);
-    const status = JSON.parse(await (await fetch(`${admin}/status`)).text());
+    const status = JSON.parse(await (await fetch(`${inspect}/status`)).text());
     assert.deepEqual([status.routes[0].discovery.state, status.routes[0].discovery.why], ['live', why]);
   }
 });

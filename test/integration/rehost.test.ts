@@ -34,6 +34,8 @@ async function freePort(t: TestContext): Promise<number> {
 
 interface Hosts {
   admin?: string;
+  /** `HOST:PORT`, or `off` */
+  inspect?: string;
   listen?: string;
 }
 
@@ -43,8 +45,8 @@ async function start(t: TestContext, transport = 'zmtp') {
   t.after(() => upstream.close());
   const endpoint = upstream.address;
   const [port, adminPort] = [await freePort(t), await freePort(t)];
-  const configOf = ({ admin = '127.0.0.1', listen = '127.0.0.1' }: Hosts) => ({
-    admin: { listen: `${admin}:${adminPort}` },
+  const configOf = ({ admin = '127.0.0.1', inspect = '127.0.0.1:0', listen = '127.0.0.1' }: Hosts) => ({
+    admin: { listen: `${admin}:${adminPort}`, inspect, expose: true },
     routes: [
       {
         name: 'a',
@@ -56,7 +58,9 @@ async function start(t: TestContext, transport = 'zmtp') {
     ],
   });
   const mounted = new MountedConfig(t, configOf({}));
-  const program = Program.lazypirate(t, ['run', '--config', mounted.path, '--log-level', 'info']);
+  const program = Program.lazypirate(t, ['run', '--config', mounted.path, '--log-level', 'info'], {
+    env: { LAZYPIRATE_ADMIN_INSPECT: '' },
+  });
   await program.logged('started');
   const count = (message: string) => program.stdout.filter((line) => line.includes(message)).length;
   let [applied, refused] = [0, 0];
@@ -132,4 +136,37 @@ test('the admin page moves to every address and back, and stays where it was whe
   await take(t, '127.0.0.2', adminPort);
   await reload({ admin: '0.0.0.0' }, true);
   assert.ok(await isAlive('127.0.0.1'));
+});
+
+test('the inspect door moves to another port and to every address, and is closed', async (t) => {
+  const { adminPort, reload, isAlive } = await start(t);
+  const port = await freePort(t);
+  const pathsAt = async (at: string) => (await fetch(`http://${at}/`)).text();
+  const inspect = `127.0.0.1:${port}`;
+  await reload({ inspect });
+  assert.match(await pathsAt(inspect), /^\/status /m);
+  const elsewhere = async (path: string) => (await fetch(`http://127.0.0.1:${adminPort}${path}`)).text();
+  assert.match(await elsewhere('/status'), new RegExp(`is at http://${inspect}/status`));
+  // In the way of itself.
+  await reload({ inspect: `0.0.0.0:${port}` });
+  assert.match(await pathsAt(`127.0.0.2:${port}`), /^\/status /m);
+  await reload({ inspect: 'off' });
+  await assert.rejects(pathsAt(inspect));
+  assert.match(await elsewhere('/status'), /admin\.inspect is off/);
+  await take(t, '127.0.0.1', port);
+  await reload({ inspect }, true);
+  assert.match(await elsewhere('/status'), /admin\.inspect is off/);
+  assert.ok(await isAlive('127.0.0.1'));
+});
+
+test('the doors are where they were if a change of both cannot be had', async (t) => {
+  const { adminPort, reload, isAlive } = await start(t);
+  const [port, taken] = [await freePort(t), await freePort(t)];
+  await reload({ inspect: `127.0.0.1:${port}` });
+  await take(t, '127.0.0.1', taken);
+  await reload({ admin: '0.0.0.0', inspect: `127.0.0.1:${taken}` }, true);
+  assert.ok(await isAlive('127.0.0.1'));
+  await assert.rejects(isAlive('127.0.0.2'));
+  assert.equal((await fetch(`http://127.0.0.1:${port}/status`)).status, 200);
+  assert.equal((await fetch(`http://127.0.0.1:${adminPort}/status`)).status, 404);
 });

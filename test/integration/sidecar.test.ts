@@ -25,7 +25,11 @@ interface Refused {
 function configOf(upstream: ScriptedUpstream, ...names: string[]): Config {
   const route = { listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [upstream.address] } };
   const routes = names.map((name) => ({ name, ...route }));
-  const settings = { log: { sample: 1 }, admin: { listen: '127.0.0.1:0' }, drain: { quiet: 0 } };
+  const settings = {
+    log: { sample: 1 },
+    admin: { listen: '127.0.0.1:0', inspect: '127.0.0.1:0' },
+    drain: { quiet: 0 },
+  };
   return loadConfig({ env: {}, flags: {}, text: JSON.stringify({ routes, ...settings }) });
 }
 
@@ -96,9 +100,9 @@ test('a refused change is shown in the status until one is applied', async (t) =
   t.after(() => upstream.close());
   const config = configOf(upstream, 'orders');
   const { logged, reload } = await start(t, config);
-  const admin = `http://${String(logged('admin listening')?.['address'])}`;
+  const inspect = `http://${String(logged('inspect listening')?.['address'])}`;
   const refused = async () => {
-    const status = (await (await fetch(`${admin}/status`)).json()) as { refusedReload: Refused | null };
+    const status = (await (await fetch(`${inspect}/status`)).json()) as { refusedReload: Refused | null };
     return status.refusedReload;
   };
   const sinceMs = Date.now();

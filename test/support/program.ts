@@ -76,7 +76,10 @@ export class Program {
     return started;
   }
 
-  /** `lazypirate ARGS`, bundled unless `main` says otherwise: from source it needs twice the time to start. */
+  /**
+   * `lazypirate ARGS`, bundled unless `main` says otherwise: from source it needs twice the time to start. Its inspect door has any port,
+   * because several run at the same time. An empty LAZYPIRATE_ADMIN_INSPECT leaves that to the configuration.
+   */
   static lazypirate(
     scope: Scope,
     args: readonly string[],
@@ -84,7 +87,7 @@ export class Program {
   ): Program {
     const file = fileURLToPath(new URL(main, ROOT));
     const [program = '', ...rest] = [...through, process.execPath, file, ...args];
-    return Program.start(scope, program, rest, env);
+    return Program.start(scope, program, rest, { LAZYPIRATE_ADMIN_INSPECT: '127.0.0.1:0', ...env });
   }
 
   get pid(): number {
@@ -146,6 +149,8 @@ export interface RunningSidecar {
   address: string;
   /** `http://127.0.0.1:PORT` */
   admin: string;
+  /** `http://127.0.0.1:PORT` */
+  inspect: string;
   metric(name: string): Promise<number>;
 }
 
@@ -156,15 +161,17 @@ export async function startSidecar(
   options: ProgramOptions = {},
 ): Promise<RunningSidecar> {
   const program = Program.lazypirate(scope, ['run', '--admin-listen', '127.0.0.1:0', ...args], options);
-  const [{ address }, { address: admin }] = await Promise.all([
+  const [{ address }, { address: admin }, { address: inspect }] = await Promise.all([
     program.logged('listening'),
     program.logged('admin listening'),
+    program.logged('inspect listening'),
   ]);
   const base = `http://${admin}`;
   return {
     program,
     address: String(address),
     admin: base,
+    inspect: `http://${inspect}`,
     metric: async (name) => {
       const text = await (await fetch(`${base}/metrics`)).text();
       const line = text.split('\n').find((one) => one.startsWith(`${name} `));

@@ -52,6 +52,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'ops/': [
     ...BASICS,
     'config/config.ts',
+    /^config\/values\//,
     /^proxy\/(events|outcome|settings|status)\.ts$/,
     /^lifecycle\//,
     'pino',

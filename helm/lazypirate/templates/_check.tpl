@@ -97,6 +97,10 @@ values, and templates before they are filled in. What the form and range of each
 {{- if not (regexMatch "^([*]|0[.]0[.]0[.]0|\\[[0:]+\\]):0*[1-9][0-9]*$" $listen) -}}
 {{- include "lazypirate.refuse" (list "admin.listen" (printf "must be every address of the pod and a fixed port, such as 0.0.0.0:9555, and %s is not: nobody knows the addresses of pods in advance, and the probes need the port" $listen)) -}}
 {{- end -}}
+{{- $inspect := toString (dig "admin" "inspect" "127.0.0.1:9556" (last .)) -}}
+{{- if not (or (has $inspect (list "off" "false")) (dig "admin" "expose" false (last .)) (regexMatch "^(localhost|127[.].*|\\[[0:]*:0*1\\]|\\[::[fF]{4}:127[.].*):[0-9]+$" $inspect)) -}}
+{{- include "lazypirate.refuse" (list "admin.inspect" (printf "(%s) can be reached from other pods. Keep it on 127.0.0.1, which kubectl port-forward reaches, or say expose: true" $inspect)) -}}
+{{- end -}}
 {{- end }}
 
 {{/* Takes a list: context, configuration. */}}
@@ -117,6 +121,14 @@ values, and templates before they are filled in. What the form and range of each
 {{/* Two routes of one name, or two listeners of one address. */}}
 {{- define "lazypirate.checkClashes" -}}
 {{- $listeners := list (dict "at" "admin.listen" "address" (printf "tcp://%s" (dig "admin" "listen" "[::]:9555" .))) -}}
+{{- $inspect := toString (dig "admin" "inspect" "127.0.0.1:9556" .) -}}
+{{- if not (has $inspect (list "off" "false")) -}}
+{{- $at := printf "tcp://%s" $inspect -}}
+{{- if include "lazypirate.isTaken" (list (include "lazypirate.address" $at) (include "lazypirate.address" (first $listeners).address)) -}}
+{{- include "lazypirate.refuse" (list "admin.inspect" (printf "(%s) is taken: admin.listen is %s" $inspect (trimPrefix "tcp://" (first $listeners).address))) -}}
+{{- end -}}
+{{- $listeners = append $listeners (dict "at" "admin.inspect" "address" $at) -}}
+{{- end -}}
 {{- $names := dict -}}
 {{- range $index, $route := .routes -}}
 {{- with index $names (toString $route.name) -}}

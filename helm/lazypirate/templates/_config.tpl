@@ -6,9 +6,14 @@
 {{ tpl (toYaml .Values.lazypirate.config) . }}
 {{- end }}
 
-{{/* Port of health, metrics and status. */}}
+{{/* Port of health and metrics. */}}
 {{- define "lazypirate.adminPort" -}}
 {{ dig "admin" "listen" "[::]:9555" (include "lazypirate.config" . | fromYaml) | regexFind "[1-9][0-9]*$" }}
+{{- end }}
+
+{{/* Port of everything else, on loopback; empty where that is off. */}}
+{{- define "lazypirate.inspectPort" -}}
+{{ toString (dig "admin" "inspect" "127.0.0.1:9556" (include "lazypirate.config" . | fromYaml)) | regexFind "[1-9][0-9]*$" }}
 {{- end }}
 
 {{/* Not empty where a route asks the Kubernetes API. */}}

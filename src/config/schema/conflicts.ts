@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { tcpAddress } from '../../tcp-address.ts';
 import { cannotBothListen } from '../values/address.ts';
 
-/* Conflicts between routes, and between routes and the admin port. */
+/* Conflicts between routes, and with the admin doors. */
 
 /** A route as it was given. Other checks report what is wrong with it. */
 type Given = { name?: unknown; listen?: unknown } | null | undefined;
@@ -21,21 +21,27 @@ export function refuseConflicts(routes: readonly Given[], context: z.RefinementC
   }
 }
 
-/** Refuses an admin port on which a route listens. */
+/** Refuses an admin door where a route or the other door listens. */
 export function refuseAdminConflict(
-  { admin, routes }: { admin: { listen: { host: unknown; port: unknown } }; routes: readonly Given[] },
+  { admin, routes }: { admin: { listen: unknown; inspect: unknown }; routes: readonly Given[] },
   context: z.RefinementCtx,
 ): void {
-  const { host, port } = admin?.listen ?? {};
-  if (typeof host !== 'string' || !Array.isArray(routes)) return;
-  const address = tcpAddress(host, Number(port));
-  const by = listenerAt(address, routes);
-  if (by < 0) return;
-  context.addIssue({
-    code: 'custom',
-    path: ['admin', 'listen'],
-    message: taken(address.slice(6), routes, by),
-  });
+  const refuse = (door: string, message: string) =>
+    context.addIssue({ code: 'custom', path: ['admin', door], message });
+  const [listen, inspect] = [addressOf(admin?.listen), addressOf(admin?.inspect)];
+  for (const [door, address] of Object.entries({ listen, inspect })) {
+    if (address === undefined || !Array.isArray(routes)) continue;
+    const by = listenerAt(address, routes);
+    if (by >= 0) refuse(door, taken(address.slice(6), routes, by));
+  }
+  if (listen !== undefined && inspect !== undefined && cannotBothListen(inspect, listen))
+    refuse('inspect', `${inspect.slice(6)} is taken: admin.listen is ${listen.slice(6)}`);
+}
+
+/** The address of a door, unless it is off or wrong. */
+function addressOf(door: unknown): string | undefined {
+  if (typeof door !== 'object' || door === null || !('host' in door && 'port' in door)) return undefined;
+  return typeof door.host === 'string' ? tcpAddress(door.host, Number(door.port)) : undefined;
 }
 
 function taken(address: unknown, routes: readonly Given[], by: number): string {

@@ -9,6 +9,7 @@ export interface ConfigFlags {
   timeout?: string | undefined;
   attempts?: string | undefined;
   adminListen?: string | undefined;
+  adminInspect?: string | undefined;
   logLevel?: string | undefined;
 }
 
@@ -24,6 +25,12 @@ export const OVERRIDES = [
     key: 'adminListen',
     path: ['admin', 'listen'],
   },
+  {
+    flag: 'admin-inspect',
+    variable: 'LAZYPIRATE_ADMIN_INSPECT',
+    key: 'adminInspect',
+    path: ['admin', 'inspect'],
+  },
   { flag: 'log-level', variable: 'LAZYPIRATE_LOG_LEVEL', key: 'logLevel', path: ['log', 'level'] },
 ] as const;
 
@@ -33,8 +40,8 @@ export const CONFIG_FLAGS_HELP = `Options, each with its environment variable an
       --upstream A,...  addresses of servers, separated by commas, or service/NAME:PORT in Kubernetes (LAZYPIRATE_UPSTREAM)
       --timeout D       how long to wait for each attempt: 250ms, 2.5s (LAZYPIRATE_TIMEOUT, 2500ms)
       --attempts N      how often to send a request at most (LAZYPIRATE_ATTEMPTS, 3)
-      --admin-listen A  address for health, metrics and status (LAZYPIRATE_ADMIN_LISTEN,
-                        127.0.0.1:9555; [::]:9555 in a pod)
+      --admin-listen A  address of health and metrics (LAZYPIRATE_ADMIN_LISTEN, 127.0.0.1:9555; [::]:9555 in a pod)
+      --admin-inspect A address of status and everything else, or off (LAZYPIRATE_ADMIN_INSPECT, 127.0.0.1:9556)
       --log-level L     trace, debug, info, warn, error, fatal or silent (LAZYPIRATE_LOG_LEVEL, info)
 
 Flags override variables, and variables override the file. Without a file there is one route. --listen, --upstream, --timeout
@@ -51,6 +58,7 @@ export const CONFIG_OPTIONS = {
   timeout: text,
   attempts: text,
   'admin-listen': text,
+  'admin-inspect': text,
   'log-level': text,
 } as const;
 
@@ -64,8 +72,8 @@ export function configFlagsOf(values: { [K in keyof typeof CONFIG_OPTIONS]?: str
   const { config, listen, upstream, timeout, attempts } = values;
   if (config === '') throw new ConfigError(['--config needs the name of a file']);
   const flags = { config, listen, upstream, timeout, attempts };
-  const { 'admin-listen': adminListen, 'log-level': logLevel } = values;
-  return { ...flags, adminListen, logLevel };
+  const { 'admin-listen': adminListen, 'admin-inspect': adminInspect, 'log-level': logLevel } = values;
+  return { ...flags, adminListen, adminInspect, logLevel };
 }
 
 /** Where a configuration comes from. */

@@ -37,7 +37,11 @@ function withKeys(keys: object): string {
 
 test('missing values have their documented defaults', () => {
   assert.deepEqual(load({ text: ORDERS }), {
-    admin: { host: '127.0.0.1', port: 9555, readiness: 'listening' },
+    admin: {
+      listen: { host: '127.0.0.1', port: 9555 },
+      inspect: { host: '127.0.0.1', port: 9556 },
+      readiness: 'listening',
+    },
     log: { level: 'info', sample: 0 },
     drain: { timeoutMs: 25_000, quietMs: 500 },
     routes: [
@@ -131,7 +135,7 @@ test('a flag overrides its variable, and a variable overrides the file', () => {
   const flags = parseConfigFlags('run', ['--timeout', '300ms']);
   const config = load({ text: `${ORDERS}\nlog: { level: warn }`, env, flags });
   assert.equal(config.routes[0]?.retry.timeoutMs, 300);
-  assert.deepEqual([config.admin.host, config.admin.port], ['127.0.0.1', 1]);
+  assert.deepEqual(config.admin.listen, { host: '127.0.0.1', port: 1 });
   assert.equal(config.log.level, 'warn', 'an empty variable is none');
   assert.equal(load({ text: ORDERS, env }).routes[0]?.retry.timeoutMs, 1_000);
 });
@@ -338,7 +342,8 @@ test('a conflict of two routes is reported at the second one, and names the firs
 });
 
 test('the admin port is on every address in a pod, and on loopback elsewhere, unless it is given', () => {
-  const host = (env: Record<string, string>, more = '') => load({ env, text: `${more}${ORDERS}` }).admin.host;
+  const host = (env: Record<string, string>, more = '') =>
+    load({ env, text: `${more}${ORDERS}` }).admin.listen.host;
   assert.equal(host({}), '127.0.0.1');
   assert.equal(host({ POD_NAME: '', KUBERNETES_SERVICE_HOST: '' }), '127.0.0.1');
   for (const env of [{ POD_NAME: 'app-1' }, { KUBERNETES_SERVICE_HOST: 'fd00::1' }]) {
@@ -348,6 +353,29 @@ test('the admin port is on every address in a pod, and on loopback elsewhere, un
     assert.equal(host({ ...env, LAZYPIRATE_ADMIN_LISTEN: '10.0.0.1:1' }), '10.0.0.1');
     assert.match(problems({ env, text: `admin: 5\n${ORDERS}` })[0] ?? '', /admin: must be an object/);
   }
+});
+
+test('the inspect door is on loopback or off, unless it is exposed', () => {
+  const inspect = (keys: string, env = {}) =>
+    load({ env, text: `admin: { ${keys} }\n${ORDERS}` }).admin.inspect;
+  const wrong = (keys: string, env = {}) => problems({ env, text: `admin: { ${keys} }\n${ORDERS}` });
+  const pod = { POD_NAME: 'app-1' };
+  assert.deepEqual(inspect('', pod), { host: '127.0.0.1', port: 9556 });
+  assert.deepEqual(inspect('inspect: "[::1]:7"'), { host: '::1', port: 7 });
+  for (const off of ['off', 'false', '"off"']) assert.equal(inspect(`inspect: ${off}`), undefined);
+  assert.equal(inspect('inspect: 10.0.0.1:7', { LAZYPIRATE_ADMIN_INSPECT: 'off' }), undefined);
+  const refusal = 'can be reached from other machines; listen on 127.0.0.1, or set admin.expose: true';
+  assert.deepEqual(wrong('inspect: 10.0.0.1:7'), [`config:1:10: admin.inspect: ${refusal}`]);
+  assert.deepEqual(wrong('', { LAZYPIRATE_ADMIN_INSPECT: '0.0.0.0:7' }), [
+    `LAZYPIRATE_ADMIN_INSPECT: ${refusal}`,
+  ]);
+  assert.deepEqual(inspect('inspect: "*:7", expose: true'), { host: '0.0.0.0', port: 7 });
+  const form = 'must be an address such as 127.0.0.1:9556, or off';
+  for (const given of ['5', 'name:5', '127.0.0.1:99999', 'on'])
+    assert.deepEqual(wrong(`inspect: ${given}`), [`config:1:10: admin.inspect: ${form}`], given);
+  assert.deepEqual(wrong('listen: "[::]:7", inspect: 127.0.0.1:7'), [
+    'config:1:28: admin.inspect: 127.0.0.1:7 is taken: admin.listen is [::]:7',
+  ]);
 });
 
 test('an admin port on which a route listens is refused, even the default one', () => {
@@ -362,6 +390,13 @@ test('an admin port on which a route listens is refused, even the default one', 
   assert.match(at('tcp://[::1]:5', 'admin: { listen: "[::]:5" }\n')[0] ?? '', /\[::\]:5 is taken/);
   assert.deepEqual(at('tcp://127.0.0.1:5', 'admin: { listen: 127.0.0.2:5 }\n'), []);
   assert.deepEqual(at('tcp://127.0.0.1:0', 'admin: { listen: 127.0.0.1:0 }\n'), []);
+  assert.deepEqual(at('tcp://127.0.0.1:5', 'admin: { inspect: 127.0.0.1:5 }\n'), [
+    'config:1:10: admin.inspect: 127.0.0.1:5 is taken: routes[0] listens at tcp://127.0.0.1:5',
+  ]);
+  assert.match(
+    at('tcp://127.0.0.1:9556')[0] ?? '',
+    /admin\.inspect: 127\.0\.0\.1:9556 is taken: routes\[0\]/,
+  );
   assert.equal(at('tcp://127.0.0.1:5', 'admin: { listen: x }\n').length, 1);
   assert.equal(at('tcp://127.0.0.1:5', 'admin: { listen: { host: 5 } }\n').length, 1);
 });

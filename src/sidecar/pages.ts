@@ -1,0 +1,29 @@
+import { type HealthSources, healthPages } from '../ops/admin/health-pages.ts';
+import { json, type PageEntry, page } from '../ops/admin/page.ts';
+import { renderStatus, type SidecarStatus } from '../ops/status-page.ts';
+
+/** What the pages show, read when one is requested. */
+interface PageSources extends HealthSources {
+  status(): SidecarStatus;
+}
+
+/** The pages of the two doors. */
+export interface Pages {
+  /** For the cluster. */
+  cluster: readonly PageEntry[];
+  /** What only the inspect door serves, besides those. */
+  inspect: readonly PageEntry[];
+}
+
+export function pagesOf(sources: PageSources): Pages {
+  return {
+    cluster: healthPages(sources),
+    inspect: [
+      page({
+        path: '/status',
+        summary: 'routes and endpoints, as JSON',
+        answer: () => json(renderStatus(sources.status())),
+      }),
+    ],
+  };
+}
