@@ -8,8 +8,10 @@ const FAILS = 'FAILS ';
 export function linesOf({ name, connection }: RouteConfig, checked: CheckedRoute): string[] {
   if (checked.kind !== 'found' || checked.endpoints.length === 0) return [`${name}: no endpoints`];
   const endpoints = [...checked.endpoints].sort((one, other) => rank(one) - rank(other));
+  const hasPods = endpoints.some(({ endpoint }) => endpoint.pod !== undefined);
   const rows = endpoints.map(({ endpoint, verdict }) => [
     `  ${verdict.kind === 'works' ? OK : FAILS}${endpoint.address}`,
+    ...(hasPods ? [endpoint.pod ?? ''] : []),
     ...columnsOf(verdict, connection.curve !== undefined),
   ]);
   const working = endpoints.filter(({ verdict }) => verdict.kind === 'works').length;
@@ -18,7 +20,7 @@ export function linesOf({ name, connection }: RouteConfig, checked: CheckedRoute
 
 /** The last cell of a row has no width of its own: a cause is as long as it is. */
 function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = [0, 1, 2].map((column) =>
+  const widths = [0, 1, 2, 3].map((column) =>
     Math.max(0, ...rows.map((cells) => (column < cells.length - 1 ? (cells[column]?.length ?? 0) : 0))),
   );
   return rows.map((cells) =>

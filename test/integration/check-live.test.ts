@@ -181,7 +181,7 @@ test('discovery is asked as the sidecar asks it, and its words are shown', async
   const { address } = await startServe(t);
   const port = Number(new URL(address).port);
   const cluster = await startCluster(t, 'service');
-  await cluster.put('endpointslices', slice('orders-a', [{ ip: '127.0.0.1' }], port));
+  await cluster.put('endpointslices', slice('orders-a', [{ ip: '127.0.0.1', pod: 'orders-7f9' }], port));
   process.env['KUBECONFIG'] = cluster.kubeconfig;
   const service = (name: string, zmq: string) => ({ upstream: { kubernetes: { service: name, port: zmq } } });
   const { code, lines } = await checkLive({
@@ -191,7 +191,7 @@ test('discovery is asked as the sidecar asks it, and its words are shown', async
   assert.equal(code, 1);
   assert.deepEqual(lines.slice(0, 3), [
     'orders: 1 of 1 endpoints work',
-    `  ok    ${address}  ROUTER  ZMTP 3.1 T`,
+    `  ok    ${address}  orders-7f9  ROUTER  ZMTP 3.1 T`,
     'stock: no endpoints',
   ]);
   assert.match(lines[3] ?? '', /^problem: stock: discovery found no endpoints: .*zqm/);

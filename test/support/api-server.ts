@@ -269,6 +269,7 @@ export function slice(
   endpoints: readonly {
     ip: string;
     uid?: string;
+    pod?: string;
     ready?: boolean;
     serving?: boolean;
     terminating?: boolean;
@@ -279,10 +280,10 @@ export function slice(
     metadata: { name, labels: { 'kubernetes.io/service-name': 'orders' } },
     addressType: 'IPv4',
     ports: [{ name: 'zmq', port, protocol: 'TCP' }],
-    endpoints: endpoints.map(({ ip, uid, ...conditions }) => ({
+    endpoints: endpoints.map(({ ip, uid, pod, ...conditions }) => ({
       addresses: [ip],
       conditions,
-      ...(uid !== undefined && { targetRef: { kind: 'Pod', uid } }),
+      ...((uid ?? pod) !== undefined && { targetRef: { kind: 'Pod', uid, name: pod } }),
     })),
   };
 }
