@@ -1,9 +1,11 @@
-import type { Config, RouteConfig, UpstreamConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { parseArguments, parseValue } from '../config/text/arguments.ts';
 import { CONFIG_FLAGS_HELP, CONFIG_OPTIONS, configFlagsOf } from '../config/text/flags.ts';
 import { formatDuration, parseDuration } from '../config/values/units.ts';
+import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
 import { ConfigError } from '../errors.ts';
+import type { RetryPolicy } from '../proxy/settings.ts';
 import { discoveryOf, transportOf } from '../sidecar/implementations.ts';
 import type { Command, Terminal } from './command.ts';
 import { checkRoute } from './live-check.ts';
@@ -43,8 +45,9 @@ export const check: Command = {
     const config = loadConfig({ env, flags: configFlagsOf(values) });
     const { routes, warnings } = config;
     stdout.write(`valid: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}\n`);
-    for (const { name, listener, upstream, retry } of routes) {
-      stdout.write(`  ${name}: ${listener.listen} -> ${upstreamWords(upstream)} (${attemptsWords(retry)})\n`);
+    for (const { name, listener, upstream, requests } of routes) {
+      const [from, to] = [listener.listen, upstreamWords(upstream.discovery)];
+      stdout.write(`  ${name}: ${from} -> ${to} (${attemptsWords(requests.retry)})\n`);
     }
     for (const warning of warnings) stdout.write(`warning: ${warning}\n`);
     return live ? checkLive(config, withinMs, terminal) : 0;
@@ -66,7 +69,10 @@ async function checkLive({ routes }: Config, withinMs: number, terminal: Termina
   const zone = env['LAZYPIRATE_ZONE'] || undefined;
   const checking = routes.map(async (route) => {
     const transport = await transportOf(route.transport);
-    return { route, checked: await checkRoute(route, discoveryOf(route.upstream, zone), transport, over) };
+    return {
+      route,
+      checked: await checkRoute(route, discoveryOf(route.upstream.discovery, zone), transport, over),
+    };
   });
   const results = await Promise.all(checking);
   clearTimeout(timer);
@@ -83,11 +89,11 @@ async function checkLive({ routes }: Config, withinMs: number, terminal: Termina
   return problems.some(({ isFatal }) => isFatal) ? 1 : 0;
 }
 
-function attemptsWords({ attempts, timeoutMs, deadlineMs }: RouteConfig['retry']): string {
+function attemptsWords({ attempts, timeoutMs, deadlineMs }: RetryPolicy): string {
   return `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} of ${timeoutMs} ms within ${deadlineMs} ms`;
 }
 
-function upstreamWords(upstream: UpstreamConfig): string {
+function upstreamWords(upstream: DiscoverySettings): string {
   switch (upstream.kind) {
     case 'static':
       return upstream.endpoints.join(', ');

@@ -1,18 +1,19 @@
-import type { RouteConfig } from '../config/config.ts';
+import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
+import type { RouteSettings } from '../proxy/settings.ts';
 import type { CheckedEndpoint, CheckedRoute, Verdict } from './live-check.ts';
 
 const OK = 'ok    ';
 const FAILS = 'FAILS ';
 
 /** What is shown of a checked route: a line that counts its endpoints, and one for each. Those that fail come last. */
-export function linesOf({ name, connection }: RouteConfig, checked: CheckedRoute): string[] {
+export function linesOf({ name, upstream }: RouteSettings, checked: CheckedRoute): string[] {
   if (checked.kind !== 'found' || checked.endpoints.length === 0) return [`${name}: no endpoints`];
   const endpoints = [...checked.endpoints].sort((one, other) => rank(one) - rank(other));
   const hasPods = endpoints.some(({ endpoint }) => endpoint.pod !== undefined);
   const rows = endpoints.map(({ endpoint, verdict }) => [
     `  ${verdict.kind === 'works' ? OK : FAILS}${endpoint.address}`,
     ...(hasPods ? [endpoint.pod ?? ''] : []),
-    ...columnsOf(verdict, connection.curve !== undefined),
+    ...columnsOf(verdict, upstream.connection.curve !== undefined),
   ]);
   const working = endpoints.filter(({ verdict }) => verdict.kind === 'works').length;
   return [`${name}: ${working} of ${endpoints.length} endpoints work`, ...aligned(rows)];
@@ -49,13 +50,14 @@ export interface Problem {
 }
 
 export function problemsOf(
-  { name, upstream }: RouteConfig,
+  { name, upstream }: RouteSettings,
   checked: CheckedRoute,
   within: string,
 ): Problem[] {
   const fatal = (text: string) => [{ isFatal: true, text: `${name}: ${text}` }];
   if (checked.kind === 'failed') return fatal(`discovery failed: ${checked.why}`);
-  if (checked.kind === 'silent') return fatal(`${ASKED[upstream.kind]} did not answer within ${within}`);
+  if (checked.kind === 'silent')
+    return fatal(`${ASKED[upstream.discovery.kind]} did not answer within ${within}`);
   const { endpoints, why } = checked;
   if (endpoints.length === 0)
     return fatal(`discovery found no endpoints${why === undefined ? '' : `: ${why}`}`);
@@ -71,7 +73,7 @@ export function problemsOf(
 }
 
 /** Who tells the endpoints. */
-const ASKED: Record<RouteConfig['upstream']['kind'], string> = {
+const ASKED: Record<DiscoverySettings['kind'], string> = {
   static: 'the configuration',
   dns: 'the name server',
   kubernetes: 'the Kubernetes API server',

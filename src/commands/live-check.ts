@@ -1,6 +1,6 @@
-import type { RouteConfig } from '../config/config.ts';
 import type { Discovered, Discovery } from '../discovery/discovery.ts';
 import { pause } from '../lifecycle/pause.ts';
+import type { RouteSettings } from '../proxy/settings.ts';
 import { targetOf } from '../proxy/upstream/target.ts';
 import { isVaguer, type Trouble, WAITING } from '../proxy/upstream/trouble.ts';
 import type { ConnectionEnd, PeerInfo, Target, Transport } from '../transport/transport.ts';
@@ -34,7 +34,7 @@ export type CheckedRoute =
 
 /** Asks discovery for the endpoints of a route, and connects to each. No request is sent. Ends at the latest when the signal aborts. */
 export async function checkRoute(
-  route: RouteConfig,
+  route: RouteSettings,
   discovery: Discovery,
   transport: Transport,
   over: AbortSignal,

@@ -1,6 +1,5 @@
 import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { RouteConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { parseArguments, parseValue } from '../config/text/arguments.ts';
 import { parseEndpoint } from '../config/values/address.ts';
@@ -14,6 +13,7 @@ import { Admission } from '../proxy/request/admission.ts';
 import { RetryBudget } from '../proxy/request/budget.ts';
 import { LazyPirate } from '../proxy/request/lazy-pirate.ts';
 import { Request, type RequestClient } from '../proxy/request/request.ts';
+import type { RetryPolicy } from '../proxy/settings.ts';
 import { Upstream } from '../proxy/upstream/upstream.ts';
 import { type Body, bodyOf, DELIMITER, framesOf } from '../transport/message.ts';
 import { zmtp } from '../transport/zmtp/zmtp-transport.ts';
@@ -44,20 +44,21 @@ export const send: Command = {
   help,
   async run(args, terminal) {
     const { body, settings, address } = await argumentsOf(args, terminal);
-    const admission = new Admission(settings.limits);
+    const admission = new Admission(settings.requests.limits);
     const events = new Events((error) => {
       throw error;
     });
     const upstream = new Upstream(settings, zmtp, admission, events, '');
-    const budget = new RetryBudget(settings.budget, performance.now());
+    const budget = new RetryBudget(settings.requests.budget, performance.now());
     const settled = Promise.withResolvers<Request>();
     const pirate = new LazyPirate(settings, upstream, budget, admission, events, settled.resolve);
     const arrivedMs = performance.now();
     const { bytes, weight } = body;
-    const of = { number: 1, run: 'send', client: NOBODY, envelope: DELIMITER, policy: settings.retry };
+    const policy = settings.requests.retry;
+    const of = { number: 1, run: 'send', client: NOBODY, envelope: DELIMITER, policy };
     const request = new Request({ ...of, body, bytes, weight, arrivedMs }, pirate);
     if (!admission.enter(request))
-      throw new ConfigError([`the request is larger than ${settings.limits.queueBytes} bytes`]);
+      throw new ConfigError([`the request is larger than ${settings.requests.limits.queueBytes} bytes`]);
     const running = upstream.run(new StaticDiscovery([address]));
     const interrupt = () => request.fail(CUT);
     terminal.interrupted.addEventListener('abort', interrupt);
@@ -69,7 +70,7 @@ export const send: Command = {
       const { why } = upstream.status(performance.now()).endpoints[0] ?? {};
       const words = terminal.interrupted.aborted
         ? `interrupted before ${attempts.length === 0 ? 'the request was sent' : 'a reply came'}`
-        : failureWords(failure, attempts.length, settings.retry, address, why);
+        : failureWords(failure, attempts.length, settings.requests.retry, address, why);
       terminal.stderr.write(`${words} (${cost(elapsedMs, attempts.length)})\n`);
       return 1;
     } finally {
@@ -115,8 +116,10 @@ function settingsOf(endpoint: string, flags: { timeout?: string; attempts?: stri
   const own = { listen: 'tcp://127.0.0.1:0', upstream: endpoint, timeout, attempts };
   const [route] = loadConfig({ env: {}, flags: own }).routes;
   if (route === undefined) throw new ConfigError([`${endpoint} is not an address`]);
-  const deadlineMs = waitMs + route.retry.deadlineMs;
-  return { address, settings: { ...route, retry: { ...route.retry, waitMs, deadlineMs } } };
+  const { requests } = route;
+  const deadlineMs = waitMs + requests.retry.deadlineMs;
+  const retry = { ...requests.retry, waitMs, deadlineMs };
+  return { address, settings: { ...route, requests: { ...requests, retry } } };
 }
 
 async function input({ stdin, stderr, interrupted }: Terminal): Promise<Buffer> {
@@ -145,7 +148,7 @@ function printReply(body: Body, elapsedMs: number, attempts: number, { stdout, s
 function failureWords(
   { code, message }: Failure,
   attempts: number,
-  { timeoutMs, waitMs }: RouteConfig['retry'],
+  { timeoutMs, waitMs }: RetryPolicy,
   address: string,
   why: string | undefined,
 ): string {

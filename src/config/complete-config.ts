@@ -1,11 +1,21 @@
+import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
 import { ConfigError } from '../errors.ts';
-import type { CurveServer, FailureFormat } from '../proxy/settings.ts';
+import type {
+  ConnectionSettings,
+  EndpointSettings,
+  FailureFormat,
+  ListenerSettings,
+  RequestSettings,
+  RouteSettings,
+} from '../proxy/settings.ts';
 import type { CurveClient } from '../transport/transport.ts';
-import type { Config, RouteConfig, UpstreamConfig } from './config.ts';
+import type { Config } from './config.ts';
 import type { Parsed } from './schema/config-schema.ts';
-import { KeyFiles, type NoteProblem } from './text/key-files.ts';
+import { KeyFiles, type NoteProblem, type ServerKeys } from './text/key-files.ts';
 import { firstProblems, problemLine } from './text/problems.ts';
 import type { WrittenConfig } from './text/yaml.ts';
+
+type ParsedRoute = Parsed['routes'][number];
 
 /**
  * Reads the key files, and fills in the defaults that depend on other keys.
@@ -37,10 +47,10 @@ export function completeConfig({ admin, log, drain, routes }: Parsed, written: W
   };
 
   function keysOf<K extends 'curve' | 'listenCurve', T>(
-    route: Parsed['routes'][number],
+    route: ParsedRoute,
     index: number,
     key: K,
-    read: (files: NonNullable<Parsed['routes'][number][K]>, problem: NoteProblem) => T,
+    read: (files: NonNullable<ParsedRoute[K]>, problem: NoteProblem) => T,
   ): T | undefined {
     const files = route[key];
     if (files === undefined) return undefined;
@@ -51,7 +61,7 @@ export function completeConfig({ admin, log, drain, routes }: Parsed, written: W
 }
 
 /** Warns about a configured deadline that leaves no time for retries. */
-function shortDeadline(route: Parsed['routes'][number], index: number, written: WrittenConfig): string[] {
+function shortDeadline(route: ParsedRoute, index: number, written: WrittenConfig): string[] {
   const { deadline, timeout, attempts, hedge, retryOn } = route;
   const retries = attempts > 1 && hedge === 'off' && retryOn.includes('timeout');
   if (deadline === undefined || deadline >= timeout || !retries) return [];
@@ -60,53 +70,85 @@ function shortDeadline(route: Parsed['routes'][number], index: number, written: 
 }
 
 function completeRoute(
-  route: Parsed['routes'][number],
+  route: ParsedRoute,
   curve: CurveClient | undefined,
-  listenCurve: CurveServer | undefined,
-): RouteConfig {
-  const { name, listen, listenMode, correlate, timeout, attempts, retryOn, salvage } = route;
-  const { backoff, connection, heartbeat, limits, ejection } = route;
-  const deadlineMs = route.deadline ?? attempts * timeout + longestBackoffs(attempts, backoff);
-  const isEncrypted = curve !== undefined || listenCurve !== undefined;
+  keys: ServerKeys | undefined,
+): RouteSettings {
+  const isEncrypted = curve !== undefined || keys !== undefined;
   return {
-    name,
+    name: route.name,
     transport: route.transport ?? (isEncrypted ? 'libzmq' : 'zmtp'),
-    listener: {
-      listen,
-      mode: listenMode === undefined ? undefined : Number.parseInt(listenMode, 8),
-      curve: listenCurve,
-    },
-    connection: {
-      correlate,
-      heartbeat:
-        typeof heartbeat === 'string'
-          ? heartbeat
-          : { intervalMs: heartbeat.interval, timeoutMs: heartbeat.timeout },
-      curve,
-      connectTimeoutMs: connection.connectTimeout,
-      handshakeTimeoutMs: connection.handshakeTimeout,
-    },
+    listener: listenerOf(route, keys),
+    upstream: { discovery: discoveryOf(route.upstream), connection: connectionOf(route, curve) },
+    endpoints: endpointsOf(route),
+    requests: requestsOf(route),
+  };
+}
+
+function listenerOf(
+  { listen, listenMode, limits }: ParsedRoute,
+  { secretKey, allowedKeys }: Partial<ServerKeys> = {},
+): ListenerSettings {
+  const { connections, messageBytes, queueBytes } = limits;
+  const mode = listenMode === undefined ? undefined : Number.parseInt(listenMode, 8);
+  return {
+    listen,
+    mode,
+    secretKey,
+    allowedKeys: allowedKeys ?? [],
+    connections,
+    messageBytes,
+    unreadBytes: queueBytes,
+  };
+}
+
+function connectionOf(
+  { correlate, heartbeat, connection }: ParsedRoute,
+  curve: CurveClient | undefined,
+): ConnectionSettings {
+  return {
+    correlate,
+    heartbeat:
+      typeof heartbeat === 'string'
+        ? heartbeat
+        : { intervalMs: heartbeat.interval, timeoutMs: heartbeat.timeout },
+    curve,
+    connectTimeoutMs: connection.connectTimeout,
+    handshakeTimeoutMs: connection.handshakeTimeout,
+  };
+}
+
+function endpointsOf({ upstream, ejection, limits, timeout }: ParsedRoute): EndpointSettings {
+  const { failures, base, max, maxFraction } = ejection;
+  return {
+    subset: upstream.subset,
+    ejection: { failures, baseMs: base, maxMs: max, maxFraction },
+    inFlight: perEndpoint(limits.inFlightPerEndpoint),
+    adaptive: limits.adaptive,
+    timeoutMs: timeout,
+    messageBytes: limits.messageBytes,
+  };
+}
+
+function requestsOf(route: ParsedRoute): RequestSettings {
+  const { timeout, attempts, hedge, retryOn, salvage, backoff, budget } = route;
+  const { inFlight, inFlightBytes, queue, queueBytes, inFlightPerClient } = route.limits;
+  const deadlineMs = route.deadline ?? attempts * timeout + longestBackoffs(attempts, backoff);
+  return {
     retry: {
       timeoutMs: timeout,
       attempts,
-      hedgeMs: route.hedge === 'off' ? undefined : route.hedge,
+      hedgeMs: hedge === 'off' ? undefined : hedge,
       deadlineMs,
       waitMs: route.wait ?? deadlineMs,
       retryOn,
       salvage,
       backoff: { baseMs: backoff.base, maxMs: backoff.max },
     },
-    budget: route.budget,
-    limits: { ...limits, inFlightPerEndpoint: perEndpoint(limits.inFlightPerEndpoint) },
+    budget,
+    limits: { inFlight, inFlightBytes, queue, queueBytes },
+    inFlightPerClient,
     failureReply: failureFormat(route.failureReply),
-    subset: route.upstream.subset,
-    ejection: {
-      failures: ejection.failures,
-      baseMs: ejection.base,
-      maxMs: ejection.max,
-      maxFraction: ejection.maxFraction,
-    },
-    upstream: completeUpstream(route.upstream),
   };
 }
 
@@ -116,11 +158,7 @@ function perEndpoint(given: number | undefined): { plain: number; correlated: nu
 }
 
 /** The schema guarantees exactly one of the three. */
-function completeUpstream({
-  endpoints = [],
-  kubernetes,
-  dns,
-}: Parsed['routes'][number]['upstream']): UpstreamConfig {
+function discoveryOf({ endpoints = [], kubernetes, dns }: ParsedRoute['upstream']): DiscoverySettings {
   if (dns !== undefined) return { kind: 'dns', name: dns.name, port: dns.port, intervalMs: dns.interval };
   if (kubernetes === undefined) return { kind: 'static', endpoints };
   const { service, podSelector = '', namespace, port } = kubernetes;
@@ -138,7 +176,7 @@ function longestBackoffs(attempts: number, { base, max }: { base: number; max: n
   );
 }
 
-function failureFormat(given: Parsed['routes'][number]['failureReply']): FailureFormat {
+function failureFormat(given: ParsedRoute['failureReply']): FailureFormat {
   if (given.format !== 'static') return given;
   const { text, base64 } = given;
   return {

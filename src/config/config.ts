@@ -1,4 +1,3 @@
-import type { DnsSettings, KubernetesSettings } from '../discovery/discovery-settings.ts';
 import type { RouteSettings } from '../proxy/settings.ts';
 
 /** A configuration that has been read, checked and completed: defaults are filled in, durations are in ms, sizes in bytes. */
@@ -6,7 +5,7 @@ export interface Config {
   admin: AdminConfig;
   log: { level: LogLevel; format: LogFormat; sample: number };
   drain: { timeoutMs: number; quietMs: number };
-  routes: RouteConfig[];
+  routes: RouteSettings[];
   /** Problems that do not stop the sidecar, but should be fixed. */
   warnings: readonly string[];
 }
@@ -23,16 +22,6 @@ export interface HostPort {
   host: string;
   port: number;
 }
-
-export interface RouteConfig extends RouteSettings {
-  upstream: UpstreamConfig;
-}
-
-/** Where a route's endpoints come from. */
-export type UpstreamConfig =
-  | { kind: 'static'; endpoints: string[] }
-  | ({ kind: 'kubernetes' } & KubernetesSettings)
-  | ({ kind: 'dns' } & DnsSettings);
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 

@@ -1,3 +1,9 @@
+/** Where a route's endpoints come from. */
+export type DiscoverySettings =
+  | { kind: 'static'; endpoints: readonly string[] }
+  | ({ kind: 'kubernetes' } & KubernetesSettings)
+  | ({ kind: 'dns' } & DnsSettings);
+
 /** Which endpoints to ask Kubernetes for. */
 export interface KubernetesSettings {
   /** `service`: the EndpointSlices of a Service. `pods`: the pods with these labels. */

@@ -127,20 +127,25 @@ function rounded(value: number | undefined): number | null {
   return value === undefined ? null : Math.round(value * 1_000) / 1_000;
 }
 
-function policy({
-  connection: { correlate, heartbeat, connectTimeoutMs, handshakeTimeoutMs },
-  retry,
-  budget,
-  limits,
-  subset,
-  ejection,
-  failureReply,
-}: RouteSettings) {
+function policy({ listener, upstream, endpoints, requests }: RouteSettings) {
+  const { correlate, heartbeat, connectTimeoutMs, handshakeTimeoutMs } = upstream.connection;
+  const { subset, ejection } = endpoints;
+  const { retry, budget, limits, failureReply } = requests;
   return {
     correlate,
     retry: { ...retry, hedgeMs: retry.hedgeMs ?? null },
     budget,
-    limits,
+    limits: {
+      inFlight: limits.inFlight,
+      inFlightBytes: limits.inFlightBytes,
+      inFlightPerEndpoint: endpoints.inFlight,
+      adaptive: endpoints.adaptive,
+      inFlightPerClient: requests.inFlightPerClient,
+      queue: limits.queue,
+      queueBytes: limits.queueBytes,
+      messageBytes: listener.messageBytes,
+      connections: listener.connections,
+    },
     subset,
     ejection,
     connection: { connectTimeoutMs, handshakeTimeoutMs },

@@ -1,4 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Discovery } from '../discovery/discovery.ts';
+import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
+import { StartError } from '../errors.ts';
 import { type Body, NO_BODY } from '../transport/message.ts';
 import type { Client, ListenerOwner, Refusal, Transport } from '../transport/transport.ts';
 import { Delivery } from './client/delivery.ts';
@@ -10,7 +13,7 @@ import { Admission } from './request/admission.ts';
 import { RetryBudget } from './request/budget.ts';
 import { LazyPirate } from './request/lazy-pirate.ts';
 import { Request } from './request/request.ts';
-import type { RouteSettings } from './settings.ts';
+import type { RequestSettings, RouteSettings } from './settings.ts';
 import type { RouteStatus } from './status.ts';
 import { Succession } from './upstream/succession.ts';
 import { Upstream } from './upstream/upstream.ts';
@@ -21,7 +24,7 @@ const LINGER_MS = 1_000;
 /** One listener, with one upstream and one policy at a time. Every request that it receives gets exactly one outcome. */
 export class Route implements ListenerOwner, TurnsOwner {
   readonly #transport: Transport;
-  readonly #discovery: Discovery;
+  readonly #discoveryOf: (settings: DiscoverySettings) => Discovery;
   readonly #events: Events;
   readonly #self: string;
   readonly #admission: Admission;
@@ -49,19 +52,19 @@ export class Route implements ListenerOwner, TurnsOwner {
   constructor(
     settings: RouteSettings,
     transport: Transport,
-    discovery: Discovery,
+    discoveryOf: (settings: DiscoverySettings) => Discovery,
     events: Events,
     self = '',
   ) {
     this.#settings = settings;
     this.#run = `${settings.name}.${this.#mark}`;
     this.#transport = transport;
-    this.#discovery = discovery;
+    this.#discoveryOf = discoveryOf;
     this.#events = events;
     this.#self = self;
     this.#frontend = new Frontend(transport, this);
-    this.#admission = new Admission(settings.limits);
-    this.#budget = new RetryBudget(settings.budget, performance.now());
+    this.#admission = new Admission(settings.requests.limits);
+    this.#budget = new RetryBudget(settings.requests.budget, performance.now());
     const upstream = this.#makeUpstream(settings);
     this.#delivery = new Delivery(settings, this.#admission, events);
     this.#pirate = new LazyPirate(
@@ -91,7 +94,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   }
 
   get inFlightPerClient(): number {
-    return this.#settings.limits.inFlightPerClient;
+    return this.#settings.requests.inFlightPerClient;
   }
 
   /**
@@ -100,8 +103,13 @@ export class Route implements ListenerOwner, TurnsOwner {
    * @throws {StartError} if it cannot listen there
    */
   async listen(address = this.#settings.listener.listen): Promise<void> {
-    const bound = await this.#frontend.listen(address, this.#settings);
-    this.#events.emit('listening', { route: this.name, address: bound });
+    try {
+      const bound = await this.#frontend.listen(address, this.#settings.listener);
+      this.#events.emit('listening', { route: this.name, address: bound });
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      throw new StartError(`route ${this.name}: ${error.message}`, { cause: error });
+    }
   }
 
   /** Frees the address. Apps that are connected stay so, if the transport can keep them. */
@@ -111,43 +119,28 @@ export class Route implements ListenerOwner, TurnsOwner {
 
   /** Serves the app until `close`. */
   async run(): Promise<void> {
-    this.#supply(this.#upstreams.current, this.#discovery);
+    this.#supply(this.#upstreams.current);
     await this.#ended.promise;
   }
 
   /**
-   * Applies other settings on the same listener. Requests in progress keep the settings that they arrived under. If there is a
-   * new upstream, the old one is used until the new one is connected, or until the old one is no longer usable.
-   *
-   * @param discovery the discovery of the new upstream; `undefined` if the upstream stays the same
+   * Applies other settings on the same listener: each group goes to its owner if it has changed. Requests in progress keep the policy that
+   * they arrived under. If there is a new upstream, the old one is used until the new one is connected, or until the old one is no longer
+   * usable.
    */
-  apply(settings: RouteSettings, discovery: Discovery | undefined): void {
+  apply(settings: RouteSettings): void {
     if (this.#state === 'cut') return;
-    const { name, limits, budget } = settings;
-    if (name !== this.name)
+    const before = this.#settings;
+    const hasChanged = (group: keyof RouteSettings) => !isDeepStrictEqual(settings[group], before[group]);
+    this.#settings = this.#pirate.settings = this.#delivery.settings = settings;
+    this.#run = `${settings.name}.${this.#mark}`;
+    const { name, endpoints, requests } = settings;
+    if (hasChanged('name'))
       this.#events.emit('renamed', { route: name, unsettled: this.#admission.unsettled });
-    this.#settings = settings;
-    this.#run = `${name}.${this.#mark}`;
-    this.#frontend.change(settings);
-    this.#admission.limits = limits;
-    this.#budget.adjust(budget, performance.now());
-    this.#pirate.policy = this.#delivery.policy = settings;
-    this.#upstreams.adjust(settings);
-    for (const turns of this.#clients) turns.startNext();
-    if (discovery === undefined) return;
-    const upstream = this.#makeUpstream(settings);
-    this.#upstreams.add(upstream);
-    this.#supply(upstream, discovery);
-  }
-
-  /** Whether another upstream will take over as soon as it is connected. */
-  get isSwitching(): boolean {
-    return this.#upstreams.next !== undefined;
-  }
-
-  /** Keeps the current upstream, and gives up one that was waiting to take over. */
-  stay(): void {
-    this.#upstreams.stay();
+    if (hasChanged('listener')) this.#frontend.change(settings.listener);
+    if (hasChanged('name') || hasChanged('endpoints')) this.#upstreams.adjust(name, endpoints);
+    if (hasChanged('requests')) this.#admit(requests);
+    if (!this.#upstreams.keep(settings.upstream)) this.#add(this.#makeUpstream(settings));
   }
 
   /** Whether every request received has its outcome. */
@@ -228,7 +221,7 @@ export class Route implements ListenerOwner, TurnsOwner {
     const arrivedMs = performance.now();
     this.#receivedMs = arrivedMs;
     const number = ++this.#received;
-    const { retry: policy, limits } = this.#settings;
+    const { retry: policy, limits } = this.#settings.requests;
     const refusal = this.#refusal(bytes, refused);
     // Nobody needs the body of a request that is refused.
     const kept = refusal === undefined ? body : NO_BODY;
@@ -257,14 +250,26 @@ export class Route implements ListenerOwner, TurnsOwner {
     if (this.#state !== 'serving') return LEAVING;
     if (refused === undefined) return undefined;
     if (refused === 'overflow') return TOO_MANY;
-    const { messageBytes } = this.#settings.limits;
+    const { messageBytes } = this.#settings.listener;
     if (bytes <= messageBytes) return TOO_MANY_FRAMES;
     const message = `the request has ${bytes} bytes; at most ${messageBytes} are allowed`;
     return { code: 'TOO_LARGE', message };
   }
 
-  #supply(upstream: Upstream, discovery: Discovery): void {
-    upstream.run(discovery).catch(this.#ended.reject);
+  #admit({ limits, budget }: RequestSettings): void {
+    this.#admission.limits = limits;
+    this.#budget.adjust(budget, performance.now());
+    this.#upstreams.current.freed();
+    for (const turns of this.#clients) turns.startNext();
+  }
+
+  #add(upstream: Upstream): void {
+    this.#upstreams.add(upstream);
+    this.#supply(upstream);
+  }
+
+  #supply(upstream: Upstream): void {
+    upstream.run(this.#discoveryOf(upstream.settings.discovery)).catch(this.#ended.reject);
   }
 
   #makeUpstream(settings: RouteSettings): Upstream {

@@ -1,27 +1,38 @@
-import type { CurveClient } from '../transport/transport.ts';
+import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
+import type { CurveClient, ListenPolicy } from '../transport/transport.ts';
 
 /**
- * All settings of one route, in milliseconds and bytes. They are sorted by owner, and only that decides how much a reload
- * touches.
+ * All settings of one route, in milliseconds and bytes. Each group has one owner. A reload hands an owner its group if anything in it has
+ * changed, and leaves it alone if not. A value that two owners need stands in both groups.
  */
-export interface RouteSettings extends Policy {
+export interface RouteSettings {
+  name: string;
   /** Another one needs new connections on both sides. */
   transport: 'zmtp' | 'libzmq';
+  /** The frontend's. */
   listener: ListenerSettings;
+  /** They make an upstream: another one takes over if they change. */
+  upstream: UpstreamSettings;
+  /** The endpoints'. Connections stay when they change, and so does everything that was learned about endpoints. */
+  endpoints: EndpointSettings;
+  /** For requests that arrive from now on. */
+  requests: RequestSettings;
+}
+
+/** What apps connect to. Another address moves it; another secret key needs a restart. The rest changes while it listens. */
+export interface ListenerSettings extends ListenPolicy {
+  /** `tcp://host:port` (port 0 picks one) or `ipc://path`. */
+  listen: string;
+  /** In Z85; never show it. `undefined`: in plain. */
+  secretKey: string | undefined;
+}
+
+/** Where endpoints come from, and how to connect to them. */
+export interface UpstreamSettings {
+  discovery: DiscoverySettings;
   connection: ConnectionSettings;
 }
 
-/** What the listener is made with. Another `listen` moves it; another secret key needs a restart. */
-interface ListenerSettings {
-  /** `tcp://host:port` (port 0 picks one) or `ipc://path`. */
-  listen: string;
-  /** Of the socket of an ipc path; `undefined`: the umask decides. */
-  mode: number | undefined;
-  /** `undefined`: in plain. */
-  curve: CurveServer | undefined;
-}
-
-/** How connections to endpoints are made. If a reload changes any of this, it makes a new upstream with new connections. */
 export interface ConnectionSettings {
   correlate: Correlate;
   heartbeat: Heartbeat;
@@ -33,15 +44,28 @@ export interface ConnectionSettings {
   handshakeTimeoutMs: number;
 }
 
-/** Settings that a reload can change while all connections stay, and everything that was learned about endpoints too. */
-export interface Policy {
-  name: string;
-  retry: RetryPolicy;
-  budget: BudgetSettings;
-  limits: Limits;
+/** How endpoints are used. */
+export interface EndpointSettings {
   /** Most endpoints to connect to; the rest are on standby. */
   subset: SubsetSize;
   ejection: EjectionSettings;
+  /** Most attempts at one endpoint, without and with correlation. */
+  inFlight: { plain: number; correlated: number };
+  /** Whether to lower the limit of an endpoint while its attempts time out. */
+  adaptive: boolean;
+  /** How long an attempt may take: a late one counts against the limit, and a probe is awaited for so long. */
+  timeoutMs: number;
+  /** Most body bytes of one reply. New connections replace those that were made with another one. */
+  messageBytes: number;
+}
+
+/** How requests are admitted and tried. */
+export interface RequestSettings {
+  retry: RetryPolicy;
+  budget: BudgetSettings;
+  limits: AdmissionLimits;
+  /** Most requests of one client in flight. */
+  inFlightPerClient: number;
   failureReply: FailureFormat;
 }
 
@@ -54,23 +78,13 @@ export type Correlate = boolean | 'auto';
 /** `auto`: send PINGs only to peers that are known to answer. */
 export type Heartbeat = 'auto' | 'off' | { intervalMs: number; timeoutMs: number };
 
-/** Keys in Z85 (RFC 26, RFC 32). Never show the secret one. */
-export interface CurveServer {
-  secretKey: string;
-  /** Public keys of the clients that may connect. Others are refused. */
-  allowedKeys: readonly string[];
-}
-
 /**
  * How a request is tried. A request keeps the policy that was in force when it arrived, so a reload neither shortens nor extends
  * requests in progress. There is one exception: a client gets its replies in order, so an earlier request of the same client ends
  * no later than the deadline of a later one.
  */
 export interface RetryPolicy {
-  /**
-   * How long to wait for the reply to one attempt. What is known of an endpoint (its limit, its late attempts, probes) follows the newest
-   * value.
-   */
+  /** How long to wait for the reply to one attempt. */
   timeoutMs: number;
   /** How often the request is sent at most, including the first time. */
   attempts: number;
@@ -103,23 +117,15 @@ export interface EjectionSettings {
   maxFraction: number;
 }
 
-export interface Limits {
+/** How many requests a route may hold. */
+export interface AdmissionLimits {
   /** Most requests of the route that are sent and not yet settled. */
   inFlight: number;
   /** Most bytes of those requests. */
   inFlightBytes: number;
-  /** Most attempts at one endpoint, without and with correlation. */
-  inFlightPerEndpoint: { plain: number; correlated: number };
-  /** Whether to lower the limit of an endpoint while its attempts time out. */
-  adaptive: boolean;
-  inFlightPerClient: number;
   /** Most requests that wait. */
   queue: number;
   queueBytes: number;
-  /** Most body bytes of one request or reply. */
-  messageBytes: number;
-  /** Most connections of apps. */
-  connections: number;
 }
 
 /** The most endpoints that a sidecar connects to. */

@@ -32,7 +32,7 @@ export async function drain(
   { isWantedAgain = () => false, refusing }: { isWantedAgain?: () => boolean; refusing?: () => void } = {},
 ): Promise<void> {
   const untilMs = performance.now() + timeoutMs;
-  const deadlines = routes.map(({ settings }) => settings.retry.deadlineMs);
+  const deadlines = routes.map(({ settings }) => settings.requests.retry.deadlineMs);
   const reserveMs = Math.min(RESERVE_SHARE * timeoutMs, Math.max(...deadlines));
   if ((await untilQuiet(routes, quietMs, timeoutMs - reserveMs)) || isWantedAgain()) return;
   for (const route of routes) route.refuse();

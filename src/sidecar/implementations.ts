@@ -1,5 +1,5 @@
-import type { UpstreamConfig } from '../config/config.ts';
 import type { Discovery } from '../discovery/discovery.ts';
+import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
 import { DnsDiscovery } from '../discovery/dns.ts';
 import { KubernetesDiscovery } from '../discovery/kubernetes/kubernetes.ts';
 import { StaticDiscovery } from '../discovery/static.ts';
@@ -10,14 +10,14 @@ import { zmtp } from '../transport/zmtp/zmtp-transport.ts';
 /* Which implementation of an interface a configuration asks for. */
 
 /** @param zone the zone of this pod, if known */
-export function discoveryOf(upstream: UpstreamConfig, zone: string | undefined): Discovery {
-  switch (upstream.kind) {
+export function discoveryOf(settings: DiscoverySettings, zone: string | undefined): Discovery {
+  switch (settings.kind) {
     case 'static':
-      return new StaticDiscovery(upstream.endpoints);
+      return new StaticDiscovery(settings.endpoints);
     case 'dns':
-      return new DnsDiscovery(upstream);
+      return new DnsDiscovery(settings);
     case 'kubernetes':
-      return new KubernetesDiscovery(upstream, zone);
+      return new KubernetesDiscovery(settings, zone);
   }
 }
 

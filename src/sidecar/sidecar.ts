@@ -75,7 +75,7 @@ export class Sidecar {
     this.#routes = new Routes({
       events: this.#observedEvents(),
       self,
-      discoveryOf: ({ upstream }) => discoveryOf(upstream, zone),
+      discoveryOf: (settings) => discoveryOf(settings, zone),
     });
     this.#reload = new Reload(config, {
       routes: this.#routes,

@@ -140,7 +140,7 @@ export class App implements Client {
   }
 }
 
-export interface Options extends RouteOptions {
+export interface Options extends Omit<RouteOptions, 'endpoints'> {
   endpoints?: number;
   /** Whether the servers accept connections from the beginning. */
   isUp?: boolean;
@@ -175,7 +175,7 @@ export class InMemory {
     events.on('settled', () => {
       this.settled++;
     });
-    this.route = new Route(settings, this.network, new StaticDiscovery(addresses), events);
+    this.route = new Route(settings, this.network, () => new StaticDiscovery(addresses), events);
   }
 
   static async start({ endpoints = 1, isUp = true, ...options }: Options): Promise<InMemory> {

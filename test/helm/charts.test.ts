@@ -267,7 +267,7 @@ describe('the charts', { skip: helmSkip }, () => {
     const config = { routes: [route, service] };
     const text = configOf(charts.render(charts.demo, { lazypirate: { config } }));
     const [first, second] = loadConfig({ env: {}, flags: {}, text }).routes;
-    assert.equal(first?.limits.messageBytes, 16_777_216);
+    assert.equal(first?.listener.messageBytes, 16_777_216);
     assert.match(JSON.stringify(second), /"demo-x"/);
   });
 

@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Dealer, Request } from 'zeromq';
 import { App, ask } from '../support/ask.ts';
-import { type RouteOptions, type RunningRoute, settingsOf, startRoute } from '../support/route.ts';
+import { type RouteOptions, type RunningRoute, startRoute } from '../support/route.ts';
 import { drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { greeting, ready } from '../support/zmtp.ts';
 
@@ -133,9 +133,9 @@ test('an app that has all its requests answered before it reads finds every repl
 
 // libzmq ends the process where it is asked to change what it has promised to connections that it has just freed.
 test('the size of the queue can change while clients come and go', async (t) => {
-  const { route, address } = await start(t);
+  const { apply, address } = await start(t);
   for (let number = 0; number < 400; number++) {
-    route.apply(settingsOf({ limits: { queue: 1_000 + (number % 7) } }), undefined);
+    apply({ limits: { queue: 1_000 + (number % 7) } });
     assert.equal((await ask(address, 'x')).text, 'x');
   }
 });

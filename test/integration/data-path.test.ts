@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Dealer, Router } from 'zeromq';
 import { context } from '../../src/transport/zeromq/context.ts';
 import { App, ask } from '../support/ask.ts';
-import { settingsOf, startRoute, TRANSPORT } from '../support/route.ts';
+import { startRoute, TRANSPORT } from '../support/route.ts';
 import { scratch } from '../support/scratch.ts';
 import {
   delay,
@@ -298,13 +298,13 @@ test('the socket of an ipc listener has the mode that is set, and another one af
   t.after(() => upstream.close());
   const path = join(folder, 'app.sock');
   const modeNow = () => statSync(path).mode & 0o777;
-  const { address, route } = await startRoute(t, [upstream.address], {
+  const { address, apply } = await startRoute(t, [upstream.address], {
     listen: `ipc://${path}`,
     mode: 0o660,
   });
   assert.equal(modeNow(), 0o660);
   assert.equal((await ask(address, 'hello')).text, 'hello');
-  route.apply(settingsOf({ listen: address, mode: 0o600 }), undefined);
+  apply({ listen: address, mode: 0o600 });
   assert.equal(modeNow(), 0o600);
 });
 

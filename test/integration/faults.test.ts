@@ -5,7 +5,7 @@ import { App, ask } from '../support/ask.ts';
 import { Exposition } from '../support/exposition.ts';
 import { killUpstreams, startUpstreams } from '../support/kills.ts';
 import { startServe, startSidecar } from '../support/program.ts';
-import { type RunningRoute, settingsOf, startRoute } from '../support/route.ts';
+import { type RunningRoute, startRoute } from '../support/route.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
@@ -103,11 +103,11 @@ test('with correlation, a reply that comes after its request was given up is cou
   }));
   t.after(() => upstream.close());
   const options = { correlate: true, retry: { timeoutMs: 1_500, attempts: 1 } };
-  const { address, route, event } = await startRoute(t, [upstream.address], options);
+  const { address, apply, event } = await startRoute(t, [upstream.address], options);
   const given = ask(address, 'first');
   await until('it is at the upstream', () => upstream.seen.includes('first'));
   // Only what comes from now on may take longer. It is on the same connection, and keeps it open when the first is given up.
-  route.apply(settingsOf({ correlate: true }), undefined);
+  apply({ correlate: true });
   const kept = ask(address, 'second');
   await until('so is the other one', () => upstream.seen.includes('second'));
   assert.equal((await given).failure?.code, 'TIMEOUT');

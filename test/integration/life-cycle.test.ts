@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { StaticDiscovery } from '../../src/discovery/static.ts';
 import { App, ask } from '../support/ask.ts';
 import { DrivenDiscovery } from '../support/driven-discovery.ts';
-import { settingsOf, startRoute } from '../support/route.ts';
+import { startRoute } from '../support/route.ts';
 import { delay, drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
@@ -70,14 +69,14 @@ test('an endpoint that returns under the same address starts afresh, also within
 test('an empty set is accepted: a request waits as long as `wait` says, and is answered by an endpoint that comes in time', async (t) => {
   const discovery = new DrivenDiscovery();
   const upstream = await start(t);
-  const { address, route } = await startRoute(t, discovery, { retry: { waitMs: 200 } });
+  const { address, apply } = await startRoute(t, discovery, { retry: { waitMs: 200 } });
   await discovery.find(upstream.address);
   assert.equal((await ask(address, 'one')).text, 'one');
   await discovery.find();
   const failed = await ask(address, 'two');
   assert.equal(failed.failure?.code, 'NO_ENDPOINTS');
   assert.equal(failed.failure?.executed, 'no');
-  route.apply(settingsOf({}), undefined);
+  apply({ retry: {} });
   const waiting = ask(address, 'three');
   await discovery.find(upstream.address);
   assert.equal((await waiting).text, 'three');
@@ -198,12 +197,11 @@ test('only the subset of many endpoints is connected, and a standby replaces one
 
 test('a reload that was replaced by another one never takes over', async (t) => {
   const [first, last] = await Promise.all([start(t), start(t)]);
-  const { address, route, event } = await startRoute(t, [first.address]);
+  const { address, route, apply, event } = await startRoute(t, [first.address]);
   await event(isUp(first.address));
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { settings } = route;
-  route.apply(settings, new StaticDiscovery(['tcp://127.0.0.1:9']));
-  route.apply(settings, new StaticDiscovery([last.address]));
+  apply({ endpoints: ['tcp://127.0.0.1:9'] });
+  apply({ endpoints: [last.address] });
   await event(isUp(last.address));
   await setImmediate();
   t.mock.timers.tick(3_001);

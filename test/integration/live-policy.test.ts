@@ -8,7 +8,7 @@ import { Routes } from '../../src/sidecar/routes.ts';
 import { context } from '../../src/transport/zeromq/context.ts';
 import { App, ask, failureOf } from '../support/ask.ts';
 import { type RecordedEvent, recordEvents } from '../support/recorded-events.ts';
-import { settingsOf, startRoute } from '../support/route.ts';
+import { startRoute } from '../support/route.ts';
 import { delay, drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
@@ -33,9 +33,9 @@ async function startRoutes(t: TestContext, endpoints: string[]) {
   const routes = new Routes({
     events: told,
     self: '',
-    discoveryOf: ({ upstream }) => {
+    discoveryOf: (settings) => {
       discoveries++;
-      return new StaticDiscovery(upstream.kind === 'static' ? upstream.endpoints : []);
+      return new StaticDiscovery(settings.kind === 'static' ? settings.endpoints : []);
     },
   });
   const configOf = ({ upstream, ...keys }: { upstream?: object } = {}) => {
@@ -135,21 +135,25 @@ test('an ejected endpoint stays ejected across a change of policy, and returns i
   const [bad, good] = await Promise.all([start(t, drop), start(t)]);
   const ejection = { failures: 1, baseMs: 60_000, maxMs: 60_000, maxFraction: 0.5 };
   const options = { ejection, retry: { timeoutMs: 40, salvage: false } };
-  const { address, route, event, count, events } = await startRoute(t, [bad.address, good.address], options);
+  const { address, route, apply, event, count, events } = await startRoute(
+    t,
+    [bad.address, good.address],
+    options,
+  );
   await until('both are up', () => count('endpoint', 'up') === 2);
   await until('one is left out', async () => {
     await ask(address, 'x');
     return count('endpoint', 'ejected') > 0;
   });
   const shown = () => route.status().endpoints.find((one) => one.address === bad.address);
-  route.apply(settingsOf({ ejection, retry: { timeoutMs: 5_000 } }), undefined);
+  apply({ ejection, retry: { timeoutMs: 5_000 } });
   assert.equal(shown()?.state, 'ejected');
   assert.ok((shown()?.nextProbeMs ?? 0) > 10_000);
-  route.apply(settingsOf({ ejection: { ...ejection, baseMs: 1, maxMs: 10 } }), undefined);
+  apply({ ejection: { ...ejection, baseMs: 1, maxMs: 10 } });
   assert.ok((shown()?.nextProbeMs ?? 0) <= 10, 'no longer than the new settings allow');
 
   events.length = 0;
-  route.apply(settingsOf({ ejection: { ...ejection, maxFraction: 0 } }), undefined);
+  apply({ ejection: { ...ejection, maxFraction: 0 } });
   await event((one) => 'to' in one && one.to === 'up');
   assert.equal(shown()?.state, 'up');
 });
@@ -158,13 +162,13 @@ test('more attempts may be in flight at an endpoint as soon as a reload allows i
   for (const correlate of [false, true]) {
     const upstream = await start(t, { do: 'hold', until: new Promise(() => undefined) });
     const limitsOf = (inFlightPerEndpoint: number) => ({ correlate, limits: { inFlightPerEndpoint } });
-    const { address, route, event } = await startRoute(t, [upstream.address], limitsOf(1));
+    const { address, route, apply, event } = await startRoute(t, [upstream.address], limitsOf(1));
     await event(isUp);
     const apps = Array.from({ length: 4 }, () => new App(address));
     t.after(() => apps.forEach((app) => void app.close()));
     for (const app of apps) app.ask('x').catch(() => undefined);
     await until('all wait', () => route.status().queued === 3);
-    route.apply(settingsOf(limitsOf(3)), undefined);
+    apply(limitsOf(3));
     await until('three are under way', () => upstream.seen.length === 3);
     assert.equal(route.status().queued, 1);
   }
@@ -174,24 +178,24 @@ test('a larger reply that a reload has allowed arrives', async (t) => {
   const large = Buffer.alloc(3_000_000, 'x');
   const upstream = await start(t, { do: 'reply', frames: [large] });
   const limitsOf = (messageBytes: number) => ({ limits: { messageBytes }, retry: { attempts: 1 } });
-  const { address, route } = await startRoute(t, [upstream.address], limitsOf(1_000));
+  const { address, apply } = await startRoute(t, [upstream.address], limitsOf(1_000));
   assert.equal((await ask(address, 'q')).failure?.code, 'REPLY_TOO_LARGE');
-  route.apply(settingsOf(limitsOf(4_000_000)), undefined);
+  apply(limitsOf(4_000_000));
   assert.equal((await ask(address, 'q')).frames[0]?.length, large.length);
-  route.apply(settingsOf(limitsOf(1_000)), undefined);
+  apply(limitsOf(1_000));
   assert.equal((await ask(address, 'q')).failure?.code, 'REPLY_TOO_LARGE');
 });
 
 test('earlier requests of a client do not outlast the shorter deadline of one that it sends after a reload', async (t) => {
   const upstream = await start(t, (body) => (body === 'third' ? delay(0) : drop));
   const policy = (deadlineMs: number) => ({ retry: { timeoutMs: 3_600_000, deadlineMs, attempts: 1 } });
-  const { address, route, events } = await startRoute(t, [upstream.address], policy(3_600_000));
+  const { address, apply, events } = await startRoute(t, [upstream.address], policy(3_600_000));
   const app = new Dealer({ context, linger: 0 });
   t.after(() => app.close());
   app.connect(address);
   await app.send(['', 'first']);
   await until('it is at the upstream', () => upstream.seen.length === 1);
-  route.apply(settingsOf(policy(100)), undefined);
+  apply(policy(100));
   await app.send(['', 'second']);
   const codes = [];
   for (let replies = 0; replies < 2; replies++) codes.push(failureOf((await app.receive()).slice(1))?.code);
@@ -204,10 +208,10 @@ test('requests in progress keep their deadline across a reload if nothing of the
   const held = Promise.withResolvers<void>();
   const upstream = await start(t, { do: 'hold', until: held.promise });
   const policy = (deadlineMs: number) => ({ retry: { timeoutMs: 3_600_000, deadlineMs, attempts: 1 } });
-  const { address, route, event, count } = await startRoute(t, [upstream.address], policy(3_600_000));
+  const { address, apply, event, count } = await startRoute(t, [upstream.address], policy(3_600_000));
   const asking = ask(address, 'long');
   await until('it is at the upstream', () => upstream.seen.length === 1);
-  route.apply(settingsOf(policy(1)), undefined);
+  apply(policy(1));
   // Of another client, and past its own deadline before the first one is answered.
   assert.notEqual((await ask(address, 'short')).failure, undefined);
   await event(({ kind }) => kind === 'settled');

@@ -69,7 +69,7 @@ test('a request has an id of its own that no other route or run has, and keeps i
   assert.equal(ids[1], `test.${mark}.2`);
   assert.match(ids[2] ?? '', /^test\.[0-9a-z]{6}\.1$/);
   assert.notEqual(ids[2], ids[0]);
-  running.route.apply({ ...running.route.settings, name: 'renamed' }, undefined);
+  running.apply({ name: 'renamed' });
   assert.deepEqual([received[0]?.id, received[0]?.route], [ids[0], 'renamed']);
   const app = await RawApp.connect(t, running.address);
   await app.send(requestOf('x'));

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Discovery, DiscoveryOwner } from '../../src/discovery/discovery.ts';
-import { StaticDiscovery } from '../../src/discovery/static.ts';
 import { App, ask } from '../support/ask.ts';
 import type { RecordedEvent } from '../support/recorded-events.ts';
-import { type RunningRoute, settingsOf, startRoute } from '../support/route.ts';
+import { type RunningRoute, startRoute } from '../support/route.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
@@ -27,7 +26,7 @@ async function startSwitch(t: TestContext) {
   const running = await startRoute(t, [old.address]);
   await running.event(isUp);
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  running.route.apply(running.route.settings, new StaticDiscovery([fresh.address]));
+  running.apply({ endpoints: [fresh.address] });
   t.mock.timers.tick(2_999);
   assert.equal(running.count('upstreamDelayed'), 0);
   t.mock.timers.tick(3_600_000);
@@ -76,7 +75,7 @@ test('requests that wait for a place when the upstream is switched keep their or
   const old = await start(t, { do: 'hold', until: new Promise(() => undefined) });
   const fresh = await start(t);
   const limits = { inFlightPerEndpoint: 1 };
-  const { route, address, event } = await startRoute(t, [old.address], { limits });
+  const { route, apply, address, event } = await startRoute(t, [old.address], { limits });
   await event(isUp);
   const app = new App(address);
   t.after(() => app.close());
@@ -87,7 +86,7 @@ test('requests that wait for a place when the upstream is switched keep their or
     asking.push(ask(address, `q${number}`));
     await until('it waits', () => route.status().queued === number + 1);
   }
-  route.apply(settingsOf({ limits }), new StaticDiscovery([fresh.address]));
+  apply({ endpoints: [fresh.address] });
   await Promise.all(asking);
   assert.deepEqual(
     fresh.seen,
@@ -109,12 +108,12 @@ test('one long request keeps its own upstream, but none of those that came and w
       running--;
     },
   });
-  const { route, address, event, count } = await startRoute(t, discovery());
+  const { route, apply, address, event, count } = await startRoute(t, discovery);
   await event(isUp);
   const asking = ask(address, 'long');
   await until('it is at the upstream', () => upstream.seen.length === 1);
   for (let reloads = 1; reloads <= 10; reloads++) {
-    route.apply(route.settings, discovery());
+    apply({ endpoints: [`tcp://10.0.0.${reloads}:1`] });
     await until('it is switched', () => count('upstreamSwitched') === reloads);
     await until('the old discovery has ended', () => running === 1);
     const endpoints = route.status().endpoints.map(({ state, inFlight }) => `${state} ${inFlight}`);

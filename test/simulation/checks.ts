@@ -36,7 +36,7 @@ export class Checks implements Observer {
   }
 
   received(client: VirtualClient): void {
-    const { inFlightPerClient } = this.#settings.limits;
+    const { inFlightPerClient } = this.#settings.requests;
     if (client.unanswered > inFlightPerClient + AHEAD)
       this.wrong(`5: ${client.unanswered} requests of one client were read`);
   }
@@ -79,23 +79,24 @@ export class Checks implements Observer {
     if (event.kind !== 'settled') return;
     counts.settled++;
     if (event.outcome === 'client_gone') counts.gone++;
-    const most = Math.max(...this.policies.map(({ retry }) => retry.attempts));
+    const most = Math.max(...this.policies.map(({ requests }) => requests.retry.attempts));
     if (event.request.attempts > most) this.wrong(`3: ${event.request.attempts} attempts`);
-    const deadlineMs = Math.max(...this.policies.map(({ retry }) => retry.deadlineMs));
+    const deadlineMs = Math.max(...this.policies.map(({ requests }) => requests.retry.deadlineMs));
     if (event.request.elapsedMs > deadlineMs + SLACK_MS + this.stalledMs)
       this.wrong(`4: settled after ${event.request.elapsedMs} ms`);
   };
 
   caps({ inFlight, inFlightBytes, queued, queuedBytes, endpoints }: RouteStatus): void {
     const most = (of: (settings: RouteSettings) => number) => Math.max(...this.policies.map(of));
-    if (inFlight > most(({ limits }) => limits.inFlight)) this.wrong(`5: ${inFlight} in flight`);
+    if (inFlight > most(({ requests }) => requests.limits.inFlight)) this.wrong(`5: ${inFlight} in flight`);
     // One that is larger than the limit may be sent alone.
-    if (inFlight > 1 && inFlightBytes > most(({ limits }) => limits.inFlightBytes))
+    if (inFlight > 1 && inFlightBytes > most(({ requests }) => requests.limits.inFlightBytes))
       this.wrong(`5: ${inFlightBytes} bytes in flight`);
-    if (queued > most(({ limits }) => limits.queue)) this.wrong(`5: ${queued} queued`);
-    if (queuedBytes > most(({ limits }) => limits.queueBytes)) this.wrong(`5: ${queuedBytes} bytes queued`);
+    if (queued > most(({ requests }) => requests.limits.queue)) this.wrong(`5: ${queued} queued`);
+    if (queuedBytes > most(({ requests }) => requests.limits.queueBytes))
+      this.wrong(`5: ${queuedBytes} bytes queued`);
     for (const { address, inFlight } of endpoints)
-      if (inFlight < 0 || inFlight > most(({ limits }) => limits.inFlightPerEndpoint.correlated))
+      if (inFlight < 0 || inFlight > most(({ endpoints }) => endpoints.inFlight.correlated))
         this.wrong(`5: ${inFlight} in flight at ${address}`);
   }
 
@@ -107,7 +108,7 @@ export class Checks implements Observer {
     for (const one of endpoints)
       if (one.inFlight !== 0) this.wrong(`left behind: ${one.inFlight} at ${one.address}`);
     if (received !== settled) this.wrong(`2: ${received} received, ${settled} settled`);
-    const { ratio, minPerSecond } = this.#settings.budget;
+    const { ratio, minPerSecond } = this.#settings.requests.budget;
     const allowed = received * ratio + minPerSecond * (elapsedMs / 1_000 + 1);
     if (retries > allowed) this.wrong(`3: ${retries} retries of ${received} requests`);
     if (sends > received + allowed) this.wrong(`3: ${sends} attempts`);
@@ -119,8 +120,10 @@ export class Checks implements Observer {
   #checkApp(app: VirtualApp): void {
     for (const wrong of app.wrong) this.wrong(`1: ${wrong}`);
     for (const { body } of app.pending) this.wrong(`2: no outcome for ${body.slice(0, 20)}`);
-    const most = Math.max(...this.policies.map(({ retry }) => retry.attempts));
-    const isOnce = this.policies.every(({ retry }) => retry.retryOn.every((one) => one === 'unsent'));
+    const most = Math.max(...this.policies.map(({ requests }) => requests.retry.attempts));
+    const isOnce = this.policies.every(({ requests }) =>
+      requests.retry.retryOn.every((one) => one === 'unsent'),
+    );
     for (const { body, failure } of app.outcomes) {
       const [request = ''] = body.split('x');
       const executions = this.#executions.get(request) ?? 0;

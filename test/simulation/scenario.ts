@@ -34,7 +34,7 @@ export function scenarioOf(chance: Chance): Scenario {
     apps: Array.from({ length: chance.whole(1, 12) }, () => ({
       pipeline: chance.is(0.8) ? 1 : chance.whole(2, 5),
       thinkMs: chance.one([5, 20, 200]),
-      isOrdered: settings.limits.inFlightPerClient === 1,
+      isOrdered: settings.requests.inFlightPerClient === 1,
     })),
     faultsMs: chance.between(300, 2_500),
     faultEveryMs: chance.one([20, 100, 400]),
@@ -91,16 +91,18 @@ function settingsBy(chance: Chance): RouteSettings {
 }
 
 /** With `correlate: true`, servers must echo. */
-function kindBy(chance: Chance, { connection: { correlate } }: RouteSettings): Kind {
+function kindBy(chance: Chance, { upstream }: RouteSettings): Kind {
+  const { correlate } = upstream.connection;
   const socketType = chance.one(['REP', 'REP', 'ROUTER', ''] as const);
   return { socketType, isEchoing: correlate === true || chance.is(0.7), isTidy: chance.is(0.4) };
 }
 
 export function habits(
   chance: Chance,
-  { connection: { correlate }, retry: { timeoutMs } }: RouteSettings,
+  { upstream, endpoints: { timeoutMs } }: RouteSettings,
   { socketType, isEchoing, isTidy }: Kind,
 ): Habits {
+  const { correlate } = upstream.connection;
   const serviceMs = chance.one([1, timeoutMs / 4, timeoutMs * 0.8, timeoutMs * 1.3]);
   const rarely = () => (chance.is(0.3) ? chance.between(0, 0.2) : 0);
   const isProved = socketType === 'REP' && isEchoing && isTidy;

@@ -73,7 +73,7 @@ class Simulation {
     this.#route = new Route(
       scenario.settings,
       new VirtualTransport(world),
-      this.#discovery,
+      () => this.#discovery,
       this.#checks.events,
       'self',
     );
@@ -139,11 +139,12 @@ class Simulation {
     const good = this.#addApp('good', { pipeline: 1, thinkMs: 1, isOrdered: true });
     good.ask();
     good.isStopped = true;
-    const longestMs = Math.max(...this.#checks.policies.map(({ retry }) => retry.deadlineMs));
+    const longestMs = Math.max(...this.#checks.policies.map(({ requests }) => requests.retry.deadlineMs));
     await time.run(time.nowMs + longestMs + 200);
     const [outcome] = good.outcomes;
     if (outcome === undefined) return this.#checks.wrong('8: a good client got nothing');
-    const isPossible = outcome.body.length < LARGE_BYTES && settings.retry.deadlineMs >= 100 && !isFull;
+    const isPossible =
+      outcome.body.length < LARGE_BYTES && settings.requests.retry.deadlineMs >= 100 && !isFull;
     if (isPossible && outcome.failure)
       this.#checks.wrong(`8: a good client got ${JSON.stringify(outcome.failure)}`);
   }
@@ -154,9 +155,12 @@ class Simulation {
    */
   #isHeldUp(): boolean {
     const { inFlight, queued, settings } = this.#route.status();
-    const most = settings.limits.inFlightPerClient;
+    const most = settings.requests.inFlightPerClient;
     const behind = this.#apps.reduce((sum, { pending }) => sum + Math.max(0, pending.length - most), 0);
-    return inFlight >= settings.limits.inFlight || (queued >= settings.limits.queue && queued <= behind);
+    return (
+      inFlight >= settings.requests.limits.inFlight ||
+      (queued >= settings.requests.limits.queue && queued <= behind)
+    );
   }
 
   #fault(): void {
@@ -205,7 +209,7 @@ class Simulation {
   #flood(app: VirtualApp): void {
     const chance = this.#chance;
     app.isReading = chance.is(0.7);
-    app.flood(chance.whole(5, 40), this.#scenario.settings.limits.inFlightPerClient === 1);
+    app.flood(chance.whole(5, 40), this.#scenario.settings.requests.inFlightPerClient === 1);
     if (!app.isReading) this.#world.time.after(chance.between(20, 800), () => app.read());
   }
 
@@ -218,13 +222,17 @@ class Simulation {
   #reload(isOtherUpstream = false): void {
     const { settings } = scenarioOf(this.#chance);
     const latest = this.#checks.policies.at(-1) ?? settings;
-    const { inFlightPerClient } = latest.limits;
-    const limits = { ...settings.limits, inFlightPerClient };
-    const next = { ...settings, limits, connection: latest.connection, budget: latest.budget };
+    const { inFlightPerClient, budget } = latest.requests;
+    const requests = { ...settings.requests, inFlightPerClient, budget };
+    const next = { ...settings, requests, upstream: latest.upstream };
+    if (isOtherUpstream) {
+      const endpoints = [`the ones after reload ${this.#checks.policies.length}`];
+      next.upstream = { ...latest.upstream, discovery: { kind: 'static', endpoints } };
+      this.#discovery = new DrivenDiscovery();
+    }
     this.#checks.policies.push(next);
     this.#checks.tell(`reload: ${JSON.stringify(next)}`);
-    if (isOtherUpstream) this.#discovery = new DrivenDiscovery();
-    this.#route.apply(next, isOtherUpstream ? this.#discovery : undefined);
+    this.#route.apply(next);
     if (isOtherUpstream) this.#find();
   }
 

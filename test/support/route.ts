@@ -1,12 +1,14 @@
 import type { TestContext } from 'node:test';
 import type { Discovery } from '../../src/discovery/discovery.ts';
+import type { DiscoverySettings } from '../../src/discovery/discovery-settings.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
 import { Events } from '../../src/proxy/events.ts';
 import { Route } from '../../src/proxy/route.ts';
 import type {
+  AdmissionLimits,
   ConnectionSettings,
-  Limits,
-  Policy,
+  EndpointSettings,
+  RequestSettings,
   RetryPolicy,
   RouteSettings,
 } from '../../src/proxy/settings.ts';
@@ -17,16 +19,31 @@ import { type RecordedEvent, recordEvents } from './recorded-events.ts';
 /** `LAZYPIRATE_TRANSPORT=libzmq` runs the tests of the data path on libzmq. */
 export const TRANSPORT = process.env['LAZYPIRATE_TRANSPORT'] === 'libzmq' ? 'libzmq' : 'zmtp';
 
+const MiB = 2 ** 20;
+
 /** Longer than any machine takes for a reply that comes: what is lost unnoticed takes so long, and a test of that counts it. */
 const PATIENT_MS = 60_000;
 
-export interface RouteOptions extends Partial<Omit<Policy, 'retry' | 'limits'>>, Partial<ConnectionSettings> {
+interface Limits extends AdmissionLimits {
+  inFlightPerEndpoint: number;
+  inFlightPerClient: number;
+  adaptive: boolean;
+  messageBytes: number;
+  connections: number;
+}
+
+export interface RouteOptions
+  extends Partial<Omit<RequestSettings, 'retry' | 'limits'>>,
+    Partial<Pick<EndpointSettings, 'subset' | 'ejection'>>,
+    Partial<ConnectionSettings> {
+  name?: string;
   transport?: RouteSettings['transport'];
   listen?: string;
   mode?: number;
+  endpoints?: readonly string[];
   connection?: Partial<ConnectionSettings>;
   retry?: Partial<RetryPolicy>;
-  limits?: Partial<Omit<Limits, 'inFlightPerEndpoint'>> & { inFlightPerEndpoint?: number };
+  limits?: Partial<Limits>;
 }
 
 /** A route of the real data path in this process, between real sockets, and everything that it told. */
@@ -37,6 +54,8 @@ export interface RunningRoute {
   events: RecordedEvent[];
   /** The events as they happen, with their live objects. */
   live: Events;
+  /** Reloads: what is not given stays as it is. */
+  apply(changes: RouteOptions): void;
   /** How many events of a kind there were, by what came of them: `count('attempt', 'ok')`. */
   count(kind: RecordedEvent['kind'], what?: string): number;
   /** Is told of each event from now on. */
@@ -48,11 +67,16 @@ export interface RunningRoute {
 /** Starts a route with the defaults of the configuration, but for a longer timeout, and closes it when the test ends. */
 export async function startRoute(
   t: TestContext,
-  endpoints: readonly string[] | Discovery,
-  options: RouteOptions = {},
+  endpoints: readonly string[] | Discovery | (() => Discovery),
+  given: RouteOptions = {},
 ): Promise<RunningRoute> {
   const events: RecordedEvent[] = [];
-  const discovery = 'run' in endpoints ? endpoints : new StaticDiscovery(endpoints);
+  const options = Array.isArray(endpoints) ? { ...given, endpoints } : given;
+  const discoveryOf = (settings: DiscoverySettings) => {
+    if (typeof endpoints === 'function') return endpoints();
+    if ('run' in endpoints) return endpoints;
+    return new StaticDiscovery(settings.kind === 'static' ? settings.endpoints : []);
+  };
   const watchers = new Set<(event: RecordedEvent) => void>();
   const settings = settingsOf(options);
   const transport = settings.transport === 'zmtp' ? zmtp : libzmq;
@@ -63,7 +87,7 @@ export async function startRoute(
     events.push(event);
     for (const watcher of watchers) watcher(event);
   });
-  const route = new Route(settings, transport, discovery, told);
+  const route = new Route(settings, transport, discoveryOf, told);
   await route.listen();
   const running = route.run();
   t.after(async () => {
@@ -74,6 +98,7 @@ export async function startRoute(
     route,
     events,
     live: told,
+    apply: (changes) => route.apply(settingsOf({ ...options, ...changes })),
     count: (kind, what) => events.filter((one) => one.kind === kind && isAbout(one, what)).length,
     watch: (watcher) => void watchers.add(watcher),
     event: (predicate) =>
@@ -97,9 +122,11 @@ function isAbout(event: RecordedEvent, what: string | undefined): boolean {
 }
 
 export function settingsOf({
+  name = 'test',
   transport = TRANSPORT,
   listen = 'tcp://127.0.0.1:0',
   mode,
+  endpoints = [],
   correlate = false,
   heartbeat = 'auto',
   curve,
@@ -107,47 +134,47 @@ export function settingsOf({
   handshakeTimeoutMs = 15_000,
   connection,
   retry,
-  limits,
-  ...rest
+  limits = {},
+  subset = 64,
+  ejection = { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
+  budget = { ratio: 0.2, minPerSecond: 10 },
+  failureReply = { format: 'json' },
 }: RouteOptions): RouteSettings {
   const timeoutMs = retry?.timeoutMs ?? PATIENT_MS;
   const attempts = retry?.attempts ?? 3;
   const deadlineMs = retry?.deadlineMs ?? attempts * timeoutMs + 75;
+  const { inFlightPerEndpoint, inFlightPerClient = 1, adaptive = true, connections = 4096, ...rest } = limits;
+  const { messageBytes = 16 * MiB, ...admission } = rest;
+  const { queueBytes = 64 * MiB } = admission;
   return {
-    name: 'test',
+    name,
     transport,
-    listener: { listen, mode, curve: undefined },
-    connection: { correlate, heartbeat, curve, connectTimeoutMs, handshakeTimeoutMs, ...connection },
-    budget: { ratio: 0.2, minPerSecond: 10 },
-    failureReply: { format: 'json' },
-    subset: 64,
-    ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
-    ...rest,
-    retry: {
-      timeoutMs,
-      attempts,
-      hedgeMs: undefined,
-      deadlineMs,
-      waitMs: deadlineMs,
-      retryOn: ['unsent', 'lost', 'timeout'],
-      salvage: true,
-      backoff: { baseMs: 25, maxMs: 1_000 },
-      ...retry,
+    listener: {
+      ...{ listen, mode, connections, messageBytes, unreadBytes: queueBytes },
+      ...{ secretKey: undefined, allowedKeys: [] },
     },
-    limits: {
-      inFlight: 256,
-      inFlightBytes: 256 * 1024 * 1024,
-      connections: 4096,
-      adaptive: true,
-      inFlightPerClient: 1,
-      queue: 1024,
-      queueBytes: 64 * 1024 * 1024,
-      messageBytes: 16 * 1024 * 1024,
-      ...limits,
-      inFlightPerEndpoint: {
-        plain: limits?.inFlightPerEndpoint ?? 8,
-        correlated: limits?.inFlightPerEndpoint ?? 64,
+    upstream: {
+      discovery: { kind: 'static', endpoints },
+      connection: { correlate, heartbeat, curve, connectTimeoutMs, handshakeTimeoutMs, ...connection },
+    },
+    endpoints: {
+      inFlight: { plain: inFlightPerEndpoint ?? 8, correlated: inFlightPerEndpoint ?? 64 },
+      ...{ subset, ejection, adaptive, timeoutMs, messageBytes },
+    },
+    requests: {
+      retry: {
+        timeoutMs,
+        attempts,
+        hedgeMs: undefined,
+        deadlineMs,
+        waitMs: deadlineMs,
+        retryOn: ['unsent', 'lost', 'timeout'],
+        salvage: true,
+        backoff: { baseMs: 25, maxMs: 1_000 },
+        ...retry,
       },
+      limits: { inFlight: 256, inFlightBytes: 256 * MiB, queue: 1024, queueBytes, ...admission },
+      ...{ budget, inFlightPerClient, failureReply },
     },
   };
 }

@@ -11,6 +11,7 @@ const BASICS = ['errors.ts', 'tcp-address.ts'];
 const BELOW_PROXY = [
   'errors.ts',
   'discovery/discovery.ts',
+  'discovery/discovery-settings.ts',
   'transport/transport.ts',
   'transport/message.ts',
   /^proxy\/(events|outcome|settings|status)\.ts$/,

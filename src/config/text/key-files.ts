@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import { messageOf } from '../../errors.ts';
-import type { CurveServer } from '../../proxy/settings.ts';
 import type { CurveClient } from '../../transport/transport.ts';
 import { bytesOf, isKey, z85 } from '../../transport/z85.ts';
 import { readText } from './text-file.ts';
@@ -18,6 +17,13 @@ interface ClientFiles {
 interface ServerFiles {
   secretKeyFile: string;
   allowedKeysFile: string;
+}
+
+/** Keys of a listener, in Z85. */
+export interface ServerKeys {
+  secretKey: string;
+  /** Public keys of the clients that may connect. */
+  allowedKeys: readonly string[];
 }
 
 /**
@@ -52,7 +58,7 @@ export class KeyFiles {
     return { serverKey, publicKey, secretKey };
   }
 
-  server(files: ServerFiles, problem: NoteProblem): CurveServer {
+  server(files: ServerFiles, problem: NoteProblem): ServerKeys {
     const secretKey = this.#keyOf(files, 'secretKeyFile', 'secret', problem);
     const { keys, problems } = this.#allowedOf(files.allowedKeysFile);
     for (const words of problems) problem('allowedKeysFile', words);

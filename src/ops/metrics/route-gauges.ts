@@ -43,7 +43,8 @@ export function routeGauges(registry: Registry): (routes: readonly RouteStatus[]
     }
     // Of two of a name, the one that stays comes first, and sets these last.
     for (const { settings, discovery, retriesLeft: left } of routes.toReversed()) {
-      const { name: route, retry } = settings;
+      const route = settings.name;
+      const { retry } = settings.requests;
       retriesLeft.set({ route }, left);
       timeout.set({ route }, retry.timeoutMs / 1_000);
       deadline.set({ route }, retry.deadlineMs / 1_000);

@@ -4,20 +4,20 @@ import type { Events } from '../events.ts';
 import { BUG, causeOf } from '../outcome.ts';
 import type { Admission } from '../request/admission.ts';
 import type { Request } from '../request/request.ts';
-import type { Policy } from '../settings.ts';
+import type { RouteSettings } from '../settings.ts';
 import { failureBody } from './failure-reply.ts';
 
 /** Sends outcomes to the apps, each exactly once, and lets observers know. */
 export class Delivery {
-  /** The current policy. */
-  policy: Policy;
+  /** Those in force. */
+  settings: RouteSettings;
   /** When an outcome was last delivered, by `performance.now`. */
   lastMs = Number.NEGATIVE_INFINITY;
   readonly #admission: Admission;
   readonly #events: Events;
 
-  constructor(policy: Policy, admission: Admission, events: Events) {
-    this.policy = policy;
+  constructor(settings: RouteSettings, admission: Admission, events: Events) {
+    this.settings = settings;
     this.#admission = admission;
     this.#events = events;
   }
@@ -49,7 +49,7 @@ export class Delivery {
 
   /** Its outcome could not be sent because of a bug. */
   #failed(request: Request, error: unknown): void {
-    this.#events.emit('internalError', { route: this.policy.name, error });
+    this.#events.emit('internalError', { route: this.settings.name, error });
     if (request.outcome === undefined) this.#delivered(request, 'gone');
   }
 
@@ -59,7 +59,7 @@ export class Delivery {
     request.cause = reply === undefined ? causeOf(failure) : 'ok';
     request.outcome = isTaken ? request.cause : 'client_gone';
     request.replyBytes = isTaken ? (reply?.bytes ?? 0) : 0;
-    if (fate === 'full') this.#events.emit('droppedClient', { route: this.policy.name });
+    if (fate === 'full') this.#events.emit('droppedClient', { route: this.settings.name });
     // Whoever looks at the counts and the events together sees each request in one of them, never in both or neither.
     this.#admission.leave(request);
     this.#events.emit('settled', request);
@@ -68,8 +68,8 @@ export class Delivery {
   }
 
   #failureBody({ failure = BUG, attempts, executed, elapsedMs }: Request): Body | undefined {
-    const { name, failureReply } = this.policy;
+    const { name, requests } = this.settings;
     const facts = { ...failure, route: name, attempts: attempts.length, executed, elapsedMs };
-    return failureBody(facts, failureReply);
+    return failureBody(facts, requests.failureReply);
   }
 }

@@ -1,6 +1,5 @@
-import { StartError } from '../../errors.ts';
-import type { Listener, ListenerOwner, ListenPolicy, Transport } from '../../transport/transport.ts';
-import type { RouteSettings } from '../settings.ts';
+import type { Listener, ListenerOwner, Transport } from '../../transport/transport.ts';
+import type { ListenerSettings } from '../settings.ts';
 
 /** What a route binds for the app. */
 export class Frontend {
@@ -27,16 +26,9 @@ export class Frontend {
   }
 
   /** @throws {StartError} if it cannot listen there */
-  async listen(address: string, settings: RouteSettings): Promise<string> {
-    const { name, listener } = settings;
-    const secretKey = listener.curve?.secretKey;
-    try {
-      const listening = this.#transport.listen({ address, secretKey }, policyOf(settings), this.#owner);
-      this.#listener = await listening;
-    } catch (error) {
-      if (!(error instanceof StartError)) throw error;
-      throw new StartError(`route ${name}: ${error.message}`, { cause: error });
-    }
+  async listen(address: string, settings: ListenerSettings): Promise<string> {
+    const { secretKey } = settings;
+    this.#listener = await this.#transport.listen({ address, secretKey }, settings, this.#owner);
     if (this.#isClosed) void this.#listener.close(0);
     return this.#listener.address;
   }
@@ -50,8 +42,8 @@ export class Frontend {
     await listener.release();
   }
 
-  change(settings: RouteSettings): void {
-    for (const one of this.#all) one.change(policyOf(settings));
+  change(settings: ListenerSettings): void {
+    for (const one of this.#all) one.change(settings);
   }
 
   /** Resolves when the last replies have been sent, or after this time. */
@@ -63,14 +55,4 @@ export class Frontend {
   get #all(): Listener[] {
     return this.#listener === undefined ? this.#released : [...this.#released, this.#listener];
   }
-}
-
-function policyOf({ listener, limits }: RouteSettings): ListenPolicy {
-  return {
-    mode: listener.mode,
-    connections: limits.connections,
-    messageBytes: limits.messageBytes,
-    unreadBytes: limits.queueBytes,
-    allowedKeys: listener.curve?.allowedKeys ?? [],
-  };
 }

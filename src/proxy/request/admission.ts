@@ -1,4 +1,4 @@
-import type { Limits } from '../settings.ts';
+import type { AdmissionLimits } from '../settings.ts';
 
 /** What the requests of one client use of the queue. */
 export interface Queued {
@@ -28,7 +28,7 @@ const KEPT_SHARE = 0.25;
  * one of the four counts.
  */
 export class Admission {
-  limits: Limits;
+  limits: AdmissionLimits;
   queued = 0;
   queuedBytes = 0;
   inFlight = 0;
@@ -36,7 +36,7 @@ export class Admission {
   refused = 0;
   ended = 0;
 
-  constructor(limits: Limits) {
+  constructor(limits: AdmissionLimits) {
     this.limits = limits;
   }
 

@@ -1,6 +1,6 @@
 import type { AttemptFailure, AttemptResult, Events, RetryReason } from '../events.ts';
 import { BUG, type Failure, TOO_LATE } from '../outcome.ts';
-import type { Policy } from '../settings.ts';
+import type { RouteSettings } from '../settings.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Admission } from './admission.ts';
@@ -33,8 +33,8 @@ const HEDGE_AGAIN_MS = 10;
  *     give up ─▶ failure reply
  */
 export class LazyPirate implements RequestOwner {
-  /** The current policy. Each request keeps its own retry policy. */
-  policy: Policy;
+  /** Those in force. Each request keeps the policy under which it arrived. */
+  settings: RouteSettings;
   /** For requests that are not sent yet, and for retries. */
   upstream: Upstream;
   readonly #admission: Admission;
@@ -46,7 +46,7 @@ export class LazyPirate implements RequestOwner {
 
   /** @param settled called once for each request, when it has its result and nothing of it is in flight any more */
   constructor(
-    policy: Policy,
+    settings: RouteSettings,
     upstream: Upstream,
     budget: RetryBudget,
     admission: Admission,
@@ -54,7 +54,7 @@ export class LazyPirate implements RequestOwner {
     settled: (request: Request, nowMs: number) => void,
     random: () => number = Math.random,
   ) {
-    this.policy = policy;
+    this.settings = settings;
     this.upstream = upstream;
     this.#budget = budget;
     this.#admission = admission;
@@ -152,7 +152,7 @@ export class LazyPirate implements RequestOwner {
   }
 
   replyTooLarge(bytes: number): Failure {
-    const { messageBytes } = this.policy.limits;
+    const { messageBytes } = this.settings.endpoints;
     const message = `the reply has ${bytes} bytes; at most ${messageBytes} are allowed`;
     return { code: 'REPLY_TOO_LARGE', message };
   }

@@ -2,7 +2,7 @@ import type { Body } from '../../transport/message.ts';
 import type { ReplyFate } from '../../transport/transport.ts';
 import type { AttemptFailure, AttemptResult } from '../events.ts';
 import { type Cause, type Executed, type Failure, type Outcome, TOO_LATE } from '../outcome.ts';
-import type { Policy, RetryPolicy } from '../settings.ts';
+import type { RetryPolicy, RouteSettings } from '../settings.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 import type { PendingRequest } from '../upstream/pending-request.ts';
 import type { WaitingLine } from '../upstream/waiting-line.ts';
@@ -42,7 +42,7 @@ export interface RequestClient {
 /** Told when something has happened to a request. */
 export interface RequestOwner {
   /** With the name of the route. */
-  readonly policy: Policy;
+  readonly settings: Pick<RouteSettings, 'name'>;
   advance(request: Request, nowMs: number): void;
   /** How long the request may wait for a place has changed: the upstream became usable or unusable. */
   waitForPlace(request: Request, nowMs: number): void;
@@ -129,7 +129,7 @@ export class Request implements PendingRequest, Admitted, Timed {
   }
 
   get route(): string {
-    return this.#owner.policy.name;
+    return this.#owner.settings.name;
   }
 
   /** Whether there is nothing left to wait for. */

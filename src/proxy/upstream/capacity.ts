@@ -1,4 +1,4 @@
-import type { Policy } from '../settings.ts';
+import type { EndpointSettings } from '../settings.ts';
 import type { Attempt } from './attempt.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { LateAttempts } from './late-attempts.ts';
@@ -13,7 +13,7 @@ export class Capacity {
   /** How many were sent so far, and not answered in time. */
   unanswered = 0;
   #answeredLate = 0;
-  #policy: Policy;
+  #settings: EndpointSettings;
   #isCorrelated = false;
   /** The most that may be in flight, late ones included. */
   #most: number;
@@ -23,30 +23,29 @@ export class Capacity {
   readonly #freed: () => void;
 
   /** @param freed called when there may be room for one more attempt because time has passed */
-  constructor(policy: Policy, freed: () => void) {
-    const { limits, retry } = policy;
-    this.#policy = policy;
-    this.#most = limits.inFlightPerEndpoint.plain;
-    this.#late = new LateAttempts(retry.timeoutMs, this.#most);
-    this.#limit = new ConcurrencyLimit(limits.adaptive, this.#most, retry.timeoutMs);
+  constructor(settings: EndpointSettings, freed: () => void) {
+    const { inFlight, adaptive, timeoutMs } = settings;
+    this.#settings = settings;
+    this.#most = inFlight.plain;
+    this.#late = new LateAttempts(timeoutMs, this.#most);
+    this.#limit = new ConcurrencyLimit(adaptive, this.#most, timeoutMs);
     this.#freed = freed;
   }
 
-  /** Applies a changed policy. */
-  adjust(policy: Policy): void {
-    const { limits, retry } = policy;
-    const { plain, correlated } = limits.inFlightPerEndpoint;
-    this.#policy = policy;
-    this.#most = this.#isCorrelated ? correlated : plain;
-    this.#late.adjust(retry.timeoutMs, this.#most);
-    this.#limit.adjust(limits.adaptive, this.#most, retry.timeoutMs);
+  /** Applies changed settings. */
+  adjust(settings: EndpointSettings): void {
+    const { inFlight, adaptive, timeoutMs } = settings;
+    this.#settings = settings;
+    this.#most = this.#isCorrelated ? inFlight.correlated : inFlight.plain;
+    this.#late.adjust(timeoutMs, this.#most);
+    this.#limit.adjust(adaptive, this.#most, timeoutMs);
   }
 
   /** With correlation, an endpoint may have more attempts. */
   set isCorrelated(isCorrelated: boolean) {
     if (isCorrelated === this.#isCorrelated) return;
     this.#isCorrelated = isCorrelated;
-    this.adjust(this.#policy);
+    this.adjust(this.#settings);
   }
 
   /** How many attempts may be in flight at the moment. */
@@ -122,6 +121,6 @@ export class Capacity {
       this.#looking = undefined;
       this.#freed();
       this.#lookAgain();
-    }, LOOK_SHARE * this.#policy.retry.timeoutMs).unref();
+    }, LOOK_SHARE * this.#settings.timeoutMs).unref();
   }
 }

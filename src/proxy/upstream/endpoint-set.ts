@@ -1,7 +1,7 @@
 import type { Discovered, Discovery, DiscoveryFailure, DiscoveryOwner } from '../../discovery/discovery.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Events } from '../events.ts';
-import type { Policy, RouteSettings } from '../settings.ts';
+import type { EndpointSettings, RouteSettings } from '../settings.ts';
 import type { UpstreamStatus } from '../status.ts';
 import { DiscoveryState } from './discovery-state.ts';
 import { mayEject } from './ejection.ts';
@@ -74,11 +74,10 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
     }
   }
 
-  /** Applies a changed policy. Connections stay, and nothing that was learned is forgotten. */
-  adjust(policy: Policy): void {
-    const { transport, listener, connection } = this.#settings;
-    this.#settings = { ...policy, transport, listener, connection };
-    this.#discovery.route = policy.name;
+  /** Applies another name and other settings of endpoints. Connections stay, and nothing that was learned is forgotten. */
+  adjust(name: string, endpoints: EndpointSettings): void {
+    this.#settings = { ...this.#settings, name, endpoints };
+    this.#discovery.route = name;
     for (const endpoint of this.all) endpoint.adjust(this.#settings);
     this.#fill();
   }
@@ -142,7 +141,7 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
   }
 
   mayEject(): boolean {
-    return mayEject(this.#settings.ejection, this.all.length, this.ejected);
+    return mayEject(this.#settings.endpoints.ejection, this.all.length, this.ejected);
   }
 
   ejectionTurned(endpoint: Endpoint): void {
@@ -165,7 +164,7 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
 
   /** Connects to the subset of the known endpoints, and drops the others. */
   #fill(): void {
-    const chosen = subset(this.#known, this.#settings.subset, this.#self);
+    const chosen = subset(this.#known, this.#settings.endpoints.subset, this.#self);
     this.#standby = this.#known.length - chosen.length;
     const missing = new Map(chosen.map((one) => [one.address, one]));
     for (const endpoint of this.all) {

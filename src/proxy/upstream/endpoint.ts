@@ -1,7 +1,7 @@
 import type { Discovered } from '../../discovery/discovery.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Events, ObservedEndpoint, ResetReason } from '../events.ts';
-import type { RouteSettings } from '../settings.ts';
+import type { Correlate, RouteSettings } from '../settings.ts';
 import type { EndpointStateKind, EndpointStatus } from '../status.ts';
 import type { Attempt } from './attempt.ts';
 import { Capacity } from './capacity.ts';
@@ -29,6 +29,7 @@ export class Endpoint implements LaneOwner {
   /** A peer there did not echo the id of an attempt. */
   isPlain = false;
   #settings: RouteSettings;
+  readonly #correlate: Correlate;
   #state: EndpointState = 'connecting';
   readonly #owner: EndpointOwner;
   readonly #transport: Transport;
@@ -51,23 +52,25 @@ export class Endpoint implements LaneOwner {
     this.identity = identity;
     this.observed = endpoint;
     this.#settings = settings;
+    this.#correlate = settings.upstream.connection.correlate;
     this.#owner = owner;
-    this.#ejection = new Ejection(settings.ejection, random);
+    this.#ejection = new Ejection(settings.endpoints.ejection, random);
     this.#report = new EndpointReport(settings.name, endpoint, events);
-    this.#capacity = new Capacity(settings, () => owner.freed(this));
-    this.#capacity.isCorrelated = settings.connection.correlate === true;
+    this.#capacity = new Capacity(settings.endpoints, () => owner.freed(this));
+    this.#capacity.isCorrelated = this.#correlate === true;
     this.#lanes = new Lanes(() => this.#makeLane());
     this.#lanes.open();
   }
 
-  /** Applies a changed policy. Its connections stay, and so does everything that has been learned about it. */
+  /** Applies another name and other settings of endpoints. Its connections stay, and so does everything that was learned about it. */
   adjust(settings: RouteSettings): void {
-    const { name, limits, ejection } = settings;
-    const isResized = limits.messageBytes !== this.#settings.limits.messageBytes;
+    const { name, endpoints } = settings;
+    const isResized = endpoints.messageBytes !== this.#settings.endpoints.messageBytes;
     this.#settings = settings;
     this.#report.route = name;
-    this.#capacity.adjust(settings);
-    if (this.#ejection.adjust(ejection, performance.now())) this.#returned('ejection is turned off');
+    this.#capacity.adjust(endpoints);
+    if (this.#ejection.adjust(endpoints.ejection, performance.now()))
+      this.#returned('ejection is turned off');
     if (isResized) this.#lanes.replace();
   }
 
@@ -110,7 +113,7 @@ export class Endpoint implements LaneOwner {
   /** Whether another lane would help: it is connected, below the limit, and no lane is on its way already. */
   get canGrow(): boolean {
     if (!this.isUp || this.isFull) return false;
-    if (this.#settings.connection.correlate === true || this.#lanes.hasCorrelated) return false;
+    if (this.#correlate === true || this.#lanes.hasCorrelated) return false;
     if (this.#lanes.isReopening || this.#lanes.size >= this.#capacity.lanesMost) return false;
     const opening = this.#lanes.countOf('connecting', 'handshaking');
     return this.#capacity.pressure(performance.now()) + opening < this.#capacity.limit;
@@ -127,7 +130,7 @@ export class Endpoint implements LaneOwner {
    * @returns `undefined` if making room has cost it its last free lane
    */
   send(request: PendingRequest, nowMs: number): Attempt | undefined {
-    if (this.#ejection.isProbeDue(nowMs)) this.#ejection.probe(nowMs, this.#settings.retry.timeoutMs);
+    if (this.#ejection.isProbeDue(nowMs)) this.#ejection.probe(nowMs, this.#settings.endpoints.timeoutMs);
     if (this.#capacity.isCrowded) this.#makeRoom(nowMs);
     return this.#lanes.free?.send(request, nowMs);
   }
@@ -175,7 +178,7 @@ export class Endpoint implements LaneOwner {
     if (this.#state === 'down') {
       this.latency = new Latency();
       this.#capacity.renew();
-      this.#capacity.isCorrelated = this.#settings.connection.correlate === true;
+      this.#capacity.isCorrelated = this.#correlate === true;
     }
     if (this.#state !== 'up') this.#turn('up');
     this.#owner.freed(this);
@@ -287,7 +290,7 @@ export class Endpoint implements LaneOwner {
     if (this.#isLeaving) return;
     const wasEjected = this.isEjected;
     if (!this.#ejection.failed(sentMs, nowMs, () => this.#owner.mayEject())) return;
-    const { failures } = this.#settings.ejection;
+    const { failures } = this.#settings.endpoints.ejection;
     const words = wasEjected ? 'the probe failed' : `${failures} failures in a row`;
     this.#report.become('ejected', `${words}: ${why}`);
     if (!wasEjected) this.#owner.ejectionTurned(this);
@@ -306,7 +309,6 @@ export class Endpoint implements LaneOwner {
   }
 
   #makeLane(): Lane {
-    const { correlate } = this.#settings.connection;
-    return new Lane(this.#transport, targetOf(this.address, this.#settings), correlate, this);
+    return new Lane(this.#transport, targetOf(this.address, this.#settings), this.#correlate, this);
   }
 }

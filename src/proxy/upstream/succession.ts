@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Events } from '../events.ts';
-import type { Policy } from '../settings.ts';
+import type { EndpointSettings, UpstreamSettings } from '../settings.ts';
 import type { UpstreamsStatus } from '../status.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -36,20 +37,26 @@ export class Succession {
     return this.#current;
   }
 
-  /** The upstream for new requests as soon as it is connected. */
-  get next(): Upstream | undefined {
-    return this.#next;
+  adjust(name: string, endpoints: EndpointSettings): void {
+    this.#route = name;
+    this.#current.adjust(name, endpoints);
+    this.#next?.adjust(name, endpoints);
   }
 
-  adjust(policy: Policy): void {
-    this.#route = policy.name;
-    this.#current.adjust(policy);
-    this.#next?.adjust(policy);
+  /**
+   * Keeps the upstream with these settings: as the current one, or as the one that will take over.
+   *
+   * @returns whether there is one
+   */
+  keep(settings: UpstreamSettings): boolean {
+    const isCurrent = isDeepStrictEqual(this.#current.settings, settings);
+    if (isCurrent) this.#giveUpNext('replaced by a later reload');
+    return isCurrent || isDeepStrictEqual(this.#next?.settings, settings);
   }
 
   /** Adds the next upstream. If another one was waiting to take over, it is given up. */
   add(upstream: Upstream): void {
-    this.stay();
+    this.#giveUpNext('replaced by a later reload');
     this.#next = upstream;
     upstream.changed = this.#changed;
     this.#delayed = setTimeout(() => this.#tellDelay(), DELAYED_MS).unref();
@@ -57,7 +64,7 @@ export class Succession {
   }
 
   /** Gives up the upstream that was waiting to take over. */
-  stay(why = 'replaced by a later reload'): void {
+  #giveUpNext(why: string): void {
     clearTimeout(this.#delayed);
     this.#isDelayed = false;
     const given = this.#next;
@@ -66,7 +73,7 @@ export class Succession {
   }
 
   close(): void {
-    this.stay('shutting down');
+    this.#giveUpNext('shutting down');
     for (const upstream of [...this.#earlier, this.#current]) upstream.close();
   }
 

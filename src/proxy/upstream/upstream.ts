@@ -1,7 +1,7 @@
 import type { Discovery } from '../../discovery/discovery.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Events } from '../events.ts';
-import type { Policy, RouteSettings } from '../settings.ts';
+import type { EndpointSettings, RouteSettings, UpstreamSettings } from '../settings.ts';
 import type { UpstreamStatus } from '../status.ts';
 import type { Attempt } from './attempt.ts';
 import { choose } from './balancer.ts';
@@ -25,6 +25,7 @@ interface Room {
 
 /** The endpoints that can answer a route's requests, and the requests that wait for one of them. */
 export class Upstream implements EndpointSetOwner {
+  readonly settings: UpstreamSettings;
   /** Called when it becomes usable or unusable, and when it `isDone`. */
   changed: () => void = () => undefined;
   readonly #set: EndpointSet;
@@ -43,6 +44,7 @@ export class Upstream implements EndpointSetOwner {
     self: string,
     random: () => number = Math.random,
   ) {
+    this.settings = settings.upstream;
     this.#room = room;
     this.#random = random;
     this.#set = new EndpointSet(settings, transport, events, self, this, random);
@@ -53,9 +55,9 @@ export class Upstream implements EndpointSetOwner {
     await this.#set.run(discovery);
   }
 
-  /** Applies a changed policy. Connections stay, and nothing that was learned is forgotten. */
-  adjust(policy: Policy): void {
-    this.#set.adjust(policy);
+  /** Applies another name and other settings of endpoints. Connections stay, and nothing that was learned is forgotten. */
+  adjust(name: string, endpoints: EndpointSettings): void {
+    this.#set.adjust(name, endpoints);
     this.freed();
   }
 

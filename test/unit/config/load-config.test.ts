@@ -42,46 +42,55 @@ test('missing values have their documented defaults', () => {
       inspect: { host: '127.0.0.1', port: 9556 },
       readiness: 'listening',
     },
-    log: { level: 'info', sample: 0 },
+    log: { level: 'info', sample: 0, format: 'auto' },
     drain: { timeoutMs: 25_000, quietMs: 500 },
     routes: [
       {
         name: 'orders',
-        listener: { listen: 'tcp://127.0.0.1:5555', mode: undefined, curve: undefined },
-        connection: {
-          correlate: 'auto',
-          heartbeat: 'auto',
-          curve: undefined,
-          connectTimeoutMs: 500,
-          handshakeTimeoutMs: 15_000,
-        },
-        retry: {
-          timeoutMs: 2_500,
-          attempts: 3,
-          hedgeMs: undefined,
-          deadlineMs: 7_575,
-          waitMs: 7_575,
-          retryOn: ['unsent', 'lost', 'timeout'],
-          salvage: true,
-          backoff: { baseMs: 25, maxMs: 1_000 },
-        },
-        budget: { ratio: 0.2, minPerSecond: 10 },
-        limits: {
-          inFlight: 256,
-          inFlightBytes: 268_435_456,
-          inFlightPerEndpoint: { plain: 8, correlated: 64 },
+        transport: 'zmtp',
+        listener: {
+          listen: 'tcp://127.0.0.1:5555',
+          mode: undefined,
+          secretKey: undefined,
+          allowedKeys: [],
           connections: 4_096,
+          messageBytes: 16_777_216,
+          unreadBytes: 67_108_864,
+        },
+        upstream: {
+          discovery: { kind: 'static', endpoints: ['tcp://10.0.0.1:70'] },
+          connection: {
+            correlate: 'auto',
+            heartbeat: 'auto',
+            curve: undefined,
+            connectTimeoutMs: 500,
+            handshakeTimeoutMs: 15_000,
+          },
+        },
+        endpoints: {
+          subset: 64,
+          ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
+          inFlight: { plain: 8, correlated: 64 },
           adaptive: true,
-          inFlightPerClient: 1,
-          queue: 1_024,
-          queueBytes: 67_108_864,
+          timeoutMs: 2_500,
           messageBytes: 16_777_216,
         },
-        subset: 64,
-        transport: 'zmtp',
-        ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
-        failureReply: { format: 'json' },
-        upstream: { kind: 'static', endpoints: ['tcp://10.0.0.1:70'] },
+        requests: {
+          retry: {
+            timeoutMs: 2_500,
+            attempts: 3,
+            hedgeMs: undefined,
+            deadlineMs: 7_575,
+            waitMs: 7_575,
+            retryOn: ['unsent', 'lost', 'timeout'],
+            salvage: true,
+            backoff: { baseMs: 25, maxMs: 1_000 },
+          },
+          budget: { ratio: 0.2, minPerSecond: 10 },
+          limits: { inFlight: 256, inFlightBytes: 268_435_456, queue: 1_024, queueBytes: 67_108_864 },
+          inFlightPerClient: 1,
+          failureReply: { format: 'json' },
+        },
       },
     ],
     warnings: [],
@@ -97,11 +106,11 @@ test('defaults that depend on other keys follow them', () => {
       backoff: { max: '50ms' },
     }),
   }).routes;
-  assert.deepEqual(route?.limits.inFlightPerEndpoint, { plain: 5, correlated: 5 });
-  assert.equal(route?.retry.deadlineMs, 800 + 25 + 6 * 50);
-  assert.equal(load({ text: withKeys({ wait: 0 }) }).routes[0]?.retry.waitMs, 0);
+  assert.deepEqual(route?.endpoints.inFlight, { plain: 5, correlated: 5 });
+  assert.equal(route?.requests.retry.deadlineMs, 800 + 25 + 6 * 50);
+  assert.equal(load({ text: withKeys({ wait: 0 }) }).routes[0]?.requests.retry.waitMs, 0);
   const [other] = load({ text: withKeys({ deadline: '2s' }) }).routes;
-  assert.equal(other?.retry.waitMs, 2_000);
+  assert.equal(other?.requests.retry.waitMs, 2_000);
 });
 
 test('the mode of an ipc listener is octal', () => {
@@ -112,7 +121,7 @@ test('the mode of an ipc listener is octal', () => {
 
 test('a heartbeat is a word, or an interval and a timeout', () => {
   const heartbeat = (given: unknown) =>
-    load({ text: withKeys({ heartbeat: given }) }).routes[0]?.connection.heartbeat;
+    load({ text: withKeys({ heartbeat: given }) }).routes[0]?.upstream.connection.heartbeat;
   assert.equal(heartbeat('off'), 'off');
   assert.equal(heartbeat('auto'), 'auto');
   assert.deepEqual(heartbeat({ interval: '2s' }), { intervalMs: 2_000, timeoutMs: 3_000 });
@@ -123,8 +132,8 @@ test('one route needs no file', () => {
   const [route] = load({ env }).routes;
   assert.equal(route?.name, 'default');
   assert.equal(route?.listener.listen, 'tcp://127.0.0.1:5555');
-  assert.equal(route?.retry.attempts, 5);
-  assert.deepEqual(route?.upstream, {
+  assert.equal(route?.requests.retry.attempts, 5);
+  assert.deepEqual(route?.upstream.discovery, {
     kind: 'static',
     endpoints: ['tcp://10.0.0.1:70', 'tcp://10.0.0.2:70'],
   });
@@ -134,10 +143,10 @@ test('a flag overrides its variable, and a variable overrides the file', () => {
   const env = { LAZYPIRATE_TIMEOUT: '1s', LAZYPIRATE_ADMIN_LISTEN: '127.0.0.1:1', LAZYPIRATE_LOG_LEVEL: '' };
   const flags = parseConfigFlags('run', ['--timeout', '300ms']);
   const config = load({ text: `${ORDERS}\nlog: { level: warn }`, env, flags });
-  assert.equal(config.routes[0]?.retry.timeoutMs, 300);
+  assert.equal(config.routes[0]?.requests.retry.timeoutMs, 300);
   assert.deepEqual(config.admin.listen, { host: '127.0.0.1', port: 1 });
   assert.equal(config.log.level, 'warn', 'an empty variable is none');
-  assert.equal(load({ text: ORDERS, env }).routes[0]?.retry.timeoutMs, 1_000);
+  assert.equal(load({ text: ORDERS, env }).routes[0]?.requests.retry.timeoutMs, 1_000);
 });
 
 test('spaces and newlines around a variable, as from a Secret, do not count', () => {
@@ -148,7 +157,7 @@ test('spaces and newlines around a variable, as from a Secret, do not count', ()
   };
   const [route] = load({ text: ORDERS, env }).routes;
   assert.deepEqual(
-    [route?.retry.timeoutMs, route?.listener.listen, route?.retry.attempts],
+    [route?.requests.retry.timeoutMs, route?.listener.listen, route?.requests.retry.attempts],
     [1_000, 'tcp://127.0.0.1:7', 2],
   );
 });
@@ -238,7 +247,7 @@ test('for a key in the wrong place, the error says where it belongs', () => {
 });
 
 test('a hedge is a duration, and is refused if it could never happen or would break retryOn', () => {
-  const hedgeOf = (keys: object) => load({ text: withKeys(keys) }).routes[0]?.retry.hedgeMs;
+  const hedgeOf = (keys: object) => load({ text: withKeys(keys) }).routes[0]?.requests.retry.hedgeMs;
   assert.equal(hedgeOf({ hedge: '200ms' }), 200);
   assert.equal(hedgeOf({ hedge: 'off' }), undefined);
   const refused = (keys: object) => problems({ text: withKeys(keys) }).join('\n');
@@ -268,7 +277,7 @@ test('a configured deadline shorter than the timeout is warned about, if there s
 });
 
 test('an upstream may be found by service, by pods, or by DNS', () => {
-  const found = (upstream: object) => load({ text: withKeys({ upstream }) }).routes[0]?.upstream;
+  const found = (upstream: object) => load({ text: withKeys({ upstream }) }).routes[0]?.upstream.discovery;
   const service = { kind: 'kubernetes', select: { kind: 'service', name: 'orders' }, port: 'zmq' };
   assert.deepEqual(found({ kubernetes: { service: 'orders', namespace: 'shop', port: 'zmq' } }), {
     ...service,
@@ -286,7 +295,8 @@ test('an upstream may be found by service, by pods, or by DNS', () => {
     port: 7000,
     intervalMs: 5_000,
   });
-  const env = (upstream: string) => load({ env: { LAZYPIRATE_UPSTREAM: upstream } }).routes[0]?.upstream;
+  const env = (upstream: string) =>
+    load({ env: { LAZYPIRATE_UPSTREAM: upstream } }).routes[0]?.upstream.discovery;
   assert.deepEqual(env('service/orders:zmq'), { ...service, namespace: undefined });
   assert.deepEqual(env('service/orders:7000'), { ...service, namespace: undefined, port: 7000 });
 });
@@ -436,7 +446,7 @@ test('a listener that other machines can reach must be allowed explicitly', () =
 
 test('a static failure reply is the bytes that were given', () => {
   const formatOf = (failureReply: object) =>
-    load({ text: withKeys({ failureReply }) }).routes[0]?.failureReply;
+    load({ text: withKeys({ failureReply }) }).routes[0]?.requests.failureReply;
   assert.deepEqual(formatOf({ format: 'static', text: 'ERR é' }), {
     format: 'static',
     body: Buffer.from('ERR é'),

@@ -60,7 +60,8 @@ test('the status shows what each route and each endpoint is doing, and under whi
     refusedClientsOf: () => [refused],
   });
   assert.equal(page.at(-1), '\n');
-  const { retry, budget, limits, subset, ejection, connection } = route.settings;
+  const { upstream, endpoints, requests } = route.settings;
+  const { retry, budget } = requests;
   assert.deepEqual(JSON.parse(page), {
     version: '1.2.3',
     uptimeMs: 1_501,
@@ -94,11 +95,21 @@ test('the status shows what each route and each endpoint is doing, and under whi
           correlate: false,
           retry: { ...retry, hedgeMs: null },
           budget,
-          limits,
-          subset,
-          ejection,
+          limits: {
+            inFlight: 256,
+            inFlightBytes: 268_435_456,
+            inFlightPerEndpoint: { plain: 8, correlated: 64 },
+            adaptive: true,
+            inFlightPerClient: 1,
+            queue: 1_024,
+            queueBytes: 67_108_864,
+            messageBytes: 16_777_216,
+            connections: 4_096,
+          },
+          subset: 64,
+          ejection: endpoints.ejection,
           connection: { connectTimeoutMs: 500, handshakeTimeoutMs: 15_000 },
-          heartbeat: connection.heartbeat,
+          heartbeat: upstream.connection.heartbeat,
           failureReply: 'json',
         },
         discovery: {
@@ -161,8 +172,14 @@ test('neither the body of a static failure reply nor an unlisted setting is show
   const curve = { serverKey: 'theirs', publicKey: 'ours', secretKey: 'very-secret' };
   const settings = {
     ...route.settings,
-    failureReply: { format: 'static' as const, body: Buffer.from('body-of-ours') },
-    connection: { ...route.settings.connection, curve },
+    requests: {
+      ...route.settings.requests,
+      failureReply: { format: 'static' as const, body: Buffer.from('body-of-ours') },
+    },
+    upstream: {
+      ...route.settings.upstream,
+      connection: { ...route.settings.upstream.connection, curve },
+    },
   };
   const page = renderStatus({ ...SIDECAR, routes: [{ ...route, settings }] });
   assert.equal(JSON.parse(page).routes[0].policy.failureReply, 'static');

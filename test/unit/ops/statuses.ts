@@ -2,13 +2,13 @@ import { byValue } from '../../../src/ops/metrics/series.ts';
 import type { ProcessStatus } from '../../../src/ops/process-figures.ts';
 import type { RouteFigures, RouteRecent } from '../../../src/ops/recent.ts';
 import type { RouteCounts, RouteTotals } from '../../../src/ops/route-counts.ts';
-import type { RouteSettings } from '../../../src/proxy/settings.ts';
 import type { EndpointStatus, RouteStatus } from '../../../src/proxy/status.ts';
+import { settingsOf } from '../../support/route.ts';
 
 /** A route that does nothing yet, but for what the test says. */
 export function routeStatus(name: string, given: Partial<RouteStatus> = {}): RouteStatus {
   return {
-    settings: settings(name),
+    settings: settingsOf({ name, transport: 'zmtp', retry: { timeoutMs: 2_500, deadlineMs: 10_000 } }),
     listening: undefined,
     queued: 0,
     queuedBytes: 0,
@@ -96,45 +96,5 @@ export function processStatus(given: Partial<ProcessStatus> = {}): ProcessStatus
     eventLoop: { busy: 0.01, lateMs: 1 },
     throttled: null,
     ...given,
-  };
-}
-
-function settings(name: string): RouteSettings {
-  return {
-    name,
-    transport: 'zmtp',
-    listener: { listen: 'tcp://127.0.0.1:0', mode: undefined, curve: undefined },
-    connection: {
-      correlate: false,
-      heartbeat: 'auto',
-      curve: undefined,
-      connectTimeoutMs: 500,
-      handshakeTimeoutMs: 15_000,
-    },
-    retry: {
-      timeoutMs: 2_500,
-      attempts: 3,
-      hedgeMs: undefined,
-      deadlineMs: 10_000,
-      waitMs: 10_000,
-      retryOn: ['unsent', 'lost', 'timeout'],
-      salvage: true,
-      backoff: { baseMs: 25, maxMs: 1_000 },
-    },
-    budget: { ratio: 0.2, minPerSecond: 10 },
-    limits: {
-      inFlight: 256,
-      inFlightBytes: 268_435_456,
-      inFlightPerEndpoint: { plain: 8, correlated: 64 },
-      adaptive: true,
-      inFlightPerClient: 1,
-      queue: 1_024,
-      queueBytes: 67_108_864,
-      messageBytes: 16_777_216,
-      connections: 4_096,
-    },
-    subset: 64,
-    ejection: { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
-    failureReply: { format: 'json' },
   };
 }

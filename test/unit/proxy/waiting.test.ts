@@ -24,7 +24,7 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   const clock = new VirtualClock(t.mock);
   t.mock.method(globalThis, 'setInterval', () => ({ unref: () => undefined }));
   const settings = settingsOf({ retry: { timeoutMs: 1_000, deadlineMs: 10_000, ...retry }, ...options });
-  const admission = new Admission(settings.limits);
+  const admission = new Admission(settings.requests.limits);
   const connections: Fake[] = [];
   const transport = {
     connect(target: Target, owner: ConnectionOwner) {
@@ -62,7 +62,7 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   };
   const { upstream, found } = makeUpstream();
   const settled: Request[] = [];
-  const budget = new RetryBudget(settings.budget, clock.nowMs);
+  const budget = new RetryBudget(settings.requests.budget, clock.nowMs);
   const pirate = new LazyPirate(
     settings,
     upstream,
@@ -76,7 +76,8 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   const request = (weight = 10, deadlineMs?: number): Request => {
     const idle = { address: undefined, queued: 0, hasLeft: false };
     const client: RequestClient = { ...idle, reply: () => 'taken', done: () => undefined };
-    const policy = { ...settings.retry, deadlineMs: deadlineMs ?? settings.retry.deadlineMs };
+    const { retry } = settings.requests;
+    const policy = { ...retry, deadlineMs: deadlineMs ?? retry.deadlineMs };
     const arrival = {
       number: ++number,
       run: 'test.run',

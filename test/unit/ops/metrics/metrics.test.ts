@@ -214,9 +214,10 @@ test('the limit of a route is what its endpoints that are up may have in flight 
 
 test('the deadline, the timeout and the budget are those of the route that stays, where another of its name leaves', async () => {
   const leaving = routeStatus('orders', { retriesLeft: 1 });
-  const { settings } = leaving;
-  const retry = { ...settings.retry, timeoutMs: 100, deadlineMs: 450 };
-  const staying = routeStatus('orders', { retriesLeft: 7, settings: { ...settings, retry } });
+  const { requests } = leaving.settings;
+  const retry = { ...requests.retry, timeoutMs: 100, deadlineMs: 450 };
+  const settings = { ...leaving.settings, requests: { ...requests, retry } };
+  const staying = routeStatus('orders', { retriesLeft: 7, settings });
   const seen = await samples(metricsOf(() => [staying, leaving]));
   assert.equal(seen.get('lazypirate_route_timeout_seconds{route="orders"}'), 0.1);
   assert.equal(seen.get('lazypirate_route_deadline_seconds{route="orders"}'), 0.45);

@@ -27,7 +27,7 @@ class TestedClient implements TurnsOwner {
     this.log.push(`hurry ${nameOf(request)} to ${request.deadlineMs}`);
   };
   readonly #owner: RequestOwner = {
-    policy: settingsOf({}),
+    settings: settingsOf({}),
     advance: (request) => this.hurried(request),
     waitForPlace: () => assert.fail(),
     sent: () => assert.fail(),
@@ -53,7 +53,7 @@ class TestedClient implements TurnsOwner {
   }
 
   received(turns: Turns, envelope: Buffer, body: Body, bytes: number): void {
-    const policy = { ...settingsOf({}).retry, deadlineMs: this.deadlineMs };
+    const policy = { ...settingsOf({}).requests.retry, deadlineMs: this.deadlineMs };
     const of = { number: 1, run: 'test.run', client: turns, arrivedMs: 0, policy };
     const arrival = { ...of, envelope, body, bytes, weight: bytes };
     turns.arrive(new Request(arrival, this.#owner));

@@ -44,7 +44,7 @@ test('the queue is bounded by bytes', () => {
 
 test('a client leaves a quarter of the queue to the others', () => {
   const flood = client();
-  const admission = new Admission({ ...limits, inFlightPerClient: 100, queue: 4, queueBytes: 100 });
+  const admission = new Admission({ ...limits, queue: 4, queueBytes: 100 });
   for (let i = 0; i < 3; i++) assert.ok(admission.enter(request(20, flood)));
   assert.equal(admission.enter(request(1, flood)), false, 'three of four');
   assert.ok(admission.enter(request(40)));

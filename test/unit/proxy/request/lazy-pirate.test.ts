@@ -89,14 +89,14 @@ const textOf = (body: Body | undefined) => body && String(framesOf(body.chunks)[
 function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   const clock = new VirtualClock(t.mock);
   const settings = settingsOf({ retry: { timeoutMs: 100, deadlineMs: 1_000, ...retry }, ...options });
-  const admission = new Admission(settings.limits);
+  const admission = new Admission(settings.requests.limits);
   const upstream = new ScriptedUpstream();
   const told: RecordedEvent[] = [];
   const events = new Events((error) => {
     throw error;
   });
   recordEvents(events, (event) => told.push(event));
-  const budget = new RetryBudget(settings.budget, clock.nowMs);
+  const budget = new RetryBudget(settings.requests.budget, clock.nowMs);
   const settled: Request[] = [];
   const half = () => 0.5;
   const scripted = upstream as unknown as Upstream;
@@ -105,8 +105,9 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   const idle = { address: undefined, queued: 0, hasLeft: false };
   const client: RequestClient = { ...idle, reply: () => 'taken', done: () => undefined };
   const body = bodyOf([Buffer.from('request')]);
+  const policy = settings.requests.retry;
   const arrival = { number: 1, run: 'test.run', client, envelope: DELIMITER, body, bytes: 7, weight: 16 };
-  const request = new Request({ ...arrival, arrivedMs: clock.nowMs, policy: settings.retry }, pirate);
+  const request = new Request({ ...arrival, arrivedMs: clock.nowMs, policy }, pirate);
   assert.ok(admission.enter(request));
   return {
     upstream,

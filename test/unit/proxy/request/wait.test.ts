@@ -37,26 +37,19 @@ class FullUpstream extends Upstream {
 function start(t: TestContext, { isUsable = true } = {}) {
   const clock = new VirtualClock(t.mock);
   const settings = settingsOf({ retry: { waitMs: 1_000, deadlineMs: 60_000 } });
-  const admission = new Admission(settings.limits);
+  const admission = new Admission(settings.requests.limits);
   const events = new Events((error) => {
     throw error;
   });
   const upstream = new FullUpstream(settings, zmtp, admission, events, '');
-  const budget = new RetryBudget(settings.budget, clock.nowMs);
+  const budget = new RetryBudget(settings.requests.budget, clock.nowMs);
   const settled: Request[] = [];
   const pirate = new LazyPirate(settings, upstream, budget, admission, events, (one) => settled.push(one));
   const idle = { address: undefined, queued: 0, hasLeft: false };
   const client: RequestClient = { ...idle, reply: () => 'taken', done: () => undefined };
-  const arrival = {
-    number: 1,
-    run: 'test.run',
-    client,
-    envelope: DELIMITER,
-    body: NO_BODY,
-    bytes: 0,
-    weight: 1,
-  };
-  const request = new Request({ ...arrival, arrivedMs: clock.nowMs, policy: settings.retry }, pirate);
+  const of = { number: 1, run: 'test.run', client, envelope: DELIMITER, policy: settings.requests.retry };
+  const arrival = { ...of, body: NO_BODY, bytes: 0, weight: 1 };
+  const request = new Request({ ...arrival, arrivedMs: clock.nowMs }, pirate);
   assert.ok(admission.enter(request));
   upstream.turn(isUsable);
   pirate.begin(request, clock.nowMs);
