@@ -162,15 +162,13 @@ function failureWords(
   }
 }
 
-type ParsedReply = { status: number } & FailureReply;
-
 /** What a sidecar tells in its failure reply, where it is one of the format `json` or `multipart`. */
-function failureOf(body: readonly Buffer[]): ParsedReply | undefined {
+function failureOf(body: readonly Buffer[]): FailureReply | undefined {
   const frame = body.length === 3 && body[0]?.toString() === 'LAZYPIRATE' ? body[2] : body[0];
   if (frame === undefined || (frame === body[0] && body.length > 1)) return undefined;
   if (!frame.toString('latin1', 0, 24).startsWith('{"lazypirate":{"status":')) return undefined;
   try {
-    return (JSON.parse(frame.toString()) as { lazypirate: ParsedReply }).lazypirate;
+    return (JSON.parse(frame.toString()) as { lazypirate: FailureReply }).lazypirate;
   } catch {
     return undefined;
   }
@@ -184,11 +182,12 @@ function failureReplyWords({
   attempts,
   executed,
   elapsedMs,
-}: ParsedReply): string {
+  requestId,
+}: FailureReply): string {
   const fate = executed === 'no' ? 'the request was not executed' : 'the request may have been executed';
   return [
     `failure reply ${status} ${code}: ${message}`,
-    `route ${route}, ${attempts === 0 ? 'not sent' : attemptsOf(attempts)}, ${elapsedMs} ms; ${fate}`,
+    `route ${route}, request ${requestId}, ${attempts === 0 ? 'not sent' : attemptsOf(attempts)}, ${elapsedMs} ms; ${fate}`,
   ].join('\n');
 }
 

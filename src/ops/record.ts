@@ -1,5 +1,6 @@
 import type { AttemptResult, ObservedAttempt, ObservedRequest } from '../proxy/events.ts';
 import type { Cause, Executed, Outcome } from '../proxy/outcome.ts';
+import { microseconds, waitedMs } from '../proxy/tried.ts';
 
 /** What is kept and shown of a request that is settled, as JSON. Durations are in milliseconds, sizes in bytes. */
 export interface RequestRecord {
@@ -59,28 +60,17 @@ export function recordOf(request: ObservedRequest): RequestRecord {
     executed: request.executed,
     requestBytes: request.bytes,
     replyBytes: request.replyBytes,
-    waitedMs: rounded(waitedMs(request)),
-    elapsedMs: rounded(request.elapsedMs),
+    waitedMs: waitedMs(request),
+    elapsedMs: microseconds(request.elapsedMs),
     attempts: attempts.slice(-ATTEMPTS_MOST).map((one) => attemptRecord(one, arrivedMs)),
     ...(omitted > 0 && { attemptsOmitted: omitted }),
   };
-}
-
-/** How long a settled request waited until it was sent. */
-export function waitedMs({ attempts, arrivedMs, elapsedMs }: ObservedRequest): number {
-  const [first] = attempts;
-  return first === undefined ? elapsedMs : first.sentMs - arrivedMs;
-}
-
-/** To microseconds. */
-export function rounded(ms: number): number {
-  return Math.round(ms * 1_000) / 1_000;
 }
 
 function attemptRecord(attempt: ObservedAttempt, arrivedMs: number): AttemptRecord {
   const { endpoint, sentMs, endedMs, result = 'cancelled', isUnsent } = attempt;
   const { address, pod = null, node = null, zone = null } = endpoint;
   const executed = result === 'ok' ? 'yes' : isUnsent ? 'no' : 'maybe';
-  const times = { sentMs: rounded(sentMs - arrivedMs), ms: rounded(endedMs - sentMs) };
+  const times = { sentMs: microseconds(sentMs - arrivedMs), ms: microseconds(endedMs - sentMs) };
   return { endpoint: address, pod, node, zone, ...times, result, executed };
 }

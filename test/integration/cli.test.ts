@@ -220,7 +220,10 @@ test('send waits, in one attempt, for a sidecar that gives up only after its own
   const { code, stdout, stderr } = await lazypirate(t, 'send', sidecar.address, 'hello');
   assert.deepEqual([code, stdout], [1, []]);
   assert.match(stderr[0] ?? '', /^failure reply 504 TIMEOUT: no reply in time/);
-  assert.match(stderr[1] ?? '', /^route default, 3 attempts, \d+ ms; the request may have been executed$/);
+  assert.match(
+    stderr[1] ?? '',
+    /^route default, request default\.[0-9a-z]{6}\.1, 3 attempts, \d+ ms; the request may have been executed$/,
+  );
   assert.match(stderr[2] ?? '', /^[\d.]+ ms, 1 attempt$/);
   assert.equal(await sidecar.metric('lazypirate_requests_total{route="default",outcome="timeout"}'), 1);
 });
@@ -235,7 +238,10 @@ test('send explains a failure reply of either format', async (t) => {
     const { code, stdout, stderr } = await lazypirate(t, 'send', sidecar.address, 'hello');
     assert.deepEqual([code, stdout], [1, []], format);
     assert.match(stderr[0] ?? '', /^failure reply 503 NO_ENDPOINTS: /);
-    assert.match(stderr[1] ?? '', /^route orders, not sent, \d+ ms; the request was not executed$/);
+    assert.match(
+      stderr[1] ?? '',
+      /^route orders, request orders\.[0-9a-z]{6}\.1, not sent, \d+ ms; the request was not executed$/,
+    );
   }
 });
 

@@ -1,4 +1,5 @@
 import { Request } from 'zeromq';
+import type { FailureReply } from '../../src/proxy/client/failure-reply.ts';
 import { context } from '../../src/transport/zeromq/context.ts';
 
 export interface Answer {
@@ -10,15 +11,7 @@ export interface Answer {
   ms: number;
 }
 
-export interface Failure {
-  status: number;
-  code: string;
-  message: string;
-  route: string;
-  attempts: number;
-  executed: 'no' | 'maybe';
-  elapsedMs: number;
-}
+export type Failure = FailureReply;
 
 /** An app: just a plain REQ socket. */
 export class App {

@@ -14,7 +14,7 @@ const BELOW_PROXY = [
   'discovery/discovery-settings.ts',
   'transport/transport.ts',
   'transport/message.ts',
-  /^proxy\/(events|outcome|settings|status)\.ts$/,
+  /^proxy\/(events|outcome|settings|status|tried)\.ts$/,
 ];
 
 /** What the files of a folder may import besides each other and Node: paths below `src/`, or packages. Types count too. */
@@ -27,6 +27,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'proxy/outcome.ts': BELOW_PROXY,
   'proxy/settings.ts': BELOW_PROXY,
   'proxy/status.ts': BELOW_PROXY,
+  'proxy/tried.ts': BELOW_PROXY,
   'transport/zeromq/': ['errors.ts', /^transport\/[^/]+$/, 'zeromq'],
   'transport/': ['errors.ts'],
   'discovery/kubernetes/': [...BASICS, 'lifecycle/pause.ts', /^discovery\/[^/]+$/],
@@ -54,7 +55,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     ...BASICS,
     'config/config.ts',
     /^config\/values\//,
-    /^proxy\/(events|outcome|settings|status)\.ts$/,
+    /^proxy\/(events|outcome|settings|status|tried)\.ts$/,
     /^lifecycle\//,
     'pino',
   ],

@@ -1,5 +1,6 @@
 import type { Events, ObservedEndpoint, ObservedRequest, ProxyEvents } from '../../proxy/events.ts';
 import type { Cause } from '../../proxy/outcome.ts';
+import { microseconds, triedOf, waitedMs } from '../../proxy/tried.ts';
 import { LineLimiter } from './line-limiter.ts';
 import type { Log } from './log.ts';
 
@@ -119,14 +120,19 @@ function logSettled(log: Log, request: ObservedRequest): void {
   const isGone = outcome === 'client_gone';
   const line = {
     route,
+    requestId: request.id,
+    from: request.from,
     outcome,
     ...(isGone && { cause }),
+    why: cause === 'ok' ? undefined : request.failure?.message,
     attempts: attempts.length,
     ...namesOf(attempts.at(-1)?.endpoint),
     executed,
     requestBytes: bytes,
     replyBytes,
-    elapsedMs: Math.round(elapsedMs * 1_000) / 1_000,
+    waitedMs: waitedMs(request),
+    elapsedMs: microseconds(elapsedMs),
+    tried: triedOf(request),
   };
   const word = cause === 'ok' ? 'answered' : 'gave up';
   log[SETTLED_LEVELS[cause]](line, isGone ? `${word}, but the app had left` : word);

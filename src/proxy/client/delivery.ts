@@ -1,4 +1,3 @@
-import type { Body } from '../../transport/message.ts';
 import type { ReplyFate } from '../../transport/transport.ts';
 import type { Events } from '../events.ts';
 import { BUG, causeOf } from '../outcome.ts';
@@ -34,7 +33,7 @@ export class Delivery {
       request.executed = 'yes';
     }
     try {
-      const body = reply ?? this.#failureBody(request);
+      const body = reply ?? failureBody(request, this.settings.requests.failureReply);
       const fate = body === undefined ? 'taken' : client.reply(envelope, body);
       if (typeof fate === 'string') this.#delivered(request, fate);
       else
@@ -65,11 +64,5 @@ export class Delivery {
     this.#events.emit('settled', request);
     this.lastMs = performance.now();
     client.done(request);
-  }
-
-  #failureBody({ failure = BUG, attempts, executed, elapsedMs }: Request): Body | undefined {
-    const { name, requests } = this.settings;
-    const facts = { ...failure, route: name, attempts: attempts.length, executed, elapsedMs };
-    return failureBody(facts, requests.failureReply);
   }
 }

@@ -1,35 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { recordOf } from '../../../src/ops/record.ts';
-import type { ObservedAttempt, ObservedRequest } from '../../../src/proxy/events.ts';
-
-const unsettled = {
-  id: 'orders.k3x9ab.42',
-  number: 42,
-  from: '127.0.0.1:53122',
-  route: 'orders',
-  bytes: 12,
-  arrivedMs: 1_000,
-  replyBytes: 0,
-} as const;
-
-/** A request that timed out after these attempts. */
-function timedOut(attempts: Omit<ObservedAttempt, 'request'>[], elapsedMs = 7_512.12345): ObservedRequest {
-  const failure = { code: 'TIMEOUT', message: 'no reply in time' } as const;
-  const settled = { cause: 'timeout', outcome: 'timeout', executed: 'maybe', elapsedMs, failure } as const;
-  const all: ObservedAttempt[] = [];
-  const request = { ...unsettled, ...settled, attempts: all };
-  all.push(...attempts.map((attempt) => ({ ...attempt, request })));
-  return request;
-}
+import { observedRequest } from '../../support/observed-request.ts';
 
 const endpoint = { address: 'tcp://10.1.2.3:7000', pod: 'orders-1', node: 'worker-2' };
 
 test('a record tells when a request came, from where, and what became of each attempt at which pod', (t) => {
   t.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-11-27T16:40:07.635Z') });
   t.mock.method(performance, 'now', () => 8_512);
-  const request = timedOut([
-    { endpoint, sentMs: 1_001.2, endedMs: 3_501.6, result: 'timeout', isUnsent: false },
+  const request = observedRequest({}, [
+    { endpoint, sentMs: 1_001.2, endedMs: 3_501.6 },
     {
       endpoint: { address: 'tcp://10.1.2.4:7000' },
       sentMs: 3_600,
@@ -78,21 +58,20 @@ test('a record tells when a request came, from where, and what became of each at
 });
 
 test('a request that was never sent has waited all its time', () => {
-  const { waitedMs, attempts } = recordOf(timedOut([]));
+  const { waitedMs, attempts } = recordOf(observedRequest());
   assert.deepEqual([waitedMs, attempts], [7_512.123, []]);
 });
 
 test('a reply shows that its attempt was executed, and has no message, even if something had failed before', () => {
-  const request = timedOut([{ endpoint, sentMs: 1_000, endedMs: 1_001, result: 'ok', isUnsent: false }]);
-  const { message, attempts } = recordOf({ ...request, cause: 'ok', outcome: 'ok' });
+  const request = observedRequest({ cause: 'ok', outcome: 'ok' }, [{ result: 'ok' }]);
+  const { message, attempts } = recordOf(request);
   assert.deepEqual([message, attempts[0]?.executed], [null, 'yes']);
 });
 
 test('a record keeps the last 32 attempts and a message of 500 characters at most', () => {
-  const attempt = { endpoint, endedMs: 9_000, result: 'timeout', isUnsent: false } as const;
-  const many = timedOut(Array.from({ length: 40 }, (_, i) => ({ ...attempt, sentMs: 1_000 + i })));
   const failure = { code: 'NO_ENDPOINTS', message: 'x'.repeat(10_000) } as const;
-  const { attempts, attemptsOmitted, message } = recordOf({ ...many, failure });
+  const sent = Array.from({ length: 40 }, (_, i) => ({ sentMs: 1_000 + i }));
+  const { attempts, attemptsOmitted, message } = recordOf(observedRequest({ failure }, sent));
   assert.deepEqual([attempts.length, attempts[0]?.sentMs, attemptsOmitted], [32, 8, 8]);
   assert.equal(message?.length, 500);
 });

@@ -3,6 +3,7 @@ import { mock, test } from 'node:test';
 import { type EventLogSettings, logEvents } from '../../../../src/ops/log/event-log.ts';
 import { Events } from '../../../../src/proxy/events.ts';
 import type { Cause, Outcome } from '../../../../src/proxy/outcome.ts';
+import { observedRequest } from '../../../support/observed-request.ts';
 import { emitRecorded, type RecordedEvent } from '../../../support/recorded-events.ts';
 import { destination, type Line, logTo } from './destination.ts';
 
@@ -33,27 +34,44 @@ function recording({
   });
   const settings = { sample: () => 0, random: () => 0.5, now: () => 0, ...given };
   logEvents(logTo(stream, { level }), events, settings);
-  return { lines, logged: (event: RecordedEvent) => emitRecorded(events, event) };
+  return { lines, events, logged: (event: RecordedEvent) => emitRecorded(events, event) };
 }
 
 function shown(lines: Line[]): Line[] {
   return lines.map(({ time: _time, service: _service, version: _version, ...rest }) => rest);
 }
 
-test('a failed request is a warning that says what was tried', () => {
-  const { lines, logged } = recording();
-  logged(settled('timeout'));
+test('a failed request is a warning that says where it came from, why it failed, and what was tried', () => {
+  const { lines, events } = recording();
+  const endpoint = { address: 'tcp://10.1.2.4:7000', pod: 'orders-1', node: 'worker-2' };
+  events.emit(
+    'settled',
+    observedRequest({}, [
+      { sentMs: 1_001.2, endedMs: 3_501.6 },
+      { endpoint, result: 'lost' },
+    ]),
+  );
   assert.deepEqual(shown(lines), [
     {
       level: 'warn',
       route: 'orders',
+      requestId: 'orders.k3x9ab.42',
+      from: '127.0.0.1:53122',
       outcome: 'timeout',
-      attempts: 3,
-      endpoint: 'tcp://10.1.2.3:7000',
+      why: 'no reply in time',
+      attempts: 2,
+      endpoint: 'tcp://10.1.2.4:7000',
+      endpointPod: 'orders-1',
+      endpointNode: 'worker-2',
       executed: 'maybe',
       requestBytes: 12,
       replyBytes: 0,
-      elapsedMs: 7_512.346,
+      waitedMs: 1.2,
+      elapsedMs: 7_512.123,
+      tried: [
+        { endpoint: 'tcp://10.1.2.3:7000', result: 'timeout', ms: 2_500.4 },
+        { endpoint: 'tcp://10.1.2.4:7000', pod: 'orders-1', result: 'lost', ms: 2_500 },
+      ],
       msg: 'gave up',
     },
   ]);
