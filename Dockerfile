@@ -13,6 +13,10 @@ COPY src src
 # Keep only the addon for this platform.
 RUN node config/bundle.ts \
  && find dist -name 'zeromq-*.node' ! -name "zeromq-linux-$(node -p process.arch)-glibc.node" -delete
+# There is no shell: this makes `kubectl exec POD -c lazypirate -- lazypirate explain` work.
+RUN mkdir bin \
+ && printf '#!/nodejs/bin/node\nrequire("/lazypirate/dist/main.cjs");\n' > bin/lazypirate \
+ && chmod 755 bin/lazypirate
 
 # Fill Node's compile cache, with the same Node that will use it. This saves time and memory at each start.
 FROM gcr.io/distroless/nodejs26-debian13:nonroot AS compiled
@@ -33,11 +37,13 @@ LABEL org.opencontainers.image.title="lazypirate" \
       org.opencontainers.image.base.name="gcr.io/distroless/nodejs26-debian13:nonroot"
 # One malloc arena for all threads, because arenas per thread are mostly idle. A small new space makes garbage collections
 # frequent but short. With V8's default, so many message bodies accumulate that freeing them stops the sidecar for 20 ms and more.
-ENV NODE_ENV=production \
+ENV PATH=/lazypirate/bin:/nodejs/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    NODE_ENV=production \
     NODE_COMPILE_CACHE=/lazypirate/compiled \
     NODE_OPTIONS=--max-semi-space-size=4 \
     MALLOC_ARENA_MAX=1
 WORKDIR /lazypirate
+COPY --from=build /lazypirate/bin bin
 COPY --from=build /lazypirate/dist dist
 COPY --from=compiled /tmp/compiled compiled
 # A numeric user, so that Kubernetes can verify that it is not root.

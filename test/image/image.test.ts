@@ -16,6 +16,7 @@ interface Container {
   name: string;
   address: string;
   admin: string;
+  inspect: string;
 }
 
 let count = 0;
@@ -37,11 +38,12 @@ async function startContainer(scope: Scope, upstream: string): Promise<Container
     IMAGE,
   ]);
   scope.after(() => run('podman', ['rm', '--force', '--ignore', '--time=0', name]));
-  const [{ address }, { address: admin }] = await Promise.all([
+  const [{ address }, { address: admin }, { address: inspect }] = await Promise.all([
     program.logged('listening'),
     program.logged('admin listening'),
+    program.logged('inspect listening'),
   ]);
-  return { program, name, address: String(address), admin: `http://${admin}` };
+  return { program, name, address: String(address), admin: `http://${admin}`, inspect: String(inspect) };
 }
 
 function filesBelow(directory: string): string[] {
@@ -80,7 +82,7 @@ describe('the image', { skip: imageSkip() }, () => {
       (file) => /\.(map|bare|[cm]?ts)$/.test(file) || /\/(darwin|win32|musl)\b.*\//.test(file),
     );
     assert.deepEqual(odd, []);
-    assert.deepEqual(readdirSync(directory).sort(), ['compiled', 'dist']);
+    assert.deepEqual(readdirSync(directory).sort(), ['bin', 'compiled', 'dist']);
     const addons = files.filter((file) => file.endsWith('.node'));
     assert.deepEqual(addons, [`dist/zeromq-linux-${process.arch}-glibc.node`]);
     for (const license of ['LICENSE', 'LICENSES.txt']) assert.ok(files.includes(`dist/${license}`), license);
@@ -91,7 +93,7 @@ describe('the image', { skip: imageSkip() }, () => {
 
   test('serves, passes its probes and drains, with a read-only root and without any capability', async (t) => {
     const serve = await startServe(t, ['--delay', '300ms']);
-    const { program, name, address, admin } = await startContainer(t, serve.address);
+    const { program, name, address, admin, inspect } = await startContainer(t, serve.address);
 
     const [{ State: state }] = JSON.parse(run('podman', ['inspect', name]));
     const status = readFileSync(`/proc/${state.Pid}/status`, 'utf8');
@@ -109,11 +111,17 @@ describe('the image', { skip: imageSkip() }, () => {
     const rssKiB = Number(of('VmRSS'));
     t.diagnostic(`it has ${(rssKiB / 1024).toFixed(0)} MiB RSS`);
 
-    for (const path of ['startupz', 'livez', 'readyz', 'metrics', 'status'])
+    for (const path of ['startupz', 'livez', 'readyz', 'metrics'])
       assert.equal((await fetch(`${admin}/${path}`)).status, 200, path);
     const app = new App(address);
     t.after(() => app.close());
     assert.equal((await app.ask('hello')).text, 'hello');
+
+    // As with kubectl exec: there is no shell.
+    const explained = run('podman', ['exec', name, 'lazypirate', 'explain', '--inspect', inspect]);
+    assert.match(explained, /^WORKING {2}All is well\./);
+    const table = run('podman', ['exec', name, 'node', 'dist/main.cjs', 'status', '--inspect', inspect]);
+    assert.match(table, /^default +ok +tcp:/m);
 
     const asked = ask(address, 'the last one');
     const inFlight = 'lazypirate_in_flight_requests{route="default"} 1';

@@ -28,8 +28,10 @@
   {{- if $values.native }}
   restartPolicy: Always
   {{- end }}
-  args: [run, --config, /etc/lazypirate/config.yaml]
+  args: [run]
   env:
+    # Not an argument, so that commands that are run with kubectl exec know it too.
+    - { name: LAZYPIRATE_CONFIG, value: /etc/lazypirate/config.yaml }
     - name: POD_NAME
       valueFrom: { fieldRef: { fieldPath: metadata.name } }
     - name: POD_NAMESPACE
