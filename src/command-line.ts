@@ -3,15 +3,17 @@ import { parseArgs } from 'node:util';
 import { check } from './commands/check.ts';
 import type { Command, Terminal } from './commands/command.ts';
 import { demo } from './commands/demo.ts';
+import { explain } from './commands/explain.ts';
 import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { send } from './commands/send.ts';
 import { serve } from './commands/serve.ts';
+import { status } from './commands/show-status.ts';
 import { isMisspelling } from './config/text/spelling.ts';
 import { ConfigError, codeOf, messageOf, UserError } from './errors.ts';
 import { version } from './version.ts';
 
-const COMMANDS: readonly Command[] = [run, check, schema, send, serve, demo];
+const COMMANDS: readonly Command[] = [run, check, status, explain, schema, send, serve, demo];
 
 /** The command line: argv in, exit code out. */
 export async function commandLine(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -93,7 +95,7 @@ function refuseTwice(args: readonly string[]): void {
 }
 
 function overview(): string {
-  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`);
+  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(9)}${summary}`);
   return `lazypirate ${version} makes ZeroMQ request/reply reliable for the app beside it.
 
 Usage: lazypirate [COMMAND] [OPTIONS]

@@ -22,16 +22,16 @@ export class Screen {
     this.#hasColor = this.isLive && !env['NO_COLOR'];
   }
 
-  /** Writes lines that stay. */
-  print(...lines: string[]): void {
-    this.#out.write(lines.map((line) => `${line}\n`).join(''));
+  /** Writes lines that stay, as long as they are. */
+  print(...lines: Line[]): void {
+    this.#out.write(lines.map((line) => `${this.#render(line, Number.POSITIVE_INFINITY)}\n`).join(''));
     this.#shown = 0;
   }
 
   /** Shows lines where the last ones were shown. They are cut to what the terminal has room for: a line that wraps would be two. */
   show(...lines: Line[]): void {
     const { columns = 80, rows = 24 } = this.#out;
-    if (!this.isLive) return this.print(...lines.map((line) => this.#render(line, Number.POSITIVE_INFINITY)));
+    if (!this.isLive) return this.print(...lines);
     const room = Math.max(1, rows - 1);
     const back = this.#shown > 0 ? `\x1b[${Math.min(this.#shown, room)}F` : '';
     const shown = lines.slice(0, room).map((line) => `\x1b[2K${this.#render(line, columns)}\n`);

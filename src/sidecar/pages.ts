@@ -1,10 +1,14 @@
 import { type HealthSources, healthPages } from '../ops/admin/health-pages.ts';
 import { json, type PageEntry, page } from '../ops/admin/page.ts';
+import { explainPage } from '../ops/explain/explain-page.ts';
+import type { RequestRecord } from '../ops/record.ts';
 import { renderStatus, type SidecarStatus } from '../ops/status-page.ts';
 
 /** What the pages show, read when one is requested. */
 interface PageSources extends HealthSources {
   status(): SidecarStatus;
+  /** Failed and slow requests, the newest first. */
+  records(): readonly RequestRecord[];
 }
 
 /** The pages of the two doors. */
@@ -24,6 +28,7 @@ export function pagesOf(sources: PageSources): Pages {
         summary: 'routes and endpoints, as JSON',
         answer: () => json(renderStatus(sources.status())),
       }),
+      explainPage(sources),
     ],
   };
 }

@@ -145,6 +145,7 @@ export class Sidecar {
       metrics: this.#metrics,
       startup: () => startupHealth(this.#statuses()),
       ready: () => readyHealth(this.#reload.config.admin.readiness, this.#isDraining, this.#statuses()),
+      records: () => [],
       status: () => ({
         version: this.#versions.lazypirate,
         uptimeMs: performance.now() - this.#startedMs,

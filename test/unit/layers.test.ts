@@ -60,7 +60,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     'pino',
   ],
   'commands/': [
-    'errors.ts',
+    ...BASICS,
     'version.ts',
     /^sidecar\/(sidecar|implementations)\.ts$/,
     /^(config|proxy|discovery|ops|lifecycle|transport)\//,

@@ -1,0 +1,76 @@
+import { loadConfig } from '../config/load-config.ts';
+import { parseValue } from '../config/text/arguments.ts';
+import { parseHostPort } from '../config/values/address.ts';
+import { codeOf, messageOf, StartError, UserError } from '../errors.ts';
+import { hostPort } from '../tcp-address.ts';
+import type { Terminal } from './command.ts';
+
+/* Commands that ask a running sidecar. */
+
+const DEFAULT = '127.0.0.1:9556';
+const ANSWER_WITHIN_MS = 10_000;
+
+export const INSPECT_HELP = `  --inspect HOST:PORT  where the sidecar answers (the admin.inspect of LAZYPIRATE_CONFIG or LAZYPIRATE_ADMIN_INSPECT, or
+                       ${DEFAULT})`;
+
+/**
+ * Where the sidecar of this machine or pod answers: the address that `run` would listen on with the same environment.
+ *
+ * @param given with `--inspect`
+ * @throws {UserError}
+ */
+export function inspectAddress(given: string | undefined, env: Terminal['env']): string {
+  const { host, port } = parseValue('--inspect', parseHostPort, given ?? configuredAddress(env));
+  // A listener on all addresses is also on loopback.
+  return hostPort(host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port);
+}
+
+function configuredAddress(env: Terminal['env']): string {
+  const { inspect } = configuredAdmin(env) ?? {};
+  if (inspect === 'off')
+    throw new StartError('admin.inspect is off in the configuration, so the sidecar cannot be asked');
+  return inspect ?? (env['LAZYPIRATE_ADMIN_INSPECT'] || DEFAULT);
+}
+
+function configuredAdmin(env: Terminal['env']): { inspect: string } | undefined {
+  try {
+    const { inspect } = loadConfig({ env, flags: {} }).admin;
+    return { inspect: inspect === undefined ? 'off' : hostPort(inspect.host, inspect.port) };
+  } catch (error) {
+    // A configuration that is refused is one of the reasons to ask a sidecar.
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads a page of the sidecar.
+ *
+ * @returns its JSON
+ * @throws {StartError} if there is no answer, or another one than 200
+ */
+export async function askSidecar(address: string, path: string): Promise<string> {
+  const response = await answerOf(address, path);
+  const text = await response.text();
+  if (response.status !== 200) throw new StartError(text.trim());
+  return text;
+}
+
+async function answerOf(address: string, path: string): Promise<Response> {
+  try {
+    return await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  } catch (error) {
+    throw new StartError(unreachable(address, error), { cause: error });
+  }
+}
+
+function unreachable(address: string, error: unknown): string {
+  const { cause = error } = error instanceof Error ? error : {};
+  const isLate = error instanceof Error && error.name === 'TimeoutError';
+  const why = isLate
+    ? `no answer within ${ANSWER_WITHIN_MS / 1_000} s: it hangs, or is short of CPU`
+    : codeOf(cause) === 'ECONNREFUSED'
+      ? 'nobody listens there'
+      : messageOf(cause);
+  return `no sidecar answers at ${address} (${why}): does it run here (kubectl get pod, kubectl logs), and is this its admin.inspect? Its log has the address in the line "inspect listening"; say another one with --inspect`;
+}

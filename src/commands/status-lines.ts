@@ -1,0 +1,144 @@
+import { explain } from '../ops/explain/explanation.ts';
+import { failedIn, routeView, settledIn } from '../ops/explain/route-view.ts';
+import { length, number, percent, since } from '../ops/explain/words.ts';
+import type { EndpointPage, RoutePage, StatusPage } from '../ops/status-page.ts';
+import { verdictLines } from './explanation-lines.ts';
+import type { Line } from './screen.ts';
+import { type Cell, tableLines } from './table.ts';
+
+/** A status, and when it was asked for. */
+export interface Poll {
+  atMs: number;
+  time: Date;
+  status: StatusPage;
+}
+
+interface Polls {
+  now: Poll;
+  /** The poll before, to tell rates from. */
+  before?: Poll;
+}
+
+const [RED, GREEN, YELLOW] = [31, 32, 33];
+/** For texts where a pipe has no width. */
+const TEXT_COLUMNS = 100;
+
+/** The verdict, the routes, then their endpoints. */
+export function statusLines(polls: Polls, columns: number): Line[] {
+  const { status, time } = polls.now;
+  const { verdict } = explain(status, [], time);
+  return [
+    `lazypirate ${status.version}, up ${length(status.uptimeMs)}`,
+    ...verdictLines(verdict, columns === Number.POSITIVE_INFINITY ? TEXT_COLUMNS : columns),
+    '',
+    ...routesTable(polls, columns),
+    '',
+    ...endpointsTable(polls.now, columns),
+  ];
+}
+
+function routesTable(polls: Polls, columns: number): Line[] {
+  const head = ['ROUTE', 'STATE', 'LISTEN', '>REQ/S', '>FAILED', '>P50', '>P99', '>IN FLIGHT', '>WAITING'];
+  return tableLines(
+    head,
+    polls.now.status.routes.map((route) => ({ cells: routeCells(route, polls) })),
+    columns,
+  );
+}
+
+function routeCells(route: RoutePage, { now, before }: Polls): Cell[] {
+  const { recent, listening, inFlight, queued } = route;
+  const old = before?.status.routes.find(({ name }) => name === route.name);
+  const flow =
+    old === undefined || before === undefined
+      ? {
+          seconds: recent.seconds,
+          received: recent.received,
+          settled: settledIn(recent),
+          failed: failedIn(recent),
+        }
+      : flowBetween(old, route, (now.atMs - before.atMs) / 1_000);
+  return [
+    route.name,
+    stateCell(route, now),
+    listening ?? 'not listening',
+    rate(flow.received / Math.max(flow.seconds, 0.001)),
+    flow.settled === 0 ? '-' : percent(flow.failed / flow.settled),
+    recent.p50Ms === null ? '-' : length(recent.p50Ms),
+    recent.p99Ms === null ? '-' : length(recent.p99Ms),
+    number(inFlight),
+    number(queued),
+  ];
+}
+
+interface Flow {
+  seconds: number;
+  received: number;
+  settled: number;
+  failed: number;
+}
+
+function flowBetween({ totals: before }: RoutePage, { totals: now }: RoutePage, seconds: number): Flow {
+  return {
+    seconds,
+    received: now.received - before.received,
+    settled: settledIn(now) - settledIn(before),
+    failed: failedIn(now) - failedIn(before),
+  };
+}
+
+function stateCell(route: RoutePage, { status, time }: Poll): Cell {
+  const { health, isStarting } = routeView(route, [], status.uptimeMs, time);
+  if (isStarting) return { text: 'starting', color: YELLOW };
+  if (health === 'broken') return { text: 'broken', color: RED };
+  if (health === 'degraded') return { text: 'failing', color: YELLOW };
+  return route.recent.received === 0 ? 'idle' : { text: 'ok', color: GREEN };
+}
+
+/** Columns that would say nothing are left out. */
+function endpointsTable({ status, time }: Poll, columns: number): Line[] {
+  const rows = status.routes.flatMap((route) => route.endpoints.map((endpoint) => ({ route, endpoint })));
+  if (rows.length === 0)
+    return status.routes.map(
+      ({ name, discovery }) => `${name}: no endpoints: ${discovery.why ?? discovery.state}`,
+    );
+  const hasPods = rows.some(({ endpoint }) => endpoint.pod);
+  const hasRoutes = status.routes.length > 1;
+  const head = [
+    ...(hasRoutes ? ['ROUTE'] : []),
+    'ENDPOINT',
+    ...(hasPods ? ['POD'] : []),
+    'STATE',
+    'SINCE',
+    '>LATENCY',
+    '>IN FLIGHT',
+    '>ANSWERED',
+    'WHY',
+  ];
+  const table = rows.map(({ route, endpoint }) => ({
+    cells: [
+      ...(hasRoutes ? [route.name] : []),
+      endpoint.address,
+      ...(hasPods ? [endpoint.pod ?? '-'] : []),
+      ...endpointCells(endpoint, time),
+    ],
+  }));
+  return tableLines(head, table, columns);
+}
+
+function endpointCells(endpoint: EndpointPage, now: Date): Cell[] {
+  const { state, why, sinceMs, latencyMs, inFlight, inFlightLimit, recent } = endpoint;
+  const all = recent.answered + recent.unanswered;
+  return [
+    { text: state, color: state === 'up' ? GREEN : state === 'ejected' || state === 'down' ? RED : YELLOW },
+    since(sinceMs, now).replace('since ', ''),
+    latencyMs === null ? '-' : length(latencyMs),
+    `${number(inFlight)}/${number(inFlightLimit)}`,
+    all === 0 ? '-' : `${number(recent.answered)}/${number(all)}`,
+    why,
+  ];
+}
+
+function rate(perSecond: number): string {
+  return perSecond >= 9.95 ? number(Math.round(perSecond)) : perSecond.toFixed(1);
+}

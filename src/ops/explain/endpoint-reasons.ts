@@ -1,0 +1,162 @@
+import type { EndpointPage } from '../status-page.ts';
+import type { Reason } from './reason.ts';
+import type { RouteView } from './route-view.ts';
+import { lookAt, troubleAdvice } from './trouble-advice.ts';
+import { counted, length, listed, nameOf, number, percent, sentence, since } from './words.ts';
+
+/** A connection that is being made for the first time is no trouble yet. */
+const NEW_MS = 3_000;
+/** An endpoint is slow if it takes so many times as long as the others, and so much longer. */
+const SLOW_TIMES = 3;
+const SLOW_BY_MS = 10;
+/** Characters of a reason that fit into a line with the rest. */
+const HEADLINE_MOST = 90;
+/** So many failed attempts say something about an endpoint, if they are so large a share. */
+const FAILED_LEAST = 3;
+const FAILED_SHARE = 0.5;
+
+/** What is wrong with single endpoints. */
+export function endpointReasons(view: RouteView): Reason[] {
+  return [...outOfUse(view), ...failing(view), ...slow(view)];
+}
+
+/** Endpoints that get no requests, those with the same trouble together. */
+function outOfUse(view: RouteView): Reason[] {
+  const groups = new Map<string, EndpointPage[]>();
+  for (const endpoint of view.endpoints) {
+    const { state, why, sinceMs } = endpoint;
+    if (state === 'up' || (state === 'connecting' && sinceMs < NEW_MS && why.startsWith('not connected yet')))
+      continue;
+    const key = `${state === 'ejected'} ${why}`;
+    groups.set(key, [...(groups.get(key) ?? []), endpoint]);
+  }
+  return [...groups.values()]
+    .toSorted((one, other) => other.length - one.length)
+    .map((group) => outReason(view, group));
+}
+
+function outReason(view: RouteView, group: readonly EndpointPage[]): Reason {
+  const { route, up, endpoints } = view;
+  const [first] = group;
+  if (first === undefined) throw new Error('a group has endpoints');
+  const { why } = first;
+  const isAlone = group.length === 1;
+  const who = isAlone ? nameOf(first) : `${group.length} of ${endpoints.length} endpoints`;
+  const what = isAlone ? stateWords(view, first) : 'cannot be used';
+  const advice = troubleAdvice(why);
+  const { headline, meaning } = inShort(why);
+  return {
+    route: route.name,
+    severity: up.length === 0 && view.health === 'broken' ? 'broken' : 'degraded',
+    text: sentence(`${who} ${what}: ${headline}`),
+    evidence: [
+      ...(meaning === undefined ? [] : [sentence(`that means: ${meaning}`)]),
+      ...(isAlone ? [] : group.slice(0, 5).map((one) => sentence(`${nameOf(one)} ${stateWords(view, one)}`))),
+      ...(isAlone && endpoints.length > 1 ? [othersWords(view)] : []),
+      ...group.slice(0, isAlone ? 1 : 3).flatMap((one) => attemptsWords(one)),
+    ],
+    advice: advice === undefined ? null : `${advice}${isAlone ? lookAt(first.pod) : ''}`,
+  };
+}
+
+/** A long explanation without what it may mean, which stands behind a colon. */
+function inShort(why: string): { headline: string; meaning: string | undefined } {
+  if (why.length <= HEADLINE_MOST) return { headline: why, meaning: undefined };
+  const parts = why.split('; now: ').map((text) => /^(.*?)(?:: (.*))?$/s.exec(text) ?? []);
+  return {
+    headline: parts.map(([, what]) => what).join('; now: '),
+    meaning: parts.findLast(([, , means]) => means !== undefined)?.[2],
+  };
+}
+
+function stateWords({ now }: RouteView, { state, sinceMs }: EndpointPage): string {
+  switch (state) {
+    case 'connecting':
+      return `has never been connected, ${since(sinceMs, now)}`;
+    case 'ejected':
+      return `is left out ${since(sinceMs, now)}`;
+    default:
+      return `is ${state} ${since(sinceMs, now)}`;
+  }
+}
+
+function othersWords({ up, endpoints }: RouteView): string {
+  if (up.length === 0) return `None of the ${endpoints.length} endpoints is usable.`;
+  const others = up.length === 1 ? 'One other endpoint takes' : `${up.length} other endpoints take`;
+  return `${others} the requests meanwhile.`;
+}
+
+function attemptsWords(endpoint: EndpointPage): string[] {
+  const { recent, failuresInARow, nextProbeMs, state } = endpoint;
+  const all = recent.answered + recent.unanswered;
+  const probe =
+    nextProbeMs === undefined
+      ? ''
+      : nextProbeMs === 0
+        ? '; the next request probes it'
+        : `; the next probe is in ${length(nextProbeMs)}`;
+  return [
+    ...(failuresInARow > 0 && state === 'ejected'
+      ? [`It has failed ${counted(failuresInARow, 'time')} in a row${probe}.`]
+      : []),
+    ...(all > 0
+      ? [`In the last minute it answered ${number(recent.answered)} of ${counted(all, 'attempt')}.`]
+      : []),
+  ];
+}
+
+/** Endpoints that are up and fail most attempts, while others do not. */
+function failing({ route, up, health }: RouteView): Reason[] {
+  const shareOf = ({ recent }: EndpointPage) =>
+    recent.unanswered / Math.max(1, recent.answered + recent.unanswered);
+  const bad = up.filter((one) => one.recent.unanswered >= FAILED_LEAST && shareOf(one) >= FAILED_SHARE);
+  const good = up.filter((one) => one.recent.answered > 0 && shareOf(one) < FAILED_SHARE);
+  if (good.length === 0) return [];
+  return bad.map((one) => ({
+    route: route.name,
+    severity: health === 'broken' ? 'broken' : 'degraded',
+    text: sentence(
+      `${nameOf(one)} fails ${percent(shareOf(one))} of its attempts: ${number(one.recent.unanswered)} of ${number(one.recent.answered + one.recent.unanswered)} in the last minute`,
+    ),
+    evidence: [
+      `The others: ${listed(good.map((other) => `${nameOf(other)} ${percent(shareOf(other))}`))}.`,
+      ...(one.failuresInARow > 0
+        ? [`It has failed ${counted(one.failuresInARow, 'time')} in a row so far.`]
+        : []),
+    ],
+    advice: `Look at what is different about this one: its logs, its node, its version.${lookAt(one.pod)}`,
+  }));
+}
+
+/** Endpoints that answer much later than the others. */
+function slow({ route, up }: RouteView): Reason[] {
+  const known = up.flatMap((one) =>
+    one.latencyMs === null ? [] : [{ endpoint: one, latencyMs: one.latencyMs }],
+  );
+  return known.flatMap((one) => {
+    const others = known.filter((other) => other !== one).map(({ latencyMs }) => latencyMs);
+    const usual = median(others);
+    if (usual === undefined || one.latencyMs < SLOW_TIMES * usual || one.latencyMs - usual < SLOW_BY_MS)
+      return [];
+    const { timeoutMs } = route.policy.retry;
+    const isNearTimeout = one.latencyMs >= timeoutMs / 2;
+    const times = number(Math.round(one.latencyMs / Math.max(usual, 0.1)));
+    const text = `${nameOf(one.endpoint)} takes ${length(one.latencyMs)} to reply, ${times} times as long as the others (${length(usual)})`;
+    return [
+      {
+        route: route.name,
+        severity: isNearTimeout ? ('degraded' as const) : ('note' as const),
+        text: sentence(text),
+        evidence: [
+          `The timeout is ${length(timeoutMs)}. Most requests go to the faster ones.`,
+          ...attemptsWords(one.endpoint),
+        ],
+        advice: `Look at its CPU (throttling), its node and its logs.${lookAt(one.endpoint.pod)}`,
+      },
+    ];
+  });
+}
+
+function median(values: readonly number[]): number | undefined {
+  return values.toSorted((one, other) => one - other)[Math.floor((values.length - 1) / 2)];
+}

@@ -1,0 +1,33 @@
+import type { RequestRecord } from '../record.ts';
+import type { StatusPage } from '../status-page.ts';
+import { attemptReasons } from './attempt-reasons.ts';
+import { clientReasons } from './client-reasons.ts';
+import { discoveryReasons } from './discovery-reasons.ts';
+import { endpointReasons } from './endpoint-reasons.ts';
+import { loadReasons } from './load-reasons.ts';
+import type { Explanation, Reason, Severity } from './reason.ts';
+import { type RouteView, routeView } from './route-view.ts';
+import { sidecarReasons } from './sidecar-reasons.ts';
+import { verdict } from './verdict.ts';
+
+const SEVERITIES: readonly Severity[] = ['broken', 'degraded', 'note'];
+
+/**
+ * Says what is wrong now, and why. Pure.
+ *
+ * @param records of failed and slow requests, the newest first
+ */
+export function explain(status: StatusPage, records: readonly RequestRecord[], now: Date): Explanation {
+  const views = status.routes.map((route) => routeView(route, records, status.uptimeMs, now));
+  // From the cause to what follows from it: this order is kept within a severity.
+  const reasons = [
+    ...views.flatMap(causes),
+    ...sidecarReasons(status, now),
+    ...views.flatMap((view) => [...clientReasons(view)]),
+  ].toSorted((one, other) => SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity));
+  return { at: now.toISOString(), verdict: verdict(status, views, reasons), reasons };
+}
+
+function causes(view: RouteView): Reason[] {
+  return [...discoveryReasons(view), ...endpointReasons(view), ...attemptReasons(view), ...loadReasons(view)];
+}

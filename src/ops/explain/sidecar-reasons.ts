@@ -1,0 +1,121 @@
+import type { StatusPage } from '../status-page.ts';
+import type { Reason } from './reason.ts';
+import { clock, counted, length, number, percent, sentence } from './words.ts';
+
+/** The alerts on these have the same defaults. */
+const DESCRIPTORS_SHARE = 0.8;
+const LATE_MS = 100;
+const BUSY_SHARE = 0.9;
+const THROTTLED_SHARE = 0.1;
+const PROBLEMS_MOST = 10;
+
+/** What concerns the whole sidecar. */
+export function sidecarReasons(status: StatusPage, now: Date): Reason[] {
+  return [
+    ...bugs(status),
+    ...descriptors(status),
+    ...cpu(status),
+    ...reload(status, now),
+    ...draining(status),
+  ];
+}
+
+function reload({ refusedReload }: StatusPage, now: Date): Reason[] {
+  if (refusedReload === null) return [];
+  const { at, problems } = refusedReload;
+  return [
+    {
+      route: null,
+      severity: 'degraded',
+      text: `The change of the configuration at ${clock(new Date(at), now)} was refused: the old one stays in force, but a pod that starts now will fail.`,
+      evidence: problems.slice(0, PROBLEMS_MOST).map(sentence),
+      advice:
+        'Mend the ConfigMap, or go back with `helm rollback`. Check a file with `lazypirate check --config FILE`.',
+    },
+  ];
+}
+
+function draining({ draining: isDraining, routes }: StatusPage): Reason[] {
+  if (!isDraining) return [];
+  const open = routes.reduce((sum, { queued, inFlight }) => sum + queued + inFlight, 0);
+  return [
+    {
+      route: null,
+      severity: 'note',
+      text: `The sidecar is about to leave: it was told to stop, and ${open === 0 ? 'waits until the app is quiet' : `finishes ${counted(open, 'open request')}`}.`,
+      evidence: routes
+        .filter(({ recent }) => recent.outcomes.draining > 0)
+        .map(
+          ({ name, recent }) =>
+            `Route ${name} refused ${counted(recent.outcomes.draining, 'request')} with DRAINING.`,
+        ),
+      advice:
+        'This is normal at the end of a pod. If requests fail with DRAINING, compare `drain.timeout` with terminationGracePeriodSeconds.',
+    },
+  ];
+}
+
+function descriptors({ process: { descriptors: files } }: StatusPage): Reason[] {
+  if (files === null || files.open / files.most < DESCRIPTORS_SHARE) return [];
+  return [
+    {
+      route: null,
+      severity: 'degraded',
+      text: `The sidecar runs out of file descriptors: ${number(files.open)} of ${number(files.most)} are open. Without one, no app and no server can connect.`,
+      evidence: [],
+      advice:
+        'Do apps open many connections? Lower `limits.connections`. Otherwise lower `subset` or `limits.inFlightPerEndpoint`, or raise the limit of the container runtime.',
+    },
+  ];
+}
+
+function cpu({ process: { eventLoop, throttled } }: StatusPage): Reason[] {
+  const isThrottled = throttled !== null && throttled > THROTTLED_SHARE;
+  if (!isThrottled && eventLoop.lateMs < LATE_MS && eventLoop.busy < BUSY_SHARE) return [];
+  const evidence = [
+    `Its event loop was busy for ${percent(eventLoop.busy)} of the last minute, and up to ${length(eventLoop.lateMs)} late.`,
+    ...(throttled === null
+      ? []
+      : [`Its CPU limit has stopped it in ${percent(throttled)} of the periods (of 100 ms, as a rule).`]),
+  ];
+  return [
+    {
+      route: null,
+      severity: 'degraded',
+      text: isThrottled
+        ? 'The CPU limit of the container slows the sidecar down, so everything through it is late.'
+        : 'The sidecar does not get the CPU it needs, so everything through it is late.',
+      evidence,
+      advice: isThrottled
+        ? 'Raise or remove the CPU limit of the container lazypirate.'
+        : 'Raise the CPU request. If it uses a full core, spread the load over more pods.',
+    },
+  ];
+}
+
+function bugs({ routes }: StatusPage): Reason[] {
+  return routes.flatMap(({ name, totals, recent }): Reason[] => [
+    ...(totals.unaccounted === 0
+      ? []
+      : [
+          {
+            route: name,
+            severity: 'degraded' as const,
+            text: `The sidecar does not know what became of ${counted(totals.unaccounted, 'request')}. This is a bug of lazypirate.`,
+            evidence: [],
+            advice: 'Please report it, with /status, /metrics and the log. Deleting the pod clears it.',
+          },
+        ]),
+    ...(recent.outcomes.internal === 0
+      ? []
+      : [
+          {
+            route: name,
+            severity: 'degraded' as const,
+            text: `${counted(recent.outcomes.internal, 'request')} failed in the last minute because of a bug of lazypirate.`,
+            evidence: [],
+            advice: 'Please report it with the log lines `internal error`.',
+          },
+        ]),
+  ]);
+}

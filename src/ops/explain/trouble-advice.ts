@@ -1,0 +1,67 @@
+/* What to do about an endpoint that cannot be used. The texts are those of the transports and of discovery; a test goes through them. */
+
+const SERVER_GONE = 'Is the server running, and does it listen on this port?';
+const HANGS =
+  'The process is there and does not answer: it is stopped, or hangs. Look at its logs and its CPU; if it hangs, delete the pod.';
+
+/** By what stands in the text. The first that fits counts. */
+const ADVICE: readonly [RegExp, string][] = [
+  [/keys do not match/, 'Compare curve.serverKeyFile of the route with the public key of the server.'],
+  [/refused our key/, "Add the key in curve.publicKeyFile to the server's list of allowed clients."],
+  [
+    /security mechanism|wants a key \(CURVE\)|serverKeyFile/,
+    'Compare `curve` of the route with the settings of the server: both must use CURVE, with keys that match, or neither.',
+  ],
+  [
+    /before it said anything/,
+    'Check the port: it belongs to something else, or to a proxy (a load balancer, a service mesh) that has no server behind it.',
+  ],
+  [
+    /speaks (HTTP|TLS)|begins with|is not ZeroMQ: it/,
+    'The port belongs to something else: check the port of the upstream.',
+  ],
+  [
+    /does not fit/,
+    'This is the port of another ZeroMQ service: check the port. The server needs a REP or a ROUTER socket.',
+  ],
+  [
+    /ZMTP 1\.0|ZMTP 2\.0 or older/,
+    'Update the ZeroMQ library of the server, if it is ZeroMQ at all: check the port.',
+  ],
+  [/heartbeat|no ZMTP handshake|says nothing|handshake was not completed|accept connections/, HANGS],
+  [/connection refused|no such path|nobody answers there/, SERVER_GONE],
+  [
+    /no answer within|no route|cannot be reached|network or the machine/,
+    'Nothing comes back from the machine: look at its node, and at NetworkPolicies and firewalls on the way.',
+  ],
+  [
+    /no file descriptor/,
+    'Raise the open file limit of the sidecar, or lower `subset` or `limits.inFlightPerEndpoint`.',
+  ],
+  [
+    /no address, or no port left/,
+    'This pod has used up its ports towards that address, or has no address of that family.',
+  ],
+  [/permission denied/, 'The mode of the path, or of a directory above it, keeps the sidecar out.'],
+  [/no reply in time/, `${HANGS} If it is only slow, compare its reply time with \`timeout\`.`],
+  [
+    /before its connection dropped|was reset|closed the connection|connection ended/,
+    'The server ends, crashes or is killed: look at its logs, its restarts and its memory limit (OOMKilled).',
+  ],
+  [
+    /not a reply|broke the protocol/,
+    'The server does not send the envelope back. With `correlate: true`, set it to `auto`; otherwise this is a bug of the server.',
+  ],
+];
+
+/** @param why of an endpoint; what its newest try shows, behind "now:", says more about what to do */
+export function troubleAdvice(why: string): string | undefined {
+  const [first = '', now = ''] = why.split('; now: ');
+  const adviceFor = (text: string) => ADVICE.find(([pattern]) => pattern.test(text))?.[1];
+  return adviceFor(now) ?? adviceFor(first);
+}
+
+/** Where to look at a pod. */
+export function lookAt(pod: string | null | undefined): string {
+  return pod ? ` See \`kubectl describe pod ${pod}\` and \`kubectl logs ${pod}\`.` : '';
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PassThrough, Writable } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { commandLine } from '../../src/command-line.ts';
+import type { Explanation } from '../../src/ops/explain/reason.ts';
+
+const EXPLANATION: Explanation = {
+  at: '2026-11-27T12:10:00.000Z',
+  verdict: { state: 'broken', text: 'Route orders does not work.' },
+  reasons: [
+    {
+      route: 'orders',
+      severity: 'broken',
+      text: 'Nobody listens there.',
+      evidence: ['It is down.'],
+      advice: 'Start it.',
+    },
+    { route: null, severity: 'note', text: 'By the way.', evidence: [], advice: null },
+  ],
+};
+
+interface Size {
+  isTTY: true;
+  columns: number;
+  rows: number;
+}
+
+/** A command in this process, and what it wrote. */
+async function lazypirate(
+  args: string[],
+  { env = {}, terminal }: { env?: Record<string, string>; terminal?: Size } = {},
+) {
+  const written = { stdout: '', stderr: '' };
+  const into = (name: keyof typeof written) =>
+    new Writable({
+      write(chunk, _, done) {
+        written[name] += chunk;
+        done();
+      },
+    });
+  const code = await commandLine(args, {
+    ...{
+      env,
+      stdin: new PassThrough(),
+      stdout: Object.assign(into('stdout'), terminal),
+      stderr: into('stderr'),
+    },
+    interrupted: new AbortController().signal,
+    onHangup: () => undefined,
+    onExit: () => undefined,
+    endWithin: () => undefined,
+    node: process.versions.node,
+    self: [process.execPath],
+  });
+  return { code, ...written };
+}
+
+/** Something that answers like a sidecar, and what it was asked for. */
+async function startDouble(t: TestContext, status: number, body: string) {
+  const asked: string[] = [];
+  const server: Server = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    response.writeHead(status).end(body);
+  });
+  server.listen(0, '127.0.0.1');
+  t.after(() => server.close().closeAllConnections());
+  await once(server, 'listening');
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+test('the reasons are numbered, with evidence and advice, and notes come last', async (t) => {
+  const { address } = await startDouble(t, 200, JSON.stringify(EXPLANATION));
+  const { code, stdout } = await lazypirate(['explain', '--inspect', address]);
+  assert.equal(code, 0);
+  assert.equal(
+    stdout,
+    `BROKEN  Route orders does not work.
+
+1. orders: Nobody listens there.
+     It is down.
+   -> Start it.
+
+Also:
+
+- By the way.
+`,
+  );
+});
+
+test('colours are for terminals, and not with NO_COLOR', async (t) => {
+  const { address } = await startDouble(t, 200, JSON.stringify(EXPLANATION));
+  const terminal: Size = { isTTY: true, columns: 80, rows: 24 };
+  const args = ['explain', '--inspect', address];
+  const { stdout: plain } = await lazypirate(args);
+  const { stdout: painted } = await lazypirate(args, { terminal });
+  assert.ok(painted.startsWith('\u001b[31mBROKEN\u001b[0m  Route'));
+  assert.equal(stripVTControlCharacters(painted), plain);
+  assert.equal((await lazypirate(args, { terminal, env: { NO_COLOR: '1' } })).stdout, plain);
+});
+
+test('--json prints what came, and the address comes from the environment that run would use', async (t) => {
+  const { address, asked } = await startDouble(t, 200, '{"a":1}\n');
+  const env = { LAZYPIRATE_ADMIN_INSPECT: address, LAZYPIRATE_UPSTREAM: 'tcp://10.0.0.1:7000' };
+  assert.equal((await lazypirate(['explain', '--json'], { env })).stdout, '{"a":1}\n');
+  assert.equal((await lazypirate(['status', '--json'], { env })).stdout, '{"a":1}\n');
+  assert.deepEqual(asked, ['/explain', '/status']);
+});
+
+test('a configuration that is refused does not keep anybody from asking', async (t) => {
+  const { address, asked } = await startDouble(t, 200, '{}\n');
+  const env = { LAZYPIRATE_ADMIN_INSPECT: address, LAZYPIRATE_UPSTREAM: 'nonsense' };
+  assert.equal((await lazypirate(['explain', '--json'], { env })).code, 0);
+  assert.deepEqual(asked, ['/explain']);
+});
+
+test('where nobody answers, one sentence says where, and what to check', async (t) => {
+  const { address } = await startDouble(t, 200, '');
+  const closed = createServer().listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const { port } = closed.address() as AddressInfo;
+  await new Promise((resolve) => closed.close(resolve));
+  for (const command of ['explain', 'status']) {
+    const { code, stderr, stdout } = await lazypirate([command, '--inspect', `127.0.0.1:${port}`]);
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(
+      stderr,
+      new RegExp(
+        `^lazypirate: no sidecar answers at 127.0.0.1:${port} \\(nobody listens there\\): .*--inspect\\n$`,
+      ),
+    );
+  }
+  const { stderr } = await lazypirate(['explain', '--inspect', 'nowhere']);
+  assert.match(stderr, /^lazypirate: --inspect: "nowhere" is not an address/);
+  assert.ok(address);
+});
+
+test('a request is asked for by its id, and one that is not kept is an error in words', async (t) => {
+  const body = JSON.stringify({ request: {}, text: ['It came.', 'It failed.'] });
+  const { address, asked } = await startDouble(t, 200, body);
+  const { stdout } = await lazypirate(['explain', '--inspect', address, 'orders.k3x9ab.42']);
+  assert.equal(stdout, 'It came.\nIt failed.\n');
+  assert.deepEqual(asked, ['/explain?request=orders.k3x9ab.42']);
+  const missing = await startDouble(t, 404, 'request "x" is not kept\n');
+  const { code, stderr } = await lazypirate(['explain', '--inspect', missing.address, 'x']);
+  assert.deepEqual([code, stderr], [1, 'lazypirate: request "x" is not kept\n']);
+});
+
+test('an inspect door that is off is told as the reason', async () => {
+  const env = { LAZYPIRATE_ADMIN_INSPECT: 'off', LAZYPIRATE_UPSTREAM: 'tcp://10.0.0.1:7000' };
+  const { code, stderr } = await lazypirate(['explain'], { env });
+  assert.equal(code, 1);
+  assert.match(stderr, /admin\.inspect is off/);
+});
+
+test('--watch and --json do not go together', async () => {
+  const { code, stderr } = await lazypirate(['status', '--watch', '--json']);
+  assert.deepEqual([code, stderr], [2, 'lazypirate: --json and --watch do not go together\n']);
+});

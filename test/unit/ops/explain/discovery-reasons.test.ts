@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { whyNoEndpoints } from '../../../../src/discovery/kubernetes/endpoint-slices.ts';
+import { podState, whyNoPod } from '../../../../src/discovery/kubernetes/pods.ts';
+import type { DiscoveryStatus } from '../../../../src/proxy/status.ts';
+import { explained, lacks, reasonLike, up } from './situation.ts';
+
+const SERVICE = 'Service orders in namespace shop';
+const LIVE = { isFixed: false, state: 'live', syncedMs: 1_000, why: undefined, failure: undefined } as const;
+
+function empty(why: string) {
+  return explained({ endpoints: [], route: { discovery: { ...LIVE, why } } });
+}
+
+function failing(failure: NonNullable<DiscoveryStatus['failure']>, why: string, endpoints = [] as object[]) {
+  const state = endpoints.length > 0 ? 'lost' : 'failed';
+  const syncedMs = endpoints.length > 0 ? 420_000 : undefined;
+  return explained({ endpoints, route: { discovery: { ...LIVE, state, syncedMs, why, failure } } });
+}
+
+const slice = (ports: object[], endpoints: object[]) => ({ addressType: 'IPv4', ports, endpoints });
+const pod = { addresses: ['10.0.0.1'], conditions: { ready: false } };
+const PODS = 'pods with app=orders in namespace shop';
+
+/** Each way in which a set can be empty, in discovery's own words, and what must be advised. */
+const EMPTY: [string, string, RegExp][] = [
+  ['the Service does not exist', whyNoEndpoints([], 'zmq', SERVICE), /kubectl get service orders -n shop`/],
+  [
+    'the Service has no such port',
+    whyNoEndpoints([slice([{ name: 'http', port: 80 }], [pod])], 'zmq', SERVICE),
+    /http \(80\)[\s\S]*upstream\.kubernetes\.port[\s\S]*kubectl get service orders -n shop/,
+  ],
+  [
+    'the Service selects nothing',
+    whyNoEndpoints([slice([], [])], 7000, SERVICE),
+    /kubectl get pods -n shop --show-labels/,
+  ],
+  [
+    'no pod is ready',
+    whyNoEndpoints([slice([{ name: 'zmq', port: 7000 }], [pod])], 'zmq', SERVICE),
+    /not ready: `kubectl get pods -n shop`/,
+  ],
+  ['there are no pods', whyNoPod([], 7000, PODS), /kubectl get pods -n shop -l app=orders/],
+  [
+    'no selected pod is ready',
+    whyNoPod([podState({}, 7000)], 7000, PODS),
+    /not ready: `kubectl get pods -n shop`/,
+  ],
+  ['the pods have no such port', whyNoPod([podState({}, 'zmq')], 'zmq', PODS), /a port that the pods have/],
+];
+
+for (const [title, why, words] of EMPTY)
+  test(`${title}: that is the cause, with what to do`, () => {
+    const all = empty(why);
+    assert.equal(all.verdict.state, 'broken');
+    const [first] = all.reasons;
+    assert.equal(first?.severity, 'broken');
+    assert.equal(first?.text.toLowerCase(), `${why}.`.toLowerCase());
+    assert.match(`${first?.text}\n${first?.advice}`, words);
+  });
+
+test('an API server that never answered leaves no endpoints, and is told with its address and since when', () => {
+  const all = failing({ reason: 'unreachable', sinceMs: 65_000 }, 'https://10.96.0.1: connect ECONNREFUSED');
+  const { severity, evidence, advice } = reasonLike(
+    all,
+    /endpoints are not known: the API server does not answer/,
+  );
+  assert.equal(severity, 'broken');
+  assert.deepEqual(evidence, [
+    'https://10.96.0.1: connect ECONNREFUSED.',
+    'It has failed since 12:08:55 UTC (1 min 5 s).',
+  ]);
+  assert.match(advice ?? '', /readyz[\s\S]*NetworkPolicy/);
+});
+
+test('an API server that is lost leaves the known endpoints in use', () => {
+  const all = failing({ reason: 'unreachable', sinceMs: 65_000 }, 'https://10.96.0.1: no answer', [
+    up('tcp://10.0.0.1:7000'),
+  ]);
+  assert.equal(all.verdict.state, 'degraded');
+  const { severity, evidence } = reasonLike(all, /API server does not answer\. The 1 known endpoint/);
+  assert.equal(severity, 'degraded');
+  assert.ok(evidence.includes('The set was last known to be right 7 min ago.'));
+});
+
+test('a missing permission, a name without DNS and a missing token are told apart', () => {
+  const forbidden = failing({ reason: 'forbidden', sinceMs: 1 }, '403: endpointslices is forbidden');
+  assert.match(reasonLike(forbidden, /refuses the service account/).all, /kubectl auth can-i list/);
+  const unknown = failing({ reason: 'not_found', sinceMs: 1 }, 'there is no DNS name orders.shop.svc');
+  assert.match(reasonLike(unknown, /DNS does not know the name/).all, /headless/);
+  const silent = failing({ reason: 'unreachable', sinceMs: 1 }, 'orders.shop.svc: no answer');
+  assert.match(reasonLike(silent, /the name server does not answer/).all, /kube-dns/);
+  const invalid = failing({ reason: 'invalid', sinceMs: 1 }, 'the kubeconfig cannot be used: there is none');
+  assert.match(reasonLike(invalid, /no way to ask the API server/).all, /automountServiceAccountToken/);
+});
+
+test('a set that nothing confirms any more may be out of date', () => {
+  const of = (syncedMs: number) => explained({ route: { discovery: { ...LIVE, syncedMs } } });
+  reasonLike(of(1_000_000), /Nothing has confirmed the endpoints for 16 min 40 s/);
+  lacks(of(800_000), /confirmed/);
+});
+
+test('fixed endpoints are never discovered, so nothing is said about it', () => {
+  lacks(explained({ route: { discovery: { ...LIVE, isFixed: true, syncedMs: 10_000_000 } } }), /endpoints/);
+});
+
+test('a new upstream that is not connected yet is told with the reason', () => {
+  const next = {
+    ...{ isUsable: false, endpoints: [], standby: 0 },
+    discovery: { ...LIVE, why: 'Service new in namespace shop selects no pods' },
+  };
+  const { evidence } = reasonLike(explained({ route: { next } }), /new upstream .* is not connected yet/);
+  assert.deepEqual(evidence, ['Service new in namespace shop selects no pods.']);
+});

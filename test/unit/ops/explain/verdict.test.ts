@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { explained, NO_ATTEMPTS, NOBODY_GONE, NONE } from './situation.ts';
+
+test('a healthy sidecar says so, with its figures and nothing else', () => {
+  const { verdict, reasons, at } = explained({});
+  assert.deepEqual(reasons, []);
+  assert.equal(at, '2026-11-27T12:10:00.000Z');
+  assert.deepEqual(verdict, {
+    state: 'working',
+    text: 'All is well. All 100 requests of the last minute were answered: 1.5 ms median, 4 ms p99.',
+  });
+});
+
+test('in the first minute it says over how long it has counted', () => {
+  assert.match(explained({ recent: { seconds: 12.3 } }).verdict.text, /All 100 requests of the last 12 s/);
+});
+
+test('attempts that failed without harm are told in the verdict', () => {
+  const attempts = { ...NO_ATTEMPTS, ok: 1_000, lost: 2 };
+  assert.match(explained({ recent: { attempts } }).verdict.text, /answered, though 2 attempts failed/);
+});
+
+test('what failed half a minute ago and goes well again is not called broken', () => {
+  const recent = { outcomes: { ...NONE, ok: 20, timeout: 80 } };
+  assert.equal(explained({ recent }).verdict.state, 'broken');
+  const recovered = explained({ recent, latest: { outcomes: { ...NONE, ok: 20 } } }).verdict;
+  assert.equal(recovered.state, 'working');
+  assert.match(recovered.text, /80 of 100 requests failed in the last minute, but it goes well again/);
+});
+
+test('one request in a hundred that fails is degraded, one in a thousand is not', () => {
+  const of = (ok: number) => explained({ recent: { outcomes: { ...NONE, ok, lost: 1 } } }).verdict;
+  assert.equal(of(99).state, 'degraded');
+  assert.equal(of(999).state, 'working');
+  assert.match(of(999).text, /1 of 1,000 requests failed in the last minute/);
+});
+
+test('a reply that found its app gone is no failure', () => {
+  const { outcomes, clientGone } = {
+    outcomes: { ...NONE, ok: 99, client_gone: 1 },
+    clientGone: { ...NOBODY_GONE, ok: 1 },
+  };
+  assert.match(explained({ recent: { outcomes, clientGone } }).verdict.text, /All 100 requests/);
+});
+
+test('the reasons that break it come before those that do not', () => {
+  const down = {
+    address: 'tcp://10.0.0.1:7000',
+    state: 'down',
+    why: 'nobody answers there',
+    sinceMs: 5_000,
+  } as const;
+  const { reasons } = explained({
+    endpoints: [down],
+    recent: { malformed: 1, outcomes: { ...NONE, no_endpoints: 5 } },
+    sidecar: { refusedReload: { at: new Date(0), problems: ['x'] } },
+  });
+  assert.deepEqual(
+    reasons.map(({ severity }) => severity),
+    ['broken', 'degraded', 'degraded'],
+  );
+});
