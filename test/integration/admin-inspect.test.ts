@@ -40,7 +40,7 @@ function dial(port: number, host = '127.0.0.1'): Socket {
 /** Sends a request as it stands, as a browser or an attacker would, and reads the whole answer. */
 async function raw(port: number, head: string, body = '', host?: string): Promise<string> {
   const socket = dial(port, host);
-  socket.write(`${head.trim().replace(/\n */g, '\r\n')}\r\n\r\n${body}`);
+  socket.write(`${head.trim().replace(/\n */g, '\r\n')}\r\nConnection: close\r\n\r\n${body}`);
   return await allOf(socket);
 }
 
@@ -182,7 +182,9 @@ test('a body beyond 4 KiB is refused, with its length announced or not', async (
   const refused = await get(`${url}/it`, { method: 'PUT', body: `${most}x` });
   assert.deepEqual([refused.status, refused.body], [413, 'the body may have at most 4096 bytes\n']);
   const socket = dial(port);
-  socket.write('PUT /it HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n');
+  socket.write(
+    'PUT /it HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n',
+  );
   socket.write(`1001\r\n${most}x\r\n`);
   assert.match(await allOf(socket), /^HTTP\/1\.1 413 /, 'it does not wait for the end');
   assert.deepEqual(changes, []);
