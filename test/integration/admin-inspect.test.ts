@@ -305,3 +305,24 @@ test('a stream that fails is cut, and the next request is served', async (t) => 
   await assert.rejects(fetch(`${url}/broken`).then((response) => response.text()));
   assert.equal((await get(`${url}/plain`)).status, 200);
 });
+
+test('a stream that is written to after its end disturbs nobody', async (t) => {
+  const wrote = Promise.withResolvers<void>();
+  const late = (): Stream => ({
+    kind: 'stream',
+    contentType: 'text/plain',
+    run: async (out) => {
+      out.write('all\n');
+      // Once the door has ended it.
+      process.nextTick(() => {
+        assert.ok(out.writableEnded);
+        out.write('too late\n');
+        wrote.resolve();
+      });
+    },
+  });
+  const { url } = await started(t, [page({ path: '/late', summary: 'a stream', answer: late }), plain]);
+  assert.equal((await get(`${url}/late`)).body, 'all\n');
+  await wrote.promise;
+  assert.equal((await get(`${url}/plain`)).status, 200);
+});

@@ -43,7 +43,7 @@ export async function openDoor(settings: DoorSettings): Promise<Door> {
   const { name, host, port, connectionsMost, silenceMs = SILENCE_MS, answer } = settings;
   let streams = 0;
   const server = createServer(LIMITS, async (request, response) => {
-    // The client may have left.
+    // What is written after the end must not end the process.
     response.on('error', () => undefined);
     const answered = await answerOf(answer, request);
     if (answered.kind === 'page') return sendPage(response, answered);
