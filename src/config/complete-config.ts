@@ -22,7 +22,10 @@ type ParsedRoute = Parsed['routes'][number];
  *
  * @throws {ConfigError} if a key file is missing or invalid
  */
-export function completeConfig({ admin, log, drain, routes }: Parsed, written: WrittenConfig): Config {
+export function completeConfig(
+  { admin, log, drain, routes }: Parsed,
+  written: WrittenConfig,
+): Omit<Config, 'shown'> {
   const problems: string[] = [];
   const keyFiles = new KeyFiles();
   const completed = routes.map((route, index) => {

@@ -1,4 +1,5 @@
 import type { RouteSettings } from '../proxy/settings.ts';
+import type { ShownConfig } from './shown-config.ts';
 
 /** A configuration that has been read, checked and completed: defaults are filled in, durations are in ms, sizes in bytes. */
 export interface Config {
@@ -8,6 +9,8 @@ export interface Config {
   routes: RouteSettings[];
   /** Problems that do not stop the sidecar, but should be fixed. */
   warnings: readonly string[];
+  /** For people. */
+  shown: ShownConfig;
 }
 
 /** Where the two admin doors listen. Port 0 picks one. */

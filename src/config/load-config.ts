@@ -2,6 +2,7 @@ import { ConfigError, messageOf } from '../errors.ts';
 import { completeConfig } from './complete-config.ts';
 import type { Config } from './config.ts';
 import { schema } from './schema/config-schema.ts';
+import { ShownConfig } from './shown-config.ts';
 import { type ConfigSources, fileOf } from './text/flags.ts';
 import {
   applyOverrides,
@@ -33,7 +34,8 @@ export function loadConfig(sources: ConfigSources): Config {
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
   if (result.data === undefined) throw new ConfigError(['no configuration']);
   const config = completeConfig(result.data, written);
-  return { ...config, warnings: [...misspeltVariables(sources.env), ...config.warnings] };
+  const shown = new ShownConfig(fileOf(sources), result.data, config, written);
+  return { ...config, warnings: [...misspeltVariables(sources.env), ...config.warnings], shown };
 }
 
 function readSource(sources: ConfigSources): WrittenConfig {

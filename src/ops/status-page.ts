@@ -8,6 +8,9 @@ export interface SidecarStatus {
   version: string;
   uptimeMs: number;
   isDraining: boolean;
+  /** The configuration in force. */
+  config: { hash: string; file: string | undefined };
+  configSince: Date;
   /** The newest change of the configuration, where it was refused: what is in force is older. */
   refusedReload: { at: Date; problems: readonly string[] } | undefined;
   process: ProcessStatus;
@@ -32,11 +35,12 @@ export function renderStatus(sidecar: SidecarStatus): string {
  * the settings later is not shown by accident.
  */
 export function statusPage(sidecar: SidecarStatus) {
-  const { version, uptimeMs, isDraining, refusedReload, process, routes } = sidecar;
+  const { version, uptimeMs, isDraining, config, configSince, refusedReload, process, routes } = sidecar;
   return {
     version,
     uptimeMs: Math.round(uptimeMs),
     draining: isDraining,
+    config: { hash: config.hash, source: config.file ?? null, loadedAt: configSince.toISOString() },
     refusedReload:
       refusedReload === undefined ? null : { ...refusedReload, at: refusedReload.at.toISOString() },
     process: processStatus(process),

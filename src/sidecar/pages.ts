@@ -1,3 +1,5 @@
+import type { ShownConfig } from '../config/shown-config.ts';
+import { configPage } from '../ops/admin/config-page.ts';
 import { type HealthSources, healthPages } from '../ops/admin/health-pages.ts';
 import { json, type PageEntry, page } from '../ops/admin/page.ts';
 import { explainPage } from '../ops/explain/explain-page.ts';
@@ -6,6 +8,8 @@ import { renderStatus, type SidecarStatus } from '../ops/status-page.ts';
 
 /** What the pages show, read when one is requested. */
 interface PageSources extends HealthSources {
+  config(): ShownConfig;
+  configSince(): Date;
   status(): SidecarStatus;
   /** Failed and slow requests, the newest first. */
   records(): readonly RequestRecord[];
@@ -29,6 +33,7 @@ export function pagesOf(sources: PageSources): Pages {
         answer: () => json(renderStatus(sources.status())),
       }),
       explainPage(sources),
+      configPage(sources.config, sources.configSince),
     ],
   };
 }

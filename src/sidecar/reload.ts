@@ -18,6 +18,7 @@ interface ReloadParts {
 export class Reload {
   #config: Config;
   readonly #parts: ReloadParts;
+  #since = new Date();
   #refused: SidecarStatus['refusedReload'];
   #isStopped = false;
 
@@ -29,6 +30,11 @@ export class Reload {
   /** The configuration in force. */
   get config(): Config {
     return this.#config;
+  }
+
+  /** Since when it is in force. */
+  get since(): Date {
+    return this.#since;
   }
 
   /** The newest change, if it was refused. */
@@ -92,6 +98,7 @@ export class Reload {
       return await doors.abandon();
     }
     this.#config = config;
+    this.#since = new Date();
     log.level = config.log.level;
     log.format = config.log.format;
     const changes = routes.commit();

@@ -60,6 +60,7 @@ export class Sidecar {
     this.#versions = versions;
     this.#metrics = createMetrics({
       routes: () => this.#statuses(),
+      configHash: () => this.#reload.config.shown.hash,
       version: versions.lazypirate,
       nodeVersion: versions.node,
       zeromqVersion: versions.zeromq,
@@ -146,10 +147,14 @@ export class Sidecar {
       startup: () => startupHealth(this.#statuses()),
       ready: () => readyHealth(this.#reload.config.admin.readiness, this.#isDraining, this.#statuses()),
       records: () => [],
+      config: () => this.#reload.config.shown,
+      configSince: () => this.#reload.since,
       status: () => ({
         version: this.#versions.lazypirate,
         uptimeMs: performance.now() - this.#startedMs,
         isDraining: this.#isDraining,
+        config: this.#reload.config.shown,
+        configSince: this.#reload.since,
         refusedReload: this.#reload.refused,
         process: this.#process.status(),
         figuresOf: (route) => this.#recent.of(route),

@@ -132,3 +132,33 @@ test('a change that is still being prepared at SIGTERM is given up', async (t) =
   assert.equal(logged('reload applied'), undefined);
   assert.equal(lines.filter(({ msg, route }) => msg === 'listening' && route === 'orders').length, 1);
 });
+
+test('the configuration in force is shown, with its hash on the status and the metrics, and changes with a reload', async (t) => {
+  const upstream = await ScriptedUpstream.start();
+  t.after(() => upstream.close());
+  const { logged, reload } = await start(t, configOf(upstream, 'orders'));
+  const url = `http://${String(logged('inspect listening')?.['address'])}`;
+  const get = async (path: string) => (await fetch(`${url}${path}`)).text();
+  const shown = async () => {
+    const { hash, source, loadedAt, config, origins } = JSON.parse(await get('/config'));
+    assert.deepEqual(JSON.parse(await get('/status')).config, { hash, source, loadedAt });
+    const [, labelled] = /^lazypirate_config_info\{hash="(.*)"\} 1$/m.exec(await get('/metrics')) ?? [];
+    assert.equal(labelled, hash);
+    return { hash, loadedAt, config, origins };
+  };
+  const before = await shown();
+  assert.deepEqual(before.config.routes[0].upstream, { endpoints: [upstream.address], subset: 64 });
+  assert.equal(before.origins['routes[0].timeout'], 'default');
+  const changed = configOf(upstream, 'orders', 'prices');
+  await until('the clock shows another time', () => Date.now() > Date.parse(before.loadedAt));
+  await reload(() => changed);
+  const after = await shown();
+  assert.deepEqual([after.config.routes.length, after.hash], [2, changed.shown.hash]);
+  assert.notEqual(after.hash, before.hash);
+  assert.ok(after.loadedAt > before.loadedAt);
+  await reload(() => loadConfig({ env: {}, flags: {}, text: 'routes: 7' }));
+  assert.deepEqual(await shown(), after, 'a refused change is not in force');
+  const yaml = await get('/config?format=yaml');
+  assert.match(yaml, new RegExp(`^# no file, loaded at ${after.loadedAt}, hash ${after.hash}\n`));
+  assert.equal(loadConfig({ env: {}, flags: {}, text: yaml }).shown.hash, after.hash);
+});

@@ -45,7 +45,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     'zod',
   ],
   'config/': [
-    'errors.ts',
+    ...BASICS,
     'lifecycle/pause.ts',
     'discovery/discovery-settings.ts',
     'proxy/settings.ts',

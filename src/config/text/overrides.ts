@@ -39,12 +39,15 @@ export function isInPod(env: ConfigSources['env']): boolean {
 }
 
 /** In a pod probes and Prometheus come from other machines; elsewhere nobody need reach the admin port but from this one. */
-export function listenForTheCluster({ value }: WrittenConfig): void {
+export function listenForTheCluster(written: WrittenConfig): void {
+  const { value, place } = written;
   if (!isObject(value)) return;
   const { admin = {} } = value;
   if (!isObject(admin) || Array.isArray(admin)) return;
-  admin['listen'] ??= '[::]:9555';
   value['admin'] = admin;
+  if (admin['listen'] !== undefined && admin['listen'] !== null) return;
+  admin['listen'] = '[::]:9555';
+  written.place = (at) => (at[0] === 'admin' && at[1] === 'listen' ? undefined : place(at));
 }
 
 const VARIABLES = ['LAZYPIRATE_CONFIG', 'LAZYPIRATE_ZONE', ...OVERRIDES.map(({ variable }) => variable)];

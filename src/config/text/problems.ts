@@ -64,7 +64,7 @@ function keyWithin(path: Path): string {
 }
 
 /** `routes[0].limits.queue` */
-function pathText(path: Path): string {
+export function pathText(path: Path): string {
   return path
     .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
     .join('')

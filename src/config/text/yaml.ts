@@ -1,5 +1,7 @@
 import {
+  Document,
   type ErrorCode,
+  isCollection,
   isMap,
   isNode,
   isScalar,
@@ -50,6 +52,21 @@ export function parseYaml(text: string, name: string): WrittenConfig {
       return node?.range ? at(node.range[0]) : `${name}:1:1`;
     },
   };
+}
+
+/** Writes YAML, with comments behind some of the values. Lists of plain values take one line. */
+export function writeYaml(value: unknown, comments: readonly { path: Path; comment: string }[]): string {
+  const document = new Document(value);
+  visit(document, {
+    Seq(_, list) {
+      list.flow = !list.items.some(isCollection);
+    },
+  });
+  for (const { path, comment } of comments) {
+    const node = document.getIn(path, true);
+    if (isNode(node)) node.comment = ` ${onOneLine(comment)}`;
+  }
+  return document.toString({ lineWidth: 0 });
 }
 
 /** Replacements for parser messages that are too technical, or do not name the likely cause. */

@@ -12,6 +12,8 @@ type ReloadResult = (typeof RELOAD_RESULTS)[number];
 interface MetricsInput {
   /** The current routes, read at each scrape. */
   routes(): readonly RouteStatus[];
+  /** Of the configuration in force. */
+  configHash(): string;
   version: string;
   nodeVersion: string;
   zeromqVersion: string;
@@ -38,6 +40,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
   const families = routeFamilies(registry);
   const readGauges = routeGauges(registry);
   const reload = reloadMetrics(registry);
+  const readConfig = configMetric(registry, sources);
 
   const series = new Map<string, RouteSeries>();
   const seriesOf = (route: string): RouteSeries => {
@@ -61,6 +64,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
     for (const { settings } of routes) seriesOf(settings.name);
     for (const { tallies } of series.values()) for (const tally of tallies) tally.publish();
     readGauges(routes);
+    readConfig();
     return await registry.metrics();
   };
   let scraping: Promise<string> | undefined;
@@ -134,6 +138,20 @@ function reloadMetrics(registry: Registry): (result: ReloadResult) => void {
   return (result) => {
     reloads.inc({ result });
     last.set(result === 'success' ? 1 : 0);
+  };
+}
+
+/** @returns updates the metric, which always has one series */
+function configMetric(registry: Registry, { configHash }: MetricsInput): () => void {
+  const info = new Gauge({
+    name: 'lazypirate_config_info',
+    help: 'Always 1. The label shows the hash of the configuration in force.',
+    labelNames: ['hash'],
+    registers: [registry],
+  });
+  return () => {
+    info.reset();
+    info.set({ hash: configHash() }, 1);
   };
 }
 

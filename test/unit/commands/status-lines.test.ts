@@ -8,11 +8,11 @@ import { statusPage } from '../../../src/ops/status-page.ts';
 import type { EndpointStatus } from '../../../src/proxy/status.ts';
 import {
   endpointStatus,
-  processStatus,
   routeFigures,
   routeRecent,
   routeStatus,
   routeTotals,
+  sidecarStatus,
 } from '../ops/statuses.ts';
 
 const { outcomes: NONE } = routeTotals();
@@ -25,25 +25,25 @@ function textOf(line: Line): string {
 
 function pollOf(endpoints: Partial<EndpointStatus>[], atMs: number, received: number, failed = 0) {
   const outcomes = { ...NONE, ok: received - failed, timeout: failed };
-  const status = statusPage({
-    ...{ version: '1.2.3', uptimeMs: 3_600_000, isDraining: false, refusedReload: undefined },
-    process: processStatus(),
-    routes: [
-      routeStatus('orders', {
-        listening: 'tcp://127.0.0.1:5555',
-        endpoints: endpoints.map((one) =>
-          endpointStatus({ state: 'up', sinceMs: 600_000, why: 'connected', ...one }),
-        ),
-      }),
-    ],
-    figuresOf: () =>
-      routeFigures({
-        totals: routeTotals({ received, outcomes }),
-        recent: routeRecent({ received: 120, outcomes: { ...NONE, ok: 120 }, p50Ms: 1.5, p99Ms: 20 }),
-        endpoint: () => ({ answered: 119, unanswered: 1 }),
-      }),
-    refusedClientsOf: () => [],
-  });
+  const status = statusPage(
+    sidecarStatus({
+      routes: [
+        routeStatus('orders', {
+          listening: 'tcp://127.0.0.1:5555',
+          endpoints: endpoints.map((one) =>
+            endpointStatus({ state: 'up', sinceMs: 600_000, why: 'connected', ...one }),
+          ),
+        }),
+      ],
+      figuresOf: () =>
+        routeFigures({
+          totals: routeTotals({ received, outcomes }),
+          recent: routeRecent({ received: 120, outcomes: { ...NONE, ok: 120 }, p50Ms: 1.5, p99Ms: 20 }),
+          endpoint: () => ({ answered: 119, unanswered: 1 }),
+        }),
+      refusedClientsOf: () => [],
+    }),
+  );
   return { atMs, time: TIME, status };
 }
 

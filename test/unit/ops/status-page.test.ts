@@ -8,17 +8,13 @@ import {
   routeRecent,
   routeStatus,
   routeTotals,
+  sidecarStatus,
 } from './statuses.ts';
 
-const SIDECAR = {
-  version: '1.2.3',
+const SIDECAR = sidecarStatus({
   uptimeMs: 1_500.7,
-  isDraining: false,
-  refusedReload: undefined,
   process: processStatus({ eventLoop: { busy: 0.12345, lateMs: 1.6 } }),
-  figuresOf: () => routeFigures(),
-  refusedClientsOf: () => [],
-};
+});
 
 test('the status shows what each route and each endpoint is doing, and under which policy', () => {
   const endpoint = endpointStatus({
@@ -66,6 +62,11 @@ test('the status shows what each route and each endpoint is doing, and under whi
     version: '1.2.3',
     uptimeMs: 1_501,
     draining: false,
+    config: {
+      hash: '0123456789ab',
+      source: '/etc/lazypirate/config.yaml',
+      loadedAt: '2023-11-14T22:13:20.000Z',
+    },
     refusedReload: null,
     process: {
       descriptors: { open: 30, most: 1_000 },

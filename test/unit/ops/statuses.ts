@@ -2,6 +2,7 @@ import { byValue } from '../../../src/ops/metrics/series.ts';
 import type { ProcessStatus } from '../../../src/ops/process-figures.ts';
 import type { RouteFigures, RouteRecent } from '../../../src/ops/recent.ts';
 import type { RouteCounts, RouteTotals } from '../../../src/ops/route-counts.ts';
+import type { SidecarStatus } from '../../../src/ops/status-page.ts';
 import type { EndpointStatus, RouteStatus } from '../../../src/proxy/status.ts';
 import { settingsOf } from '../../support/route.ts';
 
@@ -95,6 +96,22 @@ export function processStatus(given: Partial<ProcessStatus> = {}): ProcessStatus
     descriptors: { open: 30, most: 1_000 },
     eventLoop: { busy: 0.01, lateMs: 1 },
     throttled: null,
+    ...given,
+  };
+}
+
+export function sidecarStatus(given: Partial<SidecarStatus> = {}): SidecarStatus {
+  return {
+    version: '1.2.3',
+    uptimeMs: 3_600_000,
+    isDraining: false,
+    config: { hash: '0123456789ab', file: '/etc/lazypirate/config.yaml' },
+    configSince: new Date(1_700_000_000_000),
+    refusedReload: undefined,
+    process: processStatus(),
+    routes: [],
+    figuresOf: () => routeFigures(),
+    refusedClientsOf: () => [],
     ...given,
   };
 }

@@ -9,11 +9,11 @@ import { type SidecarStatus, statusPage } from '../../../../src/ops/status-page.
 import type { EndpointStatus, RouteStatus } from '../../../../src/proxy/status.ts';
 import {
   endpointStatus,
-  processStatus,
   routeFigures,
   routeRecent,
   routeStatus,
   routeTotals,
+  sidecarStatus,
 } from '../statuses.ts';
 
 export const NOW = new Date('2026-11-27T12:10:00Z');
@@ -53,14 +53,14 @@ export function explained(situation: Situation): Explanation {
     endpoints: endpoints.map((one) => endpointStatus(one)),
     ...route,
   });
-  const page = statusPage({
-    ...{ version: '1.2.3', uptimeMs: 3_600_000, isDraining: false, refusedReload: undefined },
-    process: processStatus(),
-    routes: [status],
-    figuresOf: () => figuresOf(situation, attempts),
-    refusedClientsOf: () => situation.refused ?? [],
-    ...sidecar,
-  });
+  const page = statusPage(
+    sidecarStatus({
+      routes: [status],
+      figuresOf: () => figuresOf(situation, attempts),
+      refusedClientsOf: () => situation.refused ?? [],
+      ...sidecar,
+    }),
+  );
   return explain(page, records.map(record), NOW);
 }
 

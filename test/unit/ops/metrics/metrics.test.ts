@@ -30,9 +30,9 @@ const REQUEST: SettledRequest = {
 };
 const ENDPOINT = 'tcp://10.1.2.3:7000';
 
-function metricsOf(routes: () => readonly RouteStatus[]) {
+function metricsOf(routes: () => readonly RouteStatus[], configHash = () => '0123456789ab') {
   const versions = { version: '1.2.3', nodeVersion: '26.0.0', zeromqVersion: '4.3.5' };
-  const metrics = createMetrics({ routes, ...versions });
+  const metrics = createMetrics({ routes, configHash, ...versions });
   const events = new Events((error) => {
     throw error;
   });
@@ -90,6 +90,7 @@ test('every series of every configured route exists at 0 before the first event'
   const seen = await samples(metricsOf(() => [routeStatus('orders'), routeStatus('users')]));
   const constant = {
     'lazypirate_build_info{version="1.2.3",node="26.0.0",zeromq="4.3.5"}': 1,
+    'lazypirate_config_info{hash="0123456789ab"}': 1,
     'lazypirate_config_reloads_total{result="success"}': 0,
     'lazypirate_config_reloads_total{result="failure"}': 0,
     lazypirate_config_last_reload_successful: 1,
@@ -346,4 +347,17 @@ test('promtool finds nothing wrong with the metrics of the sidecar', async (t) =
     [],
   );
   assert.notEqual(checked.status, 1);
+});
+
+test('the hash of the configuration in force is on one series, which changes with it', async () => {
+  let hash = 'aaaaaaaaaaaa';
+  const metrics = metricsOf(
+    () => [],
+    () => hash,
+  );
+  const shown = async () =>
+    [...(await samples(metrics))].filter(([series]) => series.startsWith('lazypirate_config_info'));
+  assert.deepEqual(await shown(), [['lazypirate_config_info{hash="aaaaaaaaaaaa"}', 1]]);
+  hash = 'bbbbbbbbbbbb';
+  assert.deepEqual(await shown(), [['lazypirate_config_info{hash="bbbbbbbbbbbb"}', 1]]);
 });
