@@ -1,6 +1,6 @@
 import type { EndpointPage } from '../status-page.ts';
 import type { Reason } from './reason.ts';
-import type { RouteView } from './route-view.ts';
+import { isUntried, type RouteView } from './route-view.ts';
 import { lookAt, troubleAdvice } from './trouble-advice.ts';
 import { counted, length, listed, nameOf, number, percent, sentence, since } from './words.ts';
 
@@ -8,7 +8,7 @@ import { counted, length, listed, nameOf, number, percent, sentence, since } fro
 const NEW_MS = 3_000;
 /** An endpoint is slow if it takes so many times as long as the others, and so much longer. */
 const SLOW_TIMES = 3;
-const SLOW_BY_MS = 10;
+const SLOW_BY_MS = 20;
 /** Characters of a reason that fit into a line with the rest. */
 const HEADLINE_MOST = 90;
 /** So many failed attempts say something about an endpoint, if they are so large a share. */
@@ -25,8 +25,7 @@ function outOfUse(view: RouteView): Reason[] {
   const groups = new Map<string, EndpointPage[]>();
   for (const endpoint of view.endpoints) {
     const { state, why, sinceMs } = endpoint;
-    if (state === 'up' || (state === 'connecting' && sinceMs < NEW_MS && why.startsWith('not connected yet')))
-      continue;
+    if (state === 'up' || (sinceMs < NEW_MS && isUntried(endpoint))) continue;
     const key = `${state === 'ejected'} ${why}`;
     groups.set(key, [...(groups.get(key) ?? []), endpoint]);
   }

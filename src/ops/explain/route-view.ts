@@ -39,7 +39,11 @@ export function routeView(
   const endpoints = route.endpoints.filter(({ state }) => state !== 'terminating' && state !== 'gone');
   const isCutOff = !endpoints.some(({ state }) => state === 'up' || state === 'ejected');
   const failed = failedIn(route.recent);
-  const isNew = uptimeMs < START_MS && failed === 0;
+  const isNew =
+    uptimeMs < START_MS &&
+    failed === 0 &&
+    (endpoints.length > 0 || route.discovery.state === 'starting') &&
+    endpoints.every(isUntried);
   const isStarting = route.listening === null || (isCutOff && isNew);
   const latest = settledIn(route.latest) > 0 ? route.latest : route.recent;
   const share = failedIn(latest) / Math.max(1, settledIn(latest));
@@ -62,6 +66,11 @@ export function routeView(
     endpoints,
     up: endpoints.filter(({ state }) => state === 'up'),
   };
+}
+
+/** Nothing has gone wrong with it so far. */
+export function isUntried({ state, why }: EndpointPage): boolean {
+  return state === 'connecting' && why.startsWith('not connected yet');
 }
 
 export function settledIn({ outcomes }: Pick<RouteTotals, 'outcomes'>): number {

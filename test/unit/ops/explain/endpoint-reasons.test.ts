@@ -87,7 +87,7 @@ test('a pod that is much slower than the others is named; near the timeout it is
   );
   assert.equal(note.severity, 'note');
   assert.equal(reasonLike(slow(1_400), /takes 1\.4 s/).severity, 'degraded');
-  lacks(slow(22), /times as long/);
+  lacks(slow(20), /times as long/);
   lacks(explained({ endpoints: [up(A, { latencyMs: 0.5 }), up(B, { latencyMs: 5 })] }), /times as long/);
 });
 

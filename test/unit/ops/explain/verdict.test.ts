@@ -61,3 +61,15 @@ test('the reasons that break it come before those that do not', () => {
     ['broken', 'degraded', 'degraded'],
   );
 });
+
+test('a sidecar that has just started and knows why nothing works does not call that starting', () => {
+  const of = (why: string) =>
+    explained({
+      endpoints: [{ state: 'connecting', sinceMs: 500, why }],
+      recent: { outcomes: NONE, attempts: NO_ATTEMPTS, received: 0 },
+      sidecar: { uptimeMs: 600 },
+    }).verdict;
+  assert.equal(of('not connected yet').state, 'starting');
+  assert.equal(of('not connected yet; now: connected, waiting for the ZMTP handshake').state, 'starting');
+  assert.equal(of('nobody listens there (connection refused)').state, 'broken');
+});

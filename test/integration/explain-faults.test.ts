@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { curveKeyPair, Reply } from 'zeromq';
+import type { Explanation } from '../../src/ops/explain/reason.ts';
+import { context } from '../../src/transport/zeromq/context.ts';
+import { App } from '../support/ask.ts';
+import { Program, type RunningSidecar, startServe, startSidecar } from '../support/program.ts';
+import { scratch } from '../support/scratch.ts';
+import { until } from '../support/until.ts';
+
+const APPS = 4;
+
+/** Upstreams with these delays, a sidecar, and apps that send one request after the other. */
+async function start(t: TestContext, delays: readonly string[], ...more: string[]) {
+  const serves = await Promise.all(delays.map((delay) => startServe(t, ['--delay', delay])));
+  const addresses = serves.map(({ address }) => address);
+  const sidecar = await startSidecar(t, [
+    ...['--listen', 'tcp://127.0.0.1:0', '--upstream', addresses.join(), ...more],
+  ]);
+  const apps = Array.from({ length: APPS }, () => new App(sidecar.address));
+  for (const app of apps) askOn(app);
+  t.after(() => {
+    for (const app of apps) app.close();
+  });
+  return { serves, sidecar };
+}
+
+/** Until it is closed. */
+async function askOn(app: App): Promise<void> {
+  try {
+    for (;;) await app.ask('x');
+  } catch {
+    // It is.
+  }
+}
+
+async function asked({ inspect }: RunningSidecar): Promise<Explanation> {
+  return (await (await fetch(`${inspect}/explain`)).json()) as Explanation;
+}
+
+/** Waits until the sidecar gives such a reason, then returns what the command prints, as one line. */
+async function told(t: TestContext, sidecar: RunningSidecar, text: RegExp): Promise<string> {
+  let last: string[] = [];
+  await until(
+    () => `no reason is like ${text}:\n${last.join('\n')}`,
+    async () => {
+      last = (await asked(sidecar)).reasons.map((one) => one.text);
+      return last.some((one) => text.test(one));
+    },
+  );
+  const command = Program.lazypirate(t, ['explain', '--inspect', sidecar.inspect.replace('http://', '')]);
+  assert.deepEqual(await command.ended, { code: 0, signal: null }, command.stderr.join('\n'));
+  return command.stdout.join(' ').replace(/ +/g, ' ');
+}
+
+async function untilAllIsWell(sidecar: RunningSidecar): Promise<void> {
+  await until('all is well', async () => (await asked(sidecar)).verdict.state === 'working');
+}
+
+test('a killed upstream is named, with the cause and what to do, and the route is not called broken', async (t) => {
+  const { serves, sidecar } = await start(t, ['1ms', '1ms', '1ms']);
+  await untilAllIsWell(sidecar);
+  const [victim] = serves;
+  victim?.program.kill('SIGKILL');
+  const words = await told(t, sidecar, /nobody listens there/);
+  assert.match(words, /^DEGRADED /);
+  assert.ok(words.includes(`${victim?.address} is down since `), words);
+  assert.match(words, /2 other endpoints take the requests meanwhile/);
+  assert.match(words, /-> Is the server running, and does it listen on this port\?/);
+});
+
+test('a process that is stopped is named as one that is there and does not answer', async (t) => {
+  const { serves, sidecar } = await start(t, ['1ms', '1ms', '1ms'], '--timeout', '500ms');
+  await untilAllIsWell(sidecar);
+  const [victim] = serves;
+  victim?.program.kill('SIGSTOP');
+  const words = await told(t, sidecar, /(down|left out) since/);
+  assert.ok(words.includes(`${victim?.address} is `), words);
+  assert.match(words, /-> The process is there and does not answer: it is stopped, or hangs/);
+});
+
+test('the slow one of three is named, with how much slower it is', async (t) => {
+  const { serves, sidecar } = await start(t, ['1ms', '1ms', '2s'], '--timeout', '60s');
+  const words = await told(t, sidecar, /takes 2(\.\d)? s to reply, .* times as long as the others/);
+  assert.ok(words.includes(`${serves[2]?.address} takes 2`), words);
+});
+
+test('servers that are all slower than the timeout: it says that replies come too late, and how long they take', async (t) => {
+  const { sidecar } = await start(t, ['1s'], '--timeout', '100ms', '--attempts', '20');
+  const words = await told(t, sidecar, /slower than the timeout of 100 ms: replies come, but too late/);
+  assert.match(words, /raise `timeout` above 1( |\.\d )s/);
+});
+
+test('a wrong key of the server is named as the cause that no request can be sent', async (t) => {
+  const [server, other, ours] = [curveKeyPair(), curveKeyPair(), curveKeyPair()];
+  const socket = new Reply({ context, linger: 0, curveServer: true, curveSecretKey: server.secretKey });
+  await socket.bind('tcp://127.0.0.1:*');
+  t.after(() => socket.close());
+  const folder = scratch();
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text, { mode: 0o600 });
+    return join(folder, name);
+  };
+  const route = {
+    ...{ name: 'orders', listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [socket.lastEndpoint] } },
+    curve: {
+      serverKeyFile: file('server', other.publicKey),
+      publicKeyFile: file('public', ours.publicKey),
+      secretKeyFile: file('secret', ours.secretKey),
+    },
+  };
+  const sidecar = await startSidecar(t, [
+    '--config',
+    file('config.yaml', JSON.stringify({ routes: [route] })),
+  ]);
+  const words = await told(t, sidecar, /has never been connected/);
+  assert.match(words, /^BROKEN Route orders does not work: no request can be sent since /);
+  assert.match(words, /curve\.serverKeyFile is not its key/);
+  assert.match(words, /-> Compare `curve` of the route with the settings of the server/);
+});
