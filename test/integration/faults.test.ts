@@ -107,7 +107,7 @@ test('with correlation, a reply that comes after its request was given up is cou
   const given = ask(address, 'first');
   await until('it is at the upstream', () => upstream.seen.includes('first'));
   // Only what comes from now on may take longer. It is on the same connection, and keeps it open when the first is given up.
-  apply({ correlate: true });
+  apply({ retry: {} });
   const kept = ask(address, 'second');
   await until('so is the other one', () => upstream.seen.includes('second'));
   assert.equal((await given).failure?.code, 'TIMEOUT');
