@@ -70,9 +70,10 @@ fault(
     for (const ms of waits) assert.ok(ms > DEADLINE_MS - 50, `${ms} ms`);
     for (const offMs of shown)
       assert.ok(Math.abs(offMs) < 1_800_000, `the log shows the jump: off by ${offMs} ms`);
-    // A slow machine misses a short deadline. What fails at a jump fails before.
+    // A slow machine misses a short deadline, and a request that waits is refused as soon as no reply can come in time. What fails at
+    // a jump fails soon after it was sent: there is one in flight at any time.
     for (const { tookMs } of load.failures)
-      assert.ok(tookMs > DEADLINE_MS - 50, `a request fails at a jump, after ${tookMs} ms`);
+      assert.ok(tookMs > DEADLINE_MS / 2, `a request fails at a jump, after ${tookMs} ms`);
     assert.equal(await trial.total('lazypirate_resets_total', /reason="(lost|protocol)"/), 0);
     const told = waits.map((ms) => ms.toFixed(0)).join(', ');
     return `${waits.length} jumps, by a library in front of libc's clock functions; requests without a reply had their failure after ${told} ms; ${await books.balance({ executed: upstream.seen })}`;

@@ -141,19 +141,24 @@ test('an endpoint that fails repeatedly is ejected, probed with one request, and
 });
 
 test('if every other endpoint is gone, an ejected one is used', async (t) => {
-  const bad = await start(t, drop);
-  const other = await start(t);
-  const { address, event, count } = await startRoute(t, [bad.address, other.address], {
-    ejection: { failures: 1, baseMs: 60_000, maxMs: 60_000, maxFraction: 0.5 },
-    retry: { timeoutMs: 40, attempts: 50, deadlineMs: 60_000, salvage: false },
-    budget: { ratio: 1, minPerSecond: 100 },
-  });
-  await Promise.all([event(isUp(bad.address)), event(isUp(other.address))]);
-  await until('one is left out', async () => {
-    await ask(address, 'x');
-    return count('endpoint', 'ejected') > 0;
-  });
-  bad.script = () => ({ do: 'reply' });
+  const upstreams = await Promise.all([start(t, drop), start(t, drop)]);
+  const { address, event } = await startRoute(
+    t,
+    upstreams.map((one) => one.address),
+    {
+      ejection: { failures: 1, baseMs: 600_000, maxMs: 600_000, maxFraction: 0.5 },
+      retry: { timeoutMs: 40, attempts: 50, deadlineMs: 60_000 },
+      budget: { ratio: 1, minPerSecond: 100 },
+    },
+  );
+  await Promise.all(upstreams.map((one) => event(isUp(one.address))));
+  const first = ask(address, 'x');
+  const ejected = await event((one) => 'to' in one && one.to === 'ejected');
+  assert.ok(ejected.kind === 'endpoint');
+  const [bad, other] = upstreams[0]?.address === ejected.endpoint ? upstreams : upstreams.toReversed();
+  assert.ok(bad !== undefined && other !== undefined);
+  for (const one of upstreams) one.script = () => ({ do: 'reply' });
+  await first;
   other.close();
   await event((one) => 'to' in one && one.to === 'down');
   const answer = await ask(address, 'y');
