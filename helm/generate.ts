@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { isMap, type Pair, parseDocument, type Scalar, type YAMLMap } from 'yaml';
 import { generate } from '../config/generated.ts';
-import { dashboard } from './dashboard.ts';
+import { dashboard } from './dashboard/dashboard.ts';
 import { rules } from './rules.ts';
 import { demoSchema, librarySchema } from './values.ts';
 
