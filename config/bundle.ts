@@ -1,7 +1,7 @@
 /*
  * npm run build: makes of src/main.ts and every package that it needs a folder that runs anywhere: dist, with main.cjs, the
- * Kubernetes client and zeromq in files beside it, which only some configurations load, and zeromq's addons for Linux and for the platform
- * that it is built on. Against the same modules one by one this saves half of the time until it listens and a good third of the
+ * Kubernetes client, OpenTelemetry and zeromq in files beside it, which only some configurations load, and zeromq's addons for Linux and
+ * for the platform that it is built on. Against the same modules one by one this saves half of the time until it listens and a good third of the
  * memory (npm run bench:footprint). Another directory can be given in place of dist.
  */
 import assert from 'node:assert/strict';
@@ -20,6 +20,7 @@ const CHUNKS = [
   'kubernetes-client.cjs',
   'main.cjs',
   'rolldown-runtime.cjs',
+  'spans.cjs',
   'zeromq-context.cjs',
   'zeromq-lib.cjs',
   'zeromq-sockets.cjs',
@@ -74,8 +75,8 @@ const bundle = await rolldown({
   // zeromq is an entry of its own for the app of the demo chart, which runs in the same image.
   input: { main: join(ROOT, 'src/main.ts'), zeromq: 'zeromq' },
   platform: 'node',
-  // Its modules only declare, but its package.json does not say so.
-  treeshake: { moduleSideEffects: (id) => !id.includes('/@kubernetes/client-node/') },
+  // Their modules only declare: of the first the package.json does not say so.
+  treeshake: { moduleSideEffects: (id) => !/\/(@kubernetes\/client-node|@opentelemetry)\//.test(id) },
   plugins: [
     {
       name: 'replace',

@@ -7,10 +7,13 @@ import type {
   ListenerSettings,
   RequestSettings,
   RouteSettings,
+  TraceFrame,
 } from '../proxy/settings.ts';
 import type { CurveClient } from '../transport/transport.ts';
+import { completeTracing } from './complete-tracing.ts';
 import type { Config } from './config.ts';
 import type { Parsed } from './schema/config-schema.ts';
+import type { ConfigSources } from './text/flags.ts';
 import { KeyFiles, type NoteProblem, type ServerKeys } from './text/key-files.ts';
 import { firstProblems, problemLine } from './text/problems.ts';
 import type { WrittenConfig } from './text/yaml.ts';
@@ -23,16 +26,21 @@ type ParsedRoute = Parsed['routes'][number];
  * @throws {ConfigError} if a key file is missing or invalid
  */
 export function completeConfig(
-  { admin, log, drain, routes }: Parsed,
+  { admin, log, metrics, drain, tracing, routes }: Parsed,
   written: WrittenConfig,
+  env: ConfigSources['env'],
 ): Omit<Config, 'shown'> {
   const problems: string[] = [];
   const keyFiles = new KeyFiles();
+  const traceFrame = completeTraceFrame(tracing);
   const completed = routes.map((route, index) => {
     const curve = keysOf(route, index, 'curve', (files, note) => keyFiles.client(files, note));
     const listenCurve = keysOf(route, index, 'listenCurve', (files, note) => keyFiles.server(files, note));
-    return completeRoute(route, curve, listenCurve);
+    return completeRoute(route, curve, listenCurve, traceFrame);
   });
+  const traced = completeTracing(tracing, env, (key, words) =>
+    problems.push(problemLine(written, ['tracing', key], words)),
+  );
   if (problems.length > 0) throw new ConfigError(firstProblems(problems, written));
   return {
     admin: {
@@ -41,10 +49,13 @@ export function completeConfig(
       readiness: admin.readiness,
     },
     log,
+    metrics,
     drain: { timeoutMs: drain.timeout, quietMs: drain.quiet },
+    tracing: traced.tracing,
     routes: completed,
     warnings: [
       ...keyFiles.warnings,
+      ...traced.warnings,
       ...routes.flatMap((route, index) => shortDeadline(route, index, written)),
     ],
   };
@@ -63,6 +74,12 @@ export function completeConfig(
   }
 }
 
+/** Applies without an endpoint too: whether spans are sent or not, upstreams must get the same frames. */
+function completeTraceFrame(tracing: Parsed['tracing']): TraceFrame | undefined {
+  if (tracing?.parentFrame === undefined) return undefined;
+  return { index: tracing.parentFrame, isStripped: tracing.stripParent };
+}
+
 /** Warns about a configured deadline that leaves no time for retries. */
 function shortDeadline(route: ParsedRoute, index: number, written: WrittenConfig): string[] {
   const { deadline, timeout, attempts, hedge, retryOn } = route;
@@ -76,6 +93,7 @@ function completeRoute(
   route: ParsedRoute,
   curve: CurveClient | undefined,
   keys: ServerKeys | undefined,
+  traceFrame: TraceFrame | undefined,
 ): RouteSettings {
   const isEncrypted = curve !== undefined || keys !== undefined;
   return {
@@ -84,7 +102,7 @@ function completeRoute(
     listener: listenerOf(route, keys),
     upstream: { discovery: discoveryOf(route.upstream), connection: connectionOf(route, curve) },
     endpoints: endpointsOf(route),
-    requests: requestsOf(route),
+    requests: { ...requestsOf(route), ...(traceFrame && { traceFrame }) },
   };
 }
 

@@ -5,7 +5,10 @@ import type { ShownConfig } from './shown-config.ts';
 export interface Config {
   admin: AdminConfig;
   log: { level: LogLevel; format: LogFormat; sample: number };
+  metrics: { perEndpoint: boolean };
   drain: { timeoutMs: number; quietMs: number };
+  /** `undefined`: no spans are made. */
+  tracing: TracingConfig | undefined;
   routes: RouteSettings[];
   /** Problems that do not stop the sidecar, but should be fixed. */
   warnings: readonly string[];
@@ -24,6 +27,20 @@ export interface AdminConfig {
 export interface HostPort {
   host: string;
   port: number;
+}
+
+/** Where spans go, and which. */
+export interface TracingConfig {
+  /** Where they are posted to. */
+  url: string;
+  /** By names in lower case. Never show the values. */
+  headers: Readonly<Record<string, string>>;
+  /** Share of the requests that are traced, of those that are not traced in any case. */
+  sample: number;
+  /** Whether the flag of a parent decides in place of `sample`. */
+  followsParent: boolean;
+  /** What the spans say of this process, with `service.name`. */
+  resource: Readonly<Record<string, string>>;
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';

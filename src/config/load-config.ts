@@ -33,7 +33,7 @@ export function loadConfig(sources: ConfigSources): Config {
   if (!result.success) problems.push(...problemsOf(result.error.issues, written));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
   if (result.data === undefined) throw new ConfigError(['no configuration']);
-  const config = completeConfig(result.data, written);
+  const config = completeConfig(result.data, written, sources.env);
   const shown = new ShownConfig(fileOf(sources), result.data, config, written);
   return { ...config, warnings: [...misspeltVariables(sources.env), ...config.warnings], shown };
 }

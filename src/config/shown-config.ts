@@ -57,11 +57,16 @@ export class ShownConfig {
 }
 
 /** With the defaults that depend on other keys. */
-function filledIn({ admin, log, drain, routes }: Parsed, { routes: completed }: Pick<Config, 'routes'>) {
+function filledIn(
+  { admin, log, drain, tracing, routes }: Parsed,
+  { routes: completed, tracing: traced }: Pick<Config, 'routes' | 'tracing'>,
+) {
   return {
     admin: { ...admin, listen: addressOf(admin.listen), inspect: addressOf(admin.inspect) },
     log,
     drain,
+    // Variables may have switched it on or off.
+    tracing: (traced ?? tracing) && { ...tracing, endpoint: traced?.url, sample: traced?.sample },
     routes: routes.map((route, index) => {
       const { transport, requests } = completed[index] ?? {};
       return { ...route, transport, deadline: requests?.retry.deadlineMs, wait: requests?.retry.waitMs };

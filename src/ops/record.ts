@@ -67,10 +67,16 @@ export function recordOf(request: ObservedRequest): RequestRecord {
   };
 }
 
+/** Whether the endpoint has worked on a settled attempt. */
+export function executedOf({ result, isUnsent }: ObservedAttempt): Executed {
+  if (result === 'ok') return 'yes';
+  return isUnsent ? 'no' : 'maybe';
+}
+
 function attemptRecord(attempt: ObservedAttempt, arrivedMs: number): AttemptRecord {
-  const { endpoint, sentMs, endedMs, result = 'cancelled', isUnsent } = attempt;
+  const { endpoint, sentMs, endedMs, result = 'cancelled' } = attempt;
   const { address, pod = null, node = null, zone = null } = endpoint;
-  const executed = result === 'ok' ? 'yes' : isUnsent ? 'no' : 'maybe';
+  const executed = executedOf(attempt);
   const times = { sentMs: microseconds(sentMs - arrivedMs), ms: microseconds(endedMs - sentMs) };
   return { endpoint: address, pod, node, zone, ...times, result, executed };
 }

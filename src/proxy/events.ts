@@ -24,6 +24,8 @@ export interface ObservedRequest {
   readonly bytes: number;
   /** Milliseconds of a monotonic clock, like all times here. */
   readonly arrivedMs: number;
+  /** The trace that it belongs to, if its app has told one in the frame of the settings. */
+  readonly traceParent?: TraceParent | undefined;
   /** In the order in which they were sent. */
   readonly attempts: readonly ObservedAttempt[];
   /** The outcome that the app would have got if it had waited; `undefined` until the request is settled, like the rest. */
@@ -36,6 +38,15 @@ export interface ObservedRequest {
   readonly executed: Executed;
   /** The size of the reply that the app got. */
   readonly replyBytes: number;
+}
+
+/** What a W3C `traceparent` says. */
+export interface TraceParent {
+  /** 32 hexadecimal digits. */
+  readonly traceId: string;
+  /** Of the span that the app has open; 16 hexadecimal digits. */
+  readonly spanId: string;
+  readonly isSampled: boolean;
 }
 
 /** One send of a request, as observers see it. */

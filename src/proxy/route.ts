@@ -13,6 +13,7 @@ import { Admission } from './request/admission.ts';
 import { RetryBudget } from './request/budget.ts';
 import { LazyPirate } from './request/lazy-pirate.ts';
 import { Request } from './request/request.ts';
+import { takeTraceParent } from './request/trace-parent.ts';
 import type { RequestSettings, RouteSettings } from './settings.ts';
 import type { RouteStatus } from './status.ts';
 import { Succession } from './upstream/succession.ts';
@@ -221,16 +222,19 @@ export class Route implements ListenerOwner, TurnsOwner {
     const arrivedMs = performance.now();
     this.#receivedMs = arrivedMs;
     const number = ++this.#received;
-    const { retry: policy, limits } = this.#settings.requests;
+    const { retry: policy, limits, traceFrame } = this.#settings.requests;
     const refusal = this.#refusal(bytes, refused);
+    const told =
+      traceFrame === undefined || refused !== undefined ? undefined : takeTraceParent(body, traceFrame);
     // Nobody needs the body of a request that is refused.
-    const kept = refusal === undefined ? body : NO_BODY;
+    const kept = refusal === undefined ? (told?.body ?? body) : NO_BODY;
     // A request whose frames alone exceed the queue still fits into an empty one.
     const weight = Math.min(envelope.length + kept.weight, limits.queueBytes);
     const run = this.#run;
     const arrival = { number, run, client: turns, envelope, body: kept, bytes, weight, arrivedMs, policy };
     const request = new Request(arrival, this.#pirate);
     request.failure = refusal;
+    request.traceParent = told?.parent;
     this.#events.emit('received', request);
     if (refused === 'overflow' || !this.#admission.enter(request)) {
       request.failure ??= TOO_MANY;

@@ -67,6 +67,15 @@ export interface RequestSettings {
   /** Most requests of one client in flight. */
   inFlightPerClient: number;
   failureReply: FailureFormat;
+  traceFrame?: TraceFrame;
+}
+
+/** The body frame in which apps may tell the trace that a request belongs to (a W3C `traceparent`). */
+export interface TraceFrame {
+  /** From 0. */
+  index: number;
+  /** Whether it is taken away before the request is sent on, if there is another frame. */
+  isStripped: boolean;
 }
 
 /**

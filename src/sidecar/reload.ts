@@ -3,6 +3,7 @@ import { messageOf, UserError } from '../errors.ts';
 import type { Log } from '../ops/log/log.ts';
 import type { Metrics } from '../ops/metrics/metrics.ts';
 import type { SidecarStatus } from '../ops/status-page.ts';
+import type { Tracing } from '../ops/tracing/tracing.ts';
 import type { Doors, DoorsChange } from './doors.ts';
 import type { PreparedRoutes, Routes } from './routes.ts';
 
@@ -10,7 +11,8 @@ import type { PreparedRoutes, Routes } from './routes.ts';
 interface ReloadParts {
   routes: Routes;
   log: Log;
-  metrics: Pick<Metrics, 'reload'>;
+  metrics: Pick<Metrics, 'reload' | 'showEndpoints'>;
+  tracing: Pick<Tracing, 'apply'>;
   doors: Doors;
 }
 
@@ -48,7 +50,10 @@ export class Reload {
    * @throws {StartError} if a listener cannot be bound
    */
   async start(): Promise<void> {
-    const { routes, doors } = this.#parts;
+    const { routes, metrics, doors, tracing } = this.#parts;
+    metrics.showEndpoints(this.#config.metrics.perEndpoint);
+    // The first requests may come as soon as it listens.
+    await tracing.apply(this.#config.tracing);
     await routes.bind(this.#config.routes);
     await doors.open(this.#config.admin);
   }
@@ -90,7 +95,7 @@ export class Reload {
 
   /** @throws {StartError} if it cannot be applied; then everything is as before */
   async #apply(config: Config): Promise<void> {
-    const { log, metrics } = this.#parts;
+    const { log, metrics, tracing } = this.#parts;
     const before = this.#config;
     const { routes, doors } = await this.#prepare(before, config);
     if (this.#isStopped) {
@@ -101,12 +106,15 @@ export class Reload {
     this.#since = new Date();
     log.level = config.log.level;
     log.format = config.log.format;
+    metrics.showEndpoints(config.metrics.perEndpoint);
     const changes = routes.commit();
     await doors.commit();
     this.#refused = undefined;
     metrics.reload('success');
-    log.info({ ...changes, settings: otherChanges(before, config) }, 'reload applied');
+    const settings = otherChanges(before, config);
+    log.info({ ...changes, settings }, 'reload applied');
     this.warn();
+    if (settings.includes('tracing')) await tracing.apply(config.tracing);
   }
 
   /**
@@ -142,7 +150,7 @@ export class Reload {
 
 /** The settings other than routes that have changed. */
 function otherChanges(before: Config, after: Config): string[] {
-  return (['admin', 'log', 'drain'] as const).filter(
+  return (['admin', 'log', 'metrics', 'drain', 'tracing'] as const).filter(
     (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
   );
 }

@@ -1,4 +1,5 @@
 import type { Config, HostPort } from '../config/config.ts';
+import { lookupUntil } from '../discovery/name-lookup.ts';
 import { type Actor, runGroup } from '../lifecycle/group.ts';
 import { untilAborted } from '../lifecycle/pause.ts';
 import { openClusterDoor } from '../ops/admin/cluster-door.ts';
@@ -12,6 +13,7 @@ import { createMetrics, type Metrics } from '../ops/metrics/metrics.ts';
 import { ProcessFigures } from '../ops/process-figures.ts';
 import { Recent } from '../ops/recent.ts';
 import { Refusals } from '../ops/refused-clients.ts';
+import { Tracing } from '../ops/tracing/tracing.ts';
 import { Events, type ObservedRequest } from '../proxy/events.ts';
 import { type DoorName, Doors } from './doors.ts';
 import { drain, leave } from './drain.ts';
@@ -38,6 +40,10 @@ interface ConfigChanges {
   run(reload: (readConfig: () => Config) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 
+/** How long the last spans may take to go out: at most what is left of the drain, but for a moment. */
+const FLUSH_MOST_MS = 3_000;
+const FLUSH_LEAST_MS = 500;
+
 /** Builds the parts from a configuration and runs them. */
 export class Sidecar {
   readonly #log: Log;
@@ -48,10 +54,13 @@ export class Sidecar {
   readonly #process = new ProcessFigures();
   readonly #refusals = new Refusals();
   readonly #routes: Routes;
+  readonly #tracing: Tracing;
   readonly #doors = new Doors((name, at) => this.#openDoor(name, at));
   readonly #pages: Pages;
   readonly #reload: Reload;
   #isDraining = false;
+  /** When the drain must be over. */
+  #drainedByMs = Number.NEGATIVE_INFINITY;
   #answered = 0;
   #failed = 0;
 
@@ -73,8 +82,18 @@ export class Sidecar {
     });
     const self = env['POD_NAME'] || env['HOSTNAME'] || '';
     const zone = env['LAZYPIRATE_ZONE'] || undefined;
+    const events = this.#observedEvents();
+    this.#tracing = new Tracing({
+      events,
+      log,
+      counts: this.#metrics.spans,
+      slowMs: () => undefined,
+      lookup: lookupUntil,
+      version: versions.lazypirate,
+      resource: resourceOf(env),
+    });
     this.#routes = new Routes({
-      events: this.#observedEvents(),
+      events,
       self,
       discoveryOf: (settings) => discoveryOf(settings, zone),
     });
@@ -82,6 +101,7 @@ export class Sidecar {
       routes: this.#routes,
       log,
       metrics: this.#metrics,
+      tracing: this.#tracing,
       doors: this.#doors,
     });
     this.#pages = this.#makePages();
@@ -115,7 +135,9 @@ export class Sidecar {
         actors.push((ended) => changes.run((readConfig) => this.#reload.reload(readConfig), ended));
       await runGroup(actors);
     } finally {
-      await Promise.all([this.#routes.close(), this.#reload.close()]);
+      const leftMs = this.#drainedByMs - performance.now();
+      const flushMs = Math.max(FLUSH_LEAST_MS, Math.min(FLUSH_MOST_MS, leftMs));
+      await Promise.all([this.#routes.close(), this.#reload.close(), this.#tracing.close(flushMs)]);
     }
   }
 
@@ -190,6 +212,7 @@ export class Sidecar {
   async #drain(why: string): Promise<void> {
     const sinceMs = performance.now();
     this.#isDraining = true;
+    this.#drainedByMs = sinceMs + this.drainTimeoutMs;
     this.#reload.stop();
     const [answered, failed] = [this.#answered, this.#failed];
     this.#log.info({ why, inFlight: this.#undecided() }, 'draining');
@@ -210,4 +233,13 @@ export class Sidecar {
   #statuses() {
     return this.#routes.all.map((route) => route.status());
   }
+}
+
+/** What the downward API tells of this pod, in the words of OpenTelemetry. */
+function resourceOf(env: Environment): Record<string, string> {
+  const { POD_NAME: pod, POD_NAMESPACE: namespace } = env;
+  return {
+    ...(pod && { 'service.instance.id': pod, 'k8s.pod.name': pod }),
+    ...(namespace && { 'k8s.namespace.name': namespace }),
+  };
 }

@@ -71,3 +71,74 @@ export function framesOf(chunks: readonly Buffer[]): Buffer[] {
   }
   return frames;
 }
+
+/** One frame of a body, and where it stands on the wire. */
+export interface PlacedFrame {
+  readonly content: Buffer;
+  /** Where its header starts, and where it ends. */
+  readonly from: number;
+  readonly to: number;
+  /** Where the header of the frame before it starts; `undefined` if it is the first. */
+  readonly before: number | undefined;
+  readonly isLast: boolean;
+}
+
+/**
+ * Finds one frame, without a look at what is behind it.
+ *
+ * @param index from 0
+ * @returns undefined if there is no such frame, or if it has more than `bytesMost` bytes
+ */
+export function frameAt({ chunks }: Body, index: number, bytesMost: number): PlacedFrame | undefined {
+  let before: number | undefined;
+  let from = 0;
+  for (let at = 0; ; at++) {
+    const [flags = 0, short = 0, ...long] = wireBytes(chunks, from, from + HEADER_MOST);
+    const isLong = (flags & LONG) !== 0;
+    const length = isLong ? Buffer.from([short, ...long]).readUIntBE(2, 6) : short;
+    const start = from + (isLong ? HEADER_MOST : 2);
+    const isLast = (flags & MORE) === 0;
+    if (at === index) {
+      if (length > bytesMost) return undefined;
+      const content = wireBytes(chunks, start, start + length);
+      return { content, from, to: start + length, before, isLast };
+    }
+    if (isLast) return undefined;
+    before = from;
+    from = start + length;
+  }
+}
+
+/** The body without one of its frames, of which there are several. Its bytes are not copied. */
+export function withoutFrame({ chunks, bytes, weight }: Body, frame: PlacedFrame): Body {
+  const { content, from, to, before, isLast } = frame;
+  const rest = wireSlices(chunks, to, Number.POSITIVE_INFINITY);
+  const size = { bytes: bytes - content.length, weight: Math.max(0, weight - (to - from)) };
+  if (!isLast || before === undefined) return { chunks: [...wireSlices(chunks, 0, from), ...rest], ...size };
+  // The one before it becomes the last. Its memory may be shared, so it is not changed.
+  const [flags = 0] = wireBytes(chunks, before, before + 1);
+  const ahead = wireSlices(chunks, 0, before);
+  return {
+    chunks: [...ahead, Buffer.from([flags & ~MORE]), ...wireSlices(chunks, before + 1, from)],
+    ...size,
+  };
+}
+
+/** A part of the wire bytes, in one piece. */
+function wireBytes(chunks: readonly Buffer[], from: number, to: number): Buffer {
+  const slices = wireSlices(chunks, from, to);
+  const [only] = slices;
+  return slices.length === 1 && only !== undefined ? only : Buffer.concat(slices);
+}
+
+function wireSlices(chunks: readonly Buffer[], from: number, to: number): Buffer[] {
+  const slices: Buffer[] = [];
+  let at = 0;
+  for (const chunk of chunks) {
+    if (at >= to) break;
+    const slice = chunk.subarray(Math.max(0, from - at), Math.max(0, to - at));
+    if (slice.length > 0) slices.push(slice);
+    at += chunk.length;
+  }
+  return slices;
+}

@@ -56,6 +56,7 @@ describe('dist, copied to where nothing else is', () => {
       'kubernetes-client.cjs',
       'main.cjs',
       'rolldown-runtime.cjs',
+      'spans.cjs',
       'zeromq-context.cjs',
       'zeromq-lib.cjs',
       'zeromq-sockets.cjs',

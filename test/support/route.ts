@@ -139,6 +139,7 @@ export function settingsOf({
   ejection = { failures: 5, baseMs: 1_000, maxMs: 60_000, maxFraction: 0.5 },
   budget = { ratio: 0.2, minPerSecond: 10 },
   failureReply = { format: 'json' },
+  traceFrame,
 }: RouteOptions): RouteSettings {
   const timeoutMs = retry?.timeoutMs ?? PATIENT_MS;
   const attempts = retry?.attempts ?? 3;
@@ -174,7 +175,7 @@ export function settingsOf({
         ...retry,
       },
       limits: { inFlight: 256, inFlightBytes: 256 * MiB, queue: 1024, queueBytes, ...admission },
-      ...{ budget, inFlightPerClient, failureReply },
+      ...{ budget, inFlightPerClient, failureReply, ...(traceFrame && { traceFrame }) },
     },
   };
 }

@@ -78,7 +78,13 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
 const OWNERS: Record<string, string> = {
   'prom-client': 'ops/metrics/',
   '@kubernetes/client-node': 'discovery/kubernetes/kubernetes-client.ts',
+  ...opentelemetry('api', 'otlp-transformer', 'resources', 'sdk-trace', 'semantic-conventions'),
+  '@opentelemetry/semantic-conventions/incubating': 'ops/tracing/spans.ts',
 };
+
+function opentelemetry(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [`@opentelemetry/${name}`, 'ops/tracing/spans.ts']));
+}
 
 function importsOf(file: string): string[] {
   const source = readFileSync(new URL(file, SRC), 'utf8');

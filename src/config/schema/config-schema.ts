@@ -10,7 +10,10 @@ import {
 } from '../values/address.ts';
 import { refuseAdminConflict, refuseConflicts } from './conflicts.ts';
 import { connection, correlate, heartbeat, listenMode } from './connection-schema.ts';
+import { drain } from './drain-schema.ts';
 import { limits } from './limits-schema.ts';
+import { metrics } from './metrics-schema.ts';
+import { tracing } from './tracing-schema.ts';
 import { upstream } from './upstream-schema.ts';
 import {
   DAY,
@@ -278,21 +281,6 @@ const log = z
   .prefault({})
   .meta({ title: 'object', description: 'Lines on standard output.' });
 
-const drain = z
-  .strictObject({
-    timeout: duration(
-      'Longest time from SIGTERM to exit. Near its end (for the longest deadline, but at most half the time) new requests are refused with `DRAINING`, so that requests in progress can finish.',
-      0,
-    ).prefault('25s'),
-    quiet: duration(
-      'The process exits once every request has its outcome and nothing has happened for this time.',
-      0,
-    ).prefault('500ms'),
-  })
-  .refine(({ timeout, quiet }) => !(quiet > timeout), rule('must be at most drain.timeout', 'quiet'))
-  .prefault({})
-  .meta({ title: 'object', description: 'How the process finishes its work and exits after SIGTERM.' });
-
 const routes = z
   .array(route, { error: 'must be a list of routes' })
   .min(1, { error: 'must have at least one route' })
@@ -300,7 +288,7 @@ const routes = z
   .meta({ title: 'list of objects', description: 'Which listener is forwarded to which upstream.' });
 
 export const schema = z
-  .strictObject({ admin, log, drain, routes })
+  .strictObject({ admin, log, metrics, drain, tracing, routes })
   .superRefine(refuseAdminConflict, despiteOthers)
   .meta({ title: 'lazypirate', description: 'Configuration of lazypirate.' });
 

@@ -2,8 +2,11 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Events } from '../../proxy/events.ts';
 import type { RouteStatus } from '../../proxy/status.ts';
 import type { RouteCounts } from '../route-counts.ts';
+import type { SpanCounts } from '../tracing/span-queue.ts';
+import { EndpointMetrics } from './endpoint-metrics.ts';
 import { routeGauges } from './route-gauges.ts';
 import { countsOf, type RouteSeries, routeFamilies, routeSeries, SECONDS_BUCKETS } from './route-series.ts';
+import { spanMetrics } from './span-metrics.ts';
 
 const RELOAD_RESULTS = ['success', 'failure'] as const;
 
@@ -22,11 +25,14 @@ interface MetricsInput {
 export interface Metrics {
   /** Counts these events. */
   observe(events: Events): void;
+  /** Whether there are series of each endpoint too. */
+  showEndpoints(isShown: boolean): void;
   reload(result: ReloadResult): void;
   /** What has been counted for a route so far. */
   counts(route: string): RouteCounts;
   /** Upper bounds of the buckets of durations, in seconds. */
   durationBounds: readonly number[];
+  spans: SpanCounts;
   /** All metrics in the Prometheus text format. Scrapes at the same time share one answer. */
   text(): Promise<string>;
   contentType: string;
@@ -41,6 +47,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
   const readGauges = routeGauges(registry);
   const reload = reloadMetrics(registry);
   const readConfig = configMetric(registry, sources);
+  const endpoints = new EndpointMetrics(registry);
 
   const series = new Map<string, RouteSeries>();
   const seriesOf = (route: string): RouteSeries => {
@@ -55,6 +62,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
   const keepOnly = (routes: readonly RouteStatus[]): void => {
     const names = new Set(routes.map(({ settings }) => settings.name));
     for (const [name, { remove }] of series) if (!names.has(name) && series.delete(name)) remove();
+    endpoints.read(routes);
   };
 
   // All at once, so that a scrape shows a single moment.
@@ -70,12 +78,20 @@ export function createMetrics(sources: MetricsInput): Metrics {
   let scraping: Promise<string> | undefined;
 
   return {
-    observe: (events) => count(events, seriesOf),
+    observe(events) {
+      count(events, seriesOf);
+      endpoints.events = events;
+    },
+    showEndpoints(isShown) {
+      if (isShown) endpoints.start();
+      else endpoints.stop();
+    },
     reload(result) {
       reload(result);
       // There may never be a scrape.
       keepOnly(sources.routes());
     },
+    spans: spanMetrics(registry),
     durationBounds: SECONDS_BUCKETS,
     counts: (route) => countsOf(seriesOf(route)),
     text() {

@@ -6,7 +6,7 @@ import { byValue, DurationHistogram, type Labels, Tally } from './series.ts';
 /** All values of labels other than route names, so that each series exists, at 0, before the first event. */
 const CAUSES = ['ok', ...FAILURE_CODES.map((code) => code.toLowerCase() as Lowercase<FailureCode>)] as const;
 const OUTCOMES = [...CAUSES, 'client_gone'] as const;
-const ATTEMPT_RESULTS = ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled'] as const;
+export const ATTEMPT_RESULTS = ['ok', 'unsent', 'lost', 'timeout', 'protocol', 'cancelled'] as const;
 const RETRY_REASONS = ['unsent', 'lost', 'timeout', 'protocol', 'hedge'] as const;
 const RETRY_DENIALS = ['budget', 'deadline', 'policy'] as const;
 const RESET_REASONS = ['lost', 'timeout', 'protocol', 'abandoned'] as const;

@@ -1,6 +1,6 @@
 import type { Body } from '../../transport/message.ts';
 import type { ReplyFate } from '../../transport/transport.ts';
-import type { AttemptFailure, AttemptResult } from '../events.ts';
+import type { AttemptFailure, AttemptResult, TraceParent } from '../events.ts';
 import { type Cause, type Executed, type Failure, type Outcome, TOO_LATE } from '../outcome.ts';
 import type { RetryPolicy, RouteSettings } from '../settings.ts';
 import type { Attempt } from '../upstream/attempt.ts';
@@ -81,6 +81,7 @@ export class Request implements PendingRequest, Admitted, Timed {
   /** When it must have its outcome. */
   deadlineMs: number;
   state: RequestState = QUEUED;
+  traceParent: TraceParent | undefined;
   readonly attempts: Attempt[] = [];
   /** The first reply to any of its attempts. */
   reply: Body | undefined;

@@ -44,7 +44,9 @@ test('missing values have their documented defaults', () => {
       readiness: 'listening',
     },
     log: { level: 'info', sample: 0, format: 'auto' },
+    metrics: { perEndpoint: false },
     drain: { timeoutMs: 25_000, quietMs: 500 },
+    tracing: undefined,
     routes: [
       {
         name: 'orders',
