@@ -29,7 +29,11 @@ export function verdictLines({ state, text }: Explanation['verdict'], columns: n
   return [[{ text: word, color: COLORS[state] }, `  ${first.trimStart()}`], ...rest];
 }
 
-function reasonLines({ route, text, evidence, advice }: Reason, mark: string, columns: number): Line[] {
+export function reasonLines(
+  { route, text, evidence, advice }: Reason,
+  mark: string,
+  columns: number,
+): Line[] {
   const indent = ' '.repeat(mark.length);
   const [first = '', ...rest] = wrapped(`${route === null ? '' : `${route}: `}${text}`, columns, indent);
   return [
@@ -46,11 +50,11 @@ function arrow([first = '', ...rest]: readonly string[], indent: string): string
   return [`${indent}-> ${first.trimStart()}`, ...rest];
 }
 
-/** Breaks a text between words, so that no line is longer than this; a longer word stays whole. */
+/** Breaks a text between words, so that no line is longer than this. A longer word stays whole, and so does a command in `backticks`. */
 export function wrapped(text: string, columns: number, indent = ''): string[] {
   const lines: string[] = [];
   let line = indent;
-  for (const word of text.split(' ')) {
+  for (const word of text.match(/[^\s`]*`[^`]*`[^\s`]*|\S+/g) ?? []) {
     const isEmpty = line.length === indent.length;
     if (!isEmpty && line.length + 1 + word.length > columns) {
       lines.push(line);

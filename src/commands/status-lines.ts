@@ -1,8 +1,8 @@
 import { explain } from '../ops/explain/explanation.ts';
 import { failedIn, routeView, settledIn } from '../ops/explain/route-view.ts';
-import { length, number, percent, since } from '../ops/explain/words.ts';
+import { inShort, length, number, percent, since } from '../ops/explain/words.ts';
 import type { EndpointPage, RoutePage, StatusPage } from '../ops/status-page.ts';
-import { verdictLines } from './explanation-lines.ts';
+import { reasonLines, verdictLines } from './explanation-lines.ts';
 import type { Line } from './screen.ts';
 import { type Cell, tableLines } from './table.ts';
 
@@ -22,14 +22,18 @@ interface Polls {
 const [RED, GREEN, YELLOW] = [31, 32, 33];
 /** For texts where a pipe has no width. */
 const TEXT_COLUMNS = 100;
+const REASONS_MOST = 3;
 
-/** The verdict, the routes, then their endpoints. */
+/** The verdict with its main reasons, the routes, then their endpoints. */
 export function statusLines(polls: Polls, columns: number): Line[] {
   const { status, time } = polls.now;
-  const { verdict } = explain(status, [], time);
+  const { verdict, reasons } = explain(status, [], time);
+  const width = columns === Number.POSITIVE_INFINITY ? TEXT_COLUMNS : columns;
+  const causes = reasons.filter(({ severity }) => severity !== 'note').slice(0, REASONS_MOST);
   return [
     `lazypirate ${status.version}, up ${length(status.uptimeMs)}`,
-    ...verdictLines(verdict, columns === Number.POSITIVE_INFINITY ? TEXT_COLUMNS : columns),
+    ...verdictLines(verdict, width),
+    ...causes.flatMap((reason) => reasonLines({ ...reason, evidence: [], advice: null }, '- ', width)),
     '',
     ...routesTable(polls, columns),
     '',
@@ -135,7 +139,7 @@ function endpointCells(endpoint: EndpointPage, now: Date): Cell[] {
     latencyMs === null ? '-' : length(latencyMs),
     `${number(inFlight)}/${number(inFlightLimit)}`,
     all === 0 ? '-' : `${number(recent.answered)}/${number(all)}`,
-    why,
+    inShort(why).headline,
   ];
 }
 

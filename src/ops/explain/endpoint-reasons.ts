@@ -2,15 +2,13 @@ import type { EndpointPage } from '../status-page.ts';
 import type { Reason } from './reason.ts';
 import { isUntried, type RouteView } from './route-view.ts';
 import { lookAt, troubleAdvice } from './trouble-advice.ts';
-import { counted, length, listed, nameOf, number, percent, sentence, since } from './words.ts';
+import { counted, inShort, length, listed, nameOf, number, percent, sentence, since } from './words.ts';
 
 /** A connection that is being made for the first time is no trouble yet. */
 const NEW_MS = 3_000;
 /** An endpoint is slow if it takes so many times as long as the others, and so much longer. */
 const SLOW_TIMES = 3;
 const SLOW_BY_MS = 20;
-/** Characters of a reason that fit into a line with the rest. */
-const HEADLINE_MOST = 90;
 /** So many failed attempts say something about an endpoint, if they are so large a share. */
 const FAILED_LEAST = 3;
 const FAILED_SHARE = 0.5;
@@ -58,20 +56,10 @@ function outReason(view: RouteView, group: readonly EndpointPage[]): Reason {
   };
 }
 
-/** A long explanation without what it may mean, which stands behind a colon. */
-function inShort(why: string): { headline: string; meaning: string | undefined } {
-  if (why.length <= HEADLINE_MOST) return { headline: why, meaning: undefined };
-  const parts = why.split('; now: ').map((text) => /^(.*?)(?:: (.*))?$/s.exec(text) ?? []);
-  return {
-    headline: parts.map(([, what]) => what).join('; now: '),
-    meaning: parts.findLast(([, , means]) => means !== undefined)?.[2],
-  };
-}
-
 function stateWords({ now }: RouteView, { state, sinceMs }: EndpointPage): string {
   switch (state) {
     case 'connecting':
-      return `has never been connected, ${since(sinceMs, now)}`;
+      return `could not be connected ${since(sinceMs, now)}`;
     case 'ejected':
       return `is left out ${since(sinceMs, now)}`;
     default:

@@ -1,5 +1,8 @@
 /* How figures, times and names are written. */
 
+/** Characters of a reason that fit into a line with the rest. */
+const HEADLINE_MOST = 90;
+
 /** `1 request`, `1,024 requests`. */
 export function counted(count: number, noun: string, plural = `${noun}s`): string {
   return `${number(count)} ${count === 1 ? noun : plural}`;
@@ -9,13 +12,15 @@ export function number(count: number): string {
   return count.toLocaleString('en-US');
 }
 
-/** `0.4 ms`, `12 ms`, `2.5 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`. */
+/** `0.4 ms`, `12 ms`, `2.5 s`, `44 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`. */
 export function length(ms: number): string {
   if (ms < 9.95) return `${Number(ms.toFixed(1))} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
-  if (ms < 59_950) return `${Number((ms / 1_000).toFixed(1))} s`;
-  const minutes = Math.floor(ms / 60_000);
-  if (minutes < 60) return withRest(`${minutes} min`, Math.floor((ms % 60_000) / 1_000), 's');
+  if (ms < 9_950) return `${Number((ms / 1_000).toFixed(1))} s`;
+  if (ms < 59_500) return `${Math.round(ms / 1_000)} s`;
+  const seconds = Math.round(ms / 1_000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return withRest(`${minutes} min`, seconds % 60, 's');
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return withRest(`${hours} h`, minutes % 60, 'min');
   return withRest(`${Math.floor(hours / 24)} d`, hours % 24, 'h');
@@ -71,4 +76,14 @@ export function sentence(words: string): string {
 /** `the last minute`, `the last 12 s` */
 export function window(seconds: number): string {
   return seconds >= 55 ? 'the last minute' : `the last ${Math.max(1, Math.round(seconds))} s`;
+}
+
+/** A long explanation without what it may mean, which stands behind a colon. */
+export function inShort(why: string): { headline: string; meaning: string | undefined } {
+  if (why.length <= HEADLINE_MOST) return { headline: why, meaning: undefined };
+  const parts = why.split('; now: ').map((text) => /^(.*?)(?:: (.*))?$/s.exec(text) ?? []);
+  return {
+    headline: parts.map(([, what]) => what).join('; now: '),
+    meaning: parts.findLast(([, , means]) => means !== undefined)?.[2],
+  };
 }

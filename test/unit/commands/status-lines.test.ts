@@ -62,6 +62,8 @@ test('the verdict comes first, then routes, then endpoints, all aligned', () => 
     'lazypirate 1.2.3, up 1 h',
     'DEGRADED  Requests are answered, but not all is well (route orders). All 120 requests of the last',
     '          minute were answered: 1.5 ms median, 20 ms p99.',
+    '- orders: Pod orders-12 (tcp://10.0.0.22:7000) is down since 12:00:00 UTC (10 min): nobody answers',
+    '  there.',
     '',
     'ROUTE   STATE  LISTEN                REQ/S  FAILED     P50    P99  IN FLIGHT  WAITING',
     'orders  ok     tcp://127.0.0.1:5555    2.0      0%  1.5 ms  20 ms          0        0',
@@ -117,4 +119,6 @@ test('texts are broken between words, and a word that is too long stays whole', 
   assert.deepEqual(wrapped('one two three averyveryverylongword four', 10, '  '), [
     ...['  one two', '  three', '  averyveryverylongword', '  four'],
   ]);
+  const [line] = wrapped('`See` `kubectl logs orders` now', 8).slice(1);
+  assert.equal(line, '`kubectl logs orders`');
 });

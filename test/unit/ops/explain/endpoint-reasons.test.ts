@@ -73,7 +73,7 @@ test('an endpoint that is being connected for the first time is no trouble yet, 
   assert.equal(young.verdict.state, 'starting');
   assert.deepEqual(young.reasons, []);
   const old = explained({ endpoints: [{ ...connecting, sinceMs: 60_000 }, up(B)] });
-  reasonLike(old, /10\.0\.0\.1:7000 has never been connected, since 12:09:00 UTC \(1 min\)/);
+  reasonLike(old, /10\.0\.0\.1:7000 could not be connected since 12:09:00 UTC \(1 min\)/);
 });
 
 test('a pod that is much slower than the others is named; near the timeout it is more than a note', () => {
