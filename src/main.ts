@@ -32,6 +32,7 @@ async function main(): Promise<void> {
     stderr,
     interrupted: interrupt.signal,
     onHangup: (listener) => void process.on('SIGHUP', listener),
+    onUserSignal: (listener) => void process.on('SIGUSR1', listener),
     onExit: (listener) => void process.on('exit', listener),
     endWithin: (ms) => endWithin(ms, 0),
     node,

@@ -10,6 +10,8 @@ export interface Terminal {
   interrupted: AbortSignal;
   /** Has the listener called at each SIGHUP, which otherwise ends the process. */
   onHangup(listener: () => void): void;
+  /** Has the listener called at each SIGUSR1, which otherwise opens Node's debugger. */
+  onUserSignal(listener: () => void): void;
   /** Has the listener called when the process ends, also by a second signal. It must not wait for anything. */
   onExit(listener: () => void): void;
   /** Ends the process with 0 after so long, if it has not ended by then: whatever still hangs. */

@@ -1,5 +1,7 @@
 import type { RouteSettings } from '../proxy/settings.ts';
 import type { DiscoveryStatus, EndpointStatus, RouteStatus, UpstreamStatus } from '../proxy/status.ts';
+import type { LogState } from './log/log-control.ts';
+import { logStatus } from './log/log-page.ts';
 import type { ProcessStatus } from './process-figures.ts';
 import type { RouteFigures, RouteRecent } from './recent.ts';
 import type { RefusedClients } from './refused-clients.ts';
@@ -11,6 +13,7 @@ export interface SidecarStatus {
   /** The configuration in force. */
   config: { hash: string; file: string | undefined };
   configSince: Date;
+  log: LogState;
   /** The newest change of the configuration, where it was refused: what is in force is older. */
   refusedReload: { at: Date; problems: readonly string[] } | undefined;
   process: ProcessStatus;
@@ -35,7 +38,7 @@ export function renderStatus(sidecar: SidecarStatus): string {
  * the settings later is not shown by accident.
  */
 export function statusPage(sidecar: SidecarStatus) {
-  const { version, uptimeMs, isDraining, config, configSince, refusedReload, process, routes } = sidecar;
+  const { version, uptimeMs, isDraining, config, configSince, log, refusedReload, process, routes } = sidecar;
   return {
     version,
     uptimeMs: Math.round(uptimeMs),
@@ -43,6 +46,7 @@ export function statusPage(sidecar: SidecarStatus) {
     config: { hash: config.hash, source: config.file ?? null, loadedAt: configSince.toISOString() },
     refusedReload:
       refusedReload === undefined ? null : { ...refusedReload, at: refusedReload.at.toISOString() },
+    log: logStatus(log),
     process: processStatus(process),
     routes: routes.map((route) => routeStatus(route, sidecar)),
   };

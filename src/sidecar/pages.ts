@@ -3,11 +3,14 @@ import { configPage } from '../ops/admin/config-page.ts';
 import { type HealthSources, healthPages } from '../ops/admin/health-pages.ts';
 import { json, type PageEntry, page } from '../ops/admin/page.ts';
 import { explainPage } from '../ops/explain/explain-page.ts';
+import type { LogControl } from '../ops/log/log-control.ts';
+import { logPage } from '../ops/log/log-page.ts';
 import type { RequestRecord } from '../ops/record.ts';
 import { renderStatus, type SidecarStatus } from '../ops/status-page.ts';
 
 /** What the pages show, read when one is requested. */
 interface PageSources extends HealthSources {
+  logControl: LogControl;
   config(): ShownConfig;
   configSince(): Date;
   status(): SidecarStatus;
@@ -33,6 +36,7 @@ export function pagesOf(sources: PageSources): Pages {
         answer: () => json(renderStatus(sources.status())),
       }),
       explainPage(sources),
+      logPage(sources.logControl),
       configPage(sources.config, sources.configSince),
     ],
   };

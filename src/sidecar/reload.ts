@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { messageOf, UserError } from '../errors.ts';
 import type { Log } from '../ops/log/log.ts';
+import type { LogControl } from '../ops/log/log-control.ts';
 import type { Metrics } from '../ops/metrics/metrics.ts';
 import type { SidecarStatus } from '../ops/status-page.ts';
 import type { Tracing } from '../ops/tracing/tracing.ts';
@@ -11,6 +12,7 @@ import type { PreparedRoutes, Routes } from './routes.ts';
 interface ReloadParts {
   routes: Routes;
   log: Log;
+  logControl: LogControl;
   metrics: Pick<Metrics, 'reload' | 'showEndpoints'>;
   tracing: Pick<Tracing, 'apply'>;
   doors: Doors;
@@ -95,7 +97,7 @@ export class Reload {
 
   /** @throws {StartError} if it cannot be applied; then everything is as before */
   async #apply(config: Config): Promise<void> {
-    const { log, metrics, tracing } = this.#parts;
+    const { log, logControl, metrics, tracing } = this.#parts;
     const before = this.#config;
     const { routes, doors } = await this.#prepare(before, config);
     if (this.#isStopped) {
@@ -104,8 +106,7 @@ export class Reload {
     }
     this.#config = config;
     this.#since = new Date();
-    log.level = config.log.level;
-    log.format = config.log.format;
+    logControl.configure(config.log);
     metrics.showEndpoints(config.metrics.perEndpoint);
     const changes = routes.commit();
     await doors.commit();

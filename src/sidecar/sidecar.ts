@@ -9,6 +9,7 @@ import { watchDescriptors } from '../ops/descriptors.ts';
 import { readyHealth, startupHealth } from '../ops/health.ts';
 import { logEvents } from '../ops/log/event-log.ts';
 import type { Log } from '../ops/log/log.ts';
+import { LogControl } from '../ops/log/log-control.ts';
 import { createMetrics, type Metrics } from '../ops/metrics/metrics.ts';
 import { ProcessFigures } from '../ops/process-figures.ts';
 import { Recent } from '../ops/recent.ts';
@@ -47,6 +48,7 @@ const FLUSH_LEAST_MS = 500;
 /** Builds the parts from a configuration and runs them. */
 export class Sidecar {
   readonly #log: Log;
+  readonly #logControl: LogControl;
   readonly #versions: Versions;
   readonly #startedMs = performance.now();
   readonly #metrics: Metrics;
@@ -66,6 +68,7 @@ export class Sidecar {
 
   constructor(config: Config, log: Log, versions: Versions, env: Environment) {
     this.#log = log;
+    this.#logControl = new LogControl(log, config.log);
     this.#versions = versions;
     this.#metrics = createMetrics({
       routes: () => this.#statuses(),
@@ -87,7 +90,7 @@ export class Sidecar {
       events,
       log,
       counts: this.#metrics.spans,
-      slowMs: () => undefined,
+      slowMs: () => this.#logControl.inForce.slowMs,
       lookup: lookupUntil,
       version: versions.lazypirate,
       resource: resourceOf(env),
@@ -100,6 +103,7 @@ export class Sidecar {
     this.#reload = new Reload(config, {
       routes: this.#routes,
       log,
+      logControl: this.#logControl,
       metrics: this.#metrics,
       tracing: this.#tracing,
       doors: this.#doors,
@@ -110,6 +114,11 @@ export class Sidecar {
   /** How long a drain may take. */
   get drainTimeoutMs(): number {
     return this.#reload.config.drain.timeoutMs;
+  }
+
+  /** Logs at debug for a while or, if it does so already, as configured again. */
+  toggleDebug(by: string): void {
+    this.#logControl.toggleDebug(by);
   }
 
   /**
@@ -149,7 +158,7 @@ export class Sidecar {
     this.#metrics.observe(events);
     this.#refusals.observe(events);
     logEvents(log, events, {
-      sample: () => this.#reload.config.log.sample,
+      sample: () => this.#logControl.inForce.sample,
       random: Math.random,
       now: () => performance.now(),
     });
@@ -169,6 +178,7 @@ export class Sidecar {
       startup: () => startupHealth(this.#statuses()),
       ready: () => readyHealth(this.#reload.config.admin.readiness, this.#isDraining, this.#statuses()),
       records: () => [],
+      logControl: this.#logControl,
       config: () => this.#reload.config.shown,
       configSince: () => this.#reload.since,
       status: () => ({
@@ -177,6 +187,7 @@ export class Sidecar {
         isDraining: this.#isDraining,
         config: this.#reload.config.shown,
         configSince: this.#reload.since,
+        log: this.#logControl.state,
         refusedReload: this.#reload.refused,
         process: this.#process.status(),
         figuresOf: (route) => this.#recent.of(route),

@@ -390,6 +390,7 @@ test('the demo says what it starts before anything has started, and can be inter
     ...{ env, stdin, stdout, stderr, self, node: process.versions.node },
     interrupted: interrupt.signal,
     onHangup: () => undefined,
+    onUserSignal: () => undefined,
     endWithin: () => undefined,
     onExit: (listener) => exits.push(listener),
   });

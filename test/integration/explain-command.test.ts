@@ -51,6 +51,7 @@ async function lazypirate(
     },
     interrupted: new AbortController().signal,
     onHangup: () => undefined,
+    onUserSignal: () => undefined,
     onExit: () => undefined,
     endWithin: () => undefined,
     node: process.versions.node,

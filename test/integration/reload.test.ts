@@ -108,6 +108,19 @@ test('a message size that needs a restart of the listener of libzmq is refused',
   assert.deepEqual(program.stderr, []);
 });
 
+test('SIGUSR1 turns debug lines on for a while and off again, and opens no debugger', async (t) => {
+  const { program } = await start(t, configsFor(['tcp://127.0.0.1:1'])[0] ?? {});
+  program.kill('SIGUSR1');
+  const { by, logLevel, until: end } = await program.logged('log changed for a while');
+  assert.deepEqual([by, logLevel], ['SIGUSR1', 'debug']);
+  assert.ok(Date.parse(String(end)) > Date.now());
+  program.kill('SIGUSR1');
+  assert.equal((await program.logged('log is as configured again'))['logLevel'], 'info');
+  program.kill('SIGTERM');
+  assert.deepEqual(await program.ended, { code: 0, signal: null });
+  assert.deepEqual(program.stderr, []);
+});
+
 test('SIGHUP forces a reload', async (t) => {
   const { address: endpoint } = await startServe(t);
   const { program, address } = await start(t, configsFor([endpoint])[0] ?? {});

@@ -162,3 +162,31 @@ test('the configuration in force is shown, with its hash on the status and the m
   assert.match(yaml, new RegExp(`^# no file, loaded at ${after.loadedAt}, hash ${after.hash}\n`));
   assert.equal(loadConfig({ env: {}, flags: {}, text: yaml }).shown.hash, after.hash);
 });
+
+test('a PUT changes the level and the share of requests that are logged, and a reload what it goes back to', async (t) => {
+  const upstream = await ScriptedUpstream.start();
+  t.after(() => upstream.close());
+  const config = configOf(upstream, 'orders');
+  const { logged, lines, reload } = await start(t, config);
+  const url = `http://${String(logged('inspect listening')?.['address'])}/log`;
+  const put = async (body: object) => {
+    const response = await fetch(url, { method: 'PUT', body: JSON.stringify(body) });
+    return (await response.json()) as { until: string };
+  };
+  const address = String(logged('listening')?.['address']);
+  await put({ sample: 0 });
+  await ask(address, 'hello');
+  const { until: end } = await put({ level: 'warn', for: '1h' });
+  assert.equal(lines.findLast(({ msg }) => msg === 'log changed for a while')?.['until'], end);
+  await reload(() => config);
+  assert.equal(logged('reload applied'), undefined, 'the level stays');
+  assert.equal(logged('answered'), undefined, 'and the share');
+  const status = (await (await fetch(url.replace('/log', '/status'))).json()) as { log: object };
+  assert.deepEqual(status.log, { level: 'warn', sample: 0, slowMs: null, until: end });
+  const refused = await fetch(url, { method: 'PUT', body: '{"level":"loud"}' });
+  assert.deepEqual([refused.status, (await refused.text()).slice(0, 21)], [400, 'level must be one of ']);
+  await put({ for: 0 });
+  await ask(address, 'hello');
+  await until('it is logged again', () => logged('answered') !== undefined);
+  assert.equal(lines.filter(({ msg }) => msg === 'answered').length, 1);
+});

@@ -20,6 +20,7 @@ const code = await demo.run(['--for', DURATION], {
   stderr: process.stderr,
   interrupted: new AbortController().signal,
   onHangup: () => undefined,
+  onUserSignal: () => undefined,
   endWithin: () => undefined,
   onExit: (listener) => void process.on('exit', listener),
   node: process.versions.node,

@@ -8,6 +8,7 @@ export async function inThisProcess(...args: string[]) {
     ...{ env: {}, stdin: new PassThrough().end('from standard input'), stdout, stderr },
     interrupted: new AbortController().signal,
     onHangup: () => undefined,
+    onUserSignal: () => undefined,
     onExit: () => undefined,
     endWithin: () => undefined,
     node: process.versions.node,

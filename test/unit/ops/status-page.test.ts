@@ -68,6 +68,7 @@ test('the status shows what each route and each endpoint is doing, and under whi
       loadedAt: '2023-11-14T22:13:20.000Z',
     },
     refusedReload: null,
+    log: { level: 'info', sample: 0, slowMs: null, until: null },
     process: {
       descriptors: { open: 30, most: 1_000 },
       eventLoop: { busy: 0.123, lateMs: 2 },

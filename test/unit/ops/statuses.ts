@@ -107,6 +107,7 @@ export function sidecarStatus(given: Partial<SidecarStatus> = {}): SidecarStatus
     isDraining: false,
     config: { hash: '0123456789ab', file: '/etc/lazypirate/config.yaml' },
     configSince: new Date(1_700_000_000_000),
+    log: { level: 'info', sample: 0, slowMs: undefined, until: undefined },
     refusedReload: undefined,
     process: processStatus(),
     routes: [],
