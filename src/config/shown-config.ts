@@ -4,6 +4,7 @@ import type { Config, HostPort } from './config.ts';
 import type { Parsed } from './schema/config-schema.ts';
 import { pathText } from './text/problems.ts';
 import { type Path, type WrittenConfig, writeYaml } from './text/yaml.ts';
+import { tracesUrl } from './values/collector.ts';
 
 /** A value as people write it. */
 type Shown = string | number | boolean | null | readonly Shown[] | { readonly [key: string]: Shown };
@@ -31,7 +32,7 @@ export class ShownConfig {
   ) {
     this.file = file;
     this.values = plain(filledIn(parsed, config));
-    this.#places = placesOf(written);
+    this.#places = new Map([...placesOf(written), ...variablesOf(parsed, config)]);
   }
 
   /** Equal for configurations that mean the same, wherever they came from. What is in a key file does not count. */
@@ -58,13 +59,13 @@ export class ShownConfig {
 
 /** With the defaults that depend on other keys. */
 function filledIn(
-  { admin, log, drain, tracing, routes }: Parsed,
+  parsed: Parsed,
   { routes: completed, tracing: traced }: Pick<Config, 'routes' | 'tracing'>,
 ) {
+  const { admin, tracing, routes } = parsed;
   return {
+    ...parsed,
     admin: { ...admin, listen: addressOf(admin.listen), inspect: addressOf(admin.inspect) },
-    log,
-    drain,
     // Variables may have switched it on or off.
     tracing: (traced ?? tracing) && { ...tracing, endpoint: traced?.url, sample: traced?.sample },
     routes: routes.map((route, index) => {
@@ -85,9 +86,20 @@ function plain(value: unknown): Shown {
     const entries = Object.entries(value).filter(([, one]) => one !== undefined);
     return Object.fromEntries(entries.map(([key, one]) => [key, plain(one)]));
   }
-  // A URL may have a password.
-  if (typeof value === 'string') return value.replace(/(:\/\/)[^/@\s]+@/, '$1...@');
+  // A URL may have a password, or a key in its query.
+  if (typeof value === 'string')
+    return value.replace(/(:\/\/)[^/@\s]+@/, '$1...@').replace(/^(https?:[^?]*\?).+$/i, '$1...');
   return typeof value === 'number' || typeof value === 'boolean' ? value : null;
+}
+
+/** What the variables of OpenTelemetry have set. */
+function variablesOf({ tracing }: Parsed, { tracing: traced }: Pick<Config, 'tracing'>): [string, string][] {
+  if (traced === undefined) return [];
+  const url = tracing?.endpoint === undefined ? undefined : tracesUrl(tracing.endpoint).href;
+  const set = { endpoint: traced.url !== url, sample: traced.sample !== (tracing?.sample ?? traced.sample) };
+  return Object.entries(set).flatMap(([key, isSet]): [string, string][] =>
+    isSet ? [[`tracing.${key}`, 'OTEL_...']] : [],
+  );
 }
 
 function placesOf({ value, place }: WrittenConfig): Map<string, string> {

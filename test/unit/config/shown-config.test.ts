@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { curveKeyPair } from 'zeromq';
 import { loadConfig } from '../../../src/config/load-config.ts';
+import { jsonSchema } from '../../../src/config/schema/config-schema.ts';
 import type { ShownConfig } from '../../../src/config/shown-config.ts';
 import type { ConfigSources } from '../../../src/config/text/flags.ts';
 import { scratch } from '../../support/scratch.ts';
@@ -27,6 +28,8 @@ test('what is shown is a configuration that means the same, with every default',
     assert.deepEqual(again.shown.values, config.shown.values);
   }
   assert.equal(full.shown.file, FULL);
+  const keys = Object.keys(jsonSchema().properties ?? {}).filter((key) => key !== 'tracing');
+  assert.deepEqual(Object.keys(shownOf(ROUTE).values ?? {}).sort(), keys.sort());
   assert.equal(shownOf(ROUTE).file, undefined);
 });
 
@@ -93,4 +96,17 @@ test('key files are named, and what is in them is not shown', () => {
     assert.ok(everything.includes(file));
     assert.ok(!everything.includes(JSON.stringify(readFileSync(file, 'utf8').trim()).slice(1, -1)), file);
   }
+});
+
+test('a collector is shown without what may be a key, and says if variables have set it', () => {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/otlp?key=secret' };
+  const text = `${ROUTE}\ntracing: { endpoint: "http://other:4318", sample: 0.5 }`;
+  const set = shownOf(text, { env });
+  assert.match(
+    set.yaml(),
+    /^ {2}endpoint: http:\/\/collector:4318\/otlp\/v1\/traces\?\.\.\. # OTEL_\.\.\.$/m,
+  );
+  assert.ok(!JSON.stringify(set.values).includes('secret'));
+  const { 'tracing.endpoint': endpoint, 'tracing.sample': sample } = shownOf(text).origins();
+  assert.deepEqual([endpoint, sample], ['config:2:12', 'config:2:43']);
 });
