@@ -94,6 +94,10 @@ test('every series of every configured route exists at 0 before the first event'
     'lazypirate_config_reloads_total{result="success"}': 0,
     'lazypirate_config_reloads_total{result="failure"}': 0,
     lazypirate_config_last_reload_successful: 1,
+    lazypirate_spans_exported_total: 0,
+    'lazypirate_spans_dropped_total{reason="queue_full"}': 0,
+    'lazypirate_spans_dropped_total{reason="export_failed"}': 0,
+    'lazypirate_spans_dropped_total{reason="rejected"}': 0,
   };
   const zeros = [...expectedSeries('orders'), ...expectedSeries('users')].map((name) => [name, 0] as const);
   const configured = ['orders', 'users'].flatMap((name) => [
