@@ -46,6 +46,7 @@ export function completeConfig(
     admin: {
       listen: admin.listen,
       inspect: admin.inspect === 'off' ? undefined : admin.inspect,
+      tapBodies: admin.tapBodies,
       readiness: admin.readiness,
     },
     log,

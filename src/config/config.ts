@@ -16,11 +16,13 @@ export interface Config {
   shown: ShownConfig;
 }
 
-/** Where the two admin doors listen. Port 0 picks one. */
+/** Where the two admin doors listen, and what they show. Port 0 picks one. */
 export interface AdminConfig {
   listen: HostPort;
   /** `undefined` if it is off. */
   inspect: HostPort | undefined;
+  /** How many bytes of each body a tap shows. */
+  tapBodies: number;
   readiness: 'listening' | 'upstream';
 }
 

@@ -51,7 +51,7 @@ export function recordOf(request: ObservedRequest): RequestRecord {
   return {
     id: request.id,
     route: request.route,
-    at: new Date(Date.now() - (performance.now() - arrivedMs)).toISOString(),
+    at: isoTime(arrivedMs),
     from: request.from ?? null,
     process: null,
     outcome,
@@ -71,6 +71,11 @@ export function recordOf(request: ObservedRequest): RequestRecord {
 export function executedOf({ result, isUnsent }: ObservedAttempt): Executed {
   if (result === 'ok') return 'yes';
   return isUnsent ? 'no' : 'maybe';
+}
+
+/** @param ms by `performance.now` */
+export function isoTime(ms: number): string {
+  return new Date(Date.now() - (performance.now() - ms)).toISOString();
 }
 
 function attemptRecord(attempt: ObservedAttempt, arrivedMs: number): AttemptRecord {

@@ -1,4 +1,5 @@
 import type { DiscoveryFailure } from '../discovery/discovery.ts';
+import type { Body } from '../transport/message.ts';
 import type { Refusal } from '../transport/transport.ts';
 import type { Cause, Executed, Failure, Outcome } from './outcome.ts';
 import type { EndpointStateKind } from './status.ts';
@@ -38,6 +39,10 @@ export interface ObservedRequest {
   readonly executed: Executed;
   /** The size of the reply that the app got. */
   readonly replyBytes: number;
+  /** Not to be shown unless the configuration says so, and not to be kept. Empty if the request was refused as it arrived. */
+  readonly body?: Body;
+  /** Of the upstream; the same holds for it. */
+  readonly reply?: Body | undefined;
 }
 
 /** What a W3C `traceparent` says. */
@@ -80,8 +85,13 @@ export interface ProxyEvents {
   retry: { request: ObservedRequest; reason: RetryReason };
   retryDenied: { request: ObservedRequest; reason: RetryDenial };
   settled: ObservedRequest;
-  /** A reply came after the timeout of its attempt. `salvaged`: it answered its request. */
-  lateReply: { route: string; endpoint: ObservedEndpoint; fate: 'salvaged' | 'discarded' };
+  /** A reply came after the timeout of its attempt. `salvaged`: it answered its request, which is known only then. */
+  lateReply: {
+    route: string;
+    endpoint: ObservedEndpoint;
+    fate: 'salvaged' | 'discarded';
+    request?: ObservedRequest;
+  };
   internalError: { route: string; error: unknown };
   reset: { route: string; endpoint: ObservedEndpoint; reason: ResetReason };
   /** `correlate: auto`: a peer that calls itself REP did not echo the envelope, so the endpoint is spoken to plainly from now on. */

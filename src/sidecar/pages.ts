@@ -7,6 +7,7 @@ import type { LogControl } from '../ops/log/log-control.ts';
 import { logPage } from '../ops/log/log-page.ts';
 import type { RequestRecord } from '../ops/record.ts';
 import { renderStatus, type SidecarStatus } from '../ops/status-page.ts';
+import type { Taps } from '../ops/tap/taps.ts';
 
 /** What the pages show, read when one is requested. */
 interface PageSources extends HealthSources {
@@ -16,6 +17,7 @@ interface PageSources extends HealthSources {
   status(): SidecarStatus;
   /** Failed and slow requests, the newest first. */
   records(): readonly RequestRecord[];
+  taps: Taps;
 }
 
 /** The pages of the two doors. */
@@ -38,6 +40,7 @@ export function pagesOf(sources: PageSources): Pages {
       explainPage(sources),
       logPage(sources.logControl),
       configPage(sources.config, sources.configSince),
+      sources.taps.page(),
     ],
   };
 }

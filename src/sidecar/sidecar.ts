@@ -14,6 +14,7 @@ import { createMetrics, type Metrics } from '../ops/metrics/metrics.ts';
 import { ProcessFigures } from '../ops/process-figures.ts';
 import { Recent } from '../ops/recent.ts';
 import { Refusals } from '../ops/refused-clients.ts';
+import { Taps } from '../ops/tap/taps.ts';
 import { Tracing } from '../ops/tracing/tracing.ts';
 import { Events, type ObservedRequest } from '../proxy/events.ts';
 import { type DoorName, Doors } from './doors.ts';
@@ -55,6 +56,7 @@ export class Sidecar {
   readonly #recent: Recent;
   readonly #process = new ProcessFigures();
   readonly #refusals = new Refusals();
+  readonly #taps: Taps;
   readonly #routes: Routes;
   readonly #tracing: Tracing;
   readonly #doors = new Doors((name, at) => this.#openDoor(name, at));
@@ -86,6 +88,11 @@ export class Sidecar {
     const self = env['POD_NAME'] || env['HOSTNAME'] || '';
     const zone = env['LAZYPIRATE_ZONE'] || undefined;
     const events = this.#observedEvents();
+    this.#taps = new Taps({
+      events,
+      routes: () => this.#routes.all.map(({ name }) => name),
+      bodyBytes: () => this.#reload.config.admin.tapBodies,
+    });
     this.#tracing = new Tracing({
       events,
       log,
@@ -146,7 +153,12 @@ export class Sidecar {
     } finally {
       const leftMs = this.#drainedByMs - performance.now();
       const flushMs = Math.max(FLUSH_LEAST_MS, Math.min(FLUSH_MOST_MS, leftMs));
-      await Promise.all([this.#routes.close(), this.#reload.close(), this.#tracing.close(flushMs)]);
+      const closeDoors = () => this.#reload.close();
+      await Promise.all([
+        this.#routes.close(),
+        this.#taps.close().then(closeDoors),
+        this.#tracing.close(flushMs),
+      ]);
     }
   }
 
@@ -174,6 +186,7 @@ export class Sidecar {
 
   #makePages(): Pages {
     return pagesOf({
+      taps: this.#taps,
       metrics: this.#metrics,
       startup: () => startupHealth(this.#statuses()),
       ready: () => readyHealth(this.#reload.config.admin.readiness, this.#isDraining, this.#statuses()),

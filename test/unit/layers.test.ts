@@ -56,6 +56,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     'config/config.ts',
     /^config\/values\//,
     /^proxy\/(events|outcome|settings|status|tried)\.ts$/,
+    'transport/message.ts',
     /^lifecycle\//,
     'pino',
   ],

@@ -164,7 +164,7 @@ export class LazyPirate implements RequestOwner {
       this.#events.emit('attempt', attempt);
     } else if (result === 'ok') {
       const { endpoint, request } = attempt;
-      this.#events.emit('lateReply', { route: request.route, endpoint, fate: 'salvaged' });
+      this.#events.emit('lateReply', { route: request.route, endpoint, fate: 'salvaged', request });
     }
   }
 

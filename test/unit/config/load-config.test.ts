@@ -41,6 +41,7 @@ test('missing values have their documented defaults', () => {
     admin: {
       listen: { host: '127.0.0.1', port: 9555 },
       inspect: { host: '127.0.0.1', port: 9556 },
+      tapBodies: 0,
       readiness: 'listening',
     },
     log: { level: 'info', sample: 0, format: 'auto' },
