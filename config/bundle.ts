@@ -1,12 +1,12 @@
 /*
  * npm run build: makes of src/main.ts and every package that it needs a folder that runs anywhere: dist, with main.cjs, the
- * Kubernetes client, OpenTelemetry and zeromq in files beside it, which only some configurations load, and zeromq's addons for Linux and
- * for the platform that it is built on. Against the same modules one by one this saves half of the time until it listens and a good third of the
- * memory (npm run bench:footprint). Another directory can be given in place of dist.
+ * Kubernetes client, OpenTelemetry and zeromq in files beside it, which only some configurations load, zeromq's addons for Linux and for
+ * the platform that it is built on, and the page of the inspect door. Against the same modules one by one this saves half of the time
+ * until it listens and a good third of the memory (npm run bench:footprint). Another directory can be given in place of dist.
  */
 import assert from 'node:assert/strict';
 import { copyFileSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type OutputChunk, rolldown } from 'rolldown';
 
@@ -28,7 +28,9 @@ const CHUNKS = [
   'zeromq.cjs',
 ];
 const LICENSES = 'LICENSES.txt';
-const OWN = [...CHUNKS, LICENSES, 'LICENSE', 'zeromq-*.node'];
+/** Copied as they are. */
+const COPIED = ['LICENSE', 'src/ops/admin/page.html'];
+const OWN = [...CHUNKS, LICENSES, ...COPIED.map((file) => basename(file)), 'zeromq-*.node'];
 /** Parts of prom-client that are of no use here, and that load half of Node: tls, cluster, worker threads. */
 const LEFT_OUT = /prom-client\/lib\/(pushgateway|cluster)\.js$/;
 
@@ -101,7 +103,7 @@ const chunks = output.filter((one): one is OutputChunk => one.type === 'chunk');
 assert.deepEqual(chunks.map(({ fileName }) => fileName).sort(), CHUNKS);
 for (const { fileName, code } of chunks) writeFileSync(join(DIST, fileName), inAscii(code));
 for (const [name, file] of addons()) copyFileSync(file, join(DIST, name));
-copyFileSync(join(ROOT, 'LICENSE'), join(DIST, 'LICENSE'));
+for (const file of COPIED) copyFileSync(join(ROOT, file), join(DIST, basename(file)));
 writeFileSync(join(DIST, LICENSES), licenses(chunks.flatMap(({ moduleIds }) => moduleIds)));
 
 /** Of each Linux, and of the platform that this runs on: the addon for the newest Node, by the name it has in dist. */

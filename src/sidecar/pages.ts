@@ -1,7 +1,8 @@
 import type { ShownConfig } from '../config/shown-config.ts';
 import { configPage } from '../ops/admin/config-page.ts';
 import { type HealthSources, healthPages } from '../ops/admin/health-pages.ts';
-import { json, type PageEntry, page } from '../ops/admin/page.ts';
+import { homePage } from '../ops/admin/home-page.ts';
+import { json, listOf, type PageEntry, page } from '../ops/admin/page.ts';
 import { explainPage } from '../ops/explain/explain-page.ts';
 import type { LogControl } from '../ops/log/log-control.ts';
 import { logPage } from '../ops/log/log-page.ts';
@@ -29,9 +30,10 @@ export interface Pages {
 }
 
 export function pagesOf(sources: PageSources): Pages {
-  return {
+  const pages: Pages = {
     cluster: healthPages(sources),
     inspect: [
+      homePage(() => listOf([...pages.inspect, ...pages.cluster])),
       page({
         path: '/status',
         summary: 'routes and endpoints, as JSON',
@@ -43,4 +45,5 @@ export function pagesOf(sources: PageSources): Pages {
       sources.taps.page(),
     ],
   };
+  return pages;
 }

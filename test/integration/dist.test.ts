@@ -55,6 +55,7 @@ describe('dist, copied to where nothing else is', () => {
       'command-line.cjs',
       'kubernetes-client.cjs',
       'main.cjs',
+      'page.html',
       'rolldown-runtime.cjs',
       'spans.cjs',
       'zeromq-context.cjs',
@@ -97,6 +98,8 @@ describe('dist, copied to where nothing else is', () => {
     assert.equal(await lazypirate(t, 'send', sidecar.address, 'hello'), 'hello');
     const status = await (await fetch(`${sidecar.inspect}/status`)).json();
     assert.equal((status as { version: string }).version, version);
+    const page = await fetch(sidecar.inspect, { headers: { accept: 'text/html' } });
+    assert.match(await page.text(), /^<!doctype html>/);
     sidecar.program.kill('SIGTERM');
     assert.deepEqual(await sidecar.program.ended, { code: 0, signal: null });
   });

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { lacksBrowser, launchBrowser, openTab } from '../support/browser.ts';
+import { type RunningSidecar, startSidecar } from '../support/program.ts';
+import { SteadyLoad } from '../support/steady-load.ts';
+import { UpstreamProcess } from '../support/upstream-process.ts';
+
+const NARROW = { viewport: { width: 380, height: 800 } };
+
+/** A sidecar, and an app that keeps asking. */
+async function startUnderLoad(
+  t: TestContext,
+  upstreams: readonly UpstreamProcess[],
+): Promise<RunningSidecar & { load: SteadyLoad }> {
+  const sidecar = await startSidecar(t, [
+    ...['--listen', 'tcp://127.0.0.1:0', '--upstream', upstreams.map(({ address }) => address).join(',')],
+    ...['--timeout', '1s', '--attempts', '2'],
+  ]);
+  const load = new SteadyLoad(sidecar.address, 20);
+  t.after(() => load.abandon());
+  return { ...sidecar, load };
+}
+
+/** The text of the verdict, in which the word is large. */
+const verdict = (page: Page, word: string) => page.locator('#verdict .word', { hasText: word });
+
+async function scrollsSideways(page: Page): Promise<boolean> {
+  return await page.evaluate('document.documentElement.scrollWidth > innerWidth');
+}
+
+test('a browser gets the page with a strict policy, and anything else the list of pages', async (t) => {
+  const upstream = await UpstreamProcess.start(t);
+  const { inspect } = await startSidecar(t, [
+    '--listen',
+    'tcp://127.0.0.1:0',
+    '--upstream',
+    upstream.address,
+  ]);
+  const html = await fetch(inspect, { headers: { accept: 'text/html,*/*;q=0.8' } });
+  assert.equal(html.headers.get('content-type'), 'text/html; charset=utf-8');
+  assert.match(await html.text(), /^<!doctype html>/);
+  const policy = html.headers.get('content-security-policy')?.split('; ') ?? [];
+  for (const directive of [
+    "default-src 'none'",
+    "connect-src 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "require-trusted-types-for 'script'",
+  ])
+    assert.ok(policy.includes(directive), directive);
+  assert.doesNotMatch(policy.join(), /unsafe|\*|http/);
+  const list = await fetch(inspect);
+  assert.equal(list.headers.get('content-type'), 'text/plain; charset=utf-8');
+  assert.match(await list.text(), /^\/ {2,}.*\n(.*\n)*\/status {2,}/m);
+});
+
+describe('the page in a browser', { skip: lacksBrowser }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await launchBrowser();
+  });
+  after(() => browser?.close());
+
+  test('tells what is going on while endpoints stop, die and come back', async (t) => {
+    const upstreams = [await UpstreamProcess.start(t), await UpstreamProcess.start(t)] as const;
+    const [stopped, killed] = upstreams;
+    const sidecar = await startUnderLoad(t, upstreams);
+    const { page } = await openTab(t, browser, sidecar.inspect);
+    const narrow = await openTab(t, browser, sidecar.inspect, { ...NARROW, colorScheme: 'dark' });
+    await verdict(page, 'Working').waitFor();
+    await page.getByRole('table', { name: ': 2 of 2 up' }).waitFor();
+    const routes = page.getByRole('table').first();
+    for (const name of ['Route', 'Requests/s', 'Failed', 'p50', 'p99', 'Queued', 'In flight'])
+      await routes.getByRole('columnheader', { name, exact: true }).waitFor();
+    await routes.locator('svg rect').first().waitFor();
+
+    stopped.program.kill('SIGSTOP');
+    const row = (address: string) => page.getByRole('row', { name: address });
+    // As its failures or its silence are noticed first.
+    await row(stopped.address)
+      .getByText(/^.? ?(ejected|down)$/)
+      .waitFor();
+    await verdict(page, 'Degraded').waitFor();
+    await killed.kill();
+    await row(killed.address).getByText('down').waitFor();
+    await verdict(page, 'Broken').waitFor();
+    await page.getByRole('status').getByText('Broken').waitFor({ state: 'attached' });
+    assert.match(await page.title(), /^Broken/);
+
+    assert.equal(await scrollsSideways(narrow.page), false);
+
+    stopped.program.kill('SIGCONT');
+    await killed.restart(t);
+    const again = new SteadyLoad(sidecar.address, 20);
+    t.after(() => again.abandon());
+    await page.getByRole('table', { name: ': 2 of 2 up' }).waitFor();
+    await page.locator('#verdict .word').filter({ hasNotText: 'Broken' }).waitFor();
+  });
+
+  test('says since when nothing answers, and goes on when there is an answer again', async (t) => {
+    const upstream = await UpstreamProcess.start(t);
+    const { program, inspect } = await startUnderLoad(t, [upstream]);
+    const { page } = await openTab(t, browser, inspect);
+    await verdict(page, 'Working').waitFor();
+    program.kill('SIGSTOP');
+    await page.locator('#verdict .word', { hasText: /^\? No answer since \d\d:\d\d:\d\d UTC$/ }).waitFor();
+    await page.locator('#answer').getByText('Below is what it said last').waitFor();
+    program.kill('SIGCONT');
+    await page.locator('#verdict .word').filter({ hasNotText: 'No answer' }).waitFor();
+    program.kill('SIGKILL');
+    await verdict(page, 'No answer since').waitFor();
+  });
+
+  test('asks every 2 s, but nothing while it is hidden', async (t) => {
+    const upstream = await UpstreamProcess.start(t);
+    const { inspect } = await startUnderLoad(t, [upstream]);
+    const { page } = await openTab(t, browser, 'about:blank');
+    let asked = 0;
+    page.on('request', (request) => {
+      if (request.url().endsWith('/status')) asked++;
+    });
+    const answered = () => page.waitForResponse('**/requests').then((response) => response.finished());
+    await page.clock.install();
+    await Promise.all([answered(), page.goto(inspect)]);
+    await page.clock.pauseAt(Date.now() + 1_000);
+    for (let polls = 0; polls < 3; polls++) await Promise.all([answered(), page.clock.runFor(2_000)]);
+    const hide = (isHidden: boolean) =>
+      page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));`);
+    await hide(true);
+    const before = asked;
+    await page.clock.runFor(600_000);
+    assert.equal(asked, before);
+    await Promise.all([answered(), hide(false)]);
+  });
+});
