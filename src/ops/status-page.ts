@@ -8,6 +8,10 @@ import type { RefusedClients } from './refused-clients.ts';
 
 export interface SidecarStatus {
   version: string;
+  /** Of this sidecar, where the downward API tells. */
+  pod: string | undefined;
+  namespace: string | undefined;
+  startedAt: Date;
   uptimeMs: number;
   isDraining: boolean;
   /** The configuration in force. */
@@ -38,9 +42,13 @@ export function renderStatus(sidecar: SidecarStatus): string {
  * the settings later is not shown by accident.
  */
 export function statusPage(sidecar: SidecarStatus) {
-  const { version, uptimeMs, isDraining, config, configSince, log, refusedReload, process, routes } = sidecar;
+  const { version, pod, namespace, startedAt, uptimeMs, isDraining } = sidecar;
+  const { config, configSince, log, refusedReload, process, routes } = sidecar;
   return {
     version,
+    pod: pod ?? null,
+    namespace: namespace ?? null,
+    startedAt: startedAt.toISOString(),
     uptimeMs: Math.round(uptimeMs),
     draining: isDraining,
     config: { hash: config.hash, source: config.file ?? null, loadedAt: configSince.toISOString() },

@@ -51,6 +51,8 @@ export class Sidecar {
   readonly #log: Log;
   readonly #logControl: LogControl;
   readonly #versions: Versions;
+  readonly #env: Environment;
+  readonly #startedAt = new Date();
   readonly #startedMs = performance.now();
   readonly #metrics: Metrics;
   readonly #recent: Recent;
@@ -72,6 +74,7 @@ export class Sidecar {
     this.#log = log;
     this.#logControl = new LogControl(log, config.log);
     this.#versions = versions;
+    this.#env = env;
     this.#metrics = createMetrics({
       routes: () => this.#statuses(),
       configHash: () => this.#reload.config.shown.hash,
@@ -196,6 +199,9 @@ export class Sidecar {
       configSince: () => this.#reload.since,
       status: () => ({
         version: this.#versions.lazypirate,
+        pod: this.#env['POD_NAME'] || undefined,
+        namespace: this.#env['POD_NAMESPACE'] || undefined,
+        startedAt: this.#startedAt,
         uptimeMs: performance.now() - this.#startedMs,
         isDraining: this.#isDraining,
         config: this.#reload.config.shown,

@@ -60,6 +60,9 @@ test('the status shows what each route and each endpoint is doing, and under whi
   const { retry, budget } = requests;
   assert.deepEqual(JSON.parse(page), {
     version: '1.2.3',
+    pod: 'shop-1',
+    namespace: 'shop',
+    startedAt: '2023-11-14T22:13:20.000Z',
     uptimeMs: 1_501,
     draining: false,
     config: {

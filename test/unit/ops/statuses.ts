@@ -103,6 +103,9 @@ export function processStatus(given: Partial<ProcessStatus> = {}): ProcessStatus
 export function sidecarStatus(given: Partial<SidecarStatus> = {}): SidecarStatus {
   return {
     version: '1.2.3',
+    pod: 'shop-1',
+    namespace: 'shop',
+    startedAt: new Date(1_700_000_000_000),
     uptimeMs: 3_600_000,
     isDraining: false,
     config: { hash: '0123456789ab', file: '/etc/lazypirate/config.yaml' },
