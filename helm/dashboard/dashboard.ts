@@ -56,9 +56,9 @@ const ANNOTATIONS: readonly Annotation[] = [
   {
     name: 'Reloads',
     colour: 'blue',
-    query: `sum by (namespace, pod, result) (${RELOADS} - ${RELOADS} offset 1m) > 0`,
+    query: `(sum by (namespace, pod, result) (${RELOADS} - ${RELOADS} offset 1m) > 0) * on (namespace, pod) group_left (hash) lazypirate_config_info`,
     title: 'Change of the configuration',
-    text: '{{pod}}: {{result}}',
+    text: '{{pod}}: {{result}}, in force is {{hash}}',
   },
   {
     name: 'Rollouts',

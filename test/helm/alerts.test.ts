@@ -219,6 +219,40 @@ describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
     return run('promtool', ['test', 'rules', file]);
   };
 
+  /** This alert fires for these, each with the command for one pod. */
+  const explains = (
+    name: string,
+    series: Series,
+    expected: readonly [labels: Record<string, string>, pod: string][],
+  ): void => {
+    const rules = specWith({})?.groups[0]?.rules ?? [];
+    // No other text of it is looked at.
+    const bare = rules
+      .filter(({ alert }) => alert === name)
+      .map(({ annotations: { explain = '' }, ...rest }) => ({
+        ...rest,
+        annotations: { explain },
+        labels: {},
+      }));
+    writeFileSync(
+      join(charts.directory, 'rules.yaml'),
+      stringify({ groups: [{ name: 'bare', rules: bare }] }),
+    );
+    const exp_alerts = expected.map(([labels, pod]) => ({
+      exp_labels: labels,
+      exp_annotations: {
+        explain: `kubectl exec -n ${labels['namespace']} ${pod} -c lazypirate -- lazypirate explain`,
+      },
+    }));
+    promtool([
+      {
+        interval: '1m',
+        input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+        alert_rule_test: [{ eval_time: AT, alertname: name, exp_alerts }],
+      },
+    ]);
+  };
+
   test('are rules that Prometheus takes', () => {
     const { alerts, file } = rulesWith();
     assert.deepEqual(alerts.map(({ alert }) => alert).sort(), Object.keys(CASES).sort());
@@ -257,6 +291,7 @@ describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
       const exp_annotations = {
         summary: 'The endpoints of route orders are unknown or out of date',
         description: `10.0.0.1:9555 ${words}`,
+        explain: 'kubectl exec -n shop POD -c lazypirate -- lazypirate explain',
       };
       const exp_labels = {
         route: 'orders',
@@ -323,6 +358,7 @@ describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
                   summary: 'Requests of route orders fail',
                   description,
                   runbook_url: runbook,
+                  explain: 'kubectl exec -n shop POD -c lazypirate -- lazypirate explain',
                 },
               },
             ],
@@ -331,6 +367,49 @@ describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
       },
     ]);
   });
+
+  test('name the command that explains, at the pod in their labels', () => {
+    const series = { [`lazypirate_config_last_reload_successful{${POD}}`]: '0x60' };
+    explains('LazypirateReloadFailed', series, [[{ namespace: 'shop', pod: 'demo-1' }, 'demo-1']]);
+  });
+
+  /** An alert about all pods of a job, and what it counts. */
+  const WORST: Record<string, string> = {
+    LazypirateFailures: 'requests_total{outcome="lost"',
+    LazypirateClientsGone: 'requests_total{outcome="client_gone", cause="ok"',
+    LazypirateAttempts: 'attempts_total{result="timeout"',
+    LazypirateRetries: 'retries_total{reason="timeout"',
+    LazypirateRetriesDenied: 'retries_denied_total{reason="budget"',
+    LazypirateSlow: 'request_duration_seconds_bucket{outcome="ok", le="2.5"',
+  };
+
+  for (const [alert, metric] of Object.entries(WORST))
+    test(`${alert} names the command that explains, at the pod that is hit most`, () => {
+      /** @param bad how many a minute are bad, beside 100 that are good */
+      const of = (pod: string, bad: number, route = 'orders', namespace = 'shop'): Series => {
+        const labels = `namespace="${namespace}", job="shop/demo", route="${route}", pod="${pod}"`;
+        return {
+          [`lazypirate_requests_total{outcome="ok", ${labels}}`]: '0+100x60',
+          [`lazypirate_attempts_total{result="ok", ${labels}}`]: '0+100x60',
+          [`lazypirate_request_duration_seconds_bucket{outcome="ok", le="1", ${labels}}`]: '0+100x60',
+          [`lazypirate_request_duration_seconds_bucket{outcome="ok", le="+Inf", ${labels}}`]: `0+${100 + bad}x60`,
+          [`lazypirate_${metric}, ${labels}}`]: `0+${alert === 'LazypirateSlow' ? 100 + bad : bad}x60`,
+        };
+      };
+      const series = {
+        ...of('demo-0', 0),
+        ...of('demo-1', 100),
+        ...of('demo-2', 50),
+        ...of('demo-3', 900, 'users'),
+        ...of('demo-4', 900, 'orders', 'test'),
+      };
+      const job = 'shop/demo';
+      explains(alert, series, [
+        [{ namespace: 'shop', job, route: 'orders' }, 'demo-1'],
+        [{ namespace: 'shop', job, route: 'users' }, 'demo-3'],
+        [{ namespace: 'test', job, route: 'orders' }, 'demo-4'],
+      ]);
+    });
 
   test('follow the thresholds of the values', () => {
     const series = CASES['LazypirateFailures']?.fires ?? {};

@@ -1,7 +1,8 @@
 {{/*
 The alerts, without what all of them share. RUNBOOK.md has a section for each. `job` and `instance` are Prometheus' own labels of a
 sidecar; what is summed over its pods has `job`, which a PodMonitor makes of its namespace and name. Only `client_gone` has a `cause`:
-what the app would have got had it waited. `cause!="ok"` leaves out those whose reply had come, and keeps every other request.
+what the app would have got had it waited. `cause!="ok"` leaves out those whose reply had come, and keeps every other request. An alert
+about all pods of a job has `worst`, which finds the pod that is hit most; OF stands for the labels of the alert.
 */}}
 {{- define "lazypirate.alerts" -}}
 {{- $values := .Values.lazypirate.alerts -}}
@@ -17,6 +18,7 @@ what the app would have got had it waited. `cause!="ok"` leaves out those whose 
     sum by (namespace, job, route) (rate(lazypirate_requests_total{outcome!="ok", cause!="ok"}[5m]))
       / sum by (namespace, job, route) (rate(lazypirate_requests_total{cause!="ok"}[5m]))
       > {{ $values.failureRatio }}
+  worst: sum by (pod) (rate(lazypirate_requests_total{outcome!="ok", cause!="ok", OF}[5m]))
   for: 5m
   labels: { severity: critical }
   annotations:
@@ -27,6 +29,7 @@ what the app would have got had it waited. `cause!="ok"` leaves out those whose 
     sum by (namespace, job, route) (rate(lazypirate_requests_total{outcome="client_gone", cause="ok"}[5m]))
       / sum by (namespace, job, route) (rate(lazypirate_requests_total[5m]))
       > {{ $values.clientGoneRatio }}
+  worst: sum by (pod) (rate(lazypirate_requests_total{outcome="client_gone", cause="ok", OF}[5m]))
   for: 10m
   labels: { severity: warning }
   annotations:
@@ -37,6 +40,7 @@ what the app would have got had it waited. `cause!="ok"` leaves out those whose 
     sum by (namespace, job, route) (rate(lazypirate_attempts_total{result!~"ok|cancelled"}[5m]))
       / sum by (namespace, job, route) (rate(lazypirate_attempts_total{result!="cancelled"}[5m]))
       > {{ $values.attemptFailureRatio }}
+  worst: sum by (pod) (rate(lazypirate_attempts_total{result!~"ok|cancelled", OF}[5m]))
   for: 10m
   labels: { severity: warning }
   annotations:
@@ -47,6 +51,7 @@ what the app would have got had it waited. `cause!="ok"` leaves out those whose 
     sum by (namespace, job, route) (rate(lazypirate_retries_total[5m]))
       / sum by (namespace, job, route) (rate(lazypirate_requests_total[5m]))
       > {{ $values.retryRatio }}
+  worst: sum by (pod) (rate(lazypirate_retries_total{OF}[5m]))
   for: 10m
   labels: { severity: warning }
   annotations:
@@ -54,6 +59,7 @@ what the app would have got had it waited. `cause!="ok"` leaves out those whose 
     description: There are {{`{{ $value | humanize }}`}} retries per request of route {{`{{ $labels.route }}`}} ({{`{{ $labels.job }}`}}).
 - alert: LazypirateRetriesDenied
   expr: sum by (namespace, job, route) (rate(lazypirate_retries_denied_total{reason="budget"}[5m])) > 0
+  worst: sum by (pod) (rate(lazypirate_retries_denied_total{reason="budget", OF}[5m]))
   for: 5m
   labels: { severity: warning }
   annotations:
@@ -63,6 +69,7 @@ what the app would have got had it waited. `cause!="ok"` leaves out those whose 
   expr: |
     histogram_quantile(0.99, sum by (namespace, job, route, le) (rate(lazypirate_request_duration_seconds_bucket{outcome="ok"}[5m])))
       > {{ $values.p99Seconds }}
+  worst: histogram_quantile(0.99, sum by (pod, le) (rate(lazypirate_request_duration_seconds_bucket{outcome="ok", OF}[5m])))
   for: 10m
   labels: { severity: warning }
   annotations:
@@ -126,6 +133,16 @@ what the app would have got had it waited. `cause!="ok"` leaves out those whose 
     description: The sidecar at {{`{{ $labels.instance }}`}} has {{`{{ $value | humanizePercentage }}`}} of its file descriptors open.
 {{- end }}
 
+{{/* The command that says what is wrong at the pod of an alert: the one in its labels, or the worst one. Prometheus fills it in. */}}
+{{- define "lazypirate.explain" -}}
+{{- $found := "" -}}
+{{- with .worst -}}
+{{- $query := replace "OF" "namespace=%q, job=%q, route=%q" . -}}
+{{- $found = printf "{{ with printf `topk(1, %s)` $labels.namespace $labels.job $labels.route | query }}{{ with first . | label `pod` }}{{ . }}{{ else }}POD{{ end }}{{ else }}POD{{ end }}" $query -}}
+{{- end -}}
+kubectl exec{{`{{ with $labels.namespace }} -n {{ . }}{{ end }} `}}{{ $found | default "{{ with $labels.pod }}{{ . }}{{ else }}POD{{ end }}" }} -c lazypirate -- lazypirate explain
+{{- end }}
+
 {{- define "lazypirate.prometheusRule" -}}
 {{- $values := .Values.lazypirate.alerts -}}
 apiVersion: monitoring.coreos.com/v1
@@ -142,6 +159,8 @@ spec:
         {{- if $values.runbook }}
         {{- $_ := set .annotations "runbook_url" (printf "%s#%s" $values.runbook (lower .alert)) }}
         {{- end }}
+        {{- $_ := set .annotations "explain" (include "lazypirate.explain" .) }}
+        {{- $_ := unset . "worst" }}
         {{- $_ := set . "labels" (merge (dict) $values.alertLabels .labels) }}
         {{- list . | toYaml | nindent 8 }}
         {{- end }}
