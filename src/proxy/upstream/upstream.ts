@@ -34,6 +34,8 @@ export class Upstream implements EndpointSetOwner {
   readonly #line = new WaitingLine();
   #isServing = false;
   #mustServeAgain = false;
+  /** Whether an endpoint was free, but too slow for those in line, when they were last served. */
+  #hasSpare = false;
 
   /** @param self a name that is unique to this sidecar, to choose the subset that it connects to */
   constructor(
@@ -120,11 +122,7 @@ export class Upstream implements EndpointSetOwner {
    * `tooLate`, or leaves it.
    */
   send(request: PendingRequest, nowMs: number): Attempt | undefined {
-    const isNext =
-      request.attempts.length > 0
-        ? this.#line.firstRetry === undefined
-        : this.#line.isEmpty && this.#room.mayStart(request);
-    const attempt = isNext ? this.#choose(request, nowMs)?.send(request, nowMs) : undefined;
+    const attempt = this.#placeFor(request, nowMs)?.send(request, nowMs);
     if (attempt !== undefined) return attempt;
     // If others wait already, whatever could help them has been opened or is on its way.
     const isAlone = this.#line.isEmpty;
@@ -193,13 +191,25 @@ export class Upstream implements EndpointSetOwner {
   #serve(freed?: Endpoint): void {
     const nowMs = performance.now();
     let only = freed;
+    this.#hasSpare = false;
     for (let next = this.#next; next !== undefined; next = this.#next) {
       if (only === undefined ? !this.#set.all.some((one) => one.isFree) : !only.isFree) break;
-      if (!this.#grant(next, nowMs) && !this.#grantLast(next, nowMs)) break;
+      this.#hasSpare = !this.#grant(next, nowMs) && !this.#grantLast(next, nowMs);
+      if (this.#hasSpare) break;
       // The next one may fit where this one did not.
       only = undefined;
     }
     this.#grow(nowMs, freed);
+  }
+
+  /** Where a request that is not in line can be sent at once. */
+  #placeFor(request: PendingRequest, nowMs: number): Endpoint | undefined {
+    if (this.#line.firstRetry !== undefined) return undefined;
+    if (request.attempts.length > 0) return this.#choose(request, nowMs);
+    if (!this.#room.mayStart(request)) return undefined;
+    if (this.#line.isEmpty) return this.#choose(request, nowMs);
+    // It takes no place from those in line.
+    return this.#hasSpare && this.#next !== undefined ? this.#chooseInTime(request, nowMs) : undefined;
   }
 
   /** The last in line has most time left: a free endpoint may be too slow for the next one, but not for this one. */
@@ -215,14 +225,16 @@ export class Upstream implements EndpointSetOwner {
     return select(this.#set.all, this.#set.ejected, tried, fits, this.#random, nowMs);
   }
 
+  #chooseInTime(request: PendingRequest, nowMs: number): Endpoint | undefined {
+    return this.#choose(request, nowMs, inTime(request, nowMs));
+  }
+
   /** @returns whether the request has left the line */
   #grant(request: PendingRequest, nowMs: number): boolean {
     const isFirst = request.attempts.length === 0;
-    const mostMs = (request.deadlineMs - nowMs) / REPLY_TIME_MARGIN;
-    const isInTime = (one: Endpoint) => (one.latency.fadedMs(nowMs) ?? 0) <= mostMs;
-    const endpoint = this.#choose(request, nowMs, isFirst ? isInTime : undefined);
+    const endpoint = isFirst ? this.#chooseInTime(request, nowMs) : this.#choose(request, nowMs);
     const attempt = endpoint?.send(request, nowMs);
-    if (attempt === undefined && !(isFirst && this.#isTooLate(isInTime))) return false;
+    if (attempt === undefined && !(isFirst && this.#isTooLate(request, nowMs))) return false;
     this.#line.leave(request);
     if (attempt === undefined) request.tooLate();
     else request.granted(attempt, nowMs);
@@ -230,9 +242,9 @@ export class Upstream implements EndpointSetOwner {
   }
 
   /** Whether there is room, but no endpoint could reply in time, not even a full one. */
-  #isTooLate(isInTime: (endpoint: Endpoint) => boolean): boolean {
+  #isTooLate(request: PendingRequest, nowMs: number): boolean {
     const all = this.#set.all.filter(wanted(this.#set.all, this.#set.ejected));
-    return all.some((one) => one.isFree) && !all.some(isInTime);
+    return all.some((one) => one.isFree) && !all.some(inTime(request, nowMs));
   }
 
   /**
@@ -246,6 +258,12 @@ export class Upstream implements EndpointSetOwner {
     const isWanted = wanted(this.#set.all, this.#set.ejected);
     choose(this.#set.all, (one) => one.canGrow && isWanted(one), this.#random, nowMs)?.grow();
   }
+}
+
+/** Whether an endpoint is likely to reply before the request's deadline. */
+function inTime({ deadlineMs }: PendingRequest, nowMs: number): (endpoint: Endpoint) => boolean {
+  const mostMs = (deadlineMs - nowMs) / REPLY_TIME_MARGIN;
+  return ({ latency }) => (latency.fadedMs(nowMs) ?? 0) <= mostMs;
 }
 
 function hasTried({ attempts }: PendingRequest, { address }: Endpoint): boolean {

@@ -261,7 +261,8 @@ test('an idle endpoint serves the request behind one that it is too slow for', (
   reply(B);
   assert.equal(hasty.state.kind, 'waiting', 'B is idle but too slow for it');
   const patient = begin();
+  assert.deepEqual([patient.state.kind, patient.attempts[0]?.endpoint.address], ['awaiting', B]);
+  assert.equal(hasty.state.kind, 'waiting', 'it is still the next in line');
   reply(A);
   assert.equal(hasty.attempts[0]?.endpoint.address, A);
-  assert.deepEqual([patient.state.kind, patient.attempts[0]?.endpoint.address], ['awaiting', B]);
 });
