@@ -17,6 +17,8 @@ export interface AppHabits {
   pipeline: number;
   /** The longest that it waits before its next request. */
   thinkMs: number;
+  /** How large its requests are. */
+  bytes: readonly number[];
   /** Whether it relies on the order of its replies. */
   isOrdered: boolean;
 }
@@ -81,7 +83,7 @@ export class VirtualApp implements AppSide {
 
   #send(hasId: boolean, isOrdered: boolean, goesOn: boolean): void {
     if (this.isStopped) return;
-    const bytes = this.#chance.is(0.01) ? this.#largeBytes : this.#chance.one([20, 20, 200]);
+    const bytes = this.#chance.is(0.01) ? this.#largeBytes : this.#chance.one(this.#habits.bytes);
     const body = `${this.id}.${this.requests++}.`.padEnd(bytes, 'x');
     const id = hasId ? `id${this.requests}` : '';
     this.pending.push({ id, body, sentMs: this.#world.time.nowMs, isOrdered, goesOn });

@@ -22,9 +22,44 @@ export interface Scenario {
 
 export const LARGE_BYTES = 3_000;
 const MESSAGE_BYTES = 2_000;
+export const MIXED: readonly number[] = [20, 20, 200];
+const LIGHT: readonly number[] = [20];
+const HEAVY: readonly number[] = [900];
 
 export function scenarioOf(chance: Chance): Scenario {
+  const scenario = anyScenario(chance);
+  return chance.is(0.15) ? withLine(chance, scenario) : scenario;
+}
+
+/** Fast endpoints beside a slow one, each with room for one attempt, and so many apps that most of their requests wait in line. */
+function withLine(chance: Chance, scenario: Scenario): Scenario {
+  const { endpoints, requests } = scenario.settings;
+  const { timeoutMs } = endpoints;
+  const settings = {
+    ...scenario.settings,
+    endpoints: { ...endpoints, adaptive: chance.is(0.5), inFlight: { plain: 1, correlated: 1 } },
+    requests: {
+      ...requests,
+      retry: { ...requests.retry, deadlineMs: chance.one([timeoutMs, timeoutMs * 2, timeoutMs * 5]) },
+      limits: { ...requests.limits, inFlight: 20, inFlightBytes: 20_000, queue: 30 },
+    },
+  };
+  const servers = scenario.servers.map((server, index) => {
+    const mostMs = index === 0 ? timeoutMs * 0.9 : timeoutMs / 10;
+    return { ...server, habits: { ...server.habits, serviceMs: [mostMs * 0.8, mostMs] as const } };
+  });
+  const apps = Array.from({ length: 12 }, () => ({
+    pipeline: 1,
+    thinkMs: 50,
+    isOrdered: true,
+    bytes: LIGHT,
+  }));
+  return { ...scenario, settings, servers, apps };
+}
+
+function anyScenario(chance: Chance): Scenario {
   const settings = settingsBy(chance);
+  const isMixed = chance.is(0.3);
   return {
     settings,
     servers: Array.from({ length: chance.whole(1, 5) }, () => {
@@ -35,6 +70,7 @@ export function scenarioOf(chance: Chance): Scenario {
       pipeline: chance.is(0.8) ? 1 : chance.whole(2, 5),
       thinkMs: chance.one([5, 20, 200]),
       isOrdered: settings.requests.inFlightPerClient === 1,
+      bytes: isMixed ? chance.one([HEAVY, LIGHT, LIGHT]) : MIXED,
     })),
     faultsMs: chance.between(300, 2_500),
     faultEveryMs: chance.one([20, 100, 400]),
@@ -72,7 +108,7 @@ function settingsBy(chance: Chance): RouteSettings {
     budget: { ratio: chance.one([0, 0.2, 1]), minPerSecond: chance.one([0, 10]) },
     limits: {
       inFlight: chance.whole(1, 20),
-      inFlightBytes: chance.one([60, 500, 20_000, 20_000]),
+      inFlightBytes: chance.one([60, 500, 1_000, 20_000, 20_000]),
       inFlightPerEndpoint: chance.whole(1, 10),
       adaptive: chance.is(0.7),
       inFlightPerClient: chance.is(0.7) ? 1 : chance.whole(2, 8),

@@ -3,7 +3,7 @@ import { DrivenDiscovery } from '../support/driven-discovery.ts';
 import { type AppHabits, VirtualApp } from './apps.ts';
 import { Chance } from './chance.ts';
 import { Checks } from './checks.ts';
-import { habits, LARGE_BYTES, type Scenario, scenarioOf } from './scenario.ts';
+import { habits, LARGE_BYTES, MIXED, type Scenario, scenarioOf } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { VirtualTransport } from './virtual-transport.ts';
 import { type Habits, Server, World } from './world.ts';
@@ -136,7 +136,7 @@ class Simulation {
     await time.run(time.nowMs + GOOD_AGAIN_MS);
     const { settings } = this.#route.status();
     const isFull = this.#checks.policies.length > 1 && this.#isHeldUp();
-    const good = this.#addApp('good', { pipeline: 1, thinkMs: 1, isOrdered: true });
+    const good = this.#addApp('good', { pipeline: 1, thinkMs: 1, isOrdered: true, bytes: MIXED });
     good.ask();
     good.isStopped = true;
     const longestMs = Math.max(...this.#checks.policies.map(({ requests }) => requests.retry.deadlineMs));
@@ -194,11 +194,17 @@ class Simulation {
       },
       'app leaves': () => chance.one(this.#apps).leave(),
       'app comes': () =>
-        this.#addApp(`app${this.#apps.length}`, { pipeline: 1, thinkMs: 20, isOrdered: true }).start(),
+        this.#addApp(`app${this.#apps.length}`, {
+          pipeline: 1,
+          thinkMs: 20,
+          isOrdered: true,
+          bytes: MIXED,
+        }).start(),
       flood: () => this.#flood(chance.one(this.#apps)),
       babble: () => chance.one(this.#apps).babble(),
       reload: () => this.#reload(),
       'reload of the upstream': () => this.#reload(true),
+      'reload of the listener': () => this.#move(),
     };
     const name = chance.one(Object.keys(faults));
     this.#checks.tell(`fault: ${name} ${address}`);
@@ -224,7 +230,8 @@ class Simulation {
     const latest = this.#checks.policies.at(-1) ?? settings;
     const { inFlightPerClient, budget } = latest.requests;
     const requests = { ...settings.requests, inFlightPerClient, budget };
-    const next = { ...settings, requests, upstream: latest.upstream };
+    const listener = { ...settings.listener, listen: latest.listener.listen };
+    const next = { ...settings, listener, requests, upstream: latest.upstream };
     if (isOtherUpstream) {
       const endpoints = [`the ones after reload ${this.#checks.policies.length}`];
       next.upstream = { ...latest.upstream, discovery: { kind: 'static', endpoints } };
@@ -234,6 +241,20 @@ class Simulation {
     this.#checks.tell(`reload: ${JSON.stringify(next)}`);
     this.#route.apply(next);
     if (isOtherUpstream) this.#find();
+  }
+
+  /** Apps that are connected stay so. */
+  #move(): void {
+    const listen = `tcp://127.0.0.1:${6_000 + this.#checks.policies.length}`;
+    const latest = this.#checks.policies.at(-1) ?? this.#scenario.settings;
+    const next = { ...latest, listener: { ...latest.listener, listen } };
+    this.#checks.policies.push(next);
+    const moving = async () => {
+      await this.#route.release();
+      await this.#route.listen(listen);
+      this.#route.apply(next);
+    };
+    moving().catch((error) => this.#checks.wrong(`the listener has not moved: ${error}`));
   }
 
   #find(): void {
