@@ -2,10 +2,10 @@ import type { Discovered } from '../../discovery/discovery.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Events, ObservedEndpoint, ResetReason } from '../events.ts';
 import type { Correlate, RouteSettings } from '../settings.ts';
-import type { EndpointStateKind, EndpointStatus } from '../status.ts';
+import type { EndpointStatus } from '../status.ts';
 import type { Attempt } from './attempt.ts';
 import { Capacity } from './capacity.ts';
-import { Ejection } from './ejection.ts';
+import { EndpointHealth } from './endpoint-health.ts';
 import type { EndpointOwner } from './endpoint-owner.ts';
 import { EndpointReport } from './endpoint-report.ts';
 import { Lane } from './lane.ts';
@@ -15,9 +15,6 @@ import { Latency } from './latency.ts';
 import type { PendingRequest } from './pending-request.ts';
 import { targetOf } from './target.ts';
 import type { Trouble } from './trouble.ts';
-
-/** Its state, whether it is ejected or not. */
-type EndpointState = Exclude<EndpointStateKind, 'ejected'>;
 
 /** One address of an upstream, and its lanes. It keeps at least one lane connected or trying, and opens more on demand, up to a limit. */
 export class Endpoint implements LaneOwner {
@@ -30,10 +27,9 @@ export class Endpoint implements LaneOwner {
   isPlain = false;
   #settings: RouteSettings;
   readonly #correlate: Correlate;
-  #state: EndpointState = 'connecting';
   readonly #owner: EndpointOwner;
   readonly #transport: Transport;
-  readonly #ejection: Ejection;
+  readonly #health: EndpointHealth;
   readonly #lanes: Lanes;
   readonly #capacity: Capacity;
   readonly #report: EndpointReport;
@@ -54,8 +50,8 @@ export class Endpoint implements LaneOwner {
     this.#settings = settings;
     this.#correlate = settings.upstream.connection.correlate;
     this.#owner = owner;
-    this.#ejection = new Ejection(settings.endpoints.ejection, random);
     this.#report = new EndpointReport(settings.name, endpoint, events);
+    this.#health = new EndpointHealth(settings.endpoints.ejection, this.#report, random);
     this.#capacity = new Capacity(settings.endpoints, () => owner.freed(this));
     this.#capacity.isCorrelated = this.#correlate === true;
     this.#lanes = new Lanes(() => this.#makeLane());
@@ -69,8 +65,7 @@ export class Endpoint implements LaneOwner {
     this.#settings = settings;
     this.#report.route = name;
     this.#capacity.adjust(endpoints);
-    if (this.#ejection.adjust(endpoints.ejection, performance.now()))
-      this.#returned('ejection is turned off');
+    if (this.#health.adjust(endpoints.ejection)) this.#owner.ejectionTurned(this);
     if (isResized) this.#lanes.replace();
   }
 
@@ -80,15 +75,15 @@ export class Endpoint implements LaneOwner {
   }
 
   get isUp(): boolean {
-    return this.#state === 'up';
+    return this.#health.isUp;
   }
 
   get isEjected(): boolean {
-    return this.#ejection.isOut;
+    return this.#health.isEjected;
   }
 
   isProbeDue(nowMs: number): boolean {
-    return this.#ejection.isProbeDue(nowMs);
+    return this.#health.isProbeDue(nowMs);
   }
 
   /** Attempts that it has not answered yet, including those that have timed out. */
@@ -130,7 +125,7 @@ export class Endpoint implements LaneOwner {
    * @returns `undefined` if making room has cost it its last free lane
    */
   send(request: PendingRequest, nowMs: number): Attempt | undefined {
-    if (this.#ejection.isProbeDue(nowMs)) this.#ejection.probe(nowMs, this.#settings.endpoints.timeoutMs);
+    if (this.#health.isProbeDue(nowMs)) this.#health.probe(nowMs, this.#settings.endpoints.timeoutMs);
     if (this.#capacity.isCrowded) this.#makeRoom(nowMs);
     return this.#lanes.free?.send(request, nowMs);
   }
@@ -142,10 +137,8 @@ export class Endpoint implements LaneOwner {
 
   /** It is no longer in the set. It takes no more attempts, and is `gone` when those in flight have ended. */
   terminate(why: string): void {
-    if (this.#isLeaving) return;
-    this.#state = 'terminating';
-    if (this.inFlight > 0) this.#report.become('terminating', why);
-    else this.#report.why = why;
+    if (this.#health.isLeaving) return;
+    this.#health.terminate(why, this.inFlight > 0);
     this.#lanes.finish();
     this.#goneIfDone();
   }
@@ -157,30 +150,27 @@ export class Endpoint implements LaneOwner {
   }
 
   status(nowMs: number): EndpointStatus {
-    const { state } = this.#ejection;
     return {
-      ...this.#report.status(nowMs),
+      ...this.#health.status(nowMs),
       inFlight: this.inFlight,
       inFlightLimit: this.#capacity.limit,
       lanes: this.#lanes.size,
       latencyMs: this.latency.replyMs,
-      failuresInARow: this.#ejection.failuresInARow,
       answered: this.#capacity.answered,
       unanswered: this.#capacity.unanswered,
-      nextProbeMs: state.kind === 'in' ? undefined : Math.max(0, state.untilMs - nowMs),
     };
   }
 
   opened(): void {
     this.#report.lastEvent = 'connected';
-    if (this.#isLeaving) return;
+    if (this.#health.isLeaving) return;
     // It may be another process now.
-    if (this.#state === 'down') {
+    if (this.#health.isDown) {
       this.latency = new Latency();
       this.#capacity.renew();
       this.#capacity.isCorrelated = this.#correlate === true;
     }
-    if (this.#state !== 'up') this.#turn('up');
+    if (this.#health.opened()) this.#owner.turned(this);
     this.#owner.freed(this);
   }
 
@@ -210,8 +200,7 @@ export class Endpoint implements LaneOwner {
     this.latency.observe(nowMs - sentMs, nowMs);
     this.#capacity.wasAnswered(attempt, nowMs);
     // A late reply shows that the endpoint is alive but too slow, so it neither ejects it nor brings it back.
-    if (state !== 'awaited' || this.#isLeaving) return;
-    if (this.#ejection.succeeded(sentMs, nowMs)) this.#returned('it answered');
+    if (state === 'awaited' && this.#health.answered(sentMs, nowMs)) this.#owner.ejectionTurned(this);
   }
 
   overdue(attempt: Attempt, nowMs: number): void {
@@ -236,13 +225,13 @@ export class Endpoint implements LaneOwner {
 
   accepted(): void {
     this.#report.lastEvent = 'accepted';
-    if (!this.#isLeaving) this.#report.accepted();
+    if (!this.#health.isLeaving) this.#report.accepted();
   }
 
   closed(lane: Lane, trouble: Trouble | undefined, wasReadyMs: number): void {
     this.#lanes.closed(lane, trouble !== undefined, wasReadyMs);
     this.#report.lastEvent = trouble?.why ?? 'closed';
-    if (this.#isLeaving) return this.#goneIfDone();
+    if (this.#health.isLeaving) return this.#goneIfDone();
     if (trouble !== undefined) this.#tried(trouble);
     this.#lanes.keepOne();
   }
@@ -252,25 +241,12 @@ export class Endpoint implements LaneOwner {
   }
 
   waiting(trouble: Trouble): void {
-    if (!this.#isLeaving) this.#tried(trouble);
+    if (!this.#health.isLeaving) this.#tried(trouble);
   }
 
-  get #isLeaving(): boolean {
-    return this.#state === 'terminating' || this.#state === 'gone';
-  }
-
-  /** It is down only if a connection has failed and no other is open. If we closed the last one ourselves, that says nothing. */
   #tried(trouble: Trouble): void {
-    if (this.#state !== 'up') {
-      if (this.#report.kind === this.#state) this.#report.tried(trouble);
-    } else if (this.#lanes.countOf('ready', 'retired') === 0) this.#turn('down', trouble);
-  }
-
-  #turn(state: 'up' | 'down', trouble?: Trouble): void {
-    this.#state = state;
-    if (!this.isEjected && trouble !== undefined) this.#report.fell(trouble);
-    else if (!this.isEjected) this.#report.become(state, 'connected');
-    this.#owner.turned(this);
+    const isOpen = this.#lanes.countOf('ready', 'retired') > 0;
+    if (this.#health.tried(trouble, isOpen)) this.#owner.turned(this);
   }
 
   /** Gives up the late attempt whose place is needed. */
@@ -284,28 +260,14 @@ export class Endpoint implements LaneOwner {
     }
   }
 
-  /** An attempt was not answered. Ejects it if this is one too many. */
   #judge(sentMs: number, nowMs: number, why: string): void {
     this.#capacity.unanswered++;
-    if (this.#isLeaving) return;
-    const wasEjected = this.isEjected;
-    if (!this.#ejection.failed(sentMs, nowMs, () => this.#owner.mayEject())) return;
-    const { failures } = this.#settings.endpoints.ejection;
-    const words = wasEjected ? 'the probe failed' : `${failures} failures in a row`;
-    this.#report.become('ejected', `${words}: ${why}`);
-    if (!wasEjected) this.#owner.ejectionTurned(this);
-  }
-
-  #returned(why: string): void {
-    if (!this.#isLeaving) this.#report.become(this.#state, why);
-    this.#owner.ejectionTurned(this);
+    const mayEject = () => this.#owner.mayEject();
+    if (this.#health.unanswered(sentMs, nowMs, why, mayEject)) this.#owner.ejectionTurned(this);
   }
 
   #goneIfDone(): void {
-    if (this.#lanes.size > 0 || this.#state === 'gone') return;
-    this.#state = 'gone';
-    this.#report.become('gone', this.#report.why);
-    this.#owner.gone(this);
+    if (this.#lanes.size === 0 && this.#health.ended()) this.#owner.gone(this);
   }
 
   #makeLane(): Lane {

@@ -82,7 +82,14 @@ export class Lane implements ConnectionOwner {
     this.#lastUsedMs = nowMs;
     this.#owner.sent(attempt);
     const envelope = this.#speech === 'plain' ? DELIMITER : envelopeOfId(attempt.id);
-    attempt.message = this.#connection.send(envelope, request.body);
+    try {
+      attempt.message = this.#connection.send(envelope, request.body);
+    } catch (error) {
+      // Nobody knows of it who could release its place.
+      this.#delete(attempt);
+      this.#owner.ended(attempt);
+      throw error;
+    }
     return attempt;
   }
 

@@ -18,6 +18,8 @@ interface Fake {
   owner: ConnectionOwner;
   sent: number;
   isOpen: boolean;
+  /** Its transport has a bug. */
+  isBroken: boolean;
 }
 
 function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
@@ -28,10 +30,13 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   const connections: Fake[] = [];
   const transport = {
     connect(target: Target, owner: ConnectionOwner) {
-      const fake: Fake = { address: target.address, owner, sent: 0, isOpen: true };
+      const fake: Fake = { address: target.address, owner, sent: 0, isOpen: true, isBroken: false };
       connections.push(fake);
       return {
-        send: () => ++fake.sent,
+        send: () => {
+          assert.ok(!fake.isBroken, 'a bug');
+          return ++fake.sent;
+        },
         get handedOver() {
           return fake.sent;
         },
@@ -265,4 +270,17 @@ test('an idle endpoint serves the request behind one that it is too slow for', (
   assert.equal(hasty.state.kind, 'waiting', 'it is still the next in line');
   reply(A);
   assert.equal(hasty.attempts[0]?.endpoint.address, A);
+});
+
+test('an attempt that a bug in the transport keeps from being sent takes no place', (t) => {
+  const { found, ready, begin, connections, upstream, clock } = start(t);
+  found(A);
+  ready(A);
+  const [connection] = connections;
+  assert.ok(connection !== undefined);
+  connection.isBroken = true;
+  assert.throws(() => begin(), /a bug/);
+  assert.equal(upstream.status(clock.nowMs).endpoints[0]?.inFlight, 0);
+  connection.isBroken = false;
+  assert.equal(begin().attempts.length, 1, 'the connection is still free');
 });

@@ -1,0 +1,123 @@
+import type { EjectionSettings } from '../settings.ts';
+import type { EndpointStateKind } from '../status.ts';
+import { Ejection } from './ejection.ts';
+import type { EndpointReport } from './endpoint-report.ts';
+import type { Trouble } from './trouble.ts';
+
+/** Its state, whether it is ejected or not. */
+type HealthState = Exclude<EndpointStateKind, 'ejected'>;
+
+/** Whether an endpoint can be used: whether it is connected, ejected, or leaving. Each change is reported. */
+export class EndpointHealth {
+  #state: HealthState = 'connecting';
+  #settings: EjectionSettings;
+  readonly #ejection: Ejection;
+  readonly #report: EndpointReport;
+
+  constructor(settings: EjectionSettings, report: EndpointReport, random: () => number) {
+    this.#settings = settings;
+    this.#ejection = new Ejection(settings, random);
+    this.#report = report;
+  }
+
+  get isUp(): boolean {
+    return this.#state === 'up';
+  }
+
+  get isDown(): boolean {
+    return this.#state === 'down';
+  }
+
+  /** It is no longer in the set. */
+  get isLeaving(): boolean {
+    return this.#state === 'terminating' || this.#state === 'gone';
+  }
+
+  get isEjected(): boolean {
+    return this.#ejection.isOut;
+  }
+
+  isProbeDue(nowMs: number): boolean {
+    return this.#ejection.isProbeDue(nowMs);
+  }
+
+  /** A probe is being sent; its result is awaited for `timeoutMs`. */
+  probe(nowMs: number, timeoutMs: number): void {
+    this.#ejection.probe(nowMs, timeoutMs);
+  }
+
+  /** @returns whether it was ejected and is no longer */
+  adjust(settings: EjectionSettings): boolean {
+    this.#settings = settings;
+    return this.#ejection.adjust(settings, performance.now()) && this.#returned('ejection is turned off');
+  }
+
+  /** A connection is open. @returns whether it came up */
+  opened(): boolean {
+    if (this.#state === 'up') return false;
+    this.#state = 'up';
+    if (!this.isEjected) this.#report.become('up', 'connected');
+    return true;
+  }
+
+  /**
+   * A connection has failed, or takes long. If we closed one ourselves, that says nothing.
+   *
+   * @param isOpen whether another one is open
+   * @returns whether it went down
+   */
+  tried(trouble: Trouble, isOpen: boolean): boolean {
+    if (this.#state !== 'up') {
+      if (this.#report.kind === this.#state) this.#report.tried(trouble);
+      return false;
+    }
+    if (isOpen) return false;
+    this.#state = 'down';
+    if (!this.isEjected) this.#report.fell(trouble);
+    return true;
+  }
+
+  /** An attempt was answered in time. @returns whether it was ejected and is no longer */
+  answered(sentMs: number, nowMs: number): boolean {
+    return !this.isLeaving && this.#ejection.succeeded(sentMs, nowMs) && this.#returned('it answered');
+  }
+
+  /**
+   * An attempt was not answered. Ejects it if this is one too many.
+   *
+   * @returns whether it is ejected and was not before
+   */
+  unanswered(sentMs: number, nowMs: number, why: string, mayEject: () => boolean): boolean {
+    const wasEjected = this.isEjected;
+    if (this.isLeaving || !this.#ejection.failed(sentMs, nowMs, mayEject)) return false;
+    const words = wasEjected ? 'the probe failed' : `${this.#settings.failures} failures in a row`;
+    this.#report.become('ejected', `${words}: ${why}`);
+    return !wasEjected;
+  }
+
+  /** It is no longer in the set. */
+  terminate(why: string, hasAttempts: boolean): void {
+    this.#state = 'terminating';
+    if (hasAttempts) this.#report.become('terminating', why);
+    else this.#report.why = why;
+  }
+
+  /** Nothing is left of it. @returns whether that is new */
+  ended(): boolean {
+    if (this.#state === 'gone') return false;
+    this.#state = 'gone';
+    this.#report.become('gone', this.#report.why);
+    return true;
+  }
+
+  status(nowMs: number) {
+    const { state, failuresInARow } = this.#ejection;
+    const nextProbeMs = state.kind === 'in' ? undefined : Math.max(0, state.untilMs - nowMs);
+    return { ...this.#report.status(nowMs), failuresInARow, nextProbeMs };
+  }
+
+  #returned(why: string): true {
+    if (!this.isLeaving) this.#report.become(this.#state, why);
+    return true;
+  }
+}
