@@ -51,7 +51,9 @@ export const send: Command = {
     const upstream = new Upstream(settings, zmtp, admission, events, '');
     const budget = new RetryBudget(settings.requests.budget, performance.now());
     const settled = Promise.withResolvers<Request>();
-    const pirate = new LazyPirate(settings, upstream, budget, admission, events, settled.resolve);
+    const pirate = new LazyPirate(settings, upstream, budget, admission, events, {
+      deliver: settled.resolve,
+    });
     const arrivedMs = performance.now();
     const { bytes, weight } = body;
     const policy = settings.requests.retry;

@@ -68,14 +68,7 @@ export class Route implements ListenerOwner, TurnsOwner {
     this.#budget = new RetryBudget(settings.requests.budget, performance.now());
     const upstream = this.#makeUpstream(settings);
     this.#delivery = new Delivery(settings, this.#admission, events);
-    this.#pirate = new LazyPirate(
-      settings,
-      upstream,
-      this.#budget,
-      this.#admission,
-      events,
-      (request, nowMs) => this.#delivery.deliver(request, nowMs),
-    );
+    this.#pirate = new LazyPirate(settings, upstream, this.#budget, this.#admission, events, this.#delivery);
     this.#upstreams = new Succession(settings.name, upstream, events, (next) => {
       this.#pirate.upstream = next;
     });

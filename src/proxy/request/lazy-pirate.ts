@@ -21,6 +21,11 @@ import { Timers } from './timers.ts';
 /** If there was no endpoint for a hedge, how long to wait before looking again. */
 const HEDGE_AGAIN_MS = 10;
 
+/** Takes over each request once, when it has its result and nothing of it is in flight any more. */
+interface Outcomes {
+  deliver(request: Request, nowMs: number): void;
+}
+
 /**
  * The Lazy Pirate loop.
  *
@@ -41,17 +46,16 @@ export class LazyPirate implements RequestOwner {
   readonly #events: Events;
   readonly #random: () => number;
   readonly #budget: RetryBudget;
-  readonly #settled: (request: Request, nowMs: number) => void;
+  readonly #delivery: Outcomes;
   readonly #timers = new Timers<Request>((request, nowMs) => this.#timeIsUp(request, nowMs));
 
-  /** @param settled called once for each request, when it has its result and nothing of it is in flight any more */
   constructor(
     settings: RouteSettings,
     upstream: Upstream,
     budget: RetryBudget,
     admission: Admission,
     events: Events,
-    settled: (request: Request, nowMs: number) => void,
+    delivery: Outcomes,
     random: () => number = Math.random,
   ) {
     this.settings = settings;
@@ -59,7 +63,7 @@ export class LazyPirate implements RequestOwner {
     this.#budget = budget;
     this.#admission = admission;
     this.#events = events;
-    this.#settled = settled;
+    this.#delivery = delivery;
     this.#random = random;
   }
 
@@ -244,7 +248,7 @@ export class LazyPirate implements RequestOwner {
     for (const attempt of request.attempts) if (attempt.state !== 'ended') this.#release(attempt, nowMs);
     const isHeldBack = this.upstream.isHeldBack;
     this.#admission.end(request);
-    this.#settled(request, nowMs);
+    this.#delivery.deliver(request, nowMs);
     if (isHeldBack) this.upstream.freed();
   }
 

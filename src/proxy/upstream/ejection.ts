@@ -69,12 +69,13 @@ export class Ejection {
    * @returns whether this ended the ejection
    */
   succeeded(sentMs: number, nowMs: number): boolean {
-    if (this.state.kind !== 'in' && sentMs < this.state.sinceMs) return false;
-    const hasReturned = this.isOut;
-    this.state = { kind: 'in' };
+    const { state } = this;
+    if (state.kind !== 'in' && sentMs < state.sinceMs) return false;
     this.failuresInARow = 0;
-    if (hasReturned) this.#returnedMs = nowMs;
-    return hasReturned;
+    if (state.kind === 'in') return false;
+    this.state = { kind: 'in' };
+    this.#returnedMs = nowMs;
+    return true;
   }
 
   /**

@@ -9,7 +9,8 @@ type HealthState = Exclude<EndpointStateKind, 'ejected'>;
 
 /** Whether an endpoint can be used: whether it is connected, ejected, or leaving. Each change is reported. */
 export class EndpointHealth {
-  #state: HealthState = 'connecting';
+  /** Only this file changes it. */
+  state: HealthState = 'connecting';
   #settings: EjectionSettings;
   readonly #ejection: Ejection;
   readonly #report: EndpointReport;
@@ -20,17 +21,9 @@ export class EndpointHealth {
     this.#report = report;
   }
 
-  get isUp(): boolean {
-    return this.#state === 'up';
-  }
-
-  get isDown(): boolean {
-    return this.#state === 'down';
-  }
-
   /** It is no longer in the set. */
   get isLeaving(): boolean {
-    return this.#state === 'terminating' || this.#state === 'gone';
+    return this.state === 'terminating' || this.state === 'gone';
   }
 
   get isEjected(): boolean {
@@ -41,9 +34,9 @@ export class EndpointHealth {
     return this.#ejection.isProbeDue(nowMs);
   }
 
-  /** A probe is being sent; its result is awaited for `timeoutMs`. */
-  probe(nowMs: number, timeoutMs: number): void {
-    this.#ejection.probe(nowMs, timeoutMs);
+  /** An attempt is being sent: as the probe if one is due, whose result is awaited for `timeoutMs`. */
+  sending(nowMs: number, timeoutMs: number): void {
+    if (this.#ejection.state.kind !== 'in' && this.isProbeDue(nowMs)) this.#ejection.probe(nowMs, timeoutMs);
   }
 
   /** @returns whether it was ejected and is no longer */
@@ -54,8 +47,8 @@ export class EndpointHealth {
 
   /** A connection is open. @returns whether it came up */
   opened(): boolean {
-    if (this.#state === 'up') return false;
-    this.#state = 'up';
+    if (this.state === 'up') return false;
+    this.state = 'up';
     if (!this.isEjected) this.#report.become('up', 'connected');
     return true;
   }
@@ -67,19 +60,19 @@ export class EndpointHealth {
    * @returns whether it went down
    */
   tried(trouble: Trouble, isOpen: boolean): boolean {
-    if (this.#state !== 'up') {
-      if (this.#report.kind === this.#state) this.#report.tried(trouble);
+    if (this.state !== 'up') {
+      if (this.#report.kind === this.state) this.#report.tried(trouble);
       return false;
     }
     if (isOpen) return false;
-    this.#state = 'down';
+    this.state = 'down';
     if (!this.isEjected) this.#report.fell(trouble);
     return true;
   }
 
   /** An attempt was answered in time. @returns whether it was ejected and is no longer */
   answered(sentMs: number, nowMs: number): boolean {
-    return !this.isLeaving && this.#ejection.succeeded(sentMs, nowMs) && this.#returned('it answered');
+    return this.#ejection.succeeded(sentMs, nowMs) && this.#returned('it answered');
   }
 
   /**
@@ -97,15 +90,15 @@ export class EndpointHealth {
 
   /** It is no longer in the set. */
   terminate(why: string, hasAttempts: boolean): void {
-    this.#state = 'terminating';
+    this.state = 'terminating';
     if (hasAttempts) this.#report.become('terminating', why);
     else this.#report.why = why;
   }
 
   /** Nothing is left of it. @returns whether that is new */
   ended(): boolean {
-    if (this.#state === 'gone') return false;
-    this.#state = 'gone';
+    if (this.state === 'gone') return false;
+    this.state = 'gone';
     this.#report.become('gone', this.#report.why);
     return true;
   }
@@ -116,8 +109,9 @@ export class EndpointHealth {
     return { ...this.#report.status(nowMs), failuresInARow, nextProbeMs };
   }
 
-  #returned(why: string): true {
-    if (!this.isLeaving) this.#report.become(this.#state, why);
+  #returned(why: string): boolean {
+    if (this.isLeaving) return false;
+    this.#report.become(this.state, why);
     return true;
   }
 }

@@ -75,7 +75,7 @@ export class Endpoint implements LaneOwner {
   }
 
   get isUp(): boolean {
-    return this.#health.isUp;
+    return this.#health.state === 'up';
   }
 
   get isEjected(): boolean {
@@ -125,7 +125,7 @@ export class Endpoint implements LaneOwner {
    * @returns `undefined` if making room has cost it its last free lane
    */
   send(request: PendingRequest, nowMs: number): Attempt | undefined {
-    if (this.#health.isProbeDue(nowMs)) this.#health.probe(nowMs, this.#settings.endpoints.timeoutMs);
+    this.#health.sending(nowMs, this.#settings.endpoints.timeoutMs);
     if (this.#capacity.isCrowded) this.#makeRoom(nowMs);
     return this.#lanes.free?.send(request, nowMs);
   }
@@ -165,7 +165,7 @@ export class Endpoint implements LaneOwner {
     this.#report.lastEvent = 'connected';
     if (this.#health.isLeaving) return;
     // It may be another process now.
-    if (this.#health.isDown) {
+    if (this.#health.state === 'down') {
       this.latency = new Latency();
       this.#capacity.renew();
       this.#capacity.isCorrelated = this.#correlate === true;

@@ -19,15 +19,15 @@ export function select<T extends Candidate>(
   all: readonly T[],
   ejected: number,
   tried: readonly string[],
-  fits: (candidate: T) => boolean,
+  fits: ((candidate: T) => boolean) | undefined,
   random: () => number,
   nowMs: number,
 ): T | undefined {
   const [only] = all;
   // The same, but quicker.
   if (only !== undefined && all.length === 1)
-    return only.isUp && only.isFree && fits(only) ? only : undefined;
-  const isFitting = (one: T) => one.isFree && fits(one);
+    return only.isUp && only.isFree && (fits === undefined || fits(only)) ? only : undefined;
+  const isFitting = (one: T) => one.isFree && (fits === undefined || fits(one));
   const probed = ejected > 0 ? all.find((one) => isFitting(one) && one.isProbeDue(nowMs)) : undefined;
   if (probed !== undefined) return probed;
   const isWanted = wanted(all, ejected);

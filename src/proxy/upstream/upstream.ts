@@ -204,10 +204,11 @@ export class Upstream implements EndpointSetOwner {
 
   /** Where a request that is not in line can be sent at once. */
   #placeFor(request: PendingRequest, nowMs: number): Endpoint | undefined {
-    if (this.#line.firstRetry !== undefined) return undefined;
+    const { isEmpty } = this.#line;
+    if (!isEmpty && this.#line.firstRetry !== undefined) return undefined;
     if (request.attempts.length > 0) return this.#choose(request, nowMs);
     if (!this.#room.mayStart(request)) return undefined;
-    if (this.#line.isEmpty) return this.#choose(request, nowMs);
+    if (isEmpty) return this.#choose(request, nowMs);
     // It takes no place from those in line.
     return this.#hasSpare && this.#next !== undefined ? this.#chooseInTime(request, nowMs) : undefined;
   }
@@ -219,7 +220,11 @@ export class Upstream implements EndpointSetOwner {
     return this.#room.mayStart(last) && this.#grant(last, nowMs);
   }
 
-  #choose(request: PendingRequest, nowMs: number, fits = (_: Endpoint) => true): Endpoint | undefined {
+  #choose(
+    request: PendingRequest,
+    nowMs: number,
+    fits?: (endpoint: Endpoint) => boolean,
+  ): Endpoint | undefined {
     const { attempts } = request;
     const tried = attempts.length === 0 ? NONE : attempts.map(({ endpoint }) => endpoint.address);
     return select(this.#set.all, this.#set.ejected, tried, fits, this.#random, nowMs);

@@ -74,7 +74,7 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
     budget,
     admission,
     events,
-    (request) => settled.push(request),
+    { deliver: (request) => settled.push(request) },
     () => 0.5,
   );
   let number = 0;

@@ -101,7 +101,7 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   const half = () => 0.5;
   const scripted = upstream as unknown as Upstream;
   const done = (request: Request) => settled.push(request);
-  const pirate = new LazyPirate(settings, scripted, budget, admission, events, done, half);
+  const pirate = new LazyPirate(settings, scripted, budget, admission, events, { deliver: done }, half);
   const idle = { address: undefined, queued: 0, hasLeft: false };
   const client: RequestClient = { ...idle, reply: () => 'taken', done: () => undefined };
   const body = bodyOf([Buffer.from('request')]);

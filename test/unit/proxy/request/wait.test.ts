@@ -44,7 +44,9 @@ function start(t: TestContext, { isUsable = true } = {}) {
   const upstream = new FullUpstream(settings, zmtp, admission, events, '');
   const budget = new RetryBudget(settings.requests.budget, clock.nowMs);
   const settled: Request[] = [];
-  const pirate = new LazyPirate(settings, upstream, budget, admission, events, (one) => settled.push(one));
+  const pirate = new LazyPirate(settings, upstream, budget, admission, events, {
+    deliver: (one) => settled.push(one),
+  });
   const idle = { address: undefined, queued: 0, hasLeft: false };
   const client: RequestClient = { ...idle, reply: () => 'taken', done: () => undefined };
   const of = { number: 1, run: 'test.run', client, envelope: DELIMITER, policy: settings.requests.retry };
