@@ -7,6 +7,15 @@ import { type TestContext, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { commandLine } from '../../src/command-line.ts';
 import type { Explanation } from '../../src/ops/explain/reason.ts';
+import { statusPage } from '../../src/ops/status-page.ts';
+import {
+  endpointStatus,
+  routeFigures,
+  routeRecent,
+  routeStatus,
+  routeTotals,
+  sidecarStatus,
+} from '../unit/ops/statuses.ts';
 
 const EXPLANATION: Explanation = {
   at: '2026-11-27T12:10:00.000Z',
@@ -29,10 +38,17 @@ interface Size {
   rows: number;
 }
 
+interface Surroundings {
+  env?: Record<string, string>;
+  terminal?: Size;
+  /** Aborted by Ctrl-C. */
+  interrupted?: AbortSignal;
+}
+
 /** A command in this process, and what it wrote. */
 async function lazypirate(
   args: string[],
-  { env = {}, terminal }: { env?: Record<string, string>; terminal?: Size } = {},
+  { env = {}, terminal, interrupted = new AbortController().signal }: Surroundings = {},
 ) {
   const written = { stdout: '', stderr: '' };
   const into = (name: keyof typeof written) =>
@@ -49,7 +65,7 @@ async function lazypirate(
       stdout: Object.assign(into('stdout'), terminal),
       stderr: into('stderr'),
     },
-    interrupted: new AbortController().signal,
+    interrupted,
     onHangup: () => undefined,
     onUserSignal: () => undefined,
     onExit: () => undefined,
@@ -58,6 +74,18 @@ async function lazypirate(
     self: [process.execPath],
   });
   return { code, ...written };
+}
+
+/** A route at rest that has received so many requests so far, and two a second in the last minute. */
+function statusOf(received: number) {
+  const outcomes = { ...routeTotals().outcomes, ok: received };
+  const recent = routeRecent({ received: 120, outcomes: { ...routeTotals().outcomes, ok: 120 } });
+  const route = routeStatus('orders', {
+    listening: 'tcp://127.0.0.1:5555',
+    endpoints: [endpointStatus({ state: 'up', why: 'connected' })],
+  });
+  const figuresOf = () => routeFigures({ totals: routeTotals({ received, outcomes }), recent });
+  return statusPage(sidecarStatus({ routes: [route], figuresOf }));
 }
 
 /** Something that answers like a sidecar, and what it was asked for. */
@@ -155,6 +183,32 @@ test('an inspect door that is off is told as the reason', async () => {
   const { code, stderr } = await lazypirate(['explain'], { env });
   assert.equal(code, 1);
   assert.match(stderr, /admin\.inspect is off/);
+});
+
+test('--watch shows it again in place, with rates since the last time, until Ctrl-C', async (t) => {
+  const stop = new AbortController();
+  let polls = 0;
+  const server = createServer((_, response) => {
+    polls++;
+    if (polls === 3) stop.abort('SIGINT');
+    response.end(JSON.stringify(statusOf(1_000_000 * polls)));
+  });
+  server.listen(0, '127.0.0.1');
+  t.after(() => server.close().closeAllConnections());
+  await once(server, 'listening');
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { code, stdout } = await lazypirate(['status', '--watch', '--inspect', address], {
+    terminal: { isTTY: true, columns: 120, rows: 40 },
+    interrupted: stop.signal,
+  });
+  assert.equal(code, 0);
+  assert.equal(stdout.split('\u001b[8F').length, 3, 'two of the three replaced the one before');
+  const rates = stripVTControlCharacters(stdout).match(/(?<=tcp:\/\/127\.0\.0\.1:5555 +)[\d,.]+/g) ?? [];
+  assert.deepEqual(rates.length, 3);
+  assert.equal(rates[0], '2.0', 'at first that of the last minute');
+  const [, second = ''] = rates;
+  const perSecond = Number(second.replaceAll(',', ''));
+  assert.ok(perSecond > 2 && perSecond <= 1_010_000, `a million in at least a second: ${second}`);
 });
 
 test('--watch and --json do not go together', async () => {
