@@ -49,7 +49,7 @@ export function completeConfig(
       tapBodies: admin.tapBodies,
       readiness: admin.readiness,
     },
-    log,
+    log: completeLog(log),
     metrics,
     drain: { timeoutMs: drain.timeout, quietMs: drain.quiet },
     tracing: traced.tracing,
@@ -205,4 +205,8 @@ function failureFormat(given: ParsedRoute['failureReply']): FailureFormat {
     format: 'static',
     body: text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text),
   };
+}
+
+function completeLog({ slow, ...log }: Parsed['log']): Config['log'] {
+  return { ...log, slowMs: slow === 'off' ? undefined : slow };
 }

@@ -4,7 +4,7 @@ import type { ShownConfig } from './shown-config.ts';
 /** A configuration that has been read, checked and completed: defaults are filled in, durations are in ms, sizes in bytes. */
 export interface Config {
   admin: AdminConfig;
-  log: { level: LogLevel; format: LogFormat; sample: number };
+  log: { level: LogLevel; format: LogFormat; sample: number; slowMs: number | undefined };
   metrics: { perEndpoint: boolean };
   drain: { timeoutMs: number; quietMs: number };
   /** `undefined`: no spans are made. */

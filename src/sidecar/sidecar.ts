@@ -174,6 +174,7 @@ export class Sidecar {
     this.#refusals.observe(events);
     logEvents(log, events, {
       sample: () => this.#logControl.inForce.sample,
+      slowMs: () => this.#logControl.inForce.slowMs,
       random: Math.random,
       now: () => performance.now(),
     });

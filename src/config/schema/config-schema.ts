@@ -5,6 +5,7 @@ import { refuseAdminConflict, refuseConflicts } from './conflicts.ts';
 import { connection, correlate, heartbeat, listenMode } from './connection-schema.ts';
 import { drain } from './drain-schema.ts';
 import { limits } from './limits-schema.ts';
+import { log } from './log-schema.ts';
 import { metrics } from './metrics-schema.ts';
 import { tracing } from './tracing-schema.ts';
 import { upstream } from './upstream-schema.ts';
@@ -215,24 +216,6 @@ const route = z
     rule('must be less than timeout, and attempts must be more than 1, or it never happens', 'hedge'),
   )
   .meta({ title: 'object', description: 'One listener, one upstream, one policy.' });
-
-const log = z
-  .strictObject({
-    level: oneOf(
-      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
-      'Lowest level that is written.',
-    ).prefault('info'),
-    format: oneOf(
-      ['auto', 'json', 'pretty'],
-      'How lines look. `json`: one JSON object each. `pretty`: for people, with time, level and message first. `auto`: `pretty` if standard output is a terminal, `json` if not.',
-    ).prefault('auto'),
-    sample: share(
-      'Share of successful requests that are logged. Failures are always logged, but rate-limited.',
-      1,
-    ).prefault(0),
-  })
-  .prefault({})
-  .meta({ title: 'object', description: 'Lines on standard output.' });
 
 const routes = z
   .array(route, { error: 'must be a list of routes' })

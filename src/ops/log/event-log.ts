@@ -7,6 +7,8 @@ import type { Log } from './log.ts';
 export interface EventLogSettings {
   /** Share of successful requests that are logged, 0 to 1. */
   sample: () => number;
+  /** From when on a request is slow; `undefined`: none is. */
+  slowMs: () => number | undefined;
   /** In [0, 1). */
   random: () => number;
   /** Milliseconds of a monotonic clock. */
@@ -22,7 +24,7 @@ const ENDPOINT_LINES = 100;
  * Logs the events that are worth a line. Failures and changes of endpoints always are, up to a limit for every 10 s; after that,
  * one line says how many were suppressed. It never logs payloads, only sizes.
  */
-export function logEvents(log: Log, events: Events, { sample, random, now }: EventLogSettings): void {
+export function logEvents(log: Log, events: Events, { sample, slowMs, random, now }: EventLogSettings): void {
   const limiter = new LineLimiter(WINDOW_MS);
   const limited = (route: string, what: string, most: number, write: () => void) => {
     const key = `${route} ${what}`;
@@ -72,13 +74,17 @@ export function logEvents(log: Log, events: Events, { sample, random, now }: Eve
     limited(route, 'internal error', FAILURE_LINES, () => log.error({ route, err: error }, 'internal error')),
   );
   events.on('settled', (request) => {
-    const { route, outcome, cause } = request;
+    const { route, outcome, cause, elapsedMs } = request;
     if (outcome === 'ok') {
-      if (random() < sample()) logSettled(log, request);
+      if (elapsedMs >= (slowMs() ?? Number.POSITIVE_INFINITY))
+        limited(route, 'slow', FAILURE_LINES, () => log.info(lineOf(request), 'slow'));
+      else if (random() < sample()) log.info(lineOf(request), 'answered');
+      else if (request.attempts.length > 1 && log.isLevelEnabled('debug'))
+        log.debug(lineOf(request), 'answered after a retry');
       return;
     }
     const what = outcome === 'client_gone' ? `client_gone (${cause})` : `${outcome}`;
-    limited(route, what, FAILURE_LINES, () => logSettled(log, request));
+    limited(route, what, FAILURE_LINES, () => logFailed(log, request));
   });
 }
 
@@ -115,16 +121,22 @@ function logEndpoint(log: Log, event: ProxyEvents['endpoint']): void {
 }
 
 /** The level depends on the outcome of the request, not on whether the app was still there to receive it. */
-function logSettled(log: Log, request: ObservedRequest): void {
-  const { route, outcome, cause = 'internal', attempts, executed, bytes, replyBytes, elapsedMs } = request;
+function logFailed(log: Log, request: ObservedRequest): void {
+  const { outcome, cause = 'internal' } = request;
   const isGone = outcome === 'client_gone';
-  const line = {
+  const word = cause === 'ok' ? 'answered' : 'gave up';
+  const line = { ...lineOf(request), ...(isGone && { cause }) };
+  log[SETTLED_LEVELS[cause]](line, isGone ? `${word}, but the app had left` : word);
+}
+
+function lineOf(request: ObservedRequest) {
+  const { route, outcome, cause, failure, attempts, executed, bytes, replyBytes, elapsedMs } = request;
+  return {
     route,
     requestId: request.id,
     from: request.from,
     outcome,
-    ...(isGone && { cause }),
-    why: cause === 'ok' ? undefined : request.failure?.message,
+    why: cause === 'ok' ? undefined : failure?.message,
     attempts: attempts.length,
     ...namesOf(attempts.at(-1)?.endpoint),
     executed,
@@ -134,8 +146,6 @@ function logSettled(log: Log, request: ObservedRequest): void {
     elapsedMs: microseconds(elapsedMs),
     tried: triedOf(request),
   };
-  const word = cause === 'ok' ? 'answered' : 'gave up';
-  log[SETTLED_LEVELS[cause]](line, isGone ? `${word}, but the app had left` : word);
 }
 
 const SETTLED_LEVELS: Record<Cause, 'info' | 'warn' | 'error'> = {

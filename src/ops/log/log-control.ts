@@ -2,10 +2,7 @@ import type { Config, LogLevel } from '../../config/config.ts';
 import type { Log } from './log.ts';
 
 /** What may be changed while running. */
-export interface LogSettings extends Pick<Config['log'], 'level' | 'sample'> {
-  /** From when on a request is slow; `undefined`: none is. */
-  slowMs?: number | undefined;
-}
+export type LogSettings = Pick<Config['log'], 'level' | 'sample' | 'slowMs'>;
 
 /** What is logged now. */
 export interface LogState extends LogSettings {

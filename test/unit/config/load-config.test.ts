@@ -44,7 +44,7 @@ test('missing values have their documented defaults', () => {
       tapBodies: 0,
       readiness: 'listening',
     },
-    log: { level: 'info', sample: 0, format: 'auto' },
+    log: { level: 'info', sample: 0, format: 'auto', slowMs: undefined },
     metrics: { perEndpoint: false },
     drain: { timeoutMs: 25_000, quietMs: 500 },
     tracing: undefined,

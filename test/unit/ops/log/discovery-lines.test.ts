@@ -17,7 +17,7 @@ function start() {
     },
   });
   const log = createLog({ level: 'info', version: '0', env: {}, destination });
-  const settings = { sample: () => 0, random: () => 0, now: () => 0 };
+  const settings = { slowMs: () => undefined, sample: () => 0, random: () => 0, now: () => 0 };
   const events = new Events((error) => {
     throw error;
   });

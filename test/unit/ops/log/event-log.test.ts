@@ -32,7 +32,7 @@ function recording({
   const events = new Events((error) => {
     throw error;
   });
-  const settings = { sample: () => 0, random: () => 0.5, now: () => 0, ...given };
+  const settings = { sample: () => 0, slowMs: () => undefined, random: () => 0.5, now: () => 0, ...given };
   logEvents(logTo(stream, { level }), events, settings);
   return { lines, events, logged: (event: RecordedEvent) => emitRecorded(events, event) };
 }
@@ -129,6 +129,33 @@ test('with a sample of 0 no success is logged, with 1 all are', () => {
   const all = recording({ sample: () => 1, random: () => 0.999_999 });
   all.logged(settled('ok'));
   assert.equal(all.lines.length, 1);
+});
+
+test('a slow request is logged with what was tried, even if it was sampled too, and a limited number of them', () => {
+  const { lines, events } = recording({ slowMs: () => 1_000, sample: () => 1 });
+  const ok = { cause: 'ok', outcome: 'ok', failure: undefined, executed: 'yes' } as const;
+  const settle = (elapsedMs: number) =>
+    events.emit('settled', observedRequest({ ...ok, elapsedMs }, [{ result: 'ok' }]));
+  settle(999);
+  settle(1_000);
+  const [plain, slow] = lines;
+  assert.deepEqual([plain?.['msg'], slow?.['msg'], slow?.['level']], ['answered', 'slow', 'info']);
+  assert.deepEqual(slow?.['tried'], [{ endpoint: 'tcp://10.1.2.3:7000', result: 'ok', ms: 2_500 }]);
+  assert.deepEqual(Object.keys(slow ?? {}), Object.keys(plain ?? {}));
+  for (let i = 0; i < 20; i++) settle(5_000);
+  assert.equal(lines.length, 11);
+});
+
+test('a success that needed more than one attempt is logged at debug only', () => {
+  const ok = { cause: 'ok', outcome: 'ok', failure: undefined, executed: 'yes' } as const;
+  const settleAt = (level: 'info' | 'debug') => {
+    const { lines, events } = recording({ level });
+    events.emit('settled', observedRequest(ok, [{ result: 'ok' }]));
+    events.emit('settled', observedRequest(ok, [{ result: 'lost' }, { result: 'ok' }]));
+    return lines.map(({ msg, attempts }) => [msg, attempts]);
+  };
+  assert.deepEqual(settleAt('info'), []);
+  assert.deepEqual(settleAt('debug'), [['answered after a retry', 2]]);
 });
 
 test('listening and every change of an endpoint is logged, with a warning if it goes down', () => {
