@@ -20,6 +20,8 @@ export interface ObservedRequest {
   readonly id: string;
   /** Where the app connected from: `IP:PORT`, or the address of an ipc listener. `undefined`: the transport cannot tell. */
   readonly from: string | undefined;
+  /** The app's connection. */
+  readonly client: { readonly hasLeft: boolean };
   /** The name of its route, which a reload may change. */
   readonly route: string;
   readonly bytes: number;
@@ -71,7 +73,7 @@ export interface ObservedAttempt {
 export interface ProxyEvents {
   listening: { route: string; address: string };
   /** A reload has given the route this name. So many requests that came under the old one get their outcomes under this one. */
-  renamed: { route: string; unsettled: number };
+  renamed: { route: string; was: string; unsettled: number };
   malformed: { route: string };
   /** Something that connected to the listener was turned away. */
   refusedClient: { route: string } & Refusal;

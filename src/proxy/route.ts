@@ -130,7 +130,7 @@ export class Route implements ListenerOwner, TurnsOwner {
     this.#run = `${settings.name}.${this.#mark}`;
     const { name, endpoints, requests } = settings;
     if (hasChanged('name'))
-      this.#events.emit('renamed', { route: name, unsettled: this.#admission.unsettled });
+      this.#events.emit('renamed', { route: name, was: before.name, unsettled: this.#admission.unsettled });
     if (hasChanged('listener')) this.#frontend.change(settings.listener);
     if (hasChanged('name') || hasChanged('endpoints')) this.#upstreams.adjust(name, endpoints);
     if (hasChanged('requests')) this.#admit(requests);

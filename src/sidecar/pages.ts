@@ -4,9 +4,10 @@ import { type HealthSources, healthPages } from '../ops/admin/health-pages.ts';
 import { homePage } from '../ops/admin/home-page.ts';
 import { json, listOf, type PageEntry, page } from '../ops/admin/page.ts';
 import { explainPage } from '../ops/explain/explain-page.ts';
+import type { History } from '../ops/history.ts';
 import type { LogControl } from '../ops/log/log-control.ts';
 import { logPage } from '../ops/log/log-page.ts';
-import type { RequestRecord } from '../ops/record.ts';
+import { requestsPage } from '../ops/requests-page.ts';
 import { renderStatus, type SidecarStatus } from '../ops/status-page.ts';
 import type { Taps } from '../ops/tap/taps.ts';
 
@@ -16,8 +17,7 @@ interface PageSources extends HealthSources {
   config(): ShownConfig;
   configSince(): Date;
   status(): SidecarStatus;
-  /** Failed and slow requests, the newest first. */
-  records(): readonly RequestRecord[];
+  history: History;
   taps: Taps;
 }
 
@@ -39,7 +39,8 @@ export function pagesOf(sources: PageSources): Pages {
         summary: 'routes and endpoints, as JSON',
         answer: () => json(renderStatus(sources.status())),
       }),
-      explainPage(sources),
+      requestsPage(sources.history),
+      explainPage({ status: sources.status, records: () => sources.history.records() }),
       logPage(sources.logControl),
       configPage(sources.config, sources.configSince),
       sources.taps.page(),

@@ -7,6 +7,7 @@ import type { Door } from '../ops/admin/door.ts';
 import { openInspectDoor } from '../ops/admin/inspect-door.ts';
 import { watchDescriptors } from '../ops/descriptors.ts';
 import { readyHealth, startupHealth } from '../ops/health.ts';
+import { History } from '../ops/history.ts';
 import { logEvents } from '../ops/log/event-log.ts';
 import type { Log } from '../ops/log/log.ts';
 import { LogControl } from '../ops/log/log-control.ts';
@@ -58,6 +59,7 @@ export class Sidecar {
   readonly #recent: Recent;
   readonly #process = new ProcessFigures();
   readonly #refusals = new Refusals();
+  readonly #history: History;
   readonly #taps: Taps;
   readonly #routes: Routes;
   readonly #tracing: Tracing;
@@ -87,6 +89,10 @@ export class Sidecar {
       counts: (route) => this.#metrics.counts(route),
       bounds: this.#metrics.durationBounds,
       now: () => performance.now(),
+    });
+    this.#history = new History({
+      slowMs: () => this.#logControl.inForce.slowMs,
+      routes: () => this.#routes.all.map(({ name }) => name),
     });
     const self = env['POD_NAME'] || env['HOSTNAME'] || '';
     const zone = env['LAZYPIRATE_ZONE'] || undefined;
@@ -172,6 +178,7 @@ export class Sidecar {
     const events = new Events((error, event) => log.error({ err: error, event }, 'internal error'));
     this.#metrics.observe(events);
     this.#refusals.observe(events);
+    this.#history.observe(events);
     logEvents(log, events, {
       sample: () => this.#logControl.inForce.sample,
       slowMs: () => this.#logControl.inForce.slowMs,
@@ -194,7 +201,7 @@ export class Sidecar {
       metrics: this.#metrics,
       startup: () => startupHealth(this.#statuses()),
       ready: () => readyHealth(this.#reload.config.admin.readiness, this.#isDraining, this.#statuses()),
-      records: () => [],
+      history: this.#history,
       logControl: this.#logControl,
       config: () => this.#reload.config.shown,
       configSince: () => this.#reload.since,

@@ -10,6 +10,7 @@ export function observedRequest(
     number: 42,
     id: 'orders.k3x9ab.42',
     from: '127.0.0.1:53122',
+    client: { hasLeft: false },
     route: 'orders',
     bytes: 12,
     arrivedMs: 1_000,

@@ -160,6 +160,7 @@ function requestOf(route: string, known: Partial<ObservedRequest> = {}): Observe
     number: 1,
     id,
     from: undefined,
+    client: { hasLeft: false },
     route,
     bytes: 0,
     arrivedMs: 0,

@@ -39,6 +39,6 @@ test('a peer that is refused for ever new reasons leaves only a few of them', ()
 test('a renamed route does not inherit the refusals of another', () => {
   const { refusals, refuse, events } = start();
   refuse('a wrong key');
-  events.emit('renamed', { route: 'users', unsettled: 0 });
+  events.emit('renamed', { route: 'users', was: 'orders', unsettled: 0 });
   assert.deepEqual(refusals.of('orders'), []);
 });

@@ -14,7 +14,13 @@ function request(
   given: Partial<ObservedRequest> = {},
 ): ObservedRequest & { attempts: ObservedAttempt[] } {
   return {
-    ...{ number, id: `orders.k3x9ab.${number}`, from: '127.0.0.1:53122', route: 'orders' },
+    ...{
+      number,
+      id: `orders.k3x9ab.${number}`,
+      from: '127.0.0.1:53122',
+      client: { hasLeft: false },
+      route: 'orders',
+    },
     ...{ bytes: 5, arrivedMs: performance.now(), cause: 'ok', outcome: 'ok', failure: undefined },
     ...{ elapsedMs: 2, executed: 'yes', replyBytes: 5 },
     ...{ body: bodyOf([Buffer.from('hello')]), reply: bodyOf([Buffer.from('world')]) },

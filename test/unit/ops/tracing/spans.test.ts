@@ -22,6 +22,7 @@ const ANSWERED: ObservedRequest = {
   id: 'orders.k3x9ab.42',
   number: 42,
   from: '127.0.0.1:53122',
+  client: { hasLeft: false },
   route: 'orders',
   bytes: 12,
   arrivedMs: 1_000,
