@@ -7,10 +7,11 @@ import { discover, startCluster } from '../support/cluster.ts';
 
 const SERVICE = { kind: 'service', name: 'orders' } as const;
 
-function pod(name: string, ip: string, { ready = true, app = 'orders' } = {}): ApiObject {
+function pod(name: string, ip: string, { ready = true, app = 'orders', node = {} } = {}): ApiObject {
   return {
     metadata: { name, labels: { app } },
     spec: {
+      ...node,
       automountServiceAccountToken: false,
       containers: [{ name: 'main', image: 'none', ports: [{ name: 'zmq', containerPort: 7000 }] }],
     },
@@ -40,6 +41,31 @@ test('the slices of a service are merged and watched', async (t) => {
   await cluster.put('endpointslices', slice('orders-a', [leaving, { ip: '10.1.0.2' }]));
   await told.untilSet('tcp://10.1.0.2:7000');
   assert.deepEqual(told.failures, []);
+});
+
+test('the endpoints of a service have the names of their pods, nodes and zones', async (t) => {
+  const cluster = await startCluster(t, 'service');
+  const named = { ip: '10.1.0.1', uid: 'u', pod: 'orders-1', node: 'worker-2', zone: 'b' };
+  await cluster.put('endpointslices', slice('orders-a', [named, { ip: '10.1.0.2' }]));
+  const { told } = discover(t, cluster.kubeconfig, SERVICE);
+  await told.untilSet('tcp://10.1.0.1:7000', 'tcp://10.1.0.2:7000');
+  const { ip: _, uid: identity, ...names } = named;
+  assert.deepEqual(told.endpoints, [
+    { address: 'tcp://10.1.0.1:7000', identity, ...names },
+    { address: 'tcp://10.1.0.2:7000' },
+  ]);
+  // The pod of a slice that a person has written may be named later.
+  await cluster.put('endpointslices', slice('orders-a', [named, { ip: '10.1.0.2', pod: 'orders-2' }]));
+  await told.until(({ endpoints }) => endpoints[1]?.pod === 'orders-2');
+});
+
+test('pods that are found by label have their names, and those of their nodes', async (t) => {
+  const cluster = await startCluster(t, 'pods');
+  await cluster.put('pods', pod('orders-1', '10.1.0.1', { node: { nodeName: 'worker-2' } }));
+  const { told } = discover(t, cluster.kubeconfig, { kind: 'pods', selector: 'app=orders' });
+  await told.untilSet('tcp://10.1.0.1:7000');
+  const [{ pod: name, node } = {}] = told.endpoints;
+  assert.deepEqual([name, node], ['orders-1', 'worker-2']);
 });
 
 test('an empty set is reported too', async (t) => {

@@ -270,6 +270,8 @@ export function slice(
     ip: string;
     uid?: string;
     pod?: string;
+    node?: string;
+    zone?: string;
     ready?: boolean;
     serving?: boolean;
     terminating?: boolean;
@@ -280,10 +282,12 @@ export function slice(
     metadata: { name, labels: { 'kubernetes.io/service-name': 'orders' } },
     addressType: 'IPv4',
     ports: [{ name: 'zmq', port, protocol: 'TCP' }],
-    endpoints: endpoints.map(({ ip, uid, pod, ...conditions }) => ({
+    endpoints: endpoints.map(({ ip, uid, pod, node, zone, ...conditions }) => ({
       addresses: [ip],
       conditions,
       ...((uid ?? pod) !== undefined && { targetRef: { kind: 'Pod', uid, name: pod } }),
+      ...(node !== undefined && { nodeName: node }),
+      ...(zone !== undefined && { zone }),
     })),
   };
 }

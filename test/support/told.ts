@@ -3,6 +3,8 @@ import type { Discovered, DiscoveryFailure, DiscoveryOwner } from '../../src/dis
 /** Records everything that a discovery reports. */
 export class Told implements DiscoveryOwner {
   sets: string[][] = [];
+  /** The newest set. */
+  endpoints: readonly Discovered[] = [];
   /** The reason that came with each set. */
   whys: (string | undefined)[] = [];
   failures: { reason: DiscoveryFailure; message: string; atMs: number }[] = [];
@@ -15,6 +17,7 @@ export class Told implements DiscoveryOwner {
   }
 
   found(endpoints: readonly Discovered[], why?: string): void {
+    this.endpoints = endpoints;
     this.whys.push(why);
     this.sets.push(endpoints.map(({ address }) => address).sort());
     this.#tell();
