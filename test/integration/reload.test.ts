@@ -231,3 +231,23 @@ for (const [name, transport] of Object.entries({ zmtp, libzmq })) {
     });
   }
 }
+
+test('a reload turns the metrics of each endpoint on and off', async (t) => {
+  const { address: endpoint } = await startServe(t);
+  const [config = {}] = configsFor([endpoint]);
+  const { mounted, program, address, admin } = await start(t, config);
+  const attempts = async () => {
+    const text = await (await fetch(`${admin}/metrics`)).text();
+    const found = /^lazypirate_endpoint_attempts_total\{.*address="(.*)",result="ok"\} (\d+)$/m.exec(text);
+    return found === null ? undefined : [found[1], Number(found[2])];
+  };
+  await ask(address, 'not counted');
+  assert.equal(await attempts(), undefined);
+  mounted.write(JSON.stringify({ ...config, metrics: { perEndpoint: true } }));
+  await untilCount(program, 'reload applied', 1);
+  await ask(address, 'counted');
+  assert.deepEqual(await attempts(), [endpoint, 1]);
+  mounted.write(JSON.stringify(config));
+  await untilCount(program, 'reload applied', 2);
+  assert.equal(await attempts(), undefined);
+});
