@@ -9,11 +9,12 @@ import { schema } from './commands/schema.ts';
 import { send } from './commands/send.ts';
 import { serve } from './commands/serve.ts';
 import { status } from './commands/show-status.ts';
+import { tap } from './commands/tap.ts';
 import { isMisspelling } from './config/text/spelling.ts';
 import { ConfigError, codeOf, messageOf, UserError } from './errors.ts';
 import { version } from './version.ts';
 
-const COMMANDS: readonly Command[] = [run, check, status, explain, schema, send, serve, demo];
+const COMMANDS: readonly Command[] = [run, check, status, explain, tap, schema, send, serve, demo];
 
 /** The command line: argv in, exit code out. */
 export async function commandLine(argv: readonly string[], terminal: Terminal): Promise<number> {

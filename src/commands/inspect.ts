@@ -1,7 +1,10 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { loadConfig } from '../config/load-config.ts';
 import { parseValue } from '../config/text/arguments.ts';
 import { parseHostPort } from '../config/values/address.ts';
-import { codeOf, messageOf, StartError, UserError } from '../errors.ts';
+import { ConfigError, codeOf, messageOf, StartError, UserError } from '../errors.ts';
 import { hostPort } from '../tcp-address.ts';
 import type { Terminal } from './command.ts';
 
@@ -51,10 +54,56 @@ function configuredAdmin(env: Terminal['env']): { inspect: string } | undefined 
  */
 export async function askSidecar(address: string, path: string): Promise<string> {
   const response = await answerOf(address, path);
-  const text = await response.text();
-  if (response.status !== 200) throw new StartError(text.trim());
-  return text;
+  const body = await response.text();
+  if (response.status !== 200) throw new StartError(body.trim());
+  return body;
 }
+
+/**
+ * The lines of a page that goes on, until it ends or the signal aborts. Not by `fetch`, which gives up after five minutes of silence.
+ *
+ * @throws {UserError} if there is no answer, another one than 200, or the sidecar breaks it off
+ */
+export async function* streamFrom(address: string, path: string, stop: AbortSignal): AsyncGenerator<string> {
+  try {
+    const response = await responseOf(address, path, stop);
+    if (response.statusCode !== 200) throw refusalOf(response.statusCode, (await text(response)).trim());
+    let rest = '';
+    for await (const chunk of response.setEncoding('utf8')) {
+      const lines = `${rest}${chunk}`.split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  } catch (error) {
+    if (stop.aborted) return;
+    if (error instanceof UserError) throw error;
+    throw new StartError(`the sidecar at ${address} broke off: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function responseOf(address: string, path: string, stop: AbortSignal): Promise<IncomingMessage> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(LATE), ANSWER_WITHIN_MS);
+  const asked = get(`http://${address}${path}`, {
+    agent: false,
+    signal: AbortSignal.any([stop, late.signal]),
+  });
+  try {
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    asked.on('error', () => undefined);
+    return response;
+  } catch (error) {
+    throw new StartError(unreachable(address, late.signal.aborted ? LATE : error), { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function refusalOf(status: number | undefined, words: string): UserError {
+  return status === 400 ? new ConfigError([words]) : new StartError(words);
+}
+
+const LATE = new DOMException('', 'TimeoutError');
 
 async function answerOf(address: string, path: string): Promise<Response> {
   try {
