@@ -48,6 +48,7 @@ export function completeConfig(
       inspect: admin.inspect === 'off' ? undefined : admin.inspect,
       tapBodies: admin.tapBodies,
       readiness: admin.readiness,
+      debugDirectory: admin.debugDirectory,
     },
     log: completeLog(log),
     metrics,

@@ -24,6 +24,8 @@ export interface AdminConfig {
   /** How many bytes of each body a tap shows. */
   tapBodies: number;
   readiness: 'listening' | 'upstream';
+  /** Where profiles are written; `undefined`: there are none. */
+  debugDirectory: string | undefined;
 }
 
 export interface HostPort {

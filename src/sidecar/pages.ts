@@ -1,8 +1,10 @@
 import type { ShownConfig } from '../config/shown-config.ts';
 import { configPage } from '../ops/admin/config-page.ts';
+import { debugPages } from '../ops/admin/debug-pages.ts';
 import { type HealthSources, healthPages } from '../ops/admin/health-pages.ts';
 import { homePage } from '../ops/admin/home-page.ts';
 import { json, listOf, type PageEntry, page } from '../ops/admin/page.ts';
+import type { DebugFiles } from '../ops/debug-files.ts';
 import { explainPage } from '../ops/explain/explain-page.ts';
 import type { History } from '../ops/history.ts';
 import type { LogControl } from '../ops/log/log-control.ts';
@@ -14,6 +16,7 @@ import type { Taps } from '../ops/tap/taps.ts';
 /** What the pages show, read when one is requested. */
 interface PageSources extends HealthSources {
   logControl: LogControl;
+  debug: DebugFiles;
   config(): ShownConfig;
   configSince(): Date;
   status(): SidecarStatus;
@@ -42,6 +45,7 @@ export function pagesOf(sources: PageSources): Pages {
       requestsPage(sources.history),
       explainPage({ status: sources.status, records: () => sources.history.records() }),
       logPage(sources.logControl),
+      ...debugPages(sources.debug),
       configPage(sources.config, sources.configSince),
       sources.taps.page(),
     ],

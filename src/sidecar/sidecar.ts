@@ -5,6 +5,7 @@ import { untilAborted } from '../lifecycle/pause.ts';
 import { openClusterDoor } from '../ops/admin/cluster-door.ts';
 import type { Door } from '../ops/admin/door.ts';
 import { openInspectDoor } from '../ops/admin/inspect-door.ts';
+import { DebugFiles } from '../ops/debug-files.ts';
 import { watchDescriptors } from '../ops/descriptors.ts';
 import { readyHealth, startupHealth } from '../ops/health.ts';
 import { History } from '../ops/history.ts';
@@ -203,6 +204,7 @@ export class Sidecar {
       ready: () => readyHealth(this.#reload.config.admin.readiness, this.#isDraining, this.#statuses()),
       history: this.#history,
       logControl: this.#logControl,
+      debug: new DebugFiles({ log: this.#log, directory: () => this.#reload.config.admin.debugDirectory }),
       config: () => this.#reload.config.shown,
       configSince: () => this.#reload.since,
       status: () => ({

@@ -202,6 +202,10 @@ const BREAKING: Record<string, [lazypirate: object, words: RegExp]> = {
     },
     /routes\[0\].listenCurve.allowedKeysFile \(\/etc\/keys\/allowed\) is in no volume of the sidecar/,
   ],
+  'a debug directory in no volume': [
+    { config: { routes: [A], admin: { debugDirectory: '/tmp' } } },
+    /config.admin.debugDirectory \(\/tmp\) is in no volume of the sidecar/,
+  ],
   'a template that makes no address': [
     { config: { routes: [{ ...A, listen: 'tcp://{{ .Release.Name }}:1' }] } },
     /routes\[0\].listen must be an address, such as tcp:\/\/127.0.0.1:5555 .*, and "tcp:\/\/demo:1" is not/,

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { text as allOf } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { HostPort } from '../../src/config/config.ts';
 import { openDoor } from '../../src/ops/admin/door.ts';
 import { openInspectDoor } from '../../src/ops/admin/inspect-door.ts';
@@ -234,6 +235,21 @@ test('a client that does not read its page is disconnected', async (t) => {
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   const closed = await asked.promise.then((closing) => [closing]);
   await soon('the end of the connection', Promise.all(closed));
+});
+
+test('a page may take longer to make than a client may be silent', async (t) => {
+  const door = await openDoor({
+    ...LOOPBACK,
+    name: 'test',
+    connectionsMost: 9,
+    silenceMs: 20,
+    answer: async () => {
+      await setTimeout(400);
+      return text(200, 'made\n');
+    },
+  });
+  t.after(() => door.close());
+  assert.equal((await get(`http://${door.address}`)).body, 'made\n');
 });
 
 /** A stream that goes on until it is told to end. */

@@ -101,6 +101,11 @@ values, and templates before they are filled in. What the form and range of each
 {{- if not (or (has $inspect (list "off" "false")) (dig "admin" "expose" false (last .)) (regexMatch "^(localhost|127[.].*|\\[[0:]*:0*1\\]|\\[::[fF]{4}:127[.].*):[0-9]+$" $inspect)) -}}
 {{- include "lazypirate.refuse" (list "admin.inspect" (printf "(%s) can be reached from other pods. Keep it on 127.0.0.1, which kubectl port-forward reaches, or say expose: true" $inspect)) -}}
 {{- end -}}
+{{- with dig "admin" "debugDirectory" "" (last .) -}}
+{{- if not (include "lazypirate.isMounted" (list (first $) .)) -}}
+{{- include "lazypirate.refuse" (list "admin.debugDirectory" (printf "(%s) is in no volume of the sidecar: lazypirate.extraVolumes and lazypirate.extraVolumeMounts put an emptyDir there" .)) -}}
+{{- end -}}
+{{- end -}}
 {{- end }}
 
 {{/* Takes a list: context, configuration. */}}

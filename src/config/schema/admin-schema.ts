@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { tcpAddress } from '../../tcp-address.ts';
 import { HOST_PORT_PATTERN, isLocal, parseHostPort } from '../values/address.ts';
-import { flag, oneOf, parsedText, rule, unquotedOff, whole } from './value-schemas.ts';
+import { directory, flag, oneOf, parsedText, rule, unquotedOff, whole } from './value-schemas.ts';
 
 /** An address, or `off`. */
 function addressOrOff(description: string) {
@@ -31,6 +31,9 @@ export const admin = z
       4_096,
       0,
     ).prefault(0),
+    debugDirectory: directory(
+      'Directory into which `POST /debug/profile` and `POST /debug/heap` write. Without it they write nothing. A heap snapshot holds bodies of messages and secret keys.',
+    ).optional(),
     readiness: oneOf(
       ['listening', 'upstream'],
       'When `/readyz` reports ready: as soon as all listeners are bound, or only while every route has a usable endpoint.',

@@ -175,6 +175,12 @@ export function file(description: string) {
     .meta({ title: 'file', description });
 }
 
+/** The name of a directory. */
+export function directory(description: string) {
+  const error = 'must be the name of a directory';
+  return z.string({ error }).min(1, { error }).meta({ title: 'directory', description });
+}
+
 /** Rules between keys are checked even if single keys are wrong, so that every problem is reported at once. */
 export const despiteOthers = {
   when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null,

@@ -45,7 +45,10 @@ export async function openDoor(settings: DoorSettings): Promise<Door> {
   const server = createServer(LIMITS, async (request, response) => {
     // What is written after the end must not end the process.
     response.on('error', () => undefined);
+    // Only the client is held to this, not us.
+    request.socket.setTimeout(0);
     const answered = await answerOf(answer, request);
+    request.socket.setTimeout(silenceMs);
     if (answered.kind === 'page') return sendPage(response, answered);
     if (streams >= STREAMS_MOST)
       return sendPage(response, text(503, `at most ${STREAMS_MOST} streams at the same time\n`));

@@ -43,6 +43,7 @@ test('missing values have their documented defaults', () => {
       inspect: { host: '127.0.0.1', port: 9556 },
       tapBodies: 0,
       readiness: 'listening',
+      debugDirectory: undefined,
     },
     log: { level: 'info', sample: 0, format: 'auto', slowMs: undefined },
     metrics: { perEndpoint: false },
