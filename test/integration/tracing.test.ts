@@ -22,11 +22,17 @@ interface Settings {
   tracing?: object;
   route?: object;
   drain?: object;
+  log?: object;
 }
 
-function yamlOf(upstream: string, { tracing, route, drain }: Settings): string {
+function yamlOf(upstream: string, { tracing, route, drain, log }: Settings): string {
   const one = { name: 'orders', listen: 'tcp://127.0.0.1:0', upstream: { endpoints: [upstream] }, ...route };
-  return stringify({ ...(tracing && { tracing }), ...(drain && { drain }), routes: [one] });
+  return stringify({
+    ...(tracing && { tracing }),
+    ...(drain && { drain }),
+    ...(log && { log }),
+    routes: [one],
+  });
 }
 
 async function start(
@@ -118,6 +124,20 @@ test('with a sample of 0 only what fails, or needs another attempt, is traced', 
   const spans = await collector.received('the failure', 2);
   assert.deepEqual(spans.filter(isRequest).map(outcomeOf), ['timeout']);
   assert.equal(spans.filter(isRequest)[0]?.status.code, 2);
+});
+
+test('with a sample of 0 what is slow is traced too', async (t) => {
+  const collector = await Collector.start(t);
+  const upstream = await scripted(t, { do: 'delay', ms: 20 });
+  const { address, program } = await start(t, upstream.address, {
+    tracing: { endpoint: collector.url, sample: 0 },
+    log: { slow: '10ms' },
+  });
+  await ask(address, 'hello');
+  const [request] = await collector.received('its span', 1, isRequest);
+  assert.equal(request?.status.code, 0);
+  const { requestId } = await program.logged('slow');
+  assert.equal(request?.attributes['lazypirate.request.id'], requestId);
 });
 
 test('variables alone switch it on', async (t) => {

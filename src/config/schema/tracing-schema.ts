@@ -14,7 +14,7 @@ export const tracing = z
       'Where an OpenTelemetry collector receives OTLP over HTTP: `http://otel-collector.observability:4318`. Spans are sent to `/v1/traces` there.',
     ).optional(),
     sample: share(
-      'Share of the requests that are traced. Requests that fail, are slow or need a retry are traced in any case. If the app tells a parent, its sampled flag decides instead.',
+      'Share of the requests that are traced. Requests that fail, are slow (`log.slow`) or need more than one attempt are traced in any case. If the app tells a parent, its sampled flag decides instead.',
       1,
     ).prefault(1),
     headersFile: file(

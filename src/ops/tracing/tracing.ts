@@ -110,13 +110,12 @@ async function startExport(config: TracingConfig, context: TracingContext): Prom
   };
 }
 
-/** Whether it is traced whatever the sample says: it failed, it was slow, or it needed another attempt. */
+/** Whether it is traced whatever the sample says. Of the same requests, a record is kept. */
 export function isNotable(
   { outcome, elapsedMs, attempts }: ObservedRequest,
-  slowMs: number | undefined,
+  slowMs = Number.POSITIVE_INFINITY,
 ): boolean {
-  if (outcome !== 'ok' || (slowMs !== undefined && elapsedMs >= slowMs)) return true;
-  return attempts.some(({ result }) => result !== 'ok' && result !== 'cancelled');
+  return outcome !== 'ok' || attempts.length > 1 || elapsedMs >= slowMs;
 }
 
 /** Without a query, which may be a key. */
