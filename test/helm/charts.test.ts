@@ -213,7 +213,7 @@ describe('the charts', { skip: helmSkip }, () => {
     assert.ok(!mountsOf(sidecar).includes(TOKEN));
     assert.deepEqual(
       sidecar.env?.map(({ name }) => name),
-      ['POD_NAME', 'POD_NAMESPACE'],
+      ['LAZYPIRATE_CONFIG', 'POD_NAME', 'POD_NAMESPACE'],
     );
     assert.ok(!JSON.stringify(deploymentPod(fixed).volumes).includes('serviceAccountToken'));
     assert.ok(fixed.every(({ kind }) => !kind.startsWith('Role')));
