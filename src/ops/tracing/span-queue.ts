@@ -128,7 +128,8 @@ export class SpanQueue<T> {
   }
 
   #failed(batch: readonly T[], { why, isLasting }: SendResult & { kind: 'failed' }): void {
-    if (!this.#isFailing) {
+    // `close` tells itself what did not go out in time.
+    if (!this.#isFailing && !this.#stop.signal.aborted) {
       this.#isFailing = true;
       this.#context.log.warn({ why }, 'spans cannot be exported; they are dropped when the queue is full');
     }
