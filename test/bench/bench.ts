@@ -21,6 +21,7 @@ import { reload } from './reload.ts';
 import { rolling } from './rolling.ts';
 import { scale } from './scale.ts';
 import { subsets } from './subsets.ts';
+import { tap } from './tap.ts';
 
 /** One benchmark. It prints its results. Whatever it starts ends with its scope. */
 export type Benchmark = (scope: Scope) => Promise<void>;
@@ -41,6 +42,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   endpoints,
   reload,
   subsets,
+  tap,
 };
 
 const USAGE = `usage: npm run bench -- [--quick] [NAME...]
