@@ -73,9 +73,14 @@ export function executedOf({ result, isUnsent }: ObservedAttempt): Executed {
   return isUnsent ? 'no' : 'maybe';
 }
 
+/** The newest time that was asked for: a tap asks for the same millisecond again and again. */
+let newest = { ms: 0, text: new Date(0).toISOString() };
+
 /** @param ms by `performance.now` */
 export function isoTime(ms: number): string {
-  return new Date(Date.now() - (performance.now() - ms)).toISOString();
+  const wallMs = Math.floor(Date.now() - (performance.now() - ms));
+  if (wallMs !== newest.ms) newest = { ms: wallMs, text: new Date(wallMs).toISOString() };
+  return newest.text;
 }
 
 function attemptRecord(attempt: ObservedAttempt, arrivedMs: number): AttemptRecord {
