@@ -145,16 +145,19 @@ function sideBySide(panels: readonly Panel[], top: number): Place[] {
 
 function panelOf(panel: Panel): Json {
   const { title, description, queries } = panel;
+  const isNumber = panel.look === 'number';
   return {
     title,
     description,
     datasource: SOURCE,
-    ...(panel.look === 'number' ? numberOf(panel) : linesOf(panel)),
+    ...(isNumber ? numberOf(panel) : linesOf(panel)),
     targets: Object.entries(queries).map(([legendFormat, expr], at) => ({
       refId: String.fromCharCode(65 + at),
       datasource: SOURCE,
       expr,
       legendFormat,
+      // Over a time, the last value of what is gone would be shown for the value now.
+      ...(isNumber && { instant: true, range: false }),
     })),
   };
 }
@@ -169,14 +172,14 @@ function numberOf({ unit, colours = [], without }: Panel): Json {
     },
     options: {
       colorMode: 'background',
-      graphMode: 'area',
+      graphMode: 'none',
       textMode: 'value_and_name',
       reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
     },
   };
 }
 
-function linesOf({ unit, look }: Panel): Json {
+function linesOf({ unit, look, without }: Panel): Json {
   const isStacked = look === 'stacked';
   return {
     type: 'timeseries',
@@ -184,6 +187,7 @@ function linesOf({ unit, look }: Panel): Json {
       defaults: {
         unit,
         min: 0,
+        ...(without !== undefined && { noValue: without }),
         custom: { fillOpacity: isStacked ? 30 : 10, stacking: { mode: isStacked ? 'normal' : 'none' } },
       },
       overrides: [dashed('/^(deadline|timeout|limit): /')],

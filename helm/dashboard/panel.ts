@@ -11,11 +11,11 @@ export interface Panel {
   unit: string;
   /** Queries by legend. */
   queries: Record<string, string>;
-  /** `number`: the value now, coloured, with its course behind it. Default: lines. */
+  /** `number`: the value now, coloured. Default: lines. */
   look?: 'number' | 'lines' | 'stacked';
   /** The colour from each value on, beginning with that of the lowest. */
   colours?: readonly [colour: string, from?: number][];
-  /** Shown in place of a number that there is not. */
+  /** Shown while there is nothing else to show. */
   without?: string;
   /** Of 24 columns. Default: a third. */
   width?: number;
@@ -43,3 +43,5 @@ export const quantile = (of: number, metric: string, by: string, labels: string)
 /** Metrics that every Node process has: those of sidecars only. */
 export const ofProcess = (metric: string) =>
   `${metric}{${POD}} * on (job, instance) group_left () lazypirate_build_info`;
+/** Only what there is: lines at 0 would fill the legend. */
+export const some = (expr: string) => `${expr} > 0`;

@@ -1,4 +1,4 @@
-import { now, quantile, type Row, rate, series } from './panel.ts';
+import { now, quantile, type Row, rate, series, some } from './panel.ts';
 
 /** Without the replies that came after their app had left: they count neither way. */
 const COUNTED = rate('requests_total', 'route', 'cause!="ok"');
@@ -23,12 +23,13 @@ export const REQUEST_ROWS: readonly Row[] = [
         title: 'Failures by cause',
         description:
           'Failed requests a second, by the code that the app got. With "gone", the app had left before it could be told. The runbook says what to do about each (LazypirateFailures).',
+        without: 'no failures',
         unit: 'reqps',
         look: 'stacked',
         width: 5,
         queries: {
-          '{{outcome}}': rate('requests_total', 'outcome', 'outcome!~"ok|client_gone"'),
-          'gone: {{cause}}': rate('requests_total', 'cause', 'outcome="client_gone", cause!="ok"'),
+          '{{outcome}}': some(rate('requests_total', 'outcome', 'outcome!~"ok|client_gone"')),
+          'gone: {{cause}}': some(rate('requests_total', 'cause', 'outcome="client_gone", cause!="ok"')),
         },
       },
       {
@@ -75,10 +76,11 @@ export const REQUEST_ROWS: readonly Row[] = [
     panels: [
       {
         title: 'Requests',
+        without: 'no requests',
         description: 'Requests settled a second, by what the app got.',
         unit: 'reqps',
         look: 'stacked',
-        queries: { '{{outcome}}': `${rate('requests_total', 'outcome')} > 0` },
+        queries: { '{{outcome}}': some(rate('requests_total', 'outcome')) },
       },
       {
         title: 'Time to a reply',
@@ -117,9 +119,10 @@ export const REQUEST_ROWS: readonly Row[] = [
         title: 'Apps that left',
         description:
           'Requests a second whose app had left, by what it would have got. Many mean that the timeout of the app is shorter than the deadline, or that apps restart.',
+        without: 'nobody left',
         unit: 'reqps',
         look: 'stacked',
-        queries: { '{{cause}}': rate('requests_total', 'cause', 'outcome="client_gone"') },
+        queries: { '{{cause}}': some(rate('requests_total', 'cause', 'outcome="client_gone"')) },
       },
     ],
   },
@@ -130,9 +133,10 @@ export const REQUEST_ROWS: readonly Row[] = [
         title: 'Attempts by result',
         description:
           'Sends a second, by what came of them. timeout: no reply in time. lost: the connection dropped. unsent: it had dropped before. cancelled: another attempt was quicker, or the request was over.',
+        without: 'no attempts',
         unit: 'ops',
         look: 'stacked',
-        queries: { '{{result}}': rate('attempts_total', 'result') },
+        queries: { '{{result}}': some(rate('attempts_total', 'result')) },
       },
       {
         title: 'Share of failed attempts',
@@ -167,10 +171,11 @@ export const REQUEST_ROWS: readonly Row[] = [
         title: 'Retries',
         description:
           'Attempts after the first, a second, by why the one before failed; and retries that were not made: no budget was left, no time, or retryOn does not allow it.',
+        without: 'no retries',
         unit: 'ops',
         queries: {
-          '{{reason}}': rate('retries_total', 'reason'),
-          'denied: {{reason}}': rate('retries_denied_total', 'reason'),
+          '{{reason}}': some(rate('retries_total', 'reason')),
+          'denied: {{reason}}': some(rate('retries_denied_total', 'reason')),
         },
       },
       {
@@ -183,15 +188,17 @@ export const REQUEST_ROWS: readonly Row[] = [
       {
         title: 'Resets',
         description: 'Connections closed and replaced, a second, by why.',
+        without: 'no resets',
         unit: 'ops',
-        queries: { '{{reason}}': rate('resets_total', 'reason') },
+        queries: { '{{reason}}': some(rate('resets_total', 'reason')) },
       },
       {
         title: 'Late replies',
         description:
           'Replies after the timeout of their attempt, a second. Many that are salvaged mean that the timeout is too short.',
+        without: 'no late replies',
         unit: 'ops',
-        queries: { '{{fate}}': rate('late_replies_total', 'fate') },
+        queries: { '{{fate}}': some(rate('late_replies_total', 'fate')) },
       },
     ],
   },

@@ -1,4 +1,4 @@
-import { now, ofProcess, POD, type Row, rate, series } from './panel.ts';
+import { now, ofProcess, POD, type Row, rate, series, some } from './panel.ts';
 
 const BY_ENDPOINT = 'route, upstream_pod, address';
 const ENDPOINT = '{{route}} {{upstream_pod}} {{address}}';
@@ -12,9 +12,10 @@ export const UPSTREAM_ROWS: readonly Row[] = [
       {
         title: 'Endpoints by state',
         description: 'As all sidecars together see them: an endpoint that two sidecars use counts twice.',
+        without: 'no endpoints',
         unit: 'short',
         look: 'stacked',
-        queries: { '{{state}}': now('endpoints', 'state') },
+        queries: { '{{state}}': some(now('endpoints', 'state')) },
       },
       {
         title: 'Adaptive limit',
@@ -102,9 +103,10 @@ export const UPSTREAM_ROWS: readonly Row[] = [
         title: 'Discovery failures',
         description:
           'Failures to learn the endpoints, a second, by why. Requests go on to the endpoints that were known last.',
+        without: 'no failures',
         unit: 'ops',
         width: 12,
-        queries: { '{{reason}}': rate('discovery_errors_total', 'reason') },
+        queries: { '{{reason}}': some(rate('discovery_errors_total', 'reason')) },
       },
     ],
   },

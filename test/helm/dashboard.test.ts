@@ -92,7 +92,10 @@ const SHOWN: readonly [title: string, line: string, is: (value: number) => boole
   ['Share of failed attempts', 'silent', (value) => value > 0 && value <= 1],
   ['Attempts per request', 'orders', (value) => value === 1],
   ['Attempts per request', 'silent', (value) => value > 1],
+  ['Failures by cause', 'gone: timeout', (value) => value > 0],
   ['Retries', 'timeout', (value) => value > 0],
+  ['Retries', 'denied: budget', (value) => value > 0],
+  ['Late replies', 'salvaged', (value) => value > 0],
   ['Resets', 'timeout', (value) => value > 0],
   ['Endpoints by state', 'ejected', (value) => value === 1],
   ['Ejections', 'out now: silent', (value) => value === 1],
@@ -101,12 +104,16 @@ const SHOWN: readonly [title: string, line: string, is: (value: number) => boole
   ['Newest configuration in force', 'demo', (value) => value === 0],
 ];
 
-/** A route that works and discovers, one with a server that answers nothing, one with no server, and one that no name server knows. */
+/**
+ * A route that works and discovers, one with a server that answers nothing, one with a server that is too slow, one with none, and one
+ * that no name server knows.
+ */
 async function startFaults(scope: Scope, directory: string) {
-  const [good, another, silent] = await Promise.all([
+  const [good, another, silent, slow] = await Promise.all([
     startServe(scope),
     startServe(scope),
     startServe(scope, ['--drop', '1']),
+    startServe(scope, ['--delay', '150ms']),
   ]);
   const config = join(directory, 'config.yaml');
   const port = Number(good.address.split(':').at(-1));
@@ -120,6 +127,14 @@ async function startFaults(scope: Scope, directory: string) {
       timeout: '100ms',
       deadline: '3s',
       ejection: { failures: 2, base: '60s' },
+    },
+    {
+      name: 'late',
+      listen: listen('late'),
+      upstream: { endpoints: [slow.address] },
+      timeout: '100ms',
+      attempts: 2,
+      budget: { ratio: 0, minPerSecond: 1 },
     },
     {
       name: 'broken',
@@ -137,17 +152,25 @@ async function startFaults(scope: Scope, directory: string) {
   const { admin } = await startSidecar(scope, ['--config', config]);
   const apps = routes.map(({ listen: address }) => new App(address));
   let isAsking = true;
-  const asking = apps.slice(0, 3).map(async (app) => {
+  const asking = apps.slice(0, 4).map(async (app) => {
     while (isAsking) {
       await app.ask('hello');
       await setTimeout(5);
     }
   });
+  const leaving = (async () => {
+    while (isAsking) {
+      const impatient = new App(listen('late'));
+      void impatient.ask('hello').catch(() => undefined);
+      await setTimeout(50);
+      impatient.close();
+    }
+  })();
   scope.after(async () => {
     isAsking = false;
     // The sidecar may have gone before: then a reply never comes.
     for (const app of apps) app.close();
-    await Promise.allSettled(asking);
+    await Promise.allSettled([...asking, leaving]);
   });
   return {
     target: admin.replace('http://', ''),
