@@ -43,7 +43,7 @@ export function pagesOf(sources: PageSources): Pages {
         answer: () => json(renderStatus(sources.status())),
       }),
       requestsPage(sources.history),
-      explainPage({ status: sources.status, records: () => sources.history.records() }),
+      explainPage(sources),
       logPage(sources.logControl),
       ...debugPages(sources.debug),
       configPage(sources.config, sources.configSince),

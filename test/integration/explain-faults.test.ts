@@ -120,3 +120,30 @@ test('a wrong key of the server is named as the cause that no request can be sen
   assert.match(words, /curve\.serverKeyFile is not its key/);
   assert.match(words, /-> Compare `curve` of the route with the settings of the server/);
 });
+
+test('a request that failed is told attempt by attempt, with the app that sent it', async (t) => {
+  const serve = await startServe(t, ['--drop', '1']);
+  const sidecar = await startSidecar(t, [
+    ...[
+      '--listen',
+      'tcp://127.0.0.1:0',
+      '--upstream',
+      serve.address,
+      '--timeout',
+      '100ms',
+      '--attempts',
+      '2',
+    ],
+  ]);
+  const app = new App(sidecar.address);
+  t.after(() => app.close());
+  const { failure } = await app.ask('x');
+  const inspect = ['--inspect', sidecar.inspect.replace('http://', '')];
+  const command = Program.lazypirate(t, ['explain', ...inspect, failure?.requestId ?? '']);
+  assert.deepEqual(await command.ended, { code: 0, signal: null }, command.stderr.join('\n'));
+  const words = command.stdout.join(' ').replace(/ +/g, ' ');
+  assert.ok(words.startsWith(`Request ${failure?.requestId} came to route default at `), words);
+  assert.ok(words.includes(`Attempt 1 went to ${serve.address} after `), words);
+  assert.match(words, /no reply within /);
+  assert.match(words, /the app got the failure TIMEOUT: .* A server may have executed it\./);
+});

@@ -9,18 +9,22 @@ import { story } from './story.ts';
 interface ExplainSources {
   status(): SidecarStatus;
   /** Failed and slow requests, the newest first. */
-  records(): readonly RequestRecord[];
+  history: {
+    records(): readonly RequestRecord[];
+    /** With their processes, which takes longer. */
+    shown(isWanted: (record: RequestRecord) => boolean): Promise<readonly RequestRecord[]>;
+  };
 }
 
 /** What is wrong now and why; or, with the id of a request, what happened to it. */
-export function explainPage({ status, records }: ExplainSources): PageEntry {
+export function explainPage({ status, history }: ExplainSources): PageEntry {
   return page({
     path: '/explain',
     summary: 'what is wrong now, and why; ?request=ID: what happened to a request',
     query: { request: anyText('the id of a request, such as orders.k3x9ab.42') },
-    answer: ({ query: { request: id } }) => {
-      if (id === undefined) return json(asText(explain(statusPage(status()), records(), new Date())));
-      const record = records().find((one) => one.id === id);
+    answer: async ({ query: { request: id } }) => {
+      if (id === undefined) return json(asText(explain(statusPage(status()), history.records(), new Date())));
+      const [record] = await history.shown((one) => one.id === id);
       if (record === undefined) throw new Refusal(404, notKept(id));
       return json(asText({ request: record, text: story(record) }));
     },

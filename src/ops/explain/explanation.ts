@@ -9,6 +9,7 @@ import type { Explanation, Reason, Severity } from './reason.ts';
 import { type RouteView, routeView } from './route-view.ts';
 import { sidecarReasons } from './sidecar-reasons.ts';
 import { verdict } from './verdict.ts';
+import { clock, length } from './words.ts';
 
 const SEVERITIES: readonly Severity[] = ['broken', 'degraded', 'note'];
 
@@ -23,9 +24,20 @@ export function explain(status: StatusPage, records: readonly RequestRecord[], n
   const reasons = [
     ...views.flatMap(causes),
     ...sidecarReasons(status, now),
-    ...views.flatMap((view) => [...clientReasons(view)]),
+    ...views.flatMap((view) => [...clientReasons(view), ...lastFailure(view)]),
   ].toSorted((one, other) => SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity));
   return { at: now.toISOString(), verdict: verdict(status, views, reasons), reasons };
+}
+
+/** Where to read what happened to one of them. */
+function lastFailure({ route, records, now, failed }: RouteView): Reason[] {
+  const last = failed === 0 ? undefined : records.find(({ outcome }) => outcome !== 'ok');
+  if (last === undefined) return [];
+  const { id, at, elapsedMs, outcome, cause } = last;
+  const what = outcome === 'client_gone' ? `its app had left (${cause})` : outcome.toUpperCase();
+  const text = `The last request that failed came at ${clock(new Date(at), now)}: ${what} after ${length(elapsedMs)}.`;
+  const advice = `\`lazypirate explain ${id}\` tells what happened to it.`;
+  return [{ route: route.name, severity: 'note', text, evidence: [], advice }];
 }
 
 function causes(view: RouteView): Reason[] {

@@ -6,9 +6,13 @@ import { explainPage } from '../../../../src/ops/explain/explain-page.ts';
 import { routeStatus, sidecarStatus } from '../statuses.ts';
 import { record } from './situation.ts';
 
+const KEPT = [record({ id: 'orders.k3x9ab.42' })];
 const PAGE = explainPage({
   status: () => sidecarStatus({ isDraining: true, routes: [routeStatus('orders')] }),
-  records: () => [record({ id: 'orders.k3x9ab.42' })],
+  history: {
+    records: () => KEPT,
+    shown: async (isWanted) => KEPT.filter(isWanted).map((one) => ({ ...one, process: 'python3[1234]' })),
+  },
 });
 
 async function get(query: string): Promise<Answer> {
@@ -41,7 +45,7 @@ test('with the id of a request that is kept, it answers with the record and the 
   assert.ok(page.kind === 'page');
   const { request, text } = JSON.parse(page.body);
   assert.equal(request.id, 'orders.k3x9ab.42');
-  assert.match(text[0], /^Request orders\.k3x9ab\.42 came to route orders/);
+  assert.match(text[0], /^Request orders\.k3x9ab\.42 came to route orders .* \(python3\[1234\]\)/);
 });
 
 test('a request that is not kept, and parameters that it does not know, are refused in words', async () => {

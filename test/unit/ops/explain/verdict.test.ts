@@ -73,3 +73,13 @@ test('a sidecar that has just started and knows why nothing works does not call 
   assert.equal(of('not connected yet; now: connected, waiting for the ZMTP handshake').state, 'starting');
   assert.equal(of('nobody listens there (connection refused)').state, 'broken');
 });
+
+test('the last request that failed is named, with the command that tells its story', () => {
+  const recent = { outcomes: { ...NONE, ok: 99, timeout: 1 } };
+  const records = [{ outcome: 'ok', id: 'slow' }, { id: 'orders.k3x9ab.42' }, { id: 'older' }] as const;
+  const { reasons } = explained({ recent, records: [...records] });
+  const last = reasons.at(-1);
+  assert.equal(last?.text, 'The last request that failed came at 12:09:50 UTC: TIMEOUT after 7.5 s.');
+  assert.match(last?.advice ?? '', /lazypirate explain orders\.k3x9ab\.42/);
+  assert.deepEqual(explained({ records: [...records] }).reasons, [], 'none failed in the last minute');
+});
