@@ -2,7 +2,7 @@ import type { Discovered, Discovery } from '../discovery/discovery.ts';
 import { pause } from '../lifecycle/pause.ts';
 import type { RouteSettings } from '../proxy/settings.ts';
 import { targetOf } from '../proxy/upstream/target.ts';
-import { isVaguer, type Trouble, WAITING } from '../proxy/upstream/trouble.ts';
+import { isVaguer, NO_HANDSHAKE, type Trouble } from '../proxy/upstream/trouble.ts';
 import type { ConnectionEnd, PeerInfo, Target, Transport } from '../transport/transport.ts';
 
 /** Enough to be quick with a thousand endpoints, few enough for the descriptors of any machine. */
@@ -98,7 +98,7 @@ function connectOnce(
       connection.close();
       resolve(result);
     };
-    const stop = () => end(isAccepted ? WAITING : LATE);
+    const stop = () => end(isAccepted ? NO_HANDSHAKE : LATE);
     const connection = transport.connect(target, {
       accepted: () => {
         isAccepted = true;

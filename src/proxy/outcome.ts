@@ -30,7 +30,7 @@ export type Outcome = Cause | 'client_gone';
 /** `no` only if no attempt ever left this process. */
 export type Executed = 'no' | 'maybe' | 'yes';
 
-export const LEAVING: Failure = { code: 'DRAINING', message: 'the sidecar is shutting down' };
+export const DRAINING: Failure = { code: 'DRAINING', message: 'the sidecar is shutting down' };
 export const CUT: Failure = {
   code: 'DRAINING',
   message: 'the sidecar is shutting down and could not wait any longer',

@@ -8,7 +8,7 @@ import { Delivery } from './client/delivery.ts';
 import { Frontend } from './client/frontend.ts';
 import { type Refused, Turns, type TurnsOwner } from './client/turns.ts';
 import type { Events } from './events.ts';
-import { CUT, type Failure, GONE, LEAVING, TOO_MANY, TOO_MANY_FRAMES } from './outcome.ts';
+import { CUT, DRAINING, type Failure, GONE, TOO_MANY, TOO_MANY_FRAMES } from './outcome.ts';
 import { Admission } from './request/admission.ts';
 import { RetryBudget } from './request/budget.ts';
 import { LazyPirate } from './request/lazy-pirate.ts';
@@ -36,7 +36,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   readonly #delivery: Delivery;
   readonly #upstreams: Succession;
   /** Resolves when it is closed. Rejects on a bug in an upstream. */
-  readonly #ended = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<void>();
   #settings: RouteSettings;
   /** Tells its requests from those of every other route that has had its name: after a restart, and in other pods. */
   readonly #mark = Array.from({ length: 6 }, () => Math.floor(Math.random() * 36).toString(36)).join('');
@@ -114,7 +114,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   /** Serves the app until `close`. */
   async run(): Promise<void> {
     this.#supply(this.#upstreams.current);
-    await this.#ended.promise;
+    await this.#closed.promise;
   }
 
   /**
@@ -158,16 +158,16 @@ export class Route implements ListenerOwner, TurnsOwner {
   }
 
   /** From now on every request gets a `DRAINING` failure, including those in progress. */
-  leave(): void {
+  cut(): void {
     this.#state = 'cut';
     for (const turns of this.#clients) for (const request of [...turns.inFlight]) request.fail(CUT);
   }
 
   /** Ends, cutting requests in progress. Resolves when the last replies have been sent, or after a second. */
   async close(): Promise<void> {
-    this.leave();
+    this.cut();
     this.#upstreams.close();
-    this.#ended.resolve();
+    this.#closed.resolve();
     await this.#frontend.close(LINGER_MS);
   }
 
@@ -177,7 +177,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   }
 
   status(nowMs = performance.now()): RouteStatus {
-    const { queued, queuedBytes, inFlight, inFlightBytes, refused, ended } = this.#admission;
+    const { queued, queuedBytes, inFlight, inFlightBytes, refused, answering } = this.#admission;
     return {
       settings: this.#settings,
       listening: this.#frontend.address,
@@ -187,7 +187,7 @@ export class Route implements ListenerOwner, TurnsOwner {
       inFlightBytes,
       retriesLeft: this.#budget.left(nowMs),
       refused,
-      ended,
+      answering,
       ...this.#upstreams.status(nowMs),
     };
   }
@@ -237,14 +237,14 @@ export class Route implements ListenerOwner, TurnsOwner {
   }
 
   begin(request: Request): void {
-    if (this.#state === 'cut') request.failure = LEAVING;
+    if (this.#state === 'cut') request.failure = DRAINING;
     else if (request.client.hasLeft) request.failure ??= GONE;
     this.#pirate.begin(request, performance.now());
   }
 
   /** Why a new request is not forwarded at all, if so. */
   #refusal(bytes: number, refused: Refused | undefined): Failure | undefined {
-    if (this.#state !== 'serving') return LEAVING;
+    if (this.#state !== 'serving') return DRAINING;
     if (refused === undefined) return undefined;
     if (refused === 'overflow') return TOO_MANY;
     const { messageBytes } = this.#settings.listener;
@@ -266,7 +266,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   }
 
   #supply(upstream: Upstream): void {
-    upstream.run(this.#discoveryOf(upstream.settings.discovery)).catch(this.#ended.reject);
+    upstream.run(this.#discoveryOf(upstream.settings.discovery)).catch(this.#closed.reject);
   }
 
   #makeUpstream(settings: RouteSettings): Upstream {

@@ -1,5 +1,5 @@
 import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
-import type { CurveClient, ListenPolicy } from '../transport/transport.ts';
+import type { CurveClient, ListenOptions } from '../transport/transport.ts';
 
 /**
  * All settings of one route, in milliseconds and bytes. Each group has one owner. A reload hands an owner its group if anything in it has
@@ -20,7 +20,7 @@ export interface RouteSettings {
 }
 
 /** What apps connect to. Another address moves it; another secret key needs a restart. The rest changes while it listens. */
-export interface ListenerSettings extends ListenPolicy {
+export interface ListenerSettings extends ListenOptions {
   /** `tcp://host:port` (port 0 picks one) or `ipc://path`. */
   listen: string;
   /** In Z85; never show it. `undefined`: in plain. */

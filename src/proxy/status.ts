@@ -16,7 +16,7 @@ export interface RouteStatus extends UpstreamsStatus {
   retriesLeft: number;
   /** Requests whose outcome is not yet with the app: never sent, and sent. They count against no limit. */
   refused: number;
-  ended: number;
+  answering: number;
 }
 
 /** The current upstream. Its endpoints include those of earlier upstreams that still have requests. */

@@ -68,7 +68,7 @@ export async function untilQuiet(
  */
 export async function leave(routes: readonly Route[]): Promise<void> {
   const untilMs = performance.now() + LEAVE_MS;
-  for (const route of routes) route.leave();
+  for (const route of routes) route.cut();
   for (let calmTurns = 0; calmTurns < CALM_TURNS && performance.now() < untilMs; calmTurns++) {
     const turnMs = performance.now();
     await setImmediate();

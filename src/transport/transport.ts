@@ -9,7 +9,7 @@ export interface Transport {
   /** Starts to connect. No event is reported before this returns. */
   connect(target: Target, owner: ConnectionOwner): Connection;
   /** @throws {StartError} if it cannot listen on the address */
-  listen(settings: ListenSettings, policy: ListenPolicy, owner: ListenerOwner): Promise<Listener>;
+  listen(settings: ListenSettings, options: ListenOptions, owner: ListenerOwner): Promise<Listener>;
 }
 
 export interface Target {
@@ -95,7 +95,7 @@ export interface ListenSettings {
 }
 
 /** What can change while it listens. */
-export interface ListenPolicy {
+export interface ListenOptions {
   /** The mode of the socket of an ipc path; `undefined`: the umask decides. */
   mode: number | undefined;
   /** Most connections at once. A further one is closed immediately. */
@@ -112,8 +112,8 @@ export interface Listener {
   readonly address: string;
   /** The largest `messageBytes` that `change` can apply. */
   readonly messageBytesMost: number;
-  /** Connections and messages that start from now on come under this policy. */
-  change(policy: ListenPolicy): void;
+  /** Connections and messages that start from now on come under these options. */
+  change(options: ListenOptions): void;
   /** Frees the address. Connected clients stay, if the transport can keep them. */
   release(): Promise<void>;
   /** Accepts no more connections or requests. Ends when all replies are sent, at the latest after this time. */

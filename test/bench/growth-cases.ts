@@ -84,7 +84,7 @@ export const CASES: readonly Case[] = [
     sizes: SIZES,
     async prepare(size, stepMs) {
       const it = await waiting(size, stepMs);
-      return { it, happen: () => it.route.leave(), events: size, settled: size };
+      return { it, happen: () => it.route.cut(), events: size, settled: size };
     },
   },
   {

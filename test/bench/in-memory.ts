@@ -9,7 +9,7 @@ import type {
   ConnectionOwner,
   Listener,
   ListenerOwner,
-  ListenPolicy,
+  ListenOptions,
   ListenSettings,
   Target,
   Transport,
@@ -36,7 +36,11 @@ class Network implements Transport {
     return connection;
   }
 
-  async listen({ address }: ListenSettings, _policy: ListenPolicy, owner: ListenerOwner): Promise<Listener> {
+  async listen(
+    { address }: ListenSettings,
+    _options: ListenOptions,
+    owner: ListenerOwner,
+  ): Promise<Listener> {
     this.listener = owner;
     const done = async () => undefined;
     return { address, messageBytesMost: ENOUGH, change: () => undefined, release: done, close: done };

@@ -6,7 +6,7 @@ import type {
   ConnectionOwner,
   Listener,
   ListenerOwner,
-  ListenPolicy,
+  ListenOptions,
   ListenSettings,
   ReplyFate,
   Target,
@@ -32,10 +32,10 @@ export class VirtualTransport implements Transport {
 
   async listen(
     { address }: ListenSettings,
-    policy: ListenPolicy,
+    options: ListenOptions,
     owner: ListenerOwner,
   ): Promise<VirtualListener> {
-    const listener = new VirtualListener(this.#world, address, policy, owner);
+    const listener = new VirtualListener(this.#world, address, options, owner);
     this.#world.listener = listener;
     return listener;
   }
@@ -45,15 +45,15 @@ export class VirtualListener implements Listener {
   readonly address: string;
   readonly messageBytesMost = Number.POSITIVE_INFINITY;
   readonly owner: ListenerOwner;
-  policy: ListenPolicy;
+  options: ListenOptions;
   readonly #world: World;
   readonly #clients = new Set<VirtualClient>();
   readonly #empty = Promise.withResolvers<void>();
 
-  constructor(world: World, address: string, policy: ListenPolicy, owner: ListenerOwner) {
+  constructor(world: World, address: string, options: ListenOptions, owner: ListenerOwner) {
     this.#world = world;
     this.address = address;
-    this.policy = policy;
+    this.options = options;
     this.owner = owner;
     world.sockets++;
   }
@@ -65,8 +65,8 @@ export class VirtualListener implements Listener {
     return client;
   }
 
-  change(policy: ListenPolicy): void {
-    this.policy = policy;
+  change(options: ListenOptions): void {
+    this.options = options;
   }
 
   async release(): Promise<void> {
@@ -165,7 +165,7 @@ export class VirtualClient implements Client {
 
   #reply(reply: Message): ReplyFate {
     if (this.#state !== 'open') return 'gone';
-    if (this.#unreadBytes > this.#listener.policy.unreadBytes) {
+    if (this.#unreadBytes > this.#listener.options.unreadBytes) {
       this.cut();
       return 'full';
     }
@@ -207,7 +207,7 @@ export class VirtualClient implements Client {
     const { envelope, body } = arrived;
     this.unanswered++;
     if (isOver) this.owner.overflow(envelope, body.bytes);
-    else if (body.bytes > this.#listener.policy.messageBytes) this.owner.tooLarge(envelope, body.bytes);
+    else if (body.bytes > this.#listener.options.messageBytes) this.owner.tooLarge(envelope, body.bytes);
     else this.owner.request(envelope, body);
     this.#world.received(this);
   }

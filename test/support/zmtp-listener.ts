@@ -1,5 +1,5 @@
 import type { Body } from '../../src/transport/message.ts';
-import type { Client, Listener, ListenPolicy, Refusal } from '../../src/transport/transport.ts';
+import type { Client, Listener, ListenOptions, Refusal } from '../../src/transport/transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
 
 const MiB = 2 ** 20;
@@ -18,7 +18,7 @@ export const echo = {
   request: (client: Client, envelope: Buffer, body: Body) => void client.reply(envelope, body),
 };
 
-export const POLICY: ListenPolicy = {
+export const POLICY: ListenOptions = {
   mode: undefined,
   connections: 100,
   messageBytes: 2 * MiB,
@@ -31,11 +31,11 @@ export async function listening(
   scope: { after(end: () => unknown): void },
   reports: Partial<Reports>,
   address = 'tcp://127.0.0.1:0',
-  policy: Partial<ListenPolicy> = {},
+  options: Partial<ListenOptions> = {},
 ): Promise<Listener> {
   const listener = await zmtp.listen(
     { address, secretKey: undefined },
-    { ...POLICY, ...policy },
+    { ...POLICY, ...options },
     {
       joined: (client) => {
         reports.joined?.(client);

@@ -32,7 +32,7 @@ export function routeGauges(registry: Registry): (routes: readonly RouteStatus[]
     for (const route of routes) {
       const { name } = route.settings;
       // For a while two routes may have the same name: one that is leaving, and one that listens elsewhere.
-      inFlight.inc({ route: name }, route.inFlight + route.ended);
+      inFlight.inc({ route: name }, route.inFlight + route.answering);
       queued.inc({ route: name }, route.queued + route.refused);
       queuedBytes.inc({ route: name }, route.queuedBytes);
       const counts = byValue(ENDPOINT_STATES, () => 0);

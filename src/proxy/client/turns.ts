@@ -36,7 +36,7 @@ export class Turns implements ClientOwner, RequestClient {
   readonly #inFlight = new IndexedSet<Request>();
   /** The latest deadline of its requests in flight and waiting. */
   #deadlineMs = 0;
-  readonly #line: Request[] = [];
+  readonly #queue: Request[] = [];
   #isPaused = false;
 
   constructor(client: Client, owner: TurnsOwner) {
@@ -49,7 +49,7 @@ export class Turns implements ClientOwner, RequestClient {
   }
 
   get isIdle(): boolean {
-    return this.#inFlight.items.length + this.#line.length === 0;
+    return this.#inFlight.items.length + this.#queue.length === 0;
   }
 
   /** In no particular order. */
@@ -80,8 +80,8 @@ export class Turns implements ClientOwner, RequestClient {
 
   /** Starts the request, now or when its turn comes. */
   arrive(request: Request): void {
-    if (this.#inFlight.items.length >= this.#owner.inFlightPerClient || this.#line.length > 0) {
-      this.#line.push(request);
+    if (this.#inFlight.items.length >= this.#owner.inFlightPerClient || this.#queue.length > 0) {
+      this.#queue.push(request);
       // This may end those before it, so that it begins.
       this.#hurry(request);
       this.#hold();
@@ -98,13 +98,13 @@ export class Turns implements ClientOwner, RequestClient {
   /** A request has its outcome, so waiting requests may start. */
   done(request: Request): void {
     this.#inFlight.delete(request);
-    if (this.#line.length > 0 || this.#isPaused) this.startNext();
+    if (this.#queue.length > 0 || this.#isPaused) this.startNext();
   }
 
   /** Starts waiting requests up to the limit: none if it has been lowered. */
   startNext(): void {
     while (this.#inFlight.items.length < this.#owner.inFlightPerClient) {
-      const next = this.#line.shift();
+      const next = this.#queue.shift();
       if (next === undefined) break;
       this.#begin(next);
     }
@@ -113,7 +113,7 @@ export class Turns implements ClientOwner, RequestClient {
 
   /** Stops or resumes reading. */
   #hold(): void {
-    const known = this.#inFlight.items.length + this.#line.length;
+    const known = this.#inFlight.items.length + this.#queue.length;
     const isTooMany = known >= this.#owner.inFlightPerClient + AHEAD;
     if (isTooMany === this.#isPaused) return;
     this.#isPaused = isTooMany;
@@ -127,7 +127,7 @@ export class Turns implements ClientOwner, RequestClient {
    */
   #hurry({ deadlineMs }: Request): void {
     if (deadlineMs < this.#deadlineMs) {
-      for (const one of this.#line) one.shorten(deadlineMs);
+      for (const one of this.#queue) one.shorten(deadlineMs);
       for (const one of [...this.inFlight]) one.shorten(deadlineMs);
     }
     this.#deadlineMs = deadlineMs;

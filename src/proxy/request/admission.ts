@@ -6,10 +6,10 @@ export interface Queued {
 }
 
 /**
- * Where a request counts. `queued`: not sent yet. `inFlight`: sent at least once. `refused` (never sent) and `ended` (sent): it no
+ * Where a request counts. `queued`: not sent yet. `inFlight`: sent at least once. `refused` (never sent) and `answering` (sent): it no
  * longer takes up room, but its outcome is still on the way to the app. `outside`: not received yet, or settled.
  */
-export type Stage = 'outside' | 'queued' | 'inFlight' | 'refused' | 'ended';
+export type Stage = 'outside' | 'queued' | 'inFlight' | 'refused' | 'answering';
 
 /** A request as the limits see it. */
 export interface Admitted {
@@ -34,7 +34,7 @@ export class Admission {
   inFlight = 0;
   inFlightBytes = 0;
   refused = 0;
-  ended = 0;
+  answering = 0;
 
   constructor(limits: AdmissionLimits) {
     this.limits = limits;
@@ -42,7 +42,7 @@ export class Admission {
 
   /** Requests that were received and have no outcome yet. */
   get unsettled(): number {
-    return this.queued + this.inFlight + this.refused + this.ended;
+    return this.queued + this.inFlight + this.refused + this.answering;
   }
 
   get isEmpty(): boolean {
@@ -100,15 +100,15 @@ export class Admission {
     } else if (request.stage === 'inFlight') {
       this.inFlight--;
       this.inFlightBytes -= request.weight;
-      this.ended++;
-      request.stage = 'ended';
+      this.answering++;
+      request.stage = 'answering';
     }
   }
 
   /** The request is settled. Call this after `end`. */
   leave(request: Admitted): void {
     if (request.stage === 'refused') this.refused--;
-    else if (request.stage === 'ended') this.ended--;
+    else if (request.stage === 'answering') this.answering--;
     request.stage = 'outside';
   }
 

@@ -7,12 +7,12 @@ import type { Admission } from './admission.ts';
 import type { RetryBudget } from './budget.ts';
 import {
   AWAITING,
+  DECIDED,
   ENDING,
   LINGERING,
   type Request,
   type RequestOwner,
   type RequestState,
-  SETTLED,
   WAITING,
 } from './request.ts';
 import { afterFailure, mayHedge } from './retry.ts';
@@ -90,7 +90,7 @@ export class LazyPirate implements RequestOwner {
 
   /** Goes on with a request until it is settled or has to wait: for a place, for a reply, or until a time. */
   #loop(request: Request, nowMs: number): void {
-    if (request.state === SETTLED) return;
+    if (request.state === DECIDED) return;
     while (request.reply === undefined && request.failure === undefined) {
       const { state } = request;
       switch (state.kind) {
@@ -127,11 +127,11 @@ export class LazyPirate implements RequestOwner {
           request.failure = this.#reason(request);
           break;
         case 'queued':
-        case 'settled':
+        case 'decided':
           return;
       }
     }
-    this.#settle(request, nowMs);
+    this.#conclude(request, nowMs);
   }
 
   /** @param reason the reason for the retry, if it is one */
@@ -161,7 +161,7 @@ export class LazyPirate implements RequestOwner {
     return { code: 'REPLY_TOO_LARGE', message };
   }
 
-  ended(attempt: Attempt, result: AttemptResult, nowMs: number): void {
+  resulted(attempt: Attempt, result: AttemptResult, nowMs: number): void {
     if (attempt.result === undefined) {
       attempt.result = result;
       attempt.endedMs = nowMs;
@@ -235,14 +235,14 @@ export class LazyPirate implements RequestOwner {
   /** A bug must not keep a request from being settled. */
   #broken(request: Request, error: unknown, nowMs: number): void {
     this.#events.emit('internalError', { route: request.route, error });
-    if (request.state === SETTLED) return;
+    if (request.state === DECIDED) return;
     request.failure = BUG;
-    this.#settle(request, nowMs);
+    this.#conclude(request, nowMs);
   }
 
   /** Releases everything that the request holds, and passes its result on. */
-  #settle(request: Request, nowMs: number): void {
-    request.state = SETTLED;
+  #conclude(request: Request, nowMs: number): void {
+    request.state = DECIDED;
     this.#timers.clear(request);
     if (request.line !== undefined) this.#leaveLine(request);
     for (const attempt of request.attempts) if (attempt.state !== 'ended') this.#release(attempt, nowMs);
@@ -261,7 +261,7 @@ export class LazyPirate implements RequestOwner {
 
   #release(attempt: Attempt, nowMs: number): void {
     try {
-      this.ended(attempt, 'cancelled', nowMs);
+      this.resulted(attempt, 'cancelled', nowMs);
       attempt.lane.release(attempt, nowMs);
     } catch (error) {
       this.#events.emit('internalError', { route: attempt.request.route, error });

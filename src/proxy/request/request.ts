@@ -12,10 +12,10 @@ import { type Timed, UNSET } from './timers.ts';
 /**
  * `queued`: its turn has not come. `waiting`: for a place at an endpoint. `awaiting`: the first reply to any of its attempts.
  * `pausing`: before the next attempt. `lingering`: nothing more is sent, but a late reply may come until the deadline. `ending`: nothing
- * more is sent, but the attempts before the last one (hedges) have until their timeouts. `settled`: it has its result.
+ * more is sent, but the attempts before the last one (hedges) have until their timeouts. `decided`: it has its result, and nothing of it is in flight.
  */
 export type RequestState =
-  | { kind: 'queued' | 'waiting' | 'lingering' | 'ending' | 'settled' }
+  | { kind: 'queued' | 'waiting' | 'lingering' | 'ending' | 'decided' }
   /** @property hedgeAtMs when another attempt starts beside the newest one */
   | { kind: 'awaiting'; hedgeAtMs: number }
   | { kind: 'pausing'; untilMs: number };
@@ -25,7 +25,7 @@ export const WAITING: RequestState = { kind: 'waiting' };
 export const AWAITING: RequestState = { kind: 'awaiting', hedgeAtMs: Number.POSITIVE_INFINITY };
 export const LINGERING: RequestState = { kind: 'lingering' };
 export const ENDING: RequestState = { kind: 'ending' };
-export const SETTLED: RequestState = { kind: 'settled' };
+export const DECIDED: RequestState = { kind: 'decided' };
 
 /** Who sent a request, and gets its outcome. */
 export interface RequestClient {
@@ -51,7 +51,7 @@ export interface RequestOwner {
   /** Why a reply of this size is none. */
   replyTooLarge(bytes: number): Failure;
   /** An attempt has its result. */
-  ended(attempt: Attempt, result: AttemptResult, nowMs: number): void;
+  resulted(attempt: Attempt, result: AttemptResult, nowMs: number): void;
 }
 
 /** What is known about a request when it arrives. */
@@ -100,7 +100,7 @@ export class Request implements PendingRequest, Admitted, Timed {
   line: WaitingLine | undefined;
   ahead: Request | undefined;
   behind: Request | undefined;
-  slot = UNSET;
+  bucket = UNSET;
   tick = 0;
   earlier: this | undefined;
   later: this | undefined;
@@ -177,7 +177,7 @@ export class Request implements PendingRequest, Admitted, Timed {
     for (const attempt of this.attempts) {
       if (attempt.state !== 'awaited') continue;
       if (nowMs < Math.min(attempt.sentMs + this.policy.timeoutMs, this.deadlineMs)) continue;
-      this.#owner.ended(attempt, 'timeout', nowMs);
+      this.#owner.resulted(attempt, 'timeout', nowMs);
       attempt.lane.timeOut(attempt, nowMs);
       if (!this.policy.salvage) attempt.lane.release(attempt, nowMs);
     }
@@ -213,19 +213,19 @@ export class Request implements PendingRequest, Admitted, Timed {
 
   replied(attempt: Attempt, body: Body, nowMs: number): void {
     this.reply ??= body;
-    this.#owner.ended(attempt, 'ok', nowMs);
+    this.#owner.resulted(attempt, 'ok', nowMs);
     this.#owner.advance(this, nowMs);
   }
 
   replyTooLarge(attempt: Attempt, bytes: number, nowMs: number): void {
     this.failure ??= this.#owner.replyTooLarge(bytes);
-    this.#owner.ended(attempt, 'protocol', nowMs);
+    this.#owner.resulted(attempt, 'protocol', nowMs);
     this.#advance(nowMs);
   }
 
   failed(attempt: Attempt, failure: 'unsent' | 'lost' | 'protocol'): void {
     const nowMs = performance.now();
-    this.#owner.ended(attempt, failure, nowMs);
+    this.#owner.resulted(attempt, failure, nowMs);
     this.#advance(nowMs);
   }
 
@@ -236,6 +236,6 @@ export class Request implements PendingRequest, Admitted, Timed {
   }
 
   #advance(nowMs = performance.now()): void {
-    if (this.state !== SETTLED) this.#owner.advance(this, nowMs);
+    if (this.state !== DECIDED) this.#owner.advance(this, nowMs);
   }
 }

@@ -1,10 +1,10 @@
 /** Something that a time is set for. Only the timers change these. */
 export interface Timed {
-  /** Its slot; `UNSET` while no time is set. */
-  slot: number;
+  /** Its bucket; `UNSET` while no time is set. */
+  bucket: number;
   /** The tick at which it is due. */
   tick: number;
-  /** Its neighbours in the slot. */
+  /** Its neighbours in the bucket. */
   earlier: this | undefined;
   later: this | undefined;
 }
@@ -14,7 +14,7 @@ export const UNSET = -1;
 const DUE = -2;
 
 /** Items that are due later than this many ticks come round more than once before they are due. */
-const SLOTS = 1_024;
+const BUCKETS = 1_024;
 
 /**
  * Times for many items, with one timer of Node for all. Setting and clearing a time costs the same with ten items as with a million,
@@ -24,10 +24,10 @@ const SLOTS = 1_024;
  * unread is not taken for missing.
  */
 export class Timers<T extends Timed> {
-  readonly #slots: (T | undefined)[] = new Array(SLOTS).fill(undefined);
+  readonly #buckets: (T | undefined)[] = new Array(BUCKETS).fill(undefined);
   readonly #due: (item: T, nowMs: number) => void;
   #size = 0;
-  /** All slots up to this tick have been looked at. */
+  /** All buckets up to this tick have been looked at. */
   #doneTick = 0;
   #timer: NodeJS.Timeout | undefined;
   /** When the timer fires. */
@@ -42,7 +42,7 @@ export class Timers<T extends Timed> {
   set(item: T, dueMs: number, nowMs: number): void {
     if (this.#size === 0) this.#doneTick = Math.floor(nowMs);
     const tick = Math.max(Math.ceil(dueMs), this.#doneTick + 1);
-    if (item.slot >= 0) {
+    if (item.bucket >= 0) {
       if (item.tick === tick) return;
       this.#unlink(item);
     }
@@ -51,28 +51,28 @@ export class Timers<T extends Timed> {
   }
 
   clear(item: T): void {
-    if (item.slot >= 0) this.#unlink(item);
-    item.slot = UNSET;
+    if (item.bucket >= 0) this.#unlink(item);
+    item.bucket = UNSET;
   }
 
   #link(item: T, tick: number): void {
-    const slot = tick % SLOTS;
-    const first = this.#slots[slot];
+    const bucket = tick % BUCKETS;
+    const first = this.#buckets[bucket];
     item.tick = tick;
-    item.slot = slot;
+    item.bucket = bucket;
     item.later = first;
     if (first !== undefined) first.earlier = item;
-    this.#slots[slot] = item;
+    this.#buckets[bucket] = item;
     this.#size++;
   }
 
   #unlink(item: T): void {
-    const { earlier, later, slot } = item;
-    if (earlier === undefined) this.#slots[slot] = later;
+    const { earlier, later, bucket } = item;
+    if (earlier === undefined) this.#buckets[bucket] = later;
     else earlier.later = later;
     if (later !== undefined) later.earlier = earlier;
     item.earlier = item.later = undefined;
-    item.slot = UNSET;
+    item.bucket = UNSET;
     this.#size--;
   }
 
@@ -92,38 +92,38 @@ export class Timers<T extends Timed> {
   #pass(nowMs: number): void {
     const nowTick = Math.floor(nowMs);
     const due: T[] = [];
-    const fromTick = Math.max(this.#doneTick + 1, nowTick - SLOTS + 1);
-    for (let tick = fromTick; tick <= nowTick; tick++) this.#take(tick % SLOTS, nowTick, due);
+    const fromTick = Math.max(this.#doneTick + 1, nowTick - BUCKETS + 1);
+    for (let tick = fromTick; tick <= nowTick; tick++) this.#take(tick % BUCKETS, nowTick, due);
     this.#doneTick = Math.max(this.#doneTick, nowTick);
     this.#timerTick = Number.POSITIVE_INFINITY;
-    // In the order of their times: within a slot the newest comes first.
+    // In the order of their times: within a bucket the newest comes first.
     due.sort((one, other) => one.tick - other.tick);
     for (const item of due) {
       // What happened to an earlier one may have cleared its time.
-      if (item.slot !== DUE) continue;
-      item.slot = UNSET;
+      if (item.bucket !== DUE) continue;
+      item.bucket = UNSET;
       this.#due(item, nowMs);
     }
     if (this.#size > 0) this.#armNext();
   }
 
-  #take(slot: number, nowTick: number, due: T[]): void {
-    for (let item = this.#slots[slot]; item !== undefined; ) {
+  #take(bucket: number, nowTick: number, due: T[]): void {
+    for (let item = this.#buckets[bucket]; item !== undefined; ) {
       const next = item.later;
       if (item.tick <= nowTick) {
         this.#unlink(item);
-        item.slot = DUE;
+        item.bucket = DUE;
         due.push(item);
       }
       item = next;
     }
   }
 
-  /** Sets the timer for the next slot that is in use. */
+  /** Sets the timer for the next bucket that is in use. */
   #armNext(): void {
     const nowMs = performance.now();
     let tick = this.#doneTick + 1;
-    while (this.#slots[tick % SLOTS] === undefined) tick++;
+    while (this.#buckets[tick % BUCKETS] === undefined) tick++;
     if (tick < this.#timerTick) this.#arm(tick, nowMs);
   }
 }

@@ -7,7 +7,7 @@ import type { Trouble } from './trouble.ts';
 /** Its state, whether it is ejected or not. */
 type HealthState = Exclude<EndpointStateKind, 'ejected'>;
 
-/** Whether an endpoint can be used: whether it is connected, ejected, or leaving. Each change is reported. */
+/** Whether an endpoint can be used: whether it is connected, ejected, or removed from the set. Each change is reported. */
 export class EndpointHealth {
   /** Only this file changes it. */
   state: HealthState = 'connecting';
@@ -22,7 +22,7 @@ export class EndpointHealth {
   }
 
   /** It is no longer in the set. */
-  get isLeaving(): boolean {
+  get isRemoved(): boolean {
     return this.state === 'terminating' || this.state === 'gone';
   }
 
@@ -82,7 +82,7 @@ export class EndpointHealth {
    */
   unanswered(sentMs: number, nowMs: number, why: string, mayEject: () => boolean): boolean {
     const wasEjected = this.isEjected;
-    if (this.isLeaving || !this.#ejection.failed(sentMs, nowMs, mayEject)) return false;
+    if (this.isRemoved || !this.#ejection.failed(sentMs, nowMs, mayEject)) return false;
     const words = wasEjected ? 'the probe failed' : `${this.#settings.failures} failures in a row`;
     this.#report.become('ejected', `${words}: ${why}`);
     return !wasEjected;
@@ -96,7 +96,7 @@ export class EndpointHealth {
   }
 
   /** Nothing is left of it. @returns whether that is new */
-  ended(): boolean {
+  emptied(): boolean {
     if (this.state === 'gone') return false;
     this.state = 'gone';
     this.#report.become('gone', this.#report.why);
@@ -110,7 +110,7 @@ export class EndpointHealth {
   }
 
   #returned(why: string): boolean {
-    if (this.isLeaving) return false;
+    if (this.isRemoved) return false;
     this.#report.become(this.state, why);
     return true;
   }

@@ -1,6 +1,6 @@
 import type { Events, ObservedEndpoint, ResetReason } from '../events.ts';
 import type { EndpointStateKind } from '../status.ts';
-import { isVaguer, NEW, type Trouble, WAITING } from './trouble.ts';
+import { isVaguer, NEW, NO_HANDSHAKE, type Trouble } from './trouble.ts';
 
 /** What is said about an endpoint: its state, and why it is so, and what has happened there. Emits its events. */
 export class EndpointReport {
@@ -71,7 +71,7 @@ export class EndpointReport {
     this.#trouble = trouble;
     if (this.#told.has(why)) return;
     // After a failure in the handshake, it need not be reported that the next handshake takes long.
-    this.#told.add(why).add(WAITING.why);
+    this.#told.add(why).add(NO_HANDSHAKE.why);
     this.#tell(this.kind, why);
   }
 

@@ -22,7 +22,7 @@ export interface EndpointSetOwner {
   emptied(): void;
 }
 
-/** The endpoints of an upstream, kept in line with discovery: those to which this sidecar connects, and those that are leaving. */
+/** The endpoints of an upstream, kept in line with discovery: those to which this sidecar connects, and those that were removed and still have attempts. */
 export class EndpointSet implements EndpointOwner, DiscoveryOwner {
   /** Those in the subset. */
   all: readonly Endpoint[] = [];
@@ -40,7 +40,7 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
   /** The set from discovery. */
   #known: readonly Discovered[] = [];
   /** Endpoints that are no longer in the set, but have attempts in flight. */
-  readonly #leaving = new Set<Endpoint>();
+  readonly #removed = new Set<Endpoint>();
   #standby = 0;
   #up = 0;
   readonly #discovery: DiscoveryState;
@@ -91,12 +91,12 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
   /** Ends, and what is in flight fails as lost. */
   close(why: string): void {
     this.retire(why);
-    for (const endpoint of this.#leaving) endpoint.close();
+    for (const endpoint of this.#removed) endpoint.close();
   }
 
   /** Whether nothing is in flight any more, after `retire`. */
   get isDone(): boolean {
-    return this.#stopping.signal.aborted && this.all.length + this.#leaving.size === 0;
+    return this.#stopping.signal.aborted && this.all.length + this.#removed.size === 0;
   }
 
   /** Whether any endpoint is connected. */
@@ -149,14 +149,14 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
   }
 
   gone(endpoint: Endpoint): void {
-    this.#leaving.delete(endpoint);
+    this.#removed.delete(endpoint);
     if (this.isDone) this.#owner.emptied();
   }
 
   status(nowMs: number): UpstreamStatus {
     return {
       isUsable: this.isUsable,
-      endpoints: [...this.all, ...this.#leaving].map((endpoint) => endpoint.status(nowMs)),
+      endpoints: [...this.all, ...this.#removed].map((endpoint) => endpoint.status(nowMs)),
       standby: this.#standby,
       discovery: this.#discovery.status(nowMs),
     };
@@ -188,7 +188,7 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
     if (!this.all.includes(endpoint)) return;
     const wasUp = endpoint.isUp;
     this.all = this.all.filter((one) => one !== endpoint);
-    this.#leaving.add(endpoint);
+    this.#removed.add(endpoint);
     if (endpoint.isEjected) this.ejected--;
     endpoint.terminate(why);
     if (wasUp) this.#count(-1);

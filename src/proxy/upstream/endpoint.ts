@@ -137,7 +137,7 @@ export class Endpoint implements LaneOwner {
 
   /** It is no longer in the set. It takes no more attempts, and is `gone` when those in flight have ended. */
   terminate(why: string): void {
-    if (this.#health.isLeaving) return;
+    if (this.#health.isRemoved) return;
     this.#health.terminate(why, this.inFlight > 0);
     this.#lanes.finish();
     this.#goneIfDone();
@@ -163,7 +163,7 @@ export class Endpoint implements LaneOwner {
 
   opened(): void {
     this.#report.lastEvent = 'connected';
-    if (this.#health.isLeaving) return;
+    if (this.#health.isRemoved) return;
     // It may be another process now.
     if (this.#health.state === 'down') {
       this.latency = new Latency();
@@ -225,13 +225,13 @@ export class Endpoint implements LaneOwner {
 
   accepted(): void {
     this.#report.lastEvent = 'accepted';
-    if (!this.#health.isLeaving) this.#report.accepted();
+    if (!this.#health.isRemoved) this.#report.accepted();
   }
 
   closed(lane: Lane, trouble: Trouble | undefined, wasReadyMs: number): void {
     this.#lanes.closed(lane, trouble !== undefined, wasReadyMs);
     this.#report.lastEvent = trouble?.why ?? 'closed';
-    if (this.#health.isLeaving) return this.#goneIfDone();
+    if (this.#health.isRemoved) return this.#goneIfDone();
     if (trouble !== undefined) this.#tried(trouble);
     this.#lanes.keepOne();
   }
@@ -240,8 +240,8 @@ export class Endpoint implements LaneOwner {
     this.#report.discarded();
   }
 
-  waiting(trouble: Trouble): void {
-    if (!this.#health.isLeaving) this.#tried(trouble);
+  tookLong(trouble: Trouble): void {
+    if (!this.#health.isRemoved) this.#tried(trouble);
   }
 
   #tried(trouble: Trouble): void {
@@ -267,7 +267,7 @@ export class Endpoint implements LaneOwner {
   }
 
   #goneIfDone(): void {
-    if (this.#lanes.size === 0 && this.#health.ended()) this.#owner.gone(this);
+    if (this.#lanes.size === 0 && this.#health.emptied()) this.#owner.gone(this);
   }
 
   #makeLane(): Lane {

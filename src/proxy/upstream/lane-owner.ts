@@ -38,7 +38,7 @@ export interface LaneOwner {
   /** A reply arrived that nobody waits for any more. */
   discarded(lane: Lane): void;
   /** A connection takes long. */
-  waiting(trouble: Trouble): void;
+  tookLong(trouble: Trouble): void;
   /** A TCP connection is open; the handshake follows. */
   accepted(): void;
 }

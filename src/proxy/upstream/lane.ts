@@ -13,7 +13,7 @@ import { Attempt } from './attempt.ts';
 import type { LaneOwner } from './lane-owner.ts';
 import type { PendingRequest } from './pending-request.ts';
 import { Slots } from './slots.ts';
-import { NO_REPLY, type Trouble, WAITING } from './trouble.ts';
+import { NO_HANDSHAKE, NO_REPLY, type Trouble } from './trouble.ts';
 
 type LaneState =
   | { kind: 'connecting' }
@@ -136,8 +136,8 @@ export class Lane implements ConnectionOwner {
 
   accepted(): void {
     if (this.state.kind !== 'connecting') return;
-    const waiting = () => this.#owner.waiting(WAITING);
-    const timer = setTimeout(waiting, Math.min(NOTABLE_MS, this.#handshakeTimeoutMs));
+    const tell = () => this.#owner.tookLong(NO_HANDSHAKE);
+    const timer = setTimeout(tell, Math.min(NOTABLE_MS, this.#handshakeTimeoutMs));
     this.state = { kind: 'handshaking', timer };
     this.#owner.accepted();
   }

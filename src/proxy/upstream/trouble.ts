@@ -2,7 +2,7 @@ import type { ConnectionEnd } from '../../transport/transport.ts';
 
 /** Why an endpoint cannot be used, as text for users. */
 export interface Trouble {
-  kind: ConnectionEnd['kind'] | 'new' | 'waiting';
+  kind: ConnectionEnd['kind'] | 'new' | 'no handshake';
   why: string;
 }
 
@@ -10,8 +10,8 @@ export interface Trouble {
 export const NEW: Trouble = { kind: 'new', why: 'not connected yet' };
 
 /** There is a connection, but no handshake yet. */
-export const WAITING: Trouble = {
-  kind: 'waiting',
+export const NO_HANDSHAKE: Trouble = {
+  kind: 'no handshake',
   why: 'connected, but no ZMTP handshake yet: the server is stopped or hangs, a proxy holds it back, or it is not ZeroMQ',
 };
 
@@ -23,7 +23,7 @@ const KINDS: readonly Trouble['kind'][] = [
   'unreachable',
   'protocol',
   'dropped',
-  'waiting',
+  'no handshake',
   'hung up',
   'handshake',
 ];

@@ -137,11 +137,9 @@ export class Upstream implements EndpointSetOwner {
    */
   elsewhere(request: PendingRequest, nowMs: number): Endpoint | undefined {
     if (!this.#line.isEmpty) return undefined;
-    const isWanted = wanted(this.#set.all, this.#set.ejected);
-    const isElsewhere = (one: Endpoint) => !one.isCrowded && isWanted(one) && !hasTried(request, one);
-    const free = choose(this.#set.all, (one) => one.isFree && isElsewhere(one), this.#random, nowMs);
-    if (free === undefined)
-      choose(this.#set.all, (one) => one.canGrow && isElsewhere(one), this.#random, nowMs)?.grow();
+    const isElsewhere = (one: Endpoint) => !one.isCrowded && !hasTried(request, one);
+    const free = this.#best((one) => one.isFree && isElsewhere(one), nowMs);
+    if (free === undefined) this.#best((one) => one.canGrow && isElsewhere(one), nowMs)?.grow();
     return free;
   }
 
@@ -260,8 +258,12 @@ export class Upstream implements EndpointSetOwner {
   #grow(nowMs: number, where?: Endpoint): void {
     if (where !== undefined && !where.canGrow) return;
     if (this.#next === undefined) return;
+    this.#best((one) => one.canGrow, nowMs)?.grow();
+  }
+
+  #best(fits: (endpoint: Endpoint) => boolean, nowMs: number): Endpoint | undefined {
     const isWanted = wanted(this.#set.all, this.#set.ejected);
-    choose(this.#set.all, (one) => one.canGrow && isWanted(one), this.#random, nowMs)?.grow();
+    return choose(this.#set.all, (one) => fits(one) && isWanted(one), this.#random, nowMs);
   }
 }
 

@@ -5,7 +5,7 @@ import { codeOf, messageOf, StartError } from '../../errors.ts';
 import { listenCause } from '../listen-cause.ts';
 import type { Body } from '../message.ts';
 import { bindAs, DEFAULT_MODE, isAlive } from '../socket-path.ts';
-import type { Listener, ListenerOwner, ListenPolicy, ListenSettings, ReplyFate } from '../transport.ts';
+import type { Listener, ListenerOwner, ListenOptions, ListenSettings, ReplyFate } from '../transport.ts';
 import { context } from './context.ts';
 import { allFrames, parse } from './frames.ts';
 import { Inbox } from './inbox.ts';
@@ -38,7 +38,7 @@ export class ZeromqListener implements Listener {
   address: string;
   /** libzmq drops the connection of a client that sends a larger message, to protect memory. */
   readonly messageBytesMost: number;
-  #policy: ListenPolicy;
+  #options: ListenOptions;
   readonly #owner: ListenerOwner;
   readonly #socket: Router;
   readonly #door: Door;
@@ -51,13 +51,13 @@ export class ZeromqListener implements Listener {
   /** Set while the socket is being unbound. It can neither be read nor written then, because zeromq.js refuses (EBUSY). */
   #held: Promise<void> | undefined;
 
-  private constructor({ address, secretKey }: ListenSettings, policy: ListenPolicy, owner: ListenerOwner) {
+  private constructor({ address, secretKey }: ListenSettings, options: ListenOptions, owner: ListenerOwner) {
     this.address = address;
-    this.messageBytesMost = 2 * policy.messageBytes;
-    this.#policy = policy;
+    this.messageBytesMost = 2 * options.messageBytes;
+    this.#options = options;
     this.#owner = owner;
     this.#door = {
-      allowed: new Set(policy.allowedKeys),
+      allowed: new Set(options.allowedKeys),
       refused: (key, from) => this.#refused(key, from),
     };
     this.#socket = openRouter({
@@ -71,10 +71,10 @@ export class ZeromqListener implements Listener {
   /** @throws {StartError} if it cannot listen there */
   static async open(
     settings: ListenSettings,
-    policy: ListenPolicy,
+    options: ListenOptions,
     owner: ListenerOwner,
   ): Promise<ZeromqListener> {
-    const listener = new ZeromqListener(settings, policy, owner);
+    const listener = new ZeromqListener(settings, options, owner);
     try {
       await listener.#bind(settings);
     } catch (error) {
@@ -85,10 +85,10 @@ export class ZeromqListener implements Listener {
     return listener;
   }
 
-  change(policy: ListenPolicy): void {
-    if (policy.mode !== this.#policy.mode) this.#changeMode(policy.mode);
-    this.#policy = policy;
-    this.#door.allowed = new Set(policy.allowedKeys);
+  change(options: ListenOptions): void {
+    if (options.mode !== this.#options.mode) this.#changeMode(options.mode);
+    this.#options = options;
+    this.#door.allowed = new Set(options.allowedKeys);
   }
 
   /** libzmq drops the connections that it has accepted: they are children of its listener. Replies handed over still go out. */
@@ -127,7 +127,7 @@ export class ZeromqListener implements Listener {
       this.#socket.zapDomain = this.#domain;
       this.#watch().catch(() => undefined);
     }
-    await patiently(() => this.#listen(address, this.#policy.mode));
+    await patiently(() => this.#listen(address, this.#options.mode));
     this.address = this.#socket.lastEndpoint ?? address;
   }
 
@@ -156,7 +156,7 @@ export class ZeromqListener implements Listener {
     const client = this.#clientOf(frames[0] ?? NOTHING);
     const message = parse(frames, 1);
     if (message === undefined) client.owner?.malformed();
-    else client.take(message, this.#policy.messageBytes);
+    else client.take(message, this.#options.messageBytes);
   }
 
   #clientOf(id: Buffer): ZeromqClient {

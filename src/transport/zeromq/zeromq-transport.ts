@@ -5,5 +5,5 @@ import { ZeromqListener } from './zeromq-listener.ts';
 /** Messages travel through libzmq. It alone has CURVE. */
 export const libzmq: Transport = {
   connect: (target, owner) => new ZeromqConnection(target, owner),
-  listen: (settings, policy, owner) => ZeromqListener.open(settings, policy, owner),
+  listen: (settings, options, owner) => ZeromqListener.open(settings, options, owner),
 };

@@ -9,7 +9,7 @@ import type {
   ConnectionEnd,
   Listener,
   ListenerOwner,
-  ListenPolicy,
+  ListenOptions,
   ReplyFate,
 } from '../transport.ts';
 import { IpcPath } from './ipc-path.ts';
@@ -26,7 +26,7 @@ const HANDSHAKE_TIMEOUT_MS = 15_000;
 export class ZmtpListener implements Listener {
   readonly messageBytesMost = Number.POSITIVE_INFINITY;
   readonly owner: ListenerOwner;
-  policy: ListenPolicy;
+  options: ListenOptions;
   readonly #server: Server;
   readonly #path: IpcPath | undefined;
   readonly #clients = new Set<ZmtpClient>();
@@ -34,22 +34,22 @@ export class ZmtpListener implements Listener {
   #isClosing = false;
   #empty = Promise.withResolvers<void>();
 
-  private constructor(address: string, policy: ListenPolicy, owner: ListenerOwner) {
+  private constructor(address: string, options: ListenOptions, owner: ListenerOwner) {
     this.owner = owner;
-    this.policy = policy;
+    this.options = options;
     this.#address = address;
-    if (address.startsWith('ipc:///')) this.#path = new IpcPath(address.slice('ipc://'.length), policy.mode);
+    if (address.startsWith('ipc:///')) this.#path = new IpcPath(address.slice('ipc://'.length), options.mode);
     this.#server = createServer({ ...KEEP_ALIVE, allowHalfOpen: false }, (socket) => this.#accept(socket));
-    this.#server.maxConnections = policy.connections;
+    this.#server.maxConnections = options.connections;
     this.#server.on('drop', (from) => {
-      const why = `it is one more than the ${this.policy.connections} connections allowed`;
+      const why = `it is one more than the ${this.options.connections} connections allowed`;
       owner.refused({ why, address: hostOf(from?.remoteAddress), key: undefined });
     });
   }
 
   /** @throws {StartError} if it cannot listen there */
-  static async open(address: string, policy: ListenPolicy, owner: ListenerOwner): Promise<ZmtpListener> {
-    const listener = new ZmtpListener(address, policy, owner);
+  static async open(address: string, options: ListenOptions, owner: ListenerOwner): Promise<ZmtpListener> {
+    const listener = new ZmtpListener(address, options, owner);
     try {
       await listener.#listen();
     } catch (error) {
@@ -67,11 +67,11 @@ export class ZmtpListener implements Listener {
     return this.#address.startsWith('ipc:') ? this.#address : undefined;
   }
 
-  change(policy: ListenPolicy): void {
-    this.policy = policy;
-    this.#server.maxConnections = policy.connections;
-    if (this.#path !== undefined) this.#path.mode = policy.mode;
-    for (const client of this.#clients) client.messageBytes = policy.messageBytes;
+  change(options: ListenOptions): void {
+    this.options = options;
+    this.#server.maxConnections = options.connections;
+    if (this.#path !== undefined) this.#path.mode = options.mode;
+    for (const client of this.#clients) client.messageBytes = options.messageBytes;
   }
 
   async release(): Promise<void> {
@@ -141,7 +141,7 @@ class ZmtpClient implements Client, SessionOwner {
     const settings = {
       socketType: 'REP',
       accepts: ACCEPTED,
-      messageBytes: listener.policy.messageBytes,
+      messageBytes: listener.options.messageBytes,
       handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       heartbeat: undefined,
     } as const;
@@ -160,7 +160,7 @@ class ZmtpClient implements Client, SessionOwner {
 
   reply(envelope: Buffer, body: Body): ReplyFate {
     if (this.#state !== 'open') return 'gone';
-    if (this.#session.unsentBytes > this.#listener.policy.unreadBytes) {
+    if (this.#session.unsentBytes > this.#listener.options.unreadBytes) {
       this.cut();
       return 'full';
     }

@@ -8,8 +8,8 @@ export const zmtp: Transport = {
     if (target.curve !== undefined) throw new Error('this transport has no CURVE');
     return new ZmtpConnection(target, owner);
   },
-  async listen(settings, policy, owner) {
+  async listen(settings, options, owner) {
     if (settings.secretKey !== undefined) throw new Error('this transport has no CURVE');
-    return ZmtpListener.open(settings.address, policy, owner);
+    return ZmtpListener.open(settings.address, options, owner);
   },
 };

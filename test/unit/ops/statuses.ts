@@ -17,7 +17,7 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
     inFlightBytes: 0,
     retriesLeft: 0,
     refused: 0,
-    ended: 0,
+    answering: 0,
     isUsable: false,
     endpoints: [],
     standby: 0,

@@ -168,7 +168,7 @@ for (const why of ['the deadline of the one before it passes', 'the client of th
     );
     if (why.includes('leaves')) pirate.abandon(heavy);
     else pass(210);
-    assert.equal(heavy.state.kind, 'settled');
+    assert.equal(heavy.state.kind, 'decided');
     assert.ok(admission.mayStart(light), 'the route has room for it, and endpoint B is free');
     pass(500);
     assert.equal(light.state.kind, 'awaiting');

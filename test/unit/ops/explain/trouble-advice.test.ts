@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Event } from 'zeromq';
 import { lookAt, troubleAdvice } from '../../../../src/ops/explain/trouble-advice.ts';
-import { NEW, NO_REPLY, WAITING } from '../../../../src/proxy/upstream/trouble.ts';
+import { NEW, NO_HANDSHAKE, NO_REPLY } from '../../../../src/proxy/upstream/trouble.ts';
 import { SILENCE, troubleOf } from '../../../../src/transport/zeromq/handshake-trouble.ts';
 import {
   CLOSED,
@@ -42,7 +42,7 @@ const TEXTS: Record<string, readonly [string, RegExp][]> = {
     ['the probe failed: no reply before its connection dropped', /OOMKilled/],
   ],
   'a handshake that fails': [
-    [WAITING.why, /stopped, or hangs/],
+    [NO_HANDSHAKE.why, /stopped, or hangs/],
     [tooSlow(true, 15_000), /stopped, or hangs/],
     [tooSlow(false, 15_000), /stopped, or hangs/],
     [hungUp(CLOSED, true), /CURVE/],

@@ -180,7 +180,7 @@ test('the gauges show what the routes are doing at the moment of the scrape', as
   let routes = [
     routeStatus('orders', {
       inFlight: 2,
-      ended: 1,
+      answering: 1,
       queued: 1,
       refused: 1,
       queuedBytes: 200,

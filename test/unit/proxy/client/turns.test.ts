@@ -31,7 +31,7 @@ class TestedClient implements TurnsOwner {
     advance: (request) => this.hurried(request),
     waitForPlace: () => assert.fail(),
     sent: () => assert.fail(),
-    ended: () => assert.fail(),
+    resulted: () => assert.fail(),
     replyTooLarge: () => assert.fail(),
   };
   #done = 0;

@@ -115,10 +115,10 @@ test('what has ended leaves its room at once, and is counted until it is settled
   for (const one of [sent, sent, unsent, unsent]) admission.end(one);
   const { queued, queuedBytes, inFlight, hasRoom } = admission;
   assert.deepEqual([queued, queuedBytes, inFlight, hasRoom], [0, 0, 0, true]);
-  assert.deepEqual([admission.ended, admission.refused, admission.isEmpty], [1, 1, false]);
+  assert.deepEqual([admission.answering, admission.refused, admission.isEmpty], [1, 1, false]);
   admission.leave(sent);
   admission.leave(unsent);
-  assert.deepEqual([admission.ended, admission.refused, admission.isEmpty], [0, 0, true]);
+  assert.deepEqual([admission.answering, admission.refused, admission.isEmpty], [0, 0, true]);
 });
 
 test('each of those that could not enter is counted until it is settled', () => {
@@ -143,8 +143,8 @@ test('every request that is not settled is in exactly one of the counts', () => 
   admission.refuse(refused);
   for (const one of [sent, done]) admission.start(one);
   admission.end(done);
-  const { queued, inFlight, ended } = admission;
-  assert.deepEqual([queued, inFlight, ended, admission.refused, admission.unsettled], [1, 1, 1, 1, 4]);
+  const { queued, inFlight, answering } = admission;
+  assert.deepEqual([queued, inFlight, answering, admission.refused, admission.unsettled], [1, 1, 1, 1, 4]);
 });
 
 test('bytes in flight are bounded too, but a request that is larger than the limit goes alone', () => {

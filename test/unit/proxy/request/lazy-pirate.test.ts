@@ -137,7 +137,7 @@ test('the first reply is the result, and nothing is left in flight', (t) => {
     settled.map(({ reply }) => textOf(reply)),
     ['reply'],
   );
-  assert.deepEqual([admission.inFlight, admission.ended], [0, 1]);
+  assert.deepEqual([admission.inFlight, admission.answering], [0, 1]);
   pass(2_000);
   assert.equal(settled.length, 1, 'it is settled once');
   assert.deepEqual(told(), ['sent', 'attempt ok']);

@@ -6,7 +6,7 @@ import { VirtualClock } from '../virtual-clock.ts';
 
 class Item implements Timed {
   readonly name: string;
-  slot = UNSET;
+  bucket = UNSET;
   tick = 0;
   earlier: this | undefined;
   later: this | undefined;
@@ -22,7 +22,7 @@ function start(t: Pick<TestContext, 'mock'>, due: (item: Item) => void = () => u
   const startMs = clock.nowMs;
   const told: { name: string; afterMs: number }[] = [];
   const timers = new Timers<Item>((item, atMs) => {
-    assert.equal(item.slot, UNSET, 'it is told as one that has no time any more');
+    assert.equal(item.bucket, UNSET, 'it is told as one that has no time any more');
     assert.ok(atMs <= clock.nowMs, 'the time that is told has come');
     told.push({ name: item.name, afterMs: atMs - startMs });
     due(item);
