@@ -25,7 +25,10 @@ type Recorded = {
 };
 
 /** An event about an endpoint, with its names beside its address. */
-type Flat<K extends 'lateReply' | 'reset' | 'notEchoed' | 'endpoint'> = Omit<ProxyEvents[K], 'endpoint'> &
+type Flat<K extends 'lateReply' | 'reset' | 'notEchoed' | 'endpoint'> = Omit<
+  ProxyEvents[K],
+  'endpoint' | 'request'
+> &
   Names & { endpoint: string };
 
 type Names = Omit<ObservedEndpoint, 'address'>;
@@ -56,7 +59,7 @@ const PLAIN_KINDS = [
   'upstreamDelayed',
   'upstreamSwitched',
 ] as const;
-const ENDPOINT_KINDS = ['lateReply', 'reset', 'notEchoed', 'endpoint'] as const;
+const ENDPOINT_KINDS = ['reset', 'notEchoed', 'endpoint'] as const;
 
 /** Calls `told` with each event of the data path. */
 export function recordEvents(events: Events, told: (event: RecordedEvent) => void): void {
@@ -65,6 +68,9 @@ export function recordEvents(events: Events, told: (event: RecordedEvent) => voi
     events.on(kind, ({ endpoint: { address, ...names }, ...event }) =>
       told({ kind, ...event, endpoint: address, ...names } as RecordedEvent),
     );
+  events.on('lateReply', ({ route, endpoint: { address, ...names }, fate }) =>
+    told({ kind: 'lateReply', route, endpoint: address, ...names, fate }),
+  );
   events.on('received', ({ route, bytes }) => told({ kind: 'received', route, bytes }));
   events.on('sent', ({ request, endpoint }) =>
     told({ kind: 'sent', route: request.route, endpoint: endpoint.address }),
