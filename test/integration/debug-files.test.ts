@@ -32,10 +32,18 @@ async function started(t: TestContext, directory: string | undefined) {
     },
   });
   const log = createLog({ level: 'info', version: '1.2.3', env: {}, destination });
-  const files = new DebugFiles({ log, directory: () => directory });
+  const begun = Promise.withResolvers<void>();
+  const files = new DebugFiles({
+    log,
+    directory: () => {
+      begun.resolve();
+      return directory;
+    },
+  });
   const door = await openInspectDoor({ host: '127.0.0.1', port: 0 }, debugPages(files));
   t.after(() => door.close());
-  return { url: `http://${door.address}/debug`, messages: () => lines.map(({ msg }) => msg) };
+  const messages = () => lines.map(({ msg }) => msg);
+  return { url: `http://${door.address}/debug`, messages, begun: begun.promise };
 }
 
 test('without a directory nothing is written, and the answer says how to set one', async (t) => {
@@ -53,12 +61,15 @@ test('without a directory nothing is written, and the answer says how to set one
 
 test('a CPU profile is written into the directory, for its owner alone, and one at a time', async (t) => {
   const directory = scratch();
-  const { url, messages } = await started(t, directory);
-  const [profile, second] = await Promise.all([post(`${url}/profile?seconds=1`), post(`${url}/heap`)]);
+  const { url, messages, begun } = await started(t, directory);
+  const profiling = post(`${url}/profile?seconds=1`);
+  await begun;
+  const second = await post(`${url}/heap`);
   assert.deepEqual(second, {
     status: 409,
     body: 'a CPU profile is under way, and there is one at a time\n',
   });
+  const profile = await profiling;
   assert.equal(profile.status, 200, profile.body);
   const { file, bytes, elapsedMs } = JSON.parse(profile.body);
   assert.deepEqual([dirname(file), readdirSync(directory)], [directory, [basename(file)]]);
