@@ -21,12 +21,14 @@ export class TapText {
       return [{ text: `${line.lines} lines are missing here: this reader was too slow`, color: YELLOW }];
     const id = line.id ?? line.route;
     this.#idWidth = Math.max(this.#idWidth, id.length);
-    const endMs = Date.parse(line.at) + (line.kind === 'settled' ? line.elapsedMs : 0);
-    const { result = '', color = 0, rest } = this.#parts(line);
+    // Rounded up, so that no outcome seems to come before its attempt.
+    const endMs = Date.parse(line.at) + (line.kind === 'settled' ? Math.ceil(line.elapsedMs) : 0);
+    const { result = '', color, rest } = this.#parts(line);
+    const column = result.padEnd(RESULT_WIDTH);
     return [
       { text: clock(new Date(endMs)), color: FAINT },
       ` ${id.padEnd(this.#idWidth)}  ${line.kind.padEnd(KIND_WIDTH)}  `,
-      { text: result.padEnd(RESULT_WIDTH), color },
+      color === undefined ? column : { text: column, color },
       `  ${printable(rest)}`,
     ];
   }

@@ -46,7 +46,7 @@ test('what happens to a request is told in columns', () => {
       '09:05:07.042 orders.k3x9ab.42  sent                    tcp://10.1.2.3:7000 orders-1  attempt 1',
       '09:05:07.042 orders.k3x9ab.42  attempt   timeout       tcp://10.1.2.3:7000 orders-1  attempt 1, 2.5 ms',
       '09:05:07.042 orders.k3x9ab.42  late      salvaged      tcp://10.1.2.3:7000 orders-1',
-      '09:05:07.050 orders.k3x9ab.42  settled   ok            8.5 ms, 1 attempt, 34 B',
+      '09:05:07.051 orders.k3x9ab.42  settled   ok            8.5 ms, 1 attempt, 34 B',
     ],
   );
 });
