@@ -29,10 +29,24 @@ interface Kept {
   isLookedUp: boolean;
 }
 
-/** The lists of one route. */
+/** The newest requests of a kind, in the order in which they were settled. */
+class Newest {
+  readonly all: Kept[] = [];
+  #bytes = 0;
+
+  /** A record that is too large on its own stays: it has a largest size too. */
+  add(kept: Kept): void {
+    this.all.push(kept);
+    this.#bytes += kept.bytes;
+    while (this.all.length > REQUESTS_MOST || (this.#bytes > BYTES_MOST && this.all.length > 1))
+      this.#bytes -= this.all.shift()?.bytes ?? 0;
+  }
+}
+
+/** Those of one route. */
 interface Lists {
-  failed: Kept[];
-  slow: Kept[];
+  failed: Newest;
+  slow: Newest;
 }
 
 /**
@@ -99,21 +113,20 @@ export class History {
     const record = recordOf(request);
     const list = this.#listsOf(record.route)[kind];
     const bytes = bytesOf(record);
-    list.push({
+    list.add({
       record,
       bytes,
       order: this.#count++,
       client: new WeakRef(request.client),
       isLookedUp: false,
     });
-    trim(list);
   }
 
   #listsOf(route: string): Lists {
     const known = this.#routes.get(route);
     if (known !== undefined) return known;
     this.#forgetOthers();
-    const lists: Lists = { failed: [], slow: [] };
+    const lists: Lists = { failed: new Newest(), slow: new Newest() };
     this.#routes.set(route, lists);
     return lists;
   }
@@ -127,7 +140,7 @@ export class History {
   #kept(): Kept[] {
     this.#forgetOthers();
     return [...this.#routes.values()]
-      .flatMap(({ failed, slow }) => [...failed, ...slow])
+      .flatMap(({ failed, slow }) => [...failed.all, ...slow.all])
       .sort((a, b) => b.order - a.order);
   }
 
@@ -136,25 +149,20 @@ export class History {
     const routes = new Map<string, Lists>();
     for (const [was, { failed, slow }] of this.#routes) {
       const route = names.get(was) ?? was;
-      const { failed: otherFailed, slow: otherSlow } = routes.get(route) ?? { failed: [], slow: [] };
-      for (const one of [...failed, ...slow]) if (route !== was) one.record = { ...one.record, route };
-      routes.set(route, { failed: merged(failed, otherFailed), slow: merged(slow, otherSlow) });
+      const others = routes.get(route);
+      for (const one of [...failed.all, ...slow.all])
+        if (route !== was) one.record = { ...one.record, route };
+      routes.set(route, { failed: merged(failed, others?.failed), slow: merged(slow, others?.slow) });
     }
     this.#routes = routes;
   }
 }
 
-function merged(...lists: [Kept[], Kept[]]): Kept[] {
-  const all = lists.flat().sort((a, b) => a.order - b.order);
-  trim(all);
-  return all;
-}
-
-/** The newest one stays, whatever it takes: a record has a largest size too. */
-function trim(list: Kept[]): void {
-  let bytes = list.reduce((sum, one) => sum + one.bytes, 0);
-  while (list.length > REQUESTS_MOST || (bytes > BYTES_MOST && list.length > 1))
-    bytes -= list.shift()?.bytes ?? 0;
+function merged(one: Newest, other: Newest | undefined): Newest {
+  if (other === undefined) return one;
+  const both = new Newest();
+  for (const kept of [...one.all, ...other.all].sort((a, b) => a.order - b.order)) both.add(kept);
+  return both;
 }
 
 function isOpen({ client }: Kept): boolean {

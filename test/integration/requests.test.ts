@@ -31,7 +31,7 @@ async function start(t: TestContext, steps: readonly Step[], { log = {}, policy 
 
 test('what a failure reply says can be found again, with each attempt and the process of the app', async (t) => {
   const { app, requests, program, upstream } = await start(t, [drop], {
-    policy: { timeout: '100ms', attempts: 2 },
+    policy: { timeout: '100ms', attempts: 2, deadline: '60s' },
   });
   const { failure } = await app.ask('hello');
   assert.ok(failure !== undefined);
