@@ -46,7 +46,7 @@ export const REQUEST_ROWS: readonly Row[] = [
       {
         title: 'p99 against the deadline',
         description:
-          'The time within which 99 of 100 requests have their outcome, whatever it is, waiting and retries included. At the dashed line, the deadline, they fail. Buckets end at 10 s: more is shown as 10 s.',
+          'The time within which 99 of 100 requests have their outcome, whatever it is, waiting and retries included. At the dashed line, the deadline, they fail. It is estimated from buckets, so it may be shown a little above, and as 10 s at most.',
         unit: 's',
         width: 5,
         queries: {

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 
 /** Far longer than any machine needs: after this time, waiting is in vain. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 300_000;
 
 /** Waits until the condition holds. Throws, naming the condition, if it never does. */
 export async function until(
