@@ -46,6 +46,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
   const families = routeFamilies(registry);
   const readGauges = routeGauges(registry);
   const reload = reloadMetrics(registry);
+  const spans = spanMetrics(registry);
   const readConfig = configMetric(registry, sources);
   const endpoints = new EndpointMetrics(registry);
 
@@ -71,6 +72,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
     keepOnly(routes);
     for (const { settings } of routes) seriesOf(settings.name);
     for (const { tallies } of series.values()) for (const tally of tallies) tally.publish();
+    spans.publish();
     readGauges(routes);
     readConfig();
     return await registry.metrics();
@@ -91,7 +93,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
       // There may never be a scrape.
       keepOnly(sources.routes());
     },
-    spans: spanMetrics(registry),
+    spans: spans.counts,
     durationBounds: SECONDS_BUCKETS,
     counts: (route) => countsOf(seriesOf(route)),
     text() {
