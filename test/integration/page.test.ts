@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { lacksBrowser, launchBrowser, openTab } from '../support/browser.ts';
 import { type RunningSidecar, startSidecar } from '../support/program.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
+import { until } from '../support/until.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 
 const NARROW = { viewport: { width: 380, height: 800 } };
@@ -27,6 +28,16 @@ const verdict = (page: Page, word: string) => page.locator('#verdict .word', { h
 
 async function scrollsSideways(page: Page): Promise<boolean> {
   return await page.evaluate('document.documentElement.scrollWidth > innerWidth');
+}
+
+/** Presses Tab until this has the focus. */
+async function tabTo(page: Page, wanted: Locator): Promise<void> {
+  const focused = wanted.and(page.locator(':focus'));
+  for (let presses = 0; (await focused.count()) === 0; presses++) {
+    assert.ok(presses < 100, 'it cannot be reached');
+    await page.keyboard.press('Tab');
+  }
+  assert.notEqual(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle'), 'none');
 }
 
 test('a browser gets the page with a strict policy, and anything else the list of pages', async (t) => {
@@ -63,13 +74,13 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
   });
   after(() => browser?.close());
 
-  test('tells what is going on while endpoints stop, die and come back', async (t) => {
+  test('tells what is going on while endpoints stop, die and come back, and can be read by keyboard', async (t) => {
     const upstreams = [await UpstreamProcess.start(t), await UpstreamProcess.start(t)] as const;
     const [stopped, killed] = upstreams;
     const sidecar = await startUnderLoad(t, upstreams);
-    const { page } = await openTab(t, browser, sidecar.inspect);
+    const { page, troubles } = await openTab(t, browser, sidecar.inspect);
     const narrow = await openTab(t, browser, sidecar.inspect, { ...NARROW, colorScheme: 'dark' });
-    await verdict(page, 'Working').waitFor();
+    await page.locator('#rest').waitFor();
     await page.getByRole('table', { name: ': 2 of 2 up' }).waitFor();
     const routes = page.getByRole('table').first();
     for (const name of ['Route', 'Requests/s', 'Failed', 'p50', 'p99', 'Queued', 'In flight'])
@@ -83,27 +94,45 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
       .getByText(/^.? ?(ejected|down)$/)
       .waitFor();
     await verdict(page, 'Degraded').waitFor();
+    const retried = page.locator('#requests details', { hasText: `at ${stopped.address}` }).first();
+    const id = (await retried.getAttribute('data-key')) ?? '';
+    const request = page.locator(`#requests details[data-key="${id}"]`);
+    await tabTo(page, request.locator('summary'));
+    await page.keyboard.press('Enter');
+    const attempt = request.getByRole('listitem').filter({ hasText: stopped.address }).first();
+    await attempt.getByText(/timeout|lost/).waitFor();
+    assert.ok(((await attempt.locator('rect').boundingBox())?.width ?? 0) > 0);
+
+    const newest = () => page.locator('#requests details').first().getAttribute('data-key');
+    const atFirst = await newest();
     await killed.kill();
     await row(killed.address).getByText('down').waitFor();
     await verdict(page, 'Broken').waitFor();
     await page.getByRole('status').getByText('Broken').waitFor({ state: 'attached' });
     assert.match(await page.title(), /^Broken/);
 
+    await page.getByText('The list waits while you read').waitFor();
+    assert.equal(await newest(), atFirst);
+    await attempt.getByText(/timeout|lost/).waitFor();
+    await page.getByRole('button', { name: 'Show the newest' }).press('Enter');
+    await page.getByText('The list waits while you read').waitFor({ state: 'hidden' });
+    assert.notEqual(await newest(), atFirst);
+    await narrow.page.locator('#requests summary').first().click();
+    await narrow.page.locator('#requests .open').waitFor();
     assert.equal(await scrollsSideways(narrow.page), false);
 
     stopped.program.kill('SIGCONT');
     await killed.restart(t);
-    const again = new SteadyLoad(sidecar.address, 20);
-    t.after(() => again.abandon());
     await page.getByRole('table', { name: ': 2 of 2 up' }).waitFor();
     await page.locator('#verdict .word').filter({ hasNotText: 'Broken' }).waitFor();
+    assert.deepEqual([...troubles, ...narrow.troubles], []);
   });
 
   test('says since when nothing answers, and goes on when there is an answer again', async (t) => {
     const upstream = await UpstreamProcess.start(t);
     const { program, inspect } = await startUnderLoad(t, [upstream]);
-    const { page } = await openTab(t, browser, inspect);
-    await verdict(page, 'Working').waitFor();
+    const { page, troubles } = await openTab(t, browser, inspect);
+    await page.locator('#rest').waitFor();
     program.kill('SIGSTOP');
     await page.locator('#verdict .word', { hasText: /^\? No answer since \d\d:\d\d:\d\d UTC$/ }).waitFor();
     await page.locator('#answer').getByText('Below is what it said last').waitFor();
@@ -111,19 +140,20 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
     await page.locator('#verdict .word').filter({ hasNotText: 'No answer' }).waitFor();
     program.kill('SIGKILL');
     await verdict(page, 'No answer since').waitFor();
+    assert.deepEqual(troubles, []);
   });
 
   test('asks every 2 s, but nothing while it is hidden', async (t) => {
     const upstream = await UpstreamProcess.start(t);
     const { inspect } = await startUnderLoad(t, [upstream]);
-    const { page } = await openTab(t, browser, 'about:blank');
+    const { page } = await openTab(t, browser, inspect);
     let asked = 0;
     page.on('request', (request) => {
       if (request.url().endsWith('/status')) asked++;
     });
     const answered = () => page.waitForResponse('**/requests').then((response) => response.finished());
     await page.clock.install();
-    await Promise.all([answered(), page.goto(inspect)]);
+    await Promise.all([answered(), page.reload()]);
     await page.clock.pauseAt(Date.now() + 1_000);
     for (let polls = 0; polls < 3; polls++) await Promise.all([answered(), page.clock.runFor(2_000)]);
     const hide = (isHidden: boolean) =>
@@ -135,4 +165,35 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
     assert.equal(asked, before);
     await Promise.all([answered(), hide(false)]);
   });
+
+  test('shows names and messages as text, whatever they are', async (t) => {
+    const upstream = await UpstreamProcess.start(t);
+    const { inspect, load } = await startUnderLoad(t, [upstream]);
+    await until('a request is answered', () => load.samples.length > load.failures.length);
+    upstream.program.kill('SIGSTOP');
+    const { page, troubles } = await openTab(t, browser, inspect);
+    await page.route(/\/(status|explain|requests)\b/, async (route) => {
+      if (route.request().url().includes('?')) return route.fulfill({ json: { text: [HOSTILE] } });
+      const response = await route.fetch();
+      await route.fulfill({ response, json: hostile(await response.json()) });
+    });
+    await page.reload();
+    await page.locator('#requests summary', { hasText: 'timeout at' }).first().click();
+    await page.locator('#requests .open').getByText(HOSTILE).first().waitFor();
+    for (const place of ['#who', '#answer', '#routes', '#endpoints', '#requests .attempts', '#config'])
+      assert.ok((await page.locator(place).innerText()).toLowerCase().includes(HOSTILE), place);
+    assert.equal(await page.locator('img').count(), 0);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    assert.deepEqual(troubles, []);
+  });
 });
+
+const HOSTILE = '<img src=x onerror="alert(1)">\'"';
+
+/** The same JSON, with something in front of each text that does harm where it becomes HTML. */
+function hostile(value: unknown): unknown {
+  if (typeof value === 'string') return `${HOSTILE}${value}`;
+  if (Array.isArray(value)) return value.map(hostile);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inside]) => [key, hostile(inside)]));
+}
