@@ -43,7 +43,7 @@ async function started(t: TestContext, directory: string | undefined) {
   const door = await openInspectDoor({ host: '127.0.0.1', port: 0 }, debugPages(files));
   t.after(() => door.close());
   const messages = () => lines.map(({ msg }) => msg);
-  return { url: `http://${door.address}/debug`, messages, begun: begun.promise };
+  return { url: `http://${door.address}/debug`, messages, begun: begun.promise, files };
 }
 
 test('without a directory nothing is written, and the answer says how to set one', async (t) => {
@@ -61,13 +61,13 @@ test('without a directory nothing is written, and the answer says how to set one
 
 test('a CPU profile is written into the directory, for its owner alone, and one at a time', async (t) => {
   const directory = scratch();
-  const { url, messages, begun } = await started(t, directory);
+  const { url, messages, begun, files } = await started(t, directory);
   const profiling = post(`${url}/profile?seconds=1`);
   await begun;
-  const second = await post(`${url}/heap`);
+  const second = await files.heap();
   assert.deepEqual(second, {
-    status: 409,
-    body: 'a CPU profile is under way, and there is one at a time\n',
+    kind: 'refused',
+    why: 'a CPU profile is under way, and there is one at a time',
   });
   const profile = await profiling;
   assert.equal(profile.status, 200, profile.body);
