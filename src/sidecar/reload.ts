@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { messageOf, UserError } from '../errors.ts';
 import type { Log } from '../ops/log/log.ts';
@@ -149,9 +150,8 @@ export class Reload {
   }
 }
 
-/** The settings other than routes that have changed. */
-function otherChanges(before: Config, after: Config): string[] {
-  return (['admin', 'log', 'metrics', 'drain', 'tracing'] as const).filter(
-    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
-  );
+/** The sections that have changed, other than routes. */
+function otherChanges({ routes: _, warnings: __, shown: ___, ...before }: Config, after: Config): string[] {
+  const sections = Object.keys(before) as (keyof typeof before)[];
+  return sections.filter((section) => !isDeepStrictEqual(before[section], after[section]));
 }
