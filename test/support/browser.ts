@@ -4,7 +4,7 @@ import type { Scope } from './program.ts';
 
 const NAMES = ['chromium', 'google-chrome'];
 /** Far longer than any machine needs. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 300_000;
 
 const executable = NAMES.map((name) =>
   spawnSync('sh', ['-c', 'command -v "$1"', 'sh', name], { encoding: 'utf8' }),
