@@ -4,7 +4,7 @@ import type { TapLine } from '../ops/tap/tap-lines.ts';
 import type { Command } from './command.ts';
 import { INSPECT_HELP, inspectAddress, streamFrom } from './inspect.ts';
 import { Screen } from './screen.ts';
-import { TapText } from './tap-lines.ts';
+import { TapText } from './tap-text.ts';
 
 const help = `Usage: lazypirate tap [OPTIONS]
 

@@ -3,7 +3,7 @@ import type { Events } from '../../proxy/events.ts';
 import { type PageEntry, page } from '../admin/page.ts';
 import { anyText, share, whole } from '../admin/query.ts';
 import { Refusal } from '../admin/refusal.ts';
-import { tap } from './tap.ts';
+import { tap } from './tap-stream.ts';
 
 /** At the same time. */
 const TAPS_MOST = 4;

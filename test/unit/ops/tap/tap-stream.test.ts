@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
-import { type TapFilter, tap } from '../../../../src/ops/tap/tap.ts';
+import { type TapFilter, tap } from '../../../../src/ops/tap/tap-stream.ts';
 import { Events, type ObservedAttempt, type ObservedRequest } from '../../../../src/proxy/events.ts';
 import { bodyOf } from '../../../../src/transport/message.ts';
 import { until } from '../../../support/until.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Line } from '../../../src/commands/screen.ts';
-import { TapText } from '../../../src/commands/tap-lines.ts';
+import { TapText } from '../../../src/commands/tap-text.ts';
 import type { RequestRecord } from '../../../src/ops/record.ts';
 import type { TapLine } from '../../../src/ops/tap/tap-lines.ts';
 
