@@ -44,6 +44,14 @@ test('a reply that found its app gone is no failure', () => {
   assert.match(explained({ recent: { outcomes, clientGone } }).verdict.text, /All 100 requests/);
 });
 
+const LOST = {
+  isFixed: false,
+  state: 'lost',
+  syncedMs: 9_000,
+  why: 'https://10.96.0.1: no answer',
+  failure: { reason: 'unreachable', sinceMs: 5_000 },
+} as const;
+
 test('the reasons that break it come before those that do not', () => {
   const down = {
     address: 'tcp://10.0.0.1:7000',
@@ -53,12 +61,14 @@ test('the reasons that break it come before those that do not', () => {
   } as const;
   const { reasons } = explained({
     endpoints: [down],
+    // Without the severity, this would come first: it is what the endpoints come from.
+    route: { discovery: LOST },
     recent: { malformed: 1, outcomes: { ...NONE, no_endpoints: 5 } },
     sidecar: { refusedReload: { at: new Date(0), problems: ['x'] } },
   });
   assert.deepEqual(
     reasons.map(({ severity }) => severity),
-    ['broken', 'degraded', 'degraded'],
+    ['broken', 'degraded', 'degraded', 'degraded'],
   );
 });
 
