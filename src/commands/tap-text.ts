@@ -1,4 +1,4 @@
-import type { TapLine } from '../ops/tap/tap-lines.ts';
+import type { TapLine } from '../ops/tap/tap-events.ts';
 import type { Line, Painted } from './screen.ts';
 
 const FAINT = 2;

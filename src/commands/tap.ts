@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { parseArguments } from '../config/text/arguments.ts';
-import type { TapLine } from '../ops/tap/tap-lines.ts';
+import type { TapLine } from '../ops/tap/tap-events.ts';
 import type { Command } from './command.ts';
 import { INSPECT_HELP, inspectAddress, streamFrom } from './inspect.ts';
 import { Screen } from './screen.ts';

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { LostLines } from './tap-lines.ts';
+import type { LostLines } from './tap-events.ts';
 
 /** Most characters kept for a reader that is slow. */
 const KEPT_MOST = 1024 * 1024;

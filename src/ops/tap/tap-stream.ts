@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import { untilAborted } from '../../lifecycle/pause.ts';
 import type { Events, ObservedRequest } from '../../proxy/events.ts';
 import { BoundedLines } from './bounded-lines.ts';
-import { attemptLine, lateLine, receivedLine, sentLine, settledLine, type TapLine } from './tap-lines.ts';
+import { attemptLine, lateLine, receivedLine, sentLine, settledLine, type TapLine } from './tap-events.ts';
 
 /** What a tap shows. */
 export interface TapFilter {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Line } from '../../../src/commands/screen.ts';
 import { TapText } from '../../../src/commands/tap-text.ts';
 import type { RequestRecord } from '../../../src/ops/record.ts';
-import type { TapLine } from '../../../src/ops/tap/tap-lines.ts';
+import type { TapLine } from '../../../src/ops/tap/tap-events.ts';
 
 const textOf = (line: Line) =>
   typeof line === 'string'
