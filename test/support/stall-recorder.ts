@@ -22,7 +22,7 @@ export class StallRecorder {
   readonly #tell: (stall: Stall) => void;
   #tickMs = monotonicMs();
   #ticks = 0;
-  /** For each thread of libzmq: how long it has waited for a CPU so far. */
+  /** For the main thread and each one of libzmq: how long it has waited for a CPU so far. Many short waits make a long one. */
   readonly #waits = new Map<string, number>();
   #threadsMs = this.#tickMs;
 
@@ -47,7 +47,8 @@ export class StallRecorder {
 
   #list(): void {
     for (const thread of filesOf('/proc/self/task')) {
-      const isOurs = textOf(`/proc/self/task/${thread}/comm`).startsWith('ZMQ');
+      const isMain = thread === String(process.pid);
+      const isOurs = isMain || textOf(`/proc/self/task/${thread}/comm`).startsWith('ZMQ');
       if (isOurs && !this.#waits.has(thread)) this.#waits.set(thread, waitMs(thread) ?? 0);
     }
   }
