@@ -40,7 +40,8 @@ function page(course: Soaked, findings: readonly Finding[]): string {
   return `# Soak
 
 Written by \`npm run soak\` at ${commit()}. A sidecar process, bundled and started as in the image, has one plain and one correlated
-route. ${POLICY.routes} times ${APPS} apps, in separate processes, send requests to ${UPSTREAMS} \`serve\` processes, through a network that resets and delays
+route. Everything that observes is on: a tap of every request, traces, metrics of each endpoint, the history, and somebody who reads the
+pages. ${POLICY.routes} times ${APPS} apps, in separate processes, send requests to ${UPSTREAMS} \`serve\` processes, through a network that resets and delays
 connections. Bodies have 64 B to 1 MiB; nine in ten have up to 1 KiB. Everything shared ${availableParallelism()} cores. Growth is measured after a
 warm-up: the first ${100 * WARM_UP.share} % of the requests, but at least ${WARM_UP.least}.
 

@@ -11,6 +11,7 @@ import { stalledMs } from '../support/stalls.ts';
 import type { Harm } from './network.ts';
 import { nothing, sum, type Tally } from './tally.ts';
 import { type Course, LATE_MS, type Policy, type Sample } from './verdict.ts';
+import { startCollector, type Watched, watch } from './watch.ts';
 
 export const UPSTREAMS = 3;
 export const APPS = 24;
@@ -53,8 +54,13 @@ export async function soak(
     ...upstreams.map(({ address }) => address),
   ]);
   const endpoints = await network.line((line) => /^relaying (\S+)/.exec(line)?.[1]);
-  const { sidecar, addresses } = await startRoutes(scope, endpoints.split(','));
+  const watched: Watched = { settled: 0, lost: 0, spanBytes: 0, pages: 0, refused: 0 };
+  const collector = await startCollector(scope, watched);
+  const { sidecar, addresses } = await startRoutes(scope, endpoints.split(','), collector);
   const before = await untilAtRest(sidecar.program.pid);
+  const watching = new AbortController();
+  scope.after(() => watching.abort());
+  await watch(sidecar.inspect, watched, watching.signal);
 
   const sinceMs = performance.now();
   const loads = addresses.map((address) =>
@@ -77,6 +83,7 @@ export async function soak(
   for (const load of loads) load.kill('SIGTERM');
   await Promise.all(loads.map(({ ended }) => ended));
   const took = seconds();
+  watching.abort();
   resting();
   const after = await untilAtRest(sidecar.program.pid, before, plan.restMs);
   return {
@@ -84,6 +91,7 @@ export async function soak(
     samples,
     tally: withoutStalls(tallied(), [sidecar.program.pid, ...loads.map(({ pid }) => pid)]),
     counted: await counts(sidecar),
+    watched,
     descriptors: { before, after },
     complaints: complaintsOf(sidecar.program),
     harm: last<Harm>(network) ?? { resets: 0, delays: 0 },
@@ -115,8 +123,8 @@ function last<T>({ stdout }: Program): T | undefined {
   return line?.startsWith('{') ? (JSON.parse(line) as T) : undefined;
 }
 
-/** One sidecar with one route of each kind. */
-async function startRoutes(scope: Scope, endpoints: readonly string[]) {
+/** One sidecar with one route of each kind, which sends traces to this collector. */
+async function startRoutes(scope: Scope, endpoints: readonly string[], collector: string) {
   const file = join(scratch(), 'soak.yaml');
   const { attempts, deadlineMs: deadline, budget } = POLICY;
   const routes = [false, true].map((correlate) => ({
@@ -125,7 +133,12 @@ async function startRoutes(scope: Scope, endpoints: readonly string[]) {
     upstream: { endpoints },
     ...{ correlate, timeout: TIMEOUT_MS, attempts, deadline, budget },
   }));
-  writeFileSync(file, JSON.stringify({ routes }));
+  const observed = {
+    log: { slow: TIMEOUT_MS },
+    metrics: { perEndpoint: true },
+    tracing: { endpoint: collector },
+  };
+  writeFileSync(file, JSON.stringify({ ...observed, routes }));
   const sidecar = await startSidecar(scope, ['--config', file], { main: build(), env: AS_IN_IMAGE });
   const listening = (route: string) =>
     sidecar.program.line((line) => {

@@ -20,6 +20,7 @@ const GOOD: Course = {
     slowest: { tookMs: 2_050, gotMs: 0, outcome: 'TIMEOUT', elapsedMs: 2_000, bytes: 64 },
   },
   counted: { replied: 999_990, failed: 10, attempts: 1_010_000, retries: 10_000, inFlight: 0 },
+  watched: { settled: 1_000_000, lost: 0, spanBytes: 1_000_000, pages: 100, refused: 0 },
   descriptors: { before: 58, after: 60 },
   complaints: [],
 };
@@ -61,6 +62,9 @@ const BAD: [promise: RegExp, Course][] = [
   [/one outcome/, { ...GOOD, tally: { ...tally, asked: 0, replied: 0, failed: 0 } }],
   [/metrics/, { ...GOOD, counted: { ...counted, replied: 999_989 } }],
   [/metrics/, { ...GOOD, counted: { ...counted, failed: 11 } }],
+  [/a tap, traces/, { ...GOOD, watched: { ...GOOD.watched, settled: 0 } }],
+  [/a tap, traces/, { ...GOOD, watched: { ...GOOD.watched, spanBytes: 0 } }],
+  [/a tap, traces/, { ...GOOD, watched: { ...GOOD.watched, refused: 1 } }],
   [/metrics/, { ...GOOD, counted: { ...counted, inFlight: 1 } }],
   [/attempts for a request/, { ...GOOD, tally: { ...tally, mostAttempts: 4 } }],
   [/budget/, { ...GOOD, counted: { ...counted, attempts: 1_201_011 } }],

@@ -1,4 +1,5 @@
 import type { Slowest, Tally } from './tally.ts';
+import type { Watched } from './watch.ts';
 
 /** The sidecar process at one moment. */
 export interface Sample {
@@ -15,6 +16,8 @@ export interface Course {
   tally: Tally;
   /** What the sidecar's own metrics say at the end. */
   counted: { replied: number; failed: number; attempts: number; retries: number; inFlight: number };
+  /** What those saw who looked at it meanwhile. */
+  watched: Watched;
   /** Open descriptors of the idle sidecar. */
   descriptors: { before: number; after: number };
   /** Internal errors in the log, and anything on standard error. */
@@ -49,7 +52,7 @@ export function judge(course: Course, policy: Policy): Finding[] {
   return [...promises(course, policy), ...growth(course)];
 }
 
-function promises({ tally, counted, seconds, complaints }: Course, policy: Policy): Finding[] {
+function promises({ tally, counted, watched, seconds, complaints }: Course, policy: Policy): Finding[] {
   const { asked, replied, failed, crossed, broken, uncalled, slowest, mostAttempts } = tally;
   const { routes, budget } = policy;
   const mostMs = policy.deadlineMs + LATE_MS;
@@ -85,6 +88,11 @@ function promises({ tally, counted, seconds, complaints }: Course, policy: Polic
       promise: `an outcome within the deadline plus ${LATE_MS} ms`,
       found: `the slowest took ${slowest.tookMs.toFixed(0)} of ${mostMs} ms (${story(slowest)})`,
       isHeld: slowest.tookMs <= mostMs,
+    },
+    {
+      promise: 'a tap, traces and the pages show it meanwhile',
+      found: `${watched.settled} outcomes in the tap, ${watched.lost} lines left out, ${(watched.spanBytes / 2 ** 20).toFixed(0)} MiB of spans, ${watched.pages} pages`,
+      isHeld: watched.settled > 0 && watched.spanBytes > 0 && watched.pages > 0 && watched.refused === 0,
     },
     {
       promise: 'no internal error, nothing on standard error',
