@@ -155,7 +155,7 @@ async function startFaults(scope: Scope, directory: string) {
   const asking = apps.slice(0, 4).map(async (app) => {
     while (isAsking) {
       await app.ask('hello');
-      await setTimeout(5);
+      await setTimeout(50);
     }
   });
   const leaving = (async () => {
@@ -202,7 +202,7 @@ async function untilShown(query: Query, wanted: readonly Wanted[]): Promise<void
         }),
       );
       left = left.filter((_, at) => !shown[at]);
-      if (left.length > 0) await setTimeout(200);
+      if (left.length > 0) await setTimeout(500);
       return left.length === 0;
     },
   );
