@@ -60,7 +60,7 @@ async function untilAllIsWell(sidecar: RunningSidecar): Promise<void> {
 }
 
 test('a killed upstream is named, with the cause and what to do, and the route is not called broken', async (t) => {
-  const { serves, sidecar } = await start(t, ['1ms', '1ms', '1ms']);
+  const { serves, sidecar } = await start(t, ['20ms', '20ms', '20ms']);
   await untilAllIsWell(sidecar);
   const [victim] = serves;
   victim?.program.kill('SIGKILL');
@@ -72,7 +72,7 @@ test('a killed upstream is named, with the cause and what to do, and the route i
 });
 
 test('a process that is stopped is named as one that is there and does not answer', async (t) => {
-  const { serves, sidecar } = await start(t, ['1ms', '1ms', '1ms'], '--timeout', '500ms');
+  const { serves, sidecar } = await start(t, ['20ms', '20ms', '20ms'], '--timeout', '500ms');
   await untilAllIsWell(sidecar);
   const [victim] = serves;
   victim?.program.kill('SIGSTOP');
@@ -82,7 +82,7 @@ test('a process that is stopped is named as one that is there and does not answe
 });
 
 test('the slow one of three is named, with how much slower it is', async (t) => {
-  const { serves, sidecar } = await start(t, ['1ms', '1ms', '2s'], '--timeout', '60s');
+  const { serves, sidecar } = await start(t, ['20ms', '20ms', '2s'], '--timeout', '60s');
   const words = await told(t, sidecar, /takes 2(\.\d)? s to reply, .* times as long as the others/);
   assert.ok(words.includes(`${serves[2]?.address} takes 2`), words);
 });
