@@ -15,13 +15,13 @@ import { guard } from './guard.ts';
 import { hedge } from './hedge.ts';
 import { isolation } from './isolation.ts';
 import { kills } from './kills.ts';
+import { observers } from './observers.ts';
 import { outage } from './outage.ts';
 import { Part } from './part.ts';
 import { reload } from './reload.ts';
 import { rolling } from './rolling.ts';
 import { scale } from './scale.ts';
 import { subsets } from './subsets.ts';
-import { tap } from './tap.ts';
 
 /** One benchmark. It prints its results. Whatever it starts ends with its scope. */
 export type Benchmark = (scope: Scope) => Promise<void>;
@@ -42,7 +42,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   endpoints,
   reload,
   subsets,
-  tap,
+  observers,
 };
 
 const USAGE = `usage: npm run bench -- [--quick] [NAME...]

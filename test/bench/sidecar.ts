@@ -9,12 +9,15 @@ let files = 0;
 
 /** Starts the bundled sidecar with these routes and defaults for everything else. */
 export function startBuilt(scope: Scope, ...routes: object[]): Promise<RunningSidecar> {
+  return startConfigured(scope, {}, ...routes);
+}
+
+/** The same, with these sections of the configuration beside the routes. */
+export function startConfigured(scope: Scope, config: object, ...routes: object[]): Promise<RunningSidecar> {
   const file = join(scratch(), `${files++}.yaml`);
   const listen = 'tcp://127.0.0.1:0';
-  writeFileSync(
-    file,
-    JSON.stringify({ routes: routes.map((route, index) => ({ name: `r${index}`, listen, ...route })) }),
-  );
+  const named = routes.map((route, index) => ({ name: `r${index}`, listen, ...route }));
+  writeFileSync(file, JSON.stringify({ ...config, routes: named }));
   return startSidecar(scope, ['--config', file], { main: build(), env: AS_IN_IMAGE });
 }
 
