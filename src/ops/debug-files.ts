@@ -1,5 +1,6 @@
-import { rm, stat, writeFile } from 'node:fs/promises';
+import { open, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Log } from './log/log.ts';
@@ -46,12 +47,16 @@ export class DebugFiles {
     });
   }
 
-  /** The process stops meanwhile. The file is for its owner alone, and a file that is there is not overwritten. */
+  /**
+   * The process stops meanwhile. The file is for its owner alone, and a file or a link that is there is not written to: Node's own
+   * `writeHeapSnapshot` does so.
+   */
   heap(): Promise<Written> {
     return this.#write('heap snapshot', 'heapsnapshot', async (file) => {
-      const { writeHeapSnapshot } = await import('node:v8');
+      const { getHeapSnapshot } = await import('node:v8');
+      const opened = await open(file, 'wx', 0o600);
       this.#log.warn({ file }, 'writing a heap snapshot: the process stops meanwhile');
-      writeHeapSnapshot(file);
+      await pipeline(getHeapSnapshot(), opened.createWriteStream());
     });
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
@@ -111,6 +111,19 @@ test('a directory that cannot be written to is reported, and leaves nothing behi
     assert.deepEqual(messages().at(-1), 'heap snapshot failed');
   }
   assert.deepEqual([readdirSync(directory), readFileSync(file, 'utf8')], [['file'], 'kept']);
+});
+
+test('a file or a link that is there already is neither written to nor removed', async (t) => {
+  const directory = scratch();
+  const { files } = await started(t, directory);
+  t.mock.timers.enable({ apis: ['Date'], now: 0 });
+  const name = 'lazypirate-1970-01-01T00-00-00.000Z.heapsnapshot';
+  writeFileSync(join(directory, 'file'), 'kept');
+  symlinkSync('file', join(directory, name));
+  const { kind, why } = (await files.heap()) as { kind: string; why: string };
+  assert.deepEqual([kind, readFileSync(join(directory, 'file'), 'utf8')], ['failed', 'kept']);
+  assert.match(why, /^the heap snapshot cannot be written: EEXIST/);
+  assert.deepEqual(readdirSync(directory).sort(), ['file', name]);
 });
 
 test('a sidecar writes a heap snapshot where its configuration says, and goes on', async (t) => {
