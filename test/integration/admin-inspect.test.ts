@@ -174,6 +174,16 @@ test('only a peer from loopback may change anything, and others may read', async
   assert.deepEqual(changes, ['y']);
 });
 
+test('what a service mesh passes on from elsewhere does not count as loopback', async (t) => {
+  const { changes, page: it } = changeable();
+  const { port } = await started(t, [it]);
+  const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.6' });
+  const head = 'PUT /it HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1\r\n\r\n';
+  socket.write(`${head}x`);
+  assert.match(await allOf(socket), /^HTTP\/1\.1 403 /);
+  assert.deepEqual(changes, []);
+});
+
 test('a body beyond 4 KiB is refused, with its length announced or not', async (t) => {
   const { changes, page: it } = changeable();
   const { url, port } = await started(t, [it]);

@@ -72,8 +72,9 @@ function methodOf({ method }: IncomingMessage, allowed: readonly Method[]): Meth
   throw new Refusal(405, `allowed here: ${list}`, { allow: list });
 }
 
+/** Not all of 127.0.0.0/8: a service mesh passes on what comes from elsewhere from such an address (Istio: 127.0.0.6). */
 function isLoopback(address = ''): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address);
+  return address === '::1' || /^(::ffff:)?127\.0\.0\.1$/.test(address);
 }
 
 /**
