@@ -55,6 +55,8 @@ export async function openDoor(settings: DoorSettings): Promise<Door> {
     streams++;
     await sendStream(request, response, answered);
     streams--;
+    // What is left must be read as a page must.
+    request.socket.setTimeout(silenceMs);
   });
   server.maxConnections = connectionsMost;
   // Otherwise a client could pipeline requests without reading, and a page would be made and kept for each.
