@@ -53,9 +53,8 @@ function configuredAdmin(env: Terminal['env']): { inspect: string } | undefined 
  * @throws {StartError} if there is no answer, or another one than 200
  */
 export async function askSidecar(address: string, path: string): Promise<string> {
-  const response = await answerOf(address, path);
-  const body = await response.text();
-  if (response.status !== 200) throw new StartError(body.trim());
+  const { status, body } = await answerOf(address, path);
+  if (status !== 200) throw new StartError(body.trim());
   return body;
 }
 
@@ -105,9 +104,13 @@ function refusalOf(status: number | undefined, words: string): UserError {
 
 const LATE = new DOMException('', 'TimeoutError');
 
-async function answerOf(address: string, path: string): Promise<Response> {
+async function answerOf(address: string, path: string): Promise<{ status: number; body: string }> {
   try {
-    return await fetch(`http://${address}${path}`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+    const response = await fetch(`http://${address}${path}`, {
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+    // It may end in the middle of it.
+    return { status: response.status, body: await response.text() };
   } catch (error) {
     throw new StartError(unreachable(address, error), { cause: error });
   }

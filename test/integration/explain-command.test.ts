@@ -167,6 +167,24 @@ test('where nobody answers, one sentence says where, and what to check', async (
   assert.ok(address);
 });
 
+test('a sidecar that ends in the middle of its answer is an error in one line', async (t) => {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': 1_000 }).write('{', () => response.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  t.after(() => server.close().closeAllConnections());
+  await once(server, 'listening');
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  for (const command of ['explain', 'status']) {
+    const { code, stderr } = await lazypirate([command, '--inspect', address]);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      new RegExp(`^lazypirate: no sidecar answers at ${address} \\(.*\\): .*--inspect\n$`),
+    );
+  }
+});
+
 test('a request is asked for by its id, and one that is not kept is an error in words', async (t) => {
   const body = JSON.stringify({ request: {}, text: ['It came.', 'It failed.'] });
   const { address, asked } = await startDouble(t, 200, body);
