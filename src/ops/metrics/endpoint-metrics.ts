@@ -69,6 +69,8 @@ export class EndpointMetrics {
   readonly #counts = new Map<string, Counts>();
   /** Those of the route that the endpoint had last: there is an attempt for each request. */
   #known = new WeakMap<ObservedEndpoint, { route: string; counts: Counts }>();
+  /** Endpoints that are gone: attempts that were lost with the last connection are told of after that. */
+  readonly #gone = new WeakSet<ObservedEndpoint>();
   #leave: (() => void)[] | undefined;
   /** The endpoints of the current scrape. */
   #shown: Shown[] = [];
@@ -85,6 +87,7 @@ export class EndpointMetrics {
         const { route } = request;
         let known = this.#known.get(endpoint);
         if (known?.route !== route) {
+          if (this.#gone.has(endpoint)) return;
           known = { route, counts: this.#countsOf(keyOf(route, endpoint)) };
           this.#known.set(endpoint, known);
         }
@@ -92,7 +95,9 @@ export class EndpointMetrics {
       }),
       // There may never be a scrape.
       events.on('endpoint', ({ route, endpoint, to }) => {
-        if (to === 'gone') this.#forget([keyOf(route, endpoint)]);
+        if (to !== 'gone') return;
+        this.#gone.add(endpoint);
+        this.#forget([keyOf(route, endpoint)]);
       }),
     ];
     for (const { name, read, ...metric } of METRICS) {

@@ -163,6 +163,22 @@ test('an endpoint that comes back begins at 0, and what it does then is counted'
   }
 });
 
+test('what was lost with the last connection to an endpoint that is gone leaves nothing behind', async () => {
+  const { events, show, attempt, series } = start();
+  const endpoint: ObservedEndpoint = { address: ADDRESS };
+  const last = { request: { route: 'orders' }, endpoint, result: 'lost', sentMs: 0, endedMs: 5 };
+  const why = 'no longer in the set';
+  events.emit('endpoint', { route: 'orders', endpoint, from: 'terminating', to: 'gone', why });
+  events.emit('attempt', last as unknown as ObservedAttempt);
+  // It comes back before any scrape.
+  attempt('ok');
+  show(routeStatus('orders', { endpoints: [endpointStatus({ address: ADDRESS })] }));
+  const seen = await series();
+  const of = (result: string) =>
+    seen[`attempts_total{route="orders",address="${ADDRESS}",result="${result}"}`];
+  assert.deepEqual([of('ok'), of('lost')], [1, 0]);
+});
+
 test('an endpoint that two upstreams of a route have is there once, with what is in flight at both', async () => {
   const { show, series } = start();
   const leaving = endpointStatus({ address: ADDRESS, state: 'terminating', inFlight: 2 });
