@@ -19,7 +19,7 @@ export function excerptOf({ chunks }: Body, most: number): string[] {
     const length = isLong
       ? wire.readUInt32BE(at + 1) * 2 ** 32 + wire.readUInt32BE(at + 5)
       : (wire[at + 1] ?? 0);
-    frames.push(readable(wire.subarray(from, from + Math.min(length, left))));
+    frames.push(readable(wire.subarray(from, from + Math.min(length, left)), length > left));
     left -= length;
     at = from + length;
   }
@@ -38,9 +38,9 @@ function beginningOf(chunks: readonly Buffer[], most: number): Buffer {
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
 }
 
-/** What is no valid UTF-8 is taken for bytes. A character that is cut at the end does not count. */
-function readable(frame: Buffer): string {
-  const text = new StringDecoder('utf8').write(frame);
+/** What is no valid UTF-8 is taken for bytes. A character that is cut at the end of an excerpt does not count. */
+function readable(frame: Buffer, isCut: boolean): string {
+  const text = isCut ? new StringDecoder('utf8').write(frame) : frame.toString();
   if (text.includes('\ufffd')) return escaped(frame.toString('latin1'), /[^ -~]|\\/g);
   return escaped(text, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\\]/gu);
 }

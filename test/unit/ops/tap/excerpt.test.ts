@@ -34,6 +34,11 @@ test('it ends after so many bytes of content, but not within a character', () =>
   assert.deepEqual(excerpt(4), []);
 });
 
+test('no byte of a whole frame is left out, even if half a character ends it', () => {
+  assert.deepEqual(excerpt(100, Buffer.from([0x41, 0xe2, 0x82]), 'b'), ['A\\xe2\\x82', 'b']);
+  assert.deepEqual(excerpt(2, Buffer.from([0x41, 0xe2])), ['A\\xe2']);
+});
+
 test('a body of very many empty frames costs little', () => {
   const body = bodyOf(Array.from({ length: 100_000 }, () => Buffer.alloc(0)));
   let looked = 0;
