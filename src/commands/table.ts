@@ -6,7 +6,8 @@ const GAP = '  ';
 const INDENT = '    ';
 
 /**
- * Aligned columns, as wide as their longest cell. If that is too wide, the last column goes to lines of its own.
+ * Aligned columns, as wide as their longest cell. What does not fit goes below: numbers together, each with the name of its column, and a
+ * last column of text on a line of its own.
  *
  * @param head names of the columns; `>` in front: aligned to the right
  */
@@ -19,9 +20,8 @@ export function tableLines(
   const widths = names.map((name, index) =>
     Math.max(name.length, ...rows.map(({ cells }) => textOf(cells[index] ?? '').length)),
   );
-  const total = widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1));
-  const isWide = total > columns;
-  const shown = isWide ? names.length - 1 : names.length;
+  const shown = fitting(widths, columns);
+  const textFrom = head.at(-1)?.startsWith('>') ? names.length : names.length - 1;
   const line = (cells: readonly Cell[]): Line =>
     cells.slice(0, shown).flatMap((cell, index) => {
       const isLast = index === shown - 1;
@@ -35,10 +35,22 @@ export function tableLines(
   return [
     line(names),
     ...rows.flatMap(({ cells }) => {
-      const last = textOf(cells.at(-1) ?? '');
-      return isWide ? [line(cells), `${INDENT}${last}`] : [line(cells)];
+      const texts = cells.map(textOf);
+      const named = texts.slice(0, textFrom).map((text, index) => `${names[index]} ${text}`);
+      const below = [named.slice(shown).join(', '), ...texts.slice(Math.max(shown, textFrom))];
+      return [line(cells), ...below.filter((text) => text !== '').map((text) => `${INDENT}${text}`)];
     }),
   ];
+}
+
+/** How many columns fit from the left. The first is there always. */
+function fitting(widths: readonly number[], columns: number): number {
+  let total = 0;
+  const tooWide = widths.findIndex((width, index) => {
+    total += width + (index === 0 ? 0 : GAP.length);
+    return index > 0 && total > columns;
+  });
+  return tooWide < 0 ? widths.length : tooWide;
 }
 
 /** Padded first and coloured then: escapes have no width. */

@@ -81,6 +81,20 @@ test('on a narrow terminal the reasons go to lines of their own, so that none is
   assert.equal(lines.at(-1), '    connected');
 });
 
+test('columns that do not fit go below, each number with its name', () => {
+  const lines = statusLines({ now: pollOf([POD], 0, 200) }, 60).map(textOf);
+  assert.deepEqual(lines.slice(-8), [
+    'ROUTE   STATE  LISTEN                REQ/S  FAILED     P50',
+    'orders  ok     tcp://127.0.0.1:5555    2.0      0%  1.5 ms',
+    '    P99 20 ms, IN FLIGHT 0, WAITING 0',
+    '',
+    'ENDPOINT             POD       STATE  SINCE',
+    'tcp://10.0.0.1:7000  orders-0  up     12:00:00 UTC (10 min)',
+    '    LATENCY 1.2 ms, IN FLIGHT 2/8, ANSWERED 119/120',
+    '    connected',
+  ]);
+});
+
 test('without pods there is no column for them', () => {
   const { pod: _, ...bare } = POD;
   const lines = statusLines({ now: pollOf([bare], 0, 200) }, 200).map(textOf);
