@@ -115,7 +115,7 @@ test('a wrong key of the server is named as the cause that no request can be sen
     '--config',
     file('config.yaml', JSON.stringify({ routes: [route] })),
   ]);
-  const words = await told(t, sidecar, /could not be connected/);
+  const words = await told(t, sidecar, /has not connected/);
   assert.match(words, /^BROKEN Route orders does not work: no request can be sent since /);
   assert.match(words, /curve\.serverKeyFile is not its key/);
   assert.match(words, /-> Compare `curve` of the route with the settings of the server/);

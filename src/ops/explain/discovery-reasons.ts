@@ -73,7 +73,7 @@ function delayed(view: RouteView, next: NonNullable<RouteView['route']['next']>)
     ...endpoints.slice(0, 5).map(({ address, state, why }) => `${address} is ${state}: ${why}.`),
   ];
   const text =
-    'The new upstream of the last change of the configuration is not connected yet; the old one is still used.';
+    'The new upstream of the last configuration change is not connected yet; the old one is still used.';
   return reason(view, 'degraded', text, evidence, 'Compare the new upstream with where the servers are.');
 }
 

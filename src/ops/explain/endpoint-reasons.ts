@@ -1,7 +1,7 @@
 import type { EndpointPage } from '../status-page.ts';
 import type { Reason } from './reason.ts';
 import { isUntried, type RouteView } from './route-view.ts';
-import { lookAt, troubleAdvice } from './trouble-advice.ts';
+import { lookAt, newestTrouble, troubleAdvice } from './trouble-advice.ts';
 import { counted, inShort, length, listed, nameOf, number, percent, sentence, since } from './words.ts';
 
 /** A connection that is being made for the first time is no trouble yet. */
@@ -47,7 +47,9 @@ function outReason(view: RouteView, group: readonly EndpointPage[]): Reason {
     severity: up.length === 0 && view.health === 'broken' ? 'broken' : 'degraded',
     text: sentence(`${who} ${what}: ${headline}`),
     evidence: [
-      ...(meaning === undefined ? [] : [sentence(`that means: ${meaning}`)]),
+      ...(meaning === undefined || !newestTrouble(why).endsWith(meaning)
+        ? []
+        : [sentence(`that means: ${meaning}`)]),
       ...(isAlone ? [] : group.slice(0, 5).map((one) => sentence(`${nameOf(one)} ${stateWords(view, one)}`))),
       ...(isAlone && endpoints.length > 1 ? [othersWords(view)] : []),
       ...group.slice(0, isAlone ? 1 : 3).flatMap((one) => attemptsWords(one)),
@@ -59,7 +61,7 @@ function outReason(view: RouteView, group: readonly EndpointPage[]): Reason {
 function stateWords({ now }: RouteView, { state, sinceMs }: EndpointPage): string {
   switch (state) {
     case 'connecting':
-      return `could not be connected ${since(sinceMs, now)}`;
+      return `has not connected ${since(sinceMs, now)}`;
     case 'ejected':
       return `is left out ${since(sinceMs, now)}`;
     default:

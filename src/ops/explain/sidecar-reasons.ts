@@ -27,10 +27,10 @@ function reload({ refusedReload }: StatusPage, now: Date): Reason[] {
     {
       route: null,
       severity: 'degraded',
-      text: `The change of the configuration at ${clock(new Date(at), now)} was refused: the old one stays in force, but a pod that starts now will fail.`,
+      text: `The configuration change at ${clock(new Date(at), now)} was refused: the old one stays in force, but a pod that starts now will fail.`,
       evidence: problems.slice(0, PROBLEMS_MOST).map(sentence),
       advice:
-        'Mend the ConfigMap, or go back with `helm rollback`. Check a file with `lazypirate check --config FILE`.',
+        'Fix the ConfigMap, or go back with `helm rollback`. Check a file with `lazypirate check --config FILE`.',
     },
   ];
 }

@@ -54,11 +54,19 @@ const ADVICE: readonly [RegExp, string][] = [
   ],
 ];
 
-/** @param why of an endpoint; what its newest try shows, behind "now:", says more about what to do */
+/** @param why of an endpoint */
 export function troubleAdvice(why: string): string | undefined {
+  return adviceFor(newestTrouble(why));
+}
+
+/** What the newest try shows, behind "now:", says more about what to do than what came before, if it is a trouble. */
+export function newestTrouble(why: string): string {
   const [first = '', now = ''] = why.split('; now: ');
-  const adviceFor = (text: string) => ADVICE.find(([pattern]) => pattern.test(text))?.[1];
-  return adviceFor(now) ?? adviceFor(first);
+  return adviceFor(now) === undefined ? first : now;
+}
+
+function adviceFor(text: string): string | undefined {
+  return ADVICE.find(([pattern]) => pattern.test(text))?.[1];
 }
 
 /** Where to look at a pod. */

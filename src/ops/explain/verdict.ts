@@ -54,11 +54,15 @@ function cutOffWords(cutOff: readonly RouteView[]): string {
 }
 
 function degradedWords(views: readonly RouteView[], bad: readonly RouteView[]): string {
+  const isQuiet = views.every(({ settled }) => settled === 0);
   if (bad.length === 0)
-    return `Requests are served, but something is wrong with the sidecar. ${trafficWords(views)}`;
+    return `${isQuiet ? 'Something' : 'Requests are answered, but something'} is wrong with the sidecar. ${trafficWords(views)}`;
   const names = listed(bad.map(({ route }) => route.name));
   const isFailing = bad.some(({ health }) => health !== 'well');
-  const how = isFailing ? 'Some requests fail' : 'Requests are answered, but not all is well';
+  const isWell = bad.some(({ settled }) => settled > 0)
+    ? 'Requests are answered, but not all is well'
+    : 'Not all is well';
+  const how = isFailing ? 'Some requests fail' : isWell;
   return `${how} (${bad.length === 1 ? 'route' : 'routes'} ${names}). ${trafficWords(bad)}`;
 }
 
@@ -73,8 +77,8 @@ export function trafficWords(views: readonly RouteView[]): string {
   if (settled === 0) return `No request was settled in ${time}.${openWords}`;
   const all = counted(settled, 'request');
   if (failed > 0) {
-    const now = views.every(({ health }) => health === 'well') ? ', but it goes well again' : '';
-    return `${number(failed)} of ${all} failed in ${time}${now} (${failuresWords(views)}).${openWords}`;
+    const now = views.every(({ health }) => health === 'well') ? ', but it is working again' : '';
+    return `${number(failed)} of ${all} failed in ${time} (${failuresWords(views)})${now}.${openWords}`;
   }
   // What was answered before says nothing of now.
   if (views.every(({ isCutOff }) => isCutOff)) return openWords.trim();

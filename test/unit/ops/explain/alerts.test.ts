@@ -65,7 +65,7 @@ const REASONS: Record<string, readonly [Situation, RegExp]> = {
   ],
   LazypirateReloadFailed: [
     { sidecar: { refusedReload: { at: new Date(0), problems: ['routes: must be a list'] } } },
-    /change of the configuration .* was refused/,
+    /configuration change .* was refused/,
   ],
   LazypirateUnaccounted: [{ totals: { received: 101 } }, /does not know what became of 1 request/],
   LazypirateEventLoopLag: [

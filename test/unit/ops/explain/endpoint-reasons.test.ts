@@ -63,6 +63,21 @@ test('a long explanation becomes a short headline, and says below what it means'
   assert.equal(evidence[0], 'That means: the server is stopped.');
 });
 
+test('what an older trouble means is not told of a newer one', () => {
+  const killed =
+    'the connection was reset (the peer was killed, or something on the way cut it), before it said anything: it is not ZeroMQ; now: nobody listens there (connection refused)';
+  const { evidence, advice } = reasonLike(
+    explained({ endpoints: [up(A), { ...DOWN, address: B, why: killed }] }),
+    /connection refused/,
+  );
+  assert.doesNotMatch(evidence.join(), /it is not ZeroMQ/);
+  assert.match(advice ?? '', /^Is the server running/);
+  const silent =
+    'the peer accepts connections and says nothing within 15000 ms: it is stopped or hangs; now: connected, waiting for the ZMTP handshake';
+  const other = reasonLike(explained({ endpoints: [up(A), { ...DOWN, address: B, why: silent }] }), /15000/);
+  assert.equal(other.evidence[0], 'That means: it is stopped or hangs.');
+});
+
 test('an endpoint that is being connected for the first time is no trouble yet, and later it is', () => {
   const connecting = { address: A, state: 'connecting', why: 'not connected yet' } as const;
   const young = explained({
@@ -73,7 +88,7 @@ test('an endpoint that is being connected for the first time is no trouble yet, 
   assert.equal(young.verdict.state, 'starting');
   assert.deepEqual(young.reasons, []);
   const old = explained({ endpoints: [{ ...connecting, sinceMs: 60_000 }, up(B)] });
-  reasonLike(old, /10\.0\.0\.1:7000 could not be connected since 12:09:00 UTC \(1 min\)/);
+  reasonLike(old, /10\.0\.0\.1:7000 has not connected since 12:09:00 UTC \(1 min\)/);
 });
 
 test('a pod that is much slower than the others is named; near the timeout it is more than a note', () => {

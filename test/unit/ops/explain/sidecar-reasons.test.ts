@@ -11,7 +11,7 @@ test('a refused change is told with its time and each problem', () => {
   const all = explained({ sidecar: { refusedReload } });
   assert.equal(all.verdict.state, 'degraded');
   assert.match(all.verdict.text, /something is wrong with the sidecar/);
-  const { text, evidence, route } = reasonLike(all, /change of the configuration/);
+  const { text, evidence, route } = reasonLike(all, /configuration change/);
   assert.equal(route, null);
   assert.match(text, /at 12:09:00 UTC was refused/);
   assert.deepEqual(evidence, ['Routes: must be a list.', 'Log: unknown.']);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { explained, NO_ATTEMPTS, NOBODY_GONE, NONE } from './situation.ts';
+import { explained, NO_ATTEMPTS, NOBODY_GONE, NONE, up } from './situation.ts';
 
 test('a healthy sidecar says so, with its figures and nothing else', () => {
   const { verdict, reasons, at } = explained({});
@@ -26,7 +26,24 @@ test('what failed half a minute ago and goes well again is not called broken', (
   assert.equal(explained({ recent }).verdict.state, 'broken');
   const recovered = explained({ recent, latest: { outcomes: { ...NONE, ok: 20 } } }).verdict;
   assert.equal(recovered.state, 'working');
-  assert.match(recovered.text, /80 of 100 requests failed in the last minute, but it goes well again/);
+  assert.match(
+    recovered.text,
+    /80 of 100 requests failed in the last minute \(80 timeout\), but it is working again\./,
+  );
+});
+
+test('without a request in the last minute, none is said to be answered', () => {
+  const quiet = { received: 0, outcomes: NONE, attempts: NO_ATTEMPTS };
+  const refusedReload = { at: new Date(0), problems: ['x'] };
+  assert.equal(
+    explained({ recent: quiet, latest: quiet, sidecar: { refusedReload } }).verdict.text,
+    'Something is wrong with the sidecar. No request was settled in the last minute.',
+  );
+  const down = { address: 'tcp://10.0.0.1:7000', state: 'down', why: 'x', sinceMs: 5_000 } as const;
+  assert.equal(
+    explained({ endpoints: [down, up('tcp://10.0.0.2:7000')], recent: quiet, latest: quiet }).verdict.text,
+    'Not all is well (route orders). No request was settled in the last minute.',
+  );
 });
 
 test('one request in a hundred that fails is degraded, one in a thousand is not', () => {
