@@ -124,5 +124,5 @@ function unreachable(address: string, error: unknown): string {
     : codeOf(cause) === 'ECONNREFUSED'
       ? 'nobody listens there'
       : messageOf(cause);
-  return `no sidecar answers at ${address} (${why}): does it run here (kubectl get pod, kubectl logs), and is this its admin.inspect? Its log has the address in the line "inspect listening"; say another one with --inspect`;
+  return `no sidecar answers at ${address} (${why}). Is it running here (kubectl get pod, kubectl logs)? Is this its admin.inspect? The line "inspect listening" of its log has the address. To ask at another one, use --inspect HOST:PORT`;
 }

@@ -230,7 +230,7 @@ test('a client that does not read its page is disconnected', async (t) => {
   const asked = Promise.withResolvers<Promise<unknown>>();
   const door = await openDoor({
     ...LOOPBACK,
-    name: 'test',
+    name: 'inspect',
     connectionsMost: 9,
     silenceMs: 100,
     answer: async (request) => {
@@ -251,7 +251,7 @@ test('a client that does not read the rest of a stream that is over is disconnec
   const asked = Promise.withResolvers<Promise<unknown>>();
   const door = await openDoor({
     ...LOOPBACK,
-    name: 'test',
+    name: 'inspect',
     connectionsMost: 9,
     silenceMs: 100,
     answer: async (request) => {
@@ -273,7 +273,7 @@ test('a page may take longer to make than a client may be silent', async (t) => 
   let isMaking = false;
   const door = await openDoor({
     ...LOOPBACK,
-    name: 'test',
+    name: 'inspect',
     connectionsMost: 9,
     silenceMs: 20,
     answer: async () => {

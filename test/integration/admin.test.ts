@@ -257,7 +257,9 @@ test('a port in use is reported in one line with the address', async (t) => {
   const port = Number(admin.address.split(':')[1]);
   await assert.rejects(started(t, { port }), (error) => {
     assert.ok(error instanceof StartError);
-    assert.deepEqual(error.lines, [`admin: cannot listen on ${admin.address}: port in use`]);
+    assert.deepEqual(error.lines, [
+      `admin: cannot listen on ${admin.address}: port in use, perhaps by another sidecar; choose another port with --admin-listen or admin.listen`,
+    ]);
     return true;
   });
 });

@@ -158,7 +158,7 @@ test('where nobody answers, one sentence says where, and what to check', async (
     assert.match(
       stderr,
       new RegExp(
-        `^lazypirate: no sidecar answers at 127.0.0.1:${port} \\(nobody listens there\\): .*--inspect\\n$`,
+        `^lazypirate: no sidecar answers at 127.0.0.1:${port} \\(nobody listens there\\)\\. .*--inspect HOST:PORT\\n$`,
       ),
     );
   }

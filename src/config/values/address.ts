@@ -78,7 +78,9 @@ export function parseHostPort(text: string): { host: string; port: number } {
   refuseVariable(text);
   const found = hostAndPort(`tcp://${text}`);
   if (found === undefined)
-    throw new Error(`${JSON.stringify(text)} is not an address: write 0.0.0.0:9555 or [::]:9555`);
+    throw new Error(
+      `${JSON.stringify(text)} is not an address: write 127.0.0.1:9556, 0.0.0.0:9555 or [::]:9555`,
+    );
   checkPort(text, found.port);
   const host = checkHost(text, found.host);
   return { host: host === '*' ? '0.0.0.0' : host.replace(/^\[|\]$/g, ''), port: found.port };

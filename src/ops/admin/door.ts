@@ -8,7 +8,7 @@ import { Refusal } from './refusal.ts';
 
 export interface DoorSettings extends HostPort {
   /** For the message if it cannot listen. */
-  name: string;
+  name: keyof typeof PORT_SETTINGS;
   connectionsMost: number;
   /** How long a connection may be silent, which includes a client that does not read its page. */
   silenceMs?: number;
@@ -23,6 +23,12 @@ export interface Door {
   /** Stops listening and closes every connection, even in the middle of a page. */
   close(): Promise<void>;
 }
+
+/** Where to choose another port. */
+const PORT_SETTINGS = {
+  admin: '--admin-listen or admin.listen',
+  inspect: '--admin-inspect or admin.inspect',
+};
 
 /** An honest client sends its whole request within seconds. */
 const LIMITS = {
@@ -67,7 +73,7 @@ export async function openDoor(settings: DoorSettings): Promise<Door> {
     server.listen(host === '::' ? { port } : { port, host });
     await once(server, 'listening');
   } catch (error) {
-    throw new StartError(`${name}: cannot listen on ${hostPort(host, port)}: ${reason(error)}`, {
+    throw new StartError(`${name}: cannot listen on ${hostPort(host, port)}: ${reason(error, name)}`, {
       cause: error,
     });
   }
@@ -137,10 +143,10 @@ function addressOf(server: Server): string {
   return hostPort(bound.address, bound.port);
 }
 
-function reason(error: unknown): string {
+function reason(error: unknown, name: DoorSettings['name']): string {
   switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return 'port in use';
+      return `port in use, perhaps by another sidecar; choose another port with ${PORT_SETTINGS[name]}`;
     case 'EACCES':
       return 'permission denied; ports below 1024 may need a privilege';
     case 'EADDRNOTAVAIL':

@@ -222,7 +222,7 @@ routes:
 `;
   assert.deepEqual(problems({ text, flags: { logLevel: 'loud' } }), [
     '--log-level: must be one of trace, debug, info, warn, error, fatal, silent',
-    'config:1:10: admin.listen: "x" is not an address: write 0.0.0.0:9555 or [::]:9555',
+    'config:1:10: admin.listen: "x" is not an address: write 127.0.0.1:9556, 0.0.0.0:9555 or [::]:9555',
     'config:3:5: routes[0].name: must be of lower-case letters, digits and inner hyphens, 63 characters at most',
     'config:4:5: routes[0].listen: can be reached from other machines; listen on 127.0.0.1 or ipc, set listenCurve, or set allowNonLoopback: true',
     "config:5:17: routes[0].upstream.endpoints: must not be the route's own listener",
