@@ -86,9 +86,14 @@ export class History {
     return this.#kept().map(({ record }) => record);
   }
 
-  /** The same, with the processes that can still be found: once for each record, and only while its connection is open. */
-  async shown(isWanted: (record: RequestRecord) => boolean): Promise<RequestRecord[]> {
-    const wanted = this.#kept().filter(({ record }) => isWanted(record));
+  /**
+   * So many of these at most, with the processes that can still be found: they are looked up once for each record, and only while its
+   * connection is open.
+   */
+  async shown(isWanted: (record: RequestRecord) => boolean, most: number): Promise<RequestRecord[]> {
+    const wanted = this.#kept()
+      .filter(({ record }) => isWanted(record))
+      .slice(0, most);
     const unknown = wanted.filter((one) => !one.isLookedUp && isOpen(one));
     if (unknown.length > 0) await this.#lookUp(unknown);
     return wanted.map(({ record }) => record);

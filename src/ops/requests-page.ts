@@ -1,6 +1,6 @@
 import { FAILURE_CODES, type FailureCode } from '../proxy/outcome.ts';
 import { json, type PageEntry, page } from './admin/page.ts';
-import { anyText, duration, oneOf } from './admin/query.ts';
+import { anyText, duration, oneOf, whole } from './admin/query.ts';
 import { Refusal } from './admin/refusal.ts';
 import type { History } from './history.ts';
 import type { RequestRecord } from './record.ts';
@@ -12,6 +12,9 @@ const OUTCOMES = [
   ...FAILURE_CODES.map((code) => code.toLowerCase() as Lowercase<FailureCode>),
   'client_gone',
 ] as const;
+
+/** How many are shown unless the query says another number: as many as one route keeps. Of many routes they would be megabytes. */
+const SHOWN = 200;
 
 interface Filter {
   route: string | undefined;
@@ -32,13 +35,14 @@ export function requestsPage(history: Pick<History, 'shown' | 'routes'>): PageEn
       outcome: oneOf(...OUTCOMES),
       slower: duration,
       id: anyText('the id of a request'),
+      limit: whole(1, 1_000_000),
     },
     answer: async ({ query }) => {
-      const { route } = query;
+      const { route, limit = SHOWN } = query;
       const known = history.routes();
       if (route !== undefined && !known.includes(route))
         throw new Refusal(400, `there is no route ${JSON.stringify(route)}; there are: ${known.join(', ')}`);
-      return json({ requests: await history.shown((record) => isWanted(record, query)) });
+      return json({ requests: await history.shown((record) => isWanted(record, query), limit) });
     },
   });
 }

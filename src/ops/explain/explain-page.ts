@@ -12,7 +12,7 @@ interface ExplainSources {
   history: {
     records(): readonly RequestRecord[];
     /** With their processes, which takes longer. */
-    shown(isWanted: (record: RequestRecord) => boolean): Promise<readonly RequestRecord[]>;
+    shown(isWanted: (record: RequestRecord) => boolean, most: number): Promise<readonly RequestRecord[]>;
   };
 }
 
@@ -24,7 +24,7 @@ export function explainPage({ status, history }: ExplainSources): PageEntry {
     query: { request: anyText('the id of a request, such as orders.k3x9ab.42') },
     answer: async ({ query: { request: id } }) => {
       if (id === undefined) return json(asText(explain(statusPage(status()), history.records(), new Date())));
-      const [record] = await history.shown((one) => one.id === id);
+      const [record] = await history.shown((one) => one.id === id, 1);
       if (record === undefined) throw new Refusal(404, notKept(id));
       return json(asText({ request: record, text: story(record) }));
     },

@@ -105,7 +105,7 @@ test('a process is looked up once, and only while the connection of the request 
   settle({ id: 'closed', from: closed, client: { hasLeft: true } });
   settle({ id: 'closing', from: closing, client: leaving });
   for (const peer of [open, closed, closing]) found.set(peer, `app[${peer.at(-1)}]`);
-  const looking = history.shown(() => true);
+  const looking = history.shown(() => true, 9);
   leaving.hasLeft = true;
   const expected = [
     ['closing', null],
@@ -114,7 +114,7 @@ test('a process is looked up once, and only while the connection of the request 
   ];
   const processes = (records: Awaited<typeof looking>) => records.map(({ id, process }) => [id, process]);
   assert.deepEqual(processes(await looking), expected);
-  assert.deepEqual(processes(await history.shown(() => true)), expected);
+  assert.deepEqual(processes(await history.shown(() => true, 9)), expected);
   assert.deepEqual(processes(history.records()), expected);
   assert.deepEqual(looked, [[closing, open]]);
 });
@@ -122,6 +122,6 @@ test('a process is looked up once, and only while the connection of the request 
 test('what is not shown is not looked up', async () => {
   const { settle, history, looked } = start();
   settle({ id: 'a' });
-  assert.deepEqual(await history.shown(({ id }) => id === 'b'), []);
+  assert.deepEqual(await history.shown(({ id }) => id === 'b', 9), []);
   assert.deepEqual(looked, []);
 });

@@ -15,7 +15,8 @@ const RECORDS = [
 ].map(recordOf);
 
 async function answer(search: string): Promise<Page> {
-  const shown = async (isWanted: (record: RequestRecord) => boolean) => RECORDS.filter(isWanted);
+  const shown = async (isWanted: (record: RequestRecord) => boolean, most: number) =>
+    RECORDS.filter(isWanted).slice(0, most);
   const entry = requestsPage({ shown, routes: () => ['orders', 'users'] });
   const request = { method: 'GET', body: '', wantsHtml: false } as const;
   const answered = await entry.answer(request, new URLSearchParams(search));
@@ -36,6 +37,12 @@ async function refusal(search: string): Promise<string> {
   assert.ok(error instanceof Refusal && error.status === 400);
   return error.message;
 }
+
+test('a limit shows the first of those that the filters choose', async () => {
+  assert.deepEqual(await numbers('limit=2'), [4, 3]);
+  assert.deepEqual(await numbers('limit=1&outcome=lost'), [1]);
+  assert.match(await refusal('limit=0'), /^limit must be a whole number from 1 /);
+});
 
 test('without a filter all records are shown, in their order, as JSON', async () => {
   const { status, contentType, body } = await answer('');
@@ -62,7 +69,7 @@ test('a wrong filter is refused with what is allowed', async () => {
   );
   assert.equal(await refusal('slower=fast'), 'slower must be a duration such as 250ms, not "fast"');
   assert.equal(
-    await refusal('limit=3'),
-    'unknown parameter "limit"; allowed here: route, outcome, slower, id',
+    await refusal('most=3'),
+    'unknown parameter "most"; allowed here: route, outcome, slower, id, limit',
   );
 });
