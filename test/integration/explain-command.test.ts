@@ -180,7 +180,7 @@ test('a sidecar that ends in the middle of its answer is an error in one line', 
     assert.equal(code, 1);
     assert.match(
       stderr,
-      new RegExp(`^lazypirate: no sidecar answers at ${address} \\(.*\\): .*--inspect\n$`),
+      new RegExp(`^lazypirate: no sidecar answers at ${address} \\(.*\\)\\. .*--inspect HOST:PORT\n$`),
     );
   }
 });
