@@ -45,6 +45,8 @@ export const tap: Command = {
     const stop = AbortSignal.any([interrupted, left.signal]);
     const screen = new Screen(terminal);
     const forPeople = new TapText();
+    // Or nobody could tell an idle sidecar from a tap that does not work.
+    if (stdout.isTTY && !values.json) stderr.write(`tapping ${address}; Ctrl-C ends it\n`);
     let lines = 0;
     for await (const line of streamFrom(address, `/tap${queryOf(values)}`, stop)) {
       lines++;

@@ -1,5 +1,5 @@
 import type { StatusPage } from '../status-page.ts';
-import type { Reason } from './reason.ts';
+import type { Reason, Severity } from './reason.ts';
 import { clock, counted, length, number, percent, sentence } from './words.ts';
 
 /** The alerts on these have the same defaults. */
@@ -71,26 +71,35 @@ function descriptors({ process: { descriptors: files } }: StatusPage): Reason[] 
 
 function cpu({ process: { eventLoop, throttled } }: StatusPage): Reason[] {
   const isThrottled = throttled !== null && throttled > THROTTLED_SHARE;
-  if (!isThrottled && eventLoop.lateMs < LATE_MS && eventLoop.busy < BUSY_SHARE) return [];
+  const isBusy = eventLoop.busy >= BUSY_SHARE;
+  if (!isThrottled && !isBusy && eventLoop.lateMs < LATE_MS) return [];
   const evidence = [
     `Its event loop was busy for ${percent(eventLoop.busy)} of the last minute, and up to ${length(eventLoop.lateMs)} late.`,
     ...(throttled === null
       ? []
       : [`Its CPU limit has stopped it in ${percent(throttled)} of the periods (of 100 ms, as a rule).`]),
   ];
-  return [
-    {
-      route: null,
-      severity: 'degraded',
-      text: isThrottled
-        ? 'The CPU limit of the container slows the sidecar down, so everything through it is late.'
-        : 'The sidecar does not get the CPU it needs, so everything through it is late.',
-      evidence,
-      advice: isThrottled
-        ? 'Raise or remove the CPU limit of the container lazypirate.'
-        : 'Raise the CPU request. If it uses a full core, spread the load over more pods.',
-    },
+  const found = (severity: Severity, text: string, advice: string): Reason[] => [
+    { route: null, severity, text, evidence, advice },
   ];
+  if (isThrottled)
+    return found(
+      'degraded',
+      'The CPU limit of the container slows the sidecar down, so everything through it is late.',
+      'Raise or remove the CPU limit of the container lazypirate.',
+    );
+  if (isBusy)
+    return found(
+      'degraded',
+      'The sidecar needs more CPU than it has, so everything through it is late.',
+      'Raise the CPU request. If it uses a full core, spread the load over more pods.',
+    );
+  // Once a minute this happens on any busy node.
+  return found(
+    'note',
+    `The sidecar stood still for ${length(eventLoop.lateMs)} in the last minute, and so did its requests.`,
+    'If this goes on, raise the CPU request of the container lazypirate, or look at what else its node runs.',
+  );
 }
 
 function bugs({ routes }: StatusPage): Reason[] {

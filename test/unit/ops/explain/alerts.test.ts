@@ -70,7 +70,7 @@ const REASONS: Record<string, readonly [Situation, RegExp]> = {
   LazypirateUnaccounted: [{ totals: { received: 101 } }, /does not know what became of 1 request/],
   LazypirateEventLoopLag: [
     { sidecar: { process: processStatus({ eventLoop: { busy: 0.6, lateMs: 200 } }) } },
-    /does not get the CPU it needs/,
+    /stood still for 200 ms in the last minute/,
   ],
   LazypirateDescriptors: [
     { sidecar: { process: processStatus({ descriptors: { open: 900, most: 1_000 } }) } },

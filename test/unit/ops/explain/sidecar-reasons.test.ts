@@ -30,13 +30,21 @@ test('few descriptors left, and a process without CPU', () => {
   const { advice, evidence } = reasonLike(explained({ sidecar: { process: throttled } }), /CPU limit/);
   assert.match(advice ?? '', /Raise or remove the CPU limit/);
   assert.match(evidence.join(), /stopped it in 40% of the periods/);
-  const late = processStatus({ eventLoop: { busy: 0.5, lateMs: 300 } });
-  const { evidence: lateEvidence } = reasonLike(
-    explained({ sidecar: { process: late } }),
-    /does not get the CPU/,
-  );
-  assert.match(lateEvidence.join(), /busy for 50% of the last minute, and up to 300 ms late/);
+  const busy = processStatus({ eventLoop: { busy: 0.9, lateMs: 300 } });
+  const needing = explained({ sidecar: { process: busy } });
+  assert.equal(needing.verdict.state, 'degraded');
+  const { evidence: busyEvidence } = reasonLike(needing, /needs more CPU than it has/);
+  assert.match(busyEvidence.join(), /busy for 90% of the last minute, and up to 300 ms late/);
   lacks(explained({}), /CPU|descriptors/);
+});
+
+test('that it stood still once is worth a note, and no more', () => {
+  const late = processStatus({ eventLoop: { busy: 0.03, lateMs: 167 } });
+  const noted = explained({ sidecar: { process: late } });
+  assert.equal(noted.verdict.state, 'working');
+  reasonLike(noted, /stood still for 167 ms/);
+  const quick = processStatus({ eventLoop: { busy: 0.03, lateMs: 99 } });
+  lacks(explained({ sidecar: { process: quick } }), /stood still/);
 });
 
 test('a bug is called one', () => {
