@@ -226,48 +226,37 @@ test('it takes 64 connections, and the next ones are closed until there is room 
   });
 });
 
-test('a client that does not read its page is disconnected', async (t) => {
-  const asked = Promise.withResolvers<Promise<unknown>>();
-  const door = await openDoor({
-    ...LOOPBACK,
-    name: 'inspect',
-    connectionsMost: 9,
-    silenceMs: 100,
-    answer: async (request) => {
-      asked.resolve(once(request.socket, 'close'));
-      return text(200, 'x'.repeat(64 * 1024 ** 2));
-    },
+for (const [what, answer] of [
+  ['a page', () => text(200, 'x'.repeat(64 * 1024 ** 2))],
+  [
+    'a stream that is over',
+    (): Stream => ({
+      kind: 'stream',
+      contentType: 'text/plain',
+      run: async (out) => void out.write('x'.repeat(64 * 1024 ** 2)),
+    }),
+  ],
+] as const)
+  test(`a client that does not read the rest of ${what} is disconnected`, async (t) => {
+    const asked = Promise.withResolvers<Promise<unknown>>();
+    const door = await openDoor({
+      ...LOOPBACK,
+      name: 'inspect',
+      connectionsMost: 9,
+      silenceMs: 100,
+      answer: async (request) => {
+        asked.resolve(once(request.socket, 'close'));
+        return answer();
+      },
+    });
+    t.after(() => door.close());
+    const socket = dial(Number(door.address.split(':')[1]));
+    t.after(() => socket.destroy());
+    socket.pause();
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const closed = await asked.promise.then((closing) => [closing]);
+    await soon('the end of the connection', Promise.all(closed));
   });
-  t.after(() => door.close());
-  const socket = dial(Number(door.address.split(':')[1]));
-  t.after(() => socket.destroy());
-  socket.pause();
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  const closed = await asked.promise.then((closing) => [closing]);
-  await soon('the end of the connection', Promise.all(closed));
-});
-
-test('a client that does not read the rest of a stream that is over is disconnected', async (t) => {
-  const asked = Promise.withResolvers<Promise<unknown>>();
-  const door = await openDoor({
-    ...LOOPBACK,
-    name: 'inspect',
-    connectionsMost: 9,
-    silenceMs: 100,
-    answer: async (request) => {
-      asked.resolve(once(request.socket, 'close'));
-      const run: Stream['run'] = async (out) => void out.write('x'.repeat(64 * 1024 ** 2));
-      return { kind: 'stream', contentType: 'text/plain', run };
-    },
-  });
-  t.after(() => door.close());
-  const socket = dial(Number(door.address.split(':')[1]));
-  t.after(() => socket.destroy());
-  socket.pause();
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  const closed = await asked.promise.then((closing) => [closing]);
-  await soon('the end of the connection', Promise.all(closed));
-});
 
 test('a page may take longer to make than a client may be silent', async (t) => {
   let isMaking = false;

@@ -1,7 +1,7 @@
 import type { StatusPage } from '../status-page.ts';
 import type { Explanation, Reason } from './reason.ts';
 import { attemptsIn, failedIn, type RouteView, settledIn } from './route-view.ts';
-import { breakdown, counted, length, listed, number, percent, since, window } from './words.ts';
+import { breakdown, counted, length, listed, number, since, window } from './words.ts';
 
 type Verdict = Explanation['verdict'];
 
@@ -67,7 +67,7 @@ function degradedWords(views: readonly RouteView[], bad: readonly RouteView[]): 
 }
 
 /** What became of the requests. */
-export function trafficWords(views: readonly RouteView[]): string {
+function trafficWords(views: readonly RouteView[]): string {
   const recent = views.map(({ route }) => route.recent);
   const settled = recent.reduce((sum, one) => sum + settledIn(one), 0);
   const failed = recent.reduce((sum, one) => sum + failedIn(one), 0);
@@ -100,10 +100,4 @@ function failuresWords(views: readonly RouteView[]): string {
         counts[outcome] =
           (counts[outcome] ?? 0) + count - (outcome === 'client_gone' ? route.recent.clientGone.ok : 0);
   return breakdown(counts);
-}
-
-/** The share of requests of the last minute that failed; for tables. */
-export function failedShare({ recent }: RouteView['route']): string {
-  const settled = settledIn(recent);
-  return settled === 0 ? '-' : percent(failedIn(recent) / settled);
 }
