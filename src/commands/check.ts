@@ -14,21 +14,22 @@ import { linesOf, problemsOf } from './live-check-words.ts';
 const WITHIN = '10s';
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-const help = `Usage: lazypirate check [--live [--within D]] [OPTIONS]
+const help = `Usage: lazypirate check [--live [--all] [--within D]] [OPTIONS]
 
 Checks the configuration that \`run\` would use with the same options, and reports every problem. Key files are checked once
 the rest is valid.
 
       --live            then asks discovery of each route for its endpoints, connects to each and shakes hands, as the sidecar
                         does. It sends no request and binds no listener, so it can run beside a sidecar or before one.
+      --all             every endpoint has to work, not only one of each route
       --within D        most time that all of --live may take (${WITHIN})
 
 --live prints a line for each endpoint: what it is and how long it took to connect, or FAILS and why. Problems and warnings
-come last. If no endpoint of a route works, that is a problem; if some fail, that is a warning.
+come last. If no endpoint of a route works, that is a problem; if some fail, that is a warning, or with --all a problem.
 
 ${CONFIG_FLAGS_HELP}
-Exit code 0 if the configuration is valid; with --live, only if at least one endpoint of every route works. 1 if not, or if
---live is interrupted. 2 if the configuration is not valid.
+Exit code 0 if the configuration is valid; with --live, only if at least one endpoint of every route works (with --all, all of
+them). 1 if not, or if --live is interrupted. 2 if the configuration is not valid.
 `;
 
 export const check: Command = {
@@ -37,10 +38,16 @@ export const check: Command = {
   help,
   async run(args, terminal) {
     const { env, stdout } = terminal;
-    const options = { ...CONFIG_OPTIONS, live: { type: 'boolean' }, within: { type: 'string' } } as const;
+    const liveOptions = {
+      live: { type: 'boolean' },
+      all: { type: 'boolean' },
+      within: { type: 'string' },
+    } as const;
+    const options = { ...CONFIG_OPTIONS, ...liveOptions };
     const { values } = parseArguments('check', { args, options });
-    const { live = false, within } = values;
+    const { live = false, all = false, within } = values;
     if (within !== undefined && !live) throw new ConfigError(['--within works only with --live']);
+    if (all && !live) throw new ConfigError(['--all works only with --live']);
     const withinMs = parseWithin(within ?? WITHIN);
     const config = loadConfig({ env, flags: configFlagsOf(values) });
     const { routes, warnings } = config;
@@ -50,7 +57,7 @@ export const check: Command = {
       stdout.write(`  ${name}: ${from} -> ${to} (${attemptsWords(requests.retry)})\n`);
     }
     for (const warning of warnings) stdout.write(`warning: ${warning}\n`);
-    return live ? checkLive(config, withinMs, terminal) : 0;
+    return live ? checkLive(config, { withinMs, isEveryNeeded: all }, terminal) : 0;
   },
 };
 
@@ -61,7 +68,11 @@ function parseWithin(text: string): number {
 }
 
 /** @returns the exit code */
-async function checkLive({ routes }: Config, withinMs: number, terminal: Terminal): Promise<number> {
+async function checkLive(
+  { routes }: Config,
+  { withinMs, isEveryNeeded }: { withinMs: number; isEveryNeeded: boolean },
+  terminal: Terminal,
+): Promise<number> {
   const { env, stdout, stderr, interrupted } = terminal;
   const timeIsUp = new AbortController();
   const timer = setTimeout(() => timeIsUp.abort(), withinMs);
@@ -82,9 +93,9 @@ async function checkLive({ routes }: Config, withinMs: number, terminal: Termina
   }
   for (const { route, checked } of results)
     for (const line of linesOf(route, checked)) stdout.write(`${line}\n`);
-  const problems = results.flatMap(({ route, checked }) =>
-    problemsOf(route, checked, formatDuration(withinMs)),
-  );
+  const problems = results
+    .flatMap(({ route, checked }) => problemsOf(route, checked, formatDuration(withinMs)))
+    .map(({ isFatal, text }) => ({ isFatal: isFatal || isEveryNeeded, text }));
   for (const { isFatal, text } of problems) stdout.write(`${isFatal ? 'problem' : 'warning'}: ${text}\n`);
   return problems.some(({ isFatal }) => isFatal) ? 1 : 0;
 }

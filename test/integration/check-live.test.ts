@@ -84,6 +84,14 @@ test('it fails if one route has no endpoint that works, whatever the others have
   ]);
 });
 
+test('with --all it fails if a single endpoint does not work', async (t) => {
+  const { address } = await startServe(t);
+  assert.equal((await checkLive({ orders: to(address) }, '--all')).code, 0);
+  const { code, lines } = await checkLive({ orders: to(address, await nobody(t)) }, '--all');
+  assert.equal(code, 1);
+  assert.equal(lines.at(-1), `problem: orders: 1 of 2 endpoints fail: ${REFUSED}`);
+});
+
 test('a socket that takes no requests is no endpoint, even if it hangs up before it says why', async (t) => {
   const publisher = new Publisher({ context, linger: 0 });
   t.after(() => publisher.close());
@@ -240,6 +248,7 @@ test('a configuration that is not valid is 2, and nothing is asked', async () =>
   assert.deepEqual([wrong.code, wrong.stdout], [2, []]);
   for (const [args, words] of [
     [['--within', '5s'], /--within works only with --live/],
+    [['--all'], /--all works only with --live/],
     [['--live', '--within', '0'], /--within: must be from 1ms to 24h/],
     [['--live', '--within', 'soon'], /--within: "soon" is not a duration/],
   ] as const) {
