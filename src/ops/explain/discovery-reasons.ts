@@ -1,6 +1,6 @@
 import type { Reason } from './reason.ts';
 import type { RouteView } from './route-view.ts';
-import { counted, length, sentence, since } from './words.ts';
+import { length, sentence, since } from './words.ts';
 
 type Discovery = RouteView['route']['discovery'];
 type DiscoveryFailure = NonNullable<Discovery['failure']>['reason'];
@@ -53,8 +53,9 @@ function noEndpoints(view: RouteView, discovery: Discovery): Reason {
 function lost(view: RouteView, discovery: Discovery): Reason {
   const { why, failure, syncedMs } = discovery;
   const kind = failure?.reason ?? 'unreachable';
-  const known = `${counted(view.endpoints.length, 'known endpoint')}`;
-  const text = `Changes of the endpoints are not seen: ${whatFails(kind, why ?? '')}. The ${known} stay in use.`;
+  const count = view.endpoints.length;
+  const known = count === 1 ? 'The one known endpoint stays' : `The ${count} known endpoints stay`;
+  const text = `Changes of the endpoints are not seen: ${whatFails(kind, why ?? '')}. ${known} in use.`;
   const synced = syncedMs === null ? [] : [`The set was last known to be right ${length(syncedMs)} ago.`];
   const evidence = [...failureEvidence(view, discovery), ...synced];
   return reason(view, 'degraded', text, evidence, failureAdvice(kind, why ?? ''));
