@@ -3,8 +3,10 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -151,20 +153,32 @@ describe('dist, copied to where nothing else is', () => {
   });
 });
 
-test('what npx starts says how to build, until it is built', async (t) => {
+test('npx starts the source in a checkout, even beside an old build, and the build where there is no source', async (t) => {
   const folder = scratch();
   cpSync('config/bin.cjs', join(folder, 'config/bin.cjs'));
-  const { bin, scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const { bin } = JSON.parse(readFileSync('package.json', 'utf8'));
   assert.deepEqual(bin, { lazypirate: 'config/bin.cjs' });
-  assert.ok(scripts.build);
-  const started = async () => {
-    const program = Program.start(t, join(folder, bin.lazypirate), ['--version'], { PATH: pathToNode() });
+  const started = async (...options: string[]) => {
+    const args = [...options, join(folder, bin.lazypirate), '--version'];
+    const program = Program.start(t, process.execPath, args);
     const { code } = await program.ended;
     return [code, ...program.stdout, ...program.stderr];
   };
-  assert.deepEqual(await started(), [1, 'lazypirate: not built yet: run "npm ci && npm run build" first']);
+  assert.deepEqual(await started(), [
+    1,
+    'lazypirate: there is nothing to run here: copy the folder dist too',
+  ]);
   cpSync(dirname(build()), join(folder, 'dist'), { recursive: true });
   assert.deepEqual(await started(), [0, `lazypirate ${version}`]);
+  mkdirSync(join(folder, 'src'));
+  writeFileSync(join(folder, 'src/main.ts'), "console.log('the source' satisfies string, process.argv[2]);");
+  assert.deepEqual(await started(), [0, 'the source --version']);
+  rmSync(join(folder, 'dist'), { recursive: true });
+  const [code, words] = await started('--no-strip-types');
+  assert.match(
+    `${code} ${words}`,
+    /^1 lazypirate: this is Node .*, which cannot run TypeScript: run "npm ci"/,
+  );
 });
 
 test('the systemd unit is valid and keeps what it runs in a sandbox', {
@@ -188,11 +202,6 @@ function readUnit(): (key: string) => string {
     assert.equal(found.length, 1, key);
     return found[0]?.slice(key.length + 1) ?? '';
   };
-}
-
-/** The Node of this process first. */
-function pathToNode(): string {
-  return `${dirname(process.execPath)}:${process.env['PATH']}`;
 }
 
 /** Whom nothing here belongs to, where that can be had. */
