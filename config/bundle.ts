@@ -1,14 +1,16 @@
 /*
  * npm run build: makes of src/main.ts and every package that it needs a folder that runs anywhere: dist, with main.cjs, the
  * Kubernetes client, OpenTelemetry and zeromq in files beside it, which only some configurations load, zeromq's addons for Linux and for
- * the platform that it is built on, and the page of the inspect door. Against the same modules one by one this saves half of the time
+ * the platform that it is built on, the page of the inspect door, and what the parts by others are, with their licences: one that is
+ * not allowed is an error. Against the same modules one by one this saves half of the time
  * until it listens and a good third of the memory (npm run bench:footprint). Another directory can be given in place of dist.
  */
 import assert from 'node:assert/strict';
-import { copyFileSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type OutputChunk, rolldown } from 'rolldown';
+import { inventoryOf, noticeOf, partsOf, problemsOf } from './contents/parts.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'));
@@ -28,9 +30,10 @@ const CHUNKS = [
   'zeromq.cjs',
 ];
 const LICENSES = 'LICENSES.txt';
+const INVENTORY = 'lazypirate.cdx.json';
 /** Copied as they are. */
 const COPIED = ['LICENSE', 'src/ops/admin/page.html'];
-const OWN = [...CHUNKS, LICENSES, ...COPIED.map((file) => basename(file)), 'zeromq-*.node'];
+const OWN = [...CHUNKS, LICENSES, INVENTORY, ...COPIED.map((file) => basename(file)), 'zeromq-*.node'];
 /** Parts of prom-client that are of no use here, and that load half of Node: tls, cluster, worker threads. */
 const LEFT_OUT = /prom-client\/lib\/(pushgateway|cluster)\.js$/;
 
@@ -56,20 +59,6 @@ const ADDON_LOADER = `
     process.stderr.write('lazypirate: cannot load ' + file + ': ' + error.message.split('\\n')[0] + '\\n');
     process.exit(1);
   }
-`;
-/** What zeromq's addons have in them, and its own licence texts do not tell. */
-const STATIC_LIBRARIES = `The zeromq-*.node files contain libzmq (https://github.com/zeromq/libzmq), under the Mozilla Public License 2.0 as
-above, and libsodium (https://github.com/jedisct1/libsodium), under the ISC License:
-
-Copyright (c) 2013-2025 Frank Denis <j at pureftpd dot org>
-
-Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted, provided
-that the above copyright notice and this permission notice appear in all copies.
-
-THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED
-WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT, INDIRECT, OR
-CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT,
-NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
 `;
 
 for (const file of globSync(OWN, { cwd: DIST })) rmSync(join(DIST, file));
@@ -104,7 +93,11 @@ assert.deepEqual(chunks.map(({ fileName }) => fileName).sort(), CHUNKS);
 for (const { fileName, code } of chunks) writeFileSync(join(DIST, fileName), inAscii(code));
 for (const [name, file] of addons()) copyFileSync(file, join(DIST, name));
 for (const file of COPIED) copyFileSync(join(ROOT, file), join(DIST, basename(file)));
-writeFileSync(join(DIST, LICENSES), licenses(chunks.flatMap(({ moduleIds }) => moduleIds)));
+const parts = partsOf(chunks.flatMap(({ moduleIds }) => moduleIds));
+const problems = problemsOf(parts);
+if (problems.length > 0) throw new Error(`it may not be shipped:\n${problems.join('\n')}`);
+writeFileSync(join(DIST, LICENSES), noticeOf(parts));
+writeFileSync(join(DIST, INVENTORY), inventoryOf(parts, version));
 
 /** Of each Linux, and of the platform that this runs on: the addon for the newest Node, by the name it has in dist. */
 function addons(): Map<string, string> {
@@ -128,20 +121,4 @@ function bakedIn(source: string): string {
 /** A string with one character beyond Latin-1 takes two bytes for each of its characters, and the source is such a string. */
 function inAscii(code: string): string {
   return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/** What the packages whose modules are in it want to have said of them. */
-function licenses(moduleIds: readonly string[]): string {
-  const packages = new Set(
-    moduleIds
-      .map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0])
-      .filter((directory) => directory !== undefined),
-  );
-  const texts = [...packages].sort().map((directory) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
-    const files = readdirSync(directory).filter((one) => /^licen[cs]e/i.test(one));
-    const text = files.map((file) => `\n${readFileSync(join(directory, file), 'utf8').trim()}\n`).join('');
-    return `${name} ${version}: ${license}\n${text}`;
-  });
-  return [...texts, STATIC_LIBRARIES].join(`\n${'-'.repeat(80)}\n\n`);
 }

@@ -8,7 +8,14 @@ import { run } from './tools.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const KEPT = join(ROOT, 'node_modules/.cache/lazypirate');
 /** What a bundle is made of. */
-const SOURCES = ['src/**/*.{ts,html}', 'config/bundle.ts', 'package.json', 'package-lock.json', 'LICENSE'];
+const SOURCES = [
+  'src/**/*.{ts,html}',
+  'config/bundle.ts',
+  'config/contents/*.ts',
+  'package.json',
+  'package-lock.json',
+  'LICENSE',
+];
 /** The environment that the image sets. */
 export const AS_IN_IMAGE = {
   MALLOC_ARENA_MAX: '1',
