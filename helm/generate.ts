@@ -1,10 +1,11 @@
 /*
- * Writes what is generated for the charts: values.schema.json, the tables in their READMEs, and the dashboard. With --check it
- * writes nothing, and fails when one of them is not what it would write.
+ * Writes what is generated for the charts: values.schema.json, the tables in their READMEs, and the dashboard; and what adds the
+ * sidecar without them. With --check it writes nothing, and fails when one of them is not what it would write.
  */
 import { readFileSync } from 'node:fs';
 import { isMap, type Pair, parseDocument, type Scalar, type YAMLMap } from 'yaml';
 import { generate } from '../config/generated.ts';
+import { component } from './component.ts';
 import { dashboard } from './dashboard/dashboard.ts';
 import { rules } from './rules.ts';
 import { demoSchema, librarySchema } from './values.ts';
@@ -41,6 +42,10 @@ function rows(map: YAMLMap, path: string): string[] {
   });
 }
 
+function within(folder: string, files: Record<string, () => string>): Record<string, () => string> {
+  return Object.fromEntries(Object.entries(files).map(([name, content]) => [`${folder}/${name}`, content]));
+}
+
 function read(file: string): string {
   return readFileSync(new URL(file, import.meta.url), 'utf8');
 }
@@ -52,4 +57,5 @@ generate(new URL('.', import.meta.url), {
   'lazypirate/README.md': () => readme('lazypirate'),
   'lazypirate-demo/values.schema.json': () => json(demoSchema()),
   'lazypirate-demo/README.md': () => readme('lazypirate-demo'),
+  ...within('kustomize', component()),
 });
