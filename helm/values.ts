@@ -42,6 +42,7 @@ const library = z.strictObject({
   selectorLabels: labels,
   labels,
   annotations: marks,
+  test: z.strictObject({ labels, annotations: marks, pod: fragment }),
   networkPolicy: z.strictObject({
     enabled: z.boolean(),
     admin: fragments,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { version } from '../../src/version.ts';
+import { FIXED, PODS, SERVICE, VARIANTS } from '../support/chart-variants.ts';
 import {
   Charts,
   type Container,
@@ -19,52 +20,6 @@ import {
   schemaSkip,
 } from '../support/charts.ts';
 import { rulesFor } from '../support/roles.ts';
-
-const FIXED = { name: 'a', listen: 'tcp://127.0.0.1:1', upstream: { endpoints: ['tcp://10.0.0.1:70'] } };
-const SERVICE = {
-  name: 'b',
-  listen: 'tcp://127.0.0.1:2',
-  upstream: { kubernetes: { service: 'b', namespace: 'other', port: 1 } },
-};
-const PODS = {
-  name: 'c',
-  listen: 'ipc:///run/lazypirate/c.sock',
-  upstream: { kubernetes: { podSelector: 'app=c', namespace: 'other', port: 'zmq' } },
-};
-
-/** Values of the demo chart, below `lazypirate`, that render something of their own. */
-const VARIANTS: Record<string, object> = {
-  'nothing but the defaults': {},
-  'an ordinary container': { native: false },
-  'fixed endpoints': { config: { routes: [FIXED] } },
-  'a Service of another namespace': { config: { routes: [SERVICE] } },
-  'pods of another namespace, and an ipc socket': { config: { routes: [PODS] } },
-  'every way of discovery at once': { config: { routes: [FIXED, SERVICE, PODS] } },
-  'no Role': { rbac: { create: false } },
-  'another admin port': { config: { admin: { listen: '0.0.0.0:8080' } } },
-  'everything for monitoring': {
-    podMonitor: { enabled: true, labels: { release: 'prometheus' } },
-    alerts: { enabled: true, labels: { release: 'prometheus' }, alertLabels: { team: 'shop' } },
-    dashboard: { enabled: true },
-  },
-  'a NetworkPolicy': {
-    networkPolicy: {
-      enabled: true,
-      admin: [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }],
-      ingress: [{ ports: [{ port: 8080 }] }],
-      egress: [{ ports: [{ port: 7000 }] }],
-    },
-  },
-  'an image by digest': { image: { digest: `sha256:${'0'.repeat(64)}`, pullPolicy: 'Always' } },
-  'labels, annotations, variables and resources': {
-    labels: { team: 'shop' },
-    annotations: { 'example.com/owner': 'shop' },
-    extraEnv: [{ name: 'LAZYPIRATE_LOG_LEVEL', value: 'debug' }],
-    extraVolumes: [{ name: 'keys', secret: { secretName: 'orders-curve', defaultMode: 0o440 } }],
-    extraVolumeMounts: [{ name: 'keys', mountPath: '/etc/keys', readOnly: true }],
-    resources: { limits: { cpu: 1, memory: '1Gi' } },
-  },
-};
 
 function podsOf(objects: readonly KubernetesObject[]): PodSpec[] {
   return objects.flatMap((object) => podOf(object) ?? []);
@@ -111,7 +66,7 @@ describe('the charts', { skip: helmSkip }, () => {
     test(`${title}: every pod is restricted, and the sidecar can read its configuration`, () => {
       const objects = charts.render(charts.demo, values);
       const pods = podsOf(objects);
-      assert.equal(pods.length, 3);
+      assert.equal(pods.length, 4);
       for (const pod of pods) assert.deepEqual(restrictedProblems(pod), []);
       assert.ok(loadConfig({ env: {}, flags: {}, text: configOf(objects) }).routes.length > 0);
     });
@@ -128,6 +83,7 @@ describe('the charts', { skip: helmSkip }, () => {
       'ConfigMap demo-lazypirate',
       'Deployment demo-app',
       'Deployment demo-upstream',
+      'Pod demo-lazypirate-test',
       'Pod demo-test',
       'Role demo-lazypirate',
       'RoleBinding demo-lazypirate',

@@ -30,20 +30,7 @@
   {{- end }}
   args: [run]
   env:
-    # Not an argument, so that commands that are run with kubectl exec know it too.
-    - { name: LAZYPIRATE_CONFIG, value: /etc/lazypirate/config.yaml }
-    - name: POD_NAME
-      valueFrom: { fieldRef: { fieldPath: metadata.name } }
-    - name: POD_NAMESPACE
-      valueFrom: { fieldRef: { fieldPath: metadata.namespace } }
-    {{- if include "lazypirate.discovers" . }}
-    # Empty, and without effect, if the cluster does not label pods with their zone.
-    - name: LAZYPIRATE_ZONE
-      valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/zone']" } }
-    {{- end }}
-    {{- with $values.extraEnv }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "lazypirate.env" . | nindent 4 }}
   ports:
     - name: lazypirate
       containerPort: {{ include "lazypirate.adminPort" . }}
@@ -62,20 +49,43 @@
   securityContext:
     {{- toYaml $values.securityContext | nindent 4 }}
   volumeMounts:
-    - name: lazypirate-config
-      mountPath: /etc/lazypirate
-      readOnly: true
-    {{- if include "lazypirate.discovers" . }}
-    - name: lazypirate-token
-      mountPath: /var/run/secrets/kubernetes.io/serviceaccount
-      readOnly: true
-    {{- end }}
-    {{- with $values.extraVolumeMounts }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-    {{- with include "lazypirate.volumeMounts" . }}
-    {{- . | nindent 4 }}
-    {{- end }}
+    {{- include "lazypirate.ownMounts" . | nindent 4 }}
+{{- end }}
+
+{{/* Environment of the sidecar, and of commands that have to see what it sees. */}}
+{{- define "lazypirate.env" -}}
+# Not an argument, so that commands that are run with kubectl exec know it too.
+- { name: LAZYPIRATE_CONFIG, value: /etc/lazypirate/config.yaml }
+- name: POD_NAME
+  valueFrom: { fieldRef: { fieldPath: metadata.name } }
+- name: POD_NAMESPACE
+  valueFrom: { fieldRef: { fieldPath: metadata.namespace } }
+{{- if include "lazypirate.discovers" . }}
+# Empty, and without effect, if the cluster does not label pods with their zone.
+- name: LAZYPIRATE_ZONE
+  valueFrom: { fieldRef: { fieldPath: "metadata.labels['topology.kubernetes.io/zone']" } }
+{{- end }}
+{{- with .Values.lazypirate.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What the sidecar mounts. */}}
+{{- define "lazypirate.ownMounts" -}}
+- name: lazypirate-config
+  mountPath: /etc/lazypirate
+  readOnly: true
+{{- if include "lazypirate.discovers" . }}
+- name: lazypirate-token
+  mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+  readOnly: true
+{{- end }}
+{{- with .Values.lazypirate.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- with include "lazypirate.volumeMounts" . }}
+{{ . }}
+{{- end }}
 {{- end }}
 
 {{/* For `volumeMounts:` of your app where a route listens at ipc:///run/lazypirate/...; nothing otherwise. */}}

@@ -14,9 +14,10 @@
 {{ include "lazypirate.name" $root }}
 {{- end }}
 
-{{/* Labels and annotations of an object, below `metadata`. Takes a list: context, more labels. */}}
+{{/* Labels and annotations of an object, below `metadata`. Takes a list: context, more labels, and perhaps more annotations. */}}
 {{- define "lazypirate.marks" -}}
 {{- $root := first . -}}
+{{- $annotations := index (append . dict) 2 -}}
 {{- $own := dict
   "app.kubernetes.io/name" "lazypirate"
   "app.kubernetes.io/instance" $root.Release.Name
@@ -24,8 +25,8 @@
   "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
 -}}
 labels:
-  {{- toYaml (merge $own (last .) $root.Values.lazypirate.labels) | nindent 2 }}
-{{- with $root.Values.lazypirate.annotations }}
+  {{- toYaml (merge $own (index . 1) $root.Values.lazypirate.labels) | nindent 2 }}
+{{- with merge dict $annotations $root.Values.lazypirate.annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
