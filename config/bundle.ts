@@ -2,8 +2,10 @@
  * npm run build: makes of src/main.ts and every package that it needs a folder that runs anywhere: dist, with main.cjs, the
  * Kubernetes client, OpenTelemetry and zeromq in files beside it, which only some configurations load, zeromq's addons for Linux and for
  * the platform that it is built on, the page of the inspect door, and what the parts by others are, with their licences: one that is
- * not allowed is an error. Against the same modules one by one this saves half of the time
- * until it listens and a good third of the memory (npm run bench:footprint). Another directory can be given in place of dist.
+ * not allowed is an error. Against the same modules one by one this saves half of the time until it listens and a good third of the
+ * memory (npm run bench:footprint).
+ *
+ *     node config/bundle.ts [DIRECTORY [PLATFORM...]]    another directory than dist; addons for further platforms, such as darwin
  */
 import assert from 'node:assert/strict';
 import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +15,8 @@ import { type OutputChunk, rolldown } from 'rolldown';
 import { inventoryOf, noticeOf, partsOf, problemsOf } from './contents/parts.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'));
+const [directory = join(ROOT, 'dist'), ...platforms] = process.argv.slice(2);
+const DIST = resolve(directory);
 const ZEROMQ = join(ROOT, 'node_modules/zeromq/build');
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 /** What it writes, and takes away before; whatever else is there is not its own. */
@@ -99,14 +102,14 @@ if (problems.length > 0) throw new Error(`it may not be shipped:\n${problems.joi
 writeFileSync(join(DIST, LICENSES), noticeOf(parts));
 writeFileSync(join(DIST, INVENTORY), inventoryOf(parts, version));
 
-/** Of each Linux, and of the platform that this runs on: the addon for the newest Node, by the name it has in dist. */
+/** Of each Linux, of the platform that this runs on, and of those asked for: the addon for the newest Node, by the name it has in dist. */
 function addons(): Map<string, string> {
   const manifest = JSON.parse(readFileSync(join(ZEROMQ, 'manifest.json'), 'utf8')) as Record<string, string>;
   const newest = new Map<string, { abi: number; file: string }>();
   for (const [key, path] of Object.entries(manifest)) {
     const { os, arch, libc, abi } = JSON.parse(key);
     const name = `zeromq-${os}-${arch}-${libc}.node`;
-    if (os !== 'linux' && os !== process.platform) continue;
+    if (!['linux', process.platform, ...platforms].includes(os)) continue;
     if (abi > (newest.get(name)?.abi ?? 0)) newest.set(name, { abi, file: join(ZEROMQ, path) });
   }
   return new Map([...newest].map(([name, { file }]) => [name, file]));
