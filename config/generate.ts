@@ -1,23 +1,14 @@
 /*
- * Generates schema.json and REFERENCE.md from the schema. With --check it writes nothing, and fails if one of them is out of
- * date.
+ * Generates schema.json and REFERENCE.md from the schema, and UPGRADE.md from what has changed in it. With --check it writes nothing,
+ * and fails if one of them is out of date.
  */
 
+import { readFileSync } from 'node:fs';
+import { allChanges } from '../src/config/schema/changes.ts';
 import { jsonSchema } from '../src/config/schema/config-schema.ts';
 import { CONFIG_FLAGS_HELP, OVERRIDES } from '../src/config/text/flags.ts';
 import { generate } from './generated.ts';
-
-interface Node {
-  title?: string;
-  description?: string;
-  default?: unknown;
-  properties?: Record<string, Node>;
-  required?: string[];
-  items?: Node;
-  oneOf?: Node[];
-  anyOf?: Node[];
-  const?: unknown;
-}
+import { type Node, unexplained, upgradePage } from './upgrade.ts';
 
 const INTRODUCTION = `# Configuration
 
@@ -88,7 +79,27 @@ ${CONFIG_FLAGS_HELP}\`\`\`
 `;
 }
 
-generate(new URL('.', import.meta.url), {
+const FOLDER = new URL('.', import.meta.url);
+
+/** @throws {Error} if the schema has lost a key or changed a default, and nothing tells people */
+function refuseUnexplained(): void {
+  const found = unexplained(readSchema(), jsonSchema() as Node, allChanges());
+  if (found.length === 0) return;
+  throw new Error(`${found.join(', ')}: add what to do to src/config/schema/changes.ts`);
+}
+
+/** Nothing, if a merge has left marks in it. */
+function readSchema(): Node {
+  try {
+    return JSON.parse(readFileSync(new URL('schema.json', FOLDER), 'utf8')) as Node;
+  } catch {
+    return {};
+  }
+}
+
+refuseUnexplained();
+generate(FOLDER, {
   'schema.json': () => `${JSON.stringify(jsonSchema(), null, 2)}\n`,
   'REFERENCE.md': reference,
+  'UPGRADE.md': upgradePage,
 });

@@ -7,6 +7,7 @@ import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
 import { ConfigError } from '../errors.ts';
 import type { RetryPolicy } from '../proxy/settings.ts';
 import { discoveryOf, transportOf } from '../sidecar/implementations.ts';
+import { printMigrated } from './check-migrate.ts';
 import type { Command, Terminal } from './command.ts';
 import { checkRoute } from './live-check.ts';
 import { linesOf, problemsOf } from './live-check-words.ts';
@@ -14,7 +15,15 @@ import { linesOf, problemsOf } from './live-check-words.ts';
 const WITHIN = '10s';
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-const help = `Usage: lazypirate check [--live [--all] [--within D]] [OPTIONS]
+const OPTIONS = {
+  ...CONFIG_OPTIONS,
+  live: { type: 'boolean' },
+  all: { type: 'boolean' },
+  within: { type: 'string' },
+  migrate: { type: 'boolean' },
+} as const;
+
+const help = `Usage: lazypirate check [--live [--all] [--within D] | --migrate] [OPTIONS]
 
 Checks the configuration that \`run\` would use with the same options, and reports every problem. Key files are checked once
 the rest is valid.
@@ -23,13 +32,16 @@ the rest is valid.
                         does. It sends no request and binds no listener, so it can run beside a sidecar or before one.
       --all             every endpoint has to work, not only one of each route
       --within D        most time that all of --live may take (${WITHIN})
+      --migrate         prints the file of an earlier version as this version needs it, with comments and order kept. What has
+                        changed, in the file or in what it means, is told on standard error. The file itself is not written.
 
 --live prints a line for each endpoint: what it is and how long it took to connect, or FAILS and why. Problems and warnings
 come last. If no endpoint of a route works, that is a problem; if some fail, that is a warning, or with --all a problem.
 
 ${CONFIG_FLAGS_HELP}
 Exit code 0 if the configuration is valid; with --live, only if at least one endpoint of every route works (with --all, all of
-them). 1 if not, or if --live is interrupted. 2 if the configuration is not valid.
+them). 1 if not, or if --live is interrupted. 2 if the configuration is not valid; with --migrate, if the new one would not be,
+and nothing is printed.
 `;
 
 export const check: Command = {
@@ -38,18 +50,15 @@ export const check: Command = {
   help,
   async run(args, terminal) {
     const { env, stdout } = terminal;
-    const liveOptions = {
-      live: { type: 'boolean' },
-      all: { type: 'boolean' },
-      within: { type: 'string' },
-    } as const;
-    const options = { ...CONFIG_OPTIONS, ...liveOptions };
-    const { values } = parseArguments('check', { args, options });
-    const { live = false, all = false, within } = values;
+    const { values } = parseArguments('check', { args, options: OPTIONS });
+    const { live = false, all = false, migrate = false, within } = values;
+    if (live && migrate) throw new ConfigError(['--live and --migrate do not work together']);
     if (within !== undefined && !live) throw new ConfigError(['--within works only with --live']);
     if (all && !live) throw new ConfigError(['--all works only with --live']);
     const withinMs = parseWithin(within ?? WITHIN);
-    const config = loadConfig({ env, flags: configFlagsOf(values) });
+    const sources = { env, flags: configFlagsOf(values) };
+    if (migrate) return printMigrated(sources, terminal);
+    const config = loadConfig(sources);
     const { routes, warnings } = config;
     stdout.write(`valid: ${routes.length} ${routes.length === 1 ? 'route' : 'routes'}\n`);
     for (const { name, listener, upstream, requests } of routes) {

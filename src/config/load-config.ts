@@ -23,7 +23,11 @@ const ROUTES_MOST = 1_000;
  * @throws {ConfigError} with every problem, one per line: `FILE:LINE:COLUMN: PATH: what is wrong`
  */
 export function loadConfig(sources: ConfigSources): Config {
-  const written = readSource(sources);
+  return loadWritten(readSource(sources), sources);
+}
+
+/** The same for a file that has been read. */
+export function loadWritten(written: WrittenConfig, sources: ConfigSources): Config {
   if (written.value === null || written.value === undefined)
     throw new ConfigError([problemLine(written, [], 'the file is empty')]);
   refuseTooManyRoutes(written);
@@ -51,7 +55,8 @@ function readSource(sources: ConfigSources): WrittenConfig {
   return parseYaml(textOf(file), file);
 }
 
-function textOf(file: string): string {
+/** @throws {ConfigError} */
+export function textOf(file: string): string {
   try {
     return readText(file).text;
   } catch (error) {

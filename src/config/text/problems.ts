@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { allChanges, type Change, newWordFor } from '../schema/changes.ts';
 import { jsonSchema } from '../schema/config-schema.ts';
 import { isMisspelling } from './spelling.ts';
 import { onOneLine, type Path, type WrittenConfig } from './yaml.ts';
@@ -9,7 +10,11 @@ type Issue = z.core.$ZodIssue;
 const MOST = 100;
 
 /** The problems that zod found, one line each: the place, the key, what is wrong. */
-export function problemsOf(issues: readonly Issue[], written: WrittenConfig): string[] {
+export function problemsOf(
+  issues: readonly Issue[],
+  written: WrittenConfig,
+  changes: readonly Change[] = allChanges(),
+): string[] {
   const known = jsonSchema() as SchemaNode;
   const found = issues
     .flatMap((one) => issuesInside(one, written.value))
@@ -18,7 +23,7 @@ export function problemsOf(issues: readonly Issue[], written: WrittenConfig): st
       if (issue.code !== 'unrecognized_keys') return [{ path, words: () => wordsOf(issue, written.value) }];
       return issue.keys.map((key) => ({
         path: [...path, key],
-        words: () => unknownKey(nodeAt(known, path), key),
+        words: () => newWordFor(keyText([...path, key]), changes) ?? unknownKey(nodeAt(known, path), key),
       }));
     });
   const lines = found.slice(0, MOST).map(({ path, words }) => problemLine(written, path, words()));
@@ -69,6 +74,11 @@ export function pathText(path: Path): string {
     .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
     .join('')
     .replace(/^\./, '');
+}
+
+/** `routes[].limits.queue` */
+export function keyText(path: Path): string {
+  return pathText(path).replace(/\[\d+\]/g, '[]');
 }
 
 function wordsOf(issue: Issue, value: unknown): string {

@@ -14,6 +14,7 @@ import {
 import { ConfigError } from '../../errors.ts';
 
 export type Path = readonly PropertyKey[];
+export type YamlDocument = ReturnType<typeof parseDocument>;
 
 /** A configuration as it was written, and the place of each value in it. */
 export interface WrittenConfig {
@@ -29,6 +30,14 @@ export interface WrittenConfig {
  * @throws {ConfigError} with every syntax error
  */
 export function parseYaml(text: string, name: string): WrittenConfig {
+  return parseDocumentOf(text, name).written;
+}
+
+/** The same, with the nodes and their places in the text. */
+export function parseDocumentOf(
+  text: string,
+  name: string,
+): { document: YamlDocument; written: WrittenConfig } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const at = (offset: number) => {
@@ -45,13 +54,14 @@ export function parseYaml(text: string, name: string): WrittenConfig {
       all.slice(0, FAULTS_MOST).map(({ offset, message }) => `${at(offset)}: ${onOneLine(message)}`),
     );
   }
-  return {
+  const written = {
     value: plainValue(document, name),
-    place: (path) => {
+    place: (path: Path) => {
       const node = nodeAt(document.contents, path);
       return node?.range ? at(node.range[0]) : `${name}:1:1`;
     },
   };
+  return { document, written };
 }
 
 /** Writes YAML, with comments behind some of the values. Lists of plain values take one line. */
@@ -117,7 +127,7 @@ function faultsOf(root: ParsedNode | null): { offset: number; message: string }[
 }
 
 /** The target of an alias counts each time it is used, so that a small file cannot become a huge value. */
-function plainValue(document: ReturnType<typeof parseDocument>, name: string): unknown {
+function plainValue(document: YamlDocument, name: string): unknown {
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: ALIASES_MOST });
