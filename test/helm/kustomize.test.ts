@@ -6,16 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { Charts, find, helmSkip, objectsOf, podOf, schemaSkip } from '../support/charts.ts';
+import { kustomize, kustomizeSkip } from '../support/kustomize.ts';
 import { rulesFor } from '../support/roles.ts';
 import { scratch } from '../support/scratch.ts';
-import { lacks, run } from '../support/tools.ts';
 import { DISCOVERY, Workloads } from '../support/workloads.ts';
 
 const COMPONENT = fileURLToPath(new URL('../../helm/kustomize', import.meta.url));
-const [KUSTOMIZE, skip]: [string[], string | false] =
-  lacks('kustomize') === false
-    ? [['kustomize', 'build'], false]
-    : [['kubectl', 'kustomize'], lacks('kubectl')];
 
 const directory = scratch();
 
@@ -24,13 +20,12 @@ function build(files: Record<string, string>): string {
   const folder = mkdtempSync(join(directory, 'kustomization-'));
   cpSync(COMPONENT, join(folder, 'lazypirate'), { recursive: true });
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
-  const [program = '', ...args] = KUSTOMIZE;
-  return run(program, [...args, folder]);
+  return kustomize(folder);
 }
 
 const FILES = { resources: ['all.yaml'], components: ['lazypirate'] };
 
-describe('the Kustomize component', { skip: skip || helmSkip }, () => {
+describe('the Kustomize component', { skip: kustomizeSkip || helmSkip }, () => {
   const charts = helmSkip === false ? new Charts() : (undefined as never);
   const workloads = helmSkip === false ? new Workloads(charts) : (undefined as never);
 
@@ -69,7 +64,7 @@ describe('the Kustomize component', { skip: skip || helmSkip }, () => {
   });
 });
 
-describe('the README of the Kustomize component', { skip }, () => {
+describe('the README of the Kustomize component', { skip: kustomizeSkip }, () => {
   const readme = readFileSync(join(COMPONENT, 'README.md'), 'utf8');
   const blocks = [...readme.matchAll(/```yaml\n# (\S+)\n([\s\S]*?)```/g)];
   const files = Object.fromEntries(blocks.map(([, name = '', content = '']) => [name, content]));
