@@ -1,6 +1,7 @@
 /*
  * Writes what is generated for the charts: values.schema.json, the tables in their READMEs, and the dashboard; and what adds the
- * sidecar without them. With --check it writes nothing, and fails when one of them is not what it would write.
+ * sidecar without them, which the command `inject` does too. With --check it writes nothing, and fails when one of them is not what
+ * it would write.
  */
 import { readFileSync } from 'node:fs';
 import { isMap, type Pair, parseDocument, type Scalar, type YAMLMap } from 'yaml';
@@ -8,6 +9,7 @@ import { generate } from '../config/generated.ts';
 import { component } from './component.ts';
 import { dashboard } from './dashboard/dashboard.ts';
 import { rules } from './rules.ts';
+import { sidecar } from './sidecar.ts';
 import { demoSchema, librarySchema } from './values.ts';
 
 function json(value: unknown): string {
@@ -58,4 +60,5 @@ generate(new URL('.', import.meta.url), {
   'lazypirate-demo/values.schema.json': () => json(demoSchema()),
   'lazypirate-demo/README.md': () => readme('lazypirate-demo'),
   ...within('kustomize', component()),
+  '../src/inject/sidecar.json': () => json(sidecar()),
 });

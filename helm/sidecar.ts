@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 
 /*
- * What is added to a pod that asks for the sidecar by a label: the container and the volumes of config/kubernetes.yaml, which a test
- * compares with what the chart renders.
+ * What is added to a pod that asks for the sidecar, by a label or through `lazypirate inject`: the container and the volumes of
+ * config/kubernetes.yaml, which a test compares with what the chart renders.
  */
 
 /** A pod asks for the sidecar with this label. */

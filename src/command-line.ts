@@ -4,6 +4,7 @@ import { check } from './commands/check.ts';
 import type { Command, Terminal } from './commands/command.ts';
 import { demo } from './commands/demo.ts';
 import { explain } from './commands/explain.ts';
+import { inject } from './commands/inject.ts';
 import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { send } from './commands/send.ts';
@@ -14,7 +15,7 @@ import { isMisspelling } from './config/text/spelling.ts';
 import { ConfigError, codeOf, messageOf, UserError } from './errors.ts';
 import { version } from './version.ts';
 
-const COMMANDS: readonly Command[] = [run, check, status, explain, tap, schema, send, serve, demo];
+const COMMANDS: readonly Command[] = [run, check, status, explain, tap, inject, schema, send, serve, demo];
 
 /** The command line: argv in, exit code out. */
 export async function commandLine(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -61,7 +62,7 @@ async function runCommand(
     const command = isCommand ? commandOf(name) : run;
     const rest = isCommand ? args : argv;
     if (asksForHelp(rest)) return print(command.help);
-    refuseTwice(rest);
+    refuseTwice(rest, command.repeatable ?? []);
     return { code: await command.run([...rest], terminal), command };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -87,11 +88,11 @@ function asksForHelp(args: readonly string[]): boolean {
 }
 
 /** Refuses a repeated flag, because the first one would silently have no effect. */
-function refuseTwice(args: readonly string[]): void {
+function refuseTwice(args: readonly string[], repeatable: readonly string[]): void {
   const options = { config: { type: 'string', short: 'c' } } as const;
   const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
   const flags = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []));
-  const twice = flags.find((flag, index) => flags.indexOf(flag) < index);
+  const twice = flags.find((flag, index) => flags.indexOf(flag) < index && !repeatable.includes(flag));
   if (twice !== undefined) throw new ConfigError([`--${twice} is given twice`]);
 }
 

@@ -29,6 +29,8 @@ export interface Command {
   summary: string;
   /** The whole of `--help`, ending in a newline. */
   help: string;
+  /** Flags that may be given several times; of any other one the first would silently have no effect. */
+  repeatable?: readonly string[];
   /**
    * Runs until done and returns the exit code.
    * @throws {UserError} with the lines to print and the code to exit with: `ConfigError` (2) for wrong arguments.

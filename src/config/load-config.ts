@@ -1,7 +1,7 @@
 import { ConfigError, messageOf } from '../errors.ts';
 import { completeConfig } from './complete-config.ts';
 import type { Config } from './config.ts';
-import { schema } from './schema/config-schema.ts';
+import { type Parsed, schema } from './schema/config-schema.ts';
 import { ShownConfig } from './shown-config.ts';
 import { type ConfigSources, fileOf } from './text/flags.ts';
 import {
@@ -28,6 +28,18 @@ export function loadConfig(sources: ConfigSources): Config {
 
 /** The same for a file that has been read. */
 export function loadWritten(written: WrittenConfig, sources: ConfigSources): Config {
+  const parsed = parseConfig(written, sources);
+  const config = completeConfig(parsed, written, sources.env);
+  const shown = new ShownConfig(fileOf(sources), parsed, config, written);
+  return { ...config, warnings: [...misspeltVariables(sources.env), ...config.warnings], shown };
+}
+
+/**
+ * Checks a configuration, without the files that it names.
+ *
+ * @throws {ConfigError} with every problem, one per line
+ */
+export function parseConfig(written: WrittenConfig, sources: ConfigSources): Parsed {
   if (written.value === null || written.value === undefined)
     throw new ConfigError([problemLine(written, [], 'the file is empty')]);
   refuseTooManyRoutes(written);
@@ -37,9 +49,7 @@ export function loadWritten(written: WrittenConfig, sources: ConfigSources): Con
   if (!result.success) problems.push(...problemsOf(result.error.issues, written));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
   if (result.data === undefined) throw new ConfigError(['no configuration']);
-  const config = completeConfig(result.data, written, sources.env);
-  const shown = new ShownConfig(fileOf(sources), result.data, config, written);
-  return { ...config, warnings: [...misspeltVariables(sources.env), ...config.warnings], shown };
+  return result.data;
 }
 
 function readSource(sources: ConfigSources): WrittenConfig {

@@ -12,7 +12,7 @@ import { Program, startServe, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 
-const COMMANDS = ['run', 'check', 'status', 'explain', 'tap', 'schema', 'send', 'serve', 'demo'];
+const COMMANDS = ['run', 'check', 'status', 'explain', 'tap', 'inject', 'schema', 'send', 'serve', 'demo'];
 
 /** Runs it to its end. */
 async function lazypirate(t: { after(end: () => unknown): void }, ...args: string[]) {

@@ -51,6 +51,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     'proxy/settings.ts',
     'transport/transport.ts',
   ],
+  'inject/': [...BASICS, 'version.ts', /^config\//, 'yaml'],
   'ops/': [
     ...BASICS,
     'config/config.ts',
@@ -64,7 +65,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
     ...BASICS,
     'version.ts',
     /^sidecar\/(sidecar|implementations)\.ts$/,
-    /^(config|proxy|discovery|ops|lifecycle|transport)\//,
+    /^(config|inject|proxy|discovery|ops|lifecycle|transport)\//,
     'zeromq',
   ],
   'sidecar/': [...BASICS, /^(config|proxy|discovery|transport|ops|lifecycle)\//],

@@ -37,7 +37,8 @@ export const OVERRIDES = [
 export const CONFIG_FLAGS_HELP = `Options, each with its environment variable and default:
   -c, --config FILE     YAML file (LAZYPIRATE_CONFIG)
       --listen A        address the app connects to (LAZYPIRATE_LISTEN, tcp://127.0.0.1:5555)
-      --upstream A,...  addresses of servers, separated by commas, or service/NAME:PORT in Kubernetes (LAZYPIRATE_UPSTREAM)
+      --upstream A,...  addresses of servers, separated by commas (LAZYPIRATE_UPSTREAM); or service/NAME:PORT or
+                        service/NAMESPACE/NAME:PORT in Kubernetes; or dns/NAME:PORT
       --timeout D       how long to wait for each attempt: 250ms, 2.5s (LAZYPIRATE_TIMEOUT, 2500ms)
       --attempts N      how often to send a request at most (LAZYPIRATE_ATTEMPTS, 3)
       --admin-listen A  address of health and metrics (LAZYPIRATE_ADMIN_LISTEN, 127.0.0.1:9555; [::]:9555 in a pod)

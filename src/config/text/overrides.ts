@@ -64,11 +64,18 @@ export function misspeltVariables(env: ConfigSources['env']): string[] {
 
 function overrideValue(key: keyof ConfigFlags, given: string): unknown {
   if (key === 'attempts') return /^\d+$/.test(given) ? Number(given) : given;
-  if (key !== 'upstream') return given;
-  const [, service, port = ''] = /^service\/([^:]*):?(.*)$/.exec(given) ?? [];
-  if (service !== undefined) {
-    return { kubernetes: { service, port: /^\d+$/.test(port) ? Number(port) : port } };
-  }
+  return key === 'upstream' ? upstreamOf(given) : given;
+}
+
+/** `service/NAME:PORT`, `service/NAMESPACE/NAME:PORT`, `dns/NAME:PORT`, or addresses separated by commas. */
+export function upstreamOf(given: string): Record<string, unknown> {
+  const [, kind, namespace, name = '', port = ''] =
+    /^(service|dns)\/(?:([^:/]*)\/)?([^:]*):?(.*)$/.exec(given) ?? [];
+  const target = { port: /^\d+$/.test(port) ? Number(port) : port };
+  if (kind === 'service')
+    return { kubernetes: { service: name, ...(namespace !== undefined && { namespace }), ...target } };
+  if (kind === 'dns')
+    return { dns: { name: namespace === undefined ? name : `${namespace}/${name}`, ...target } };
   return { endpoints: given.split(',').map((one) => one.trim()) };
 }
 

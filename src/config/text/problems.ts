@@ -53,10 +53,10 @@ function andMore(written: WrittenConfig, count: number): string {
   return problemLine(written, [], `and ${count} more problems`);
 }
 
-/** `FILE:LINE:COLUMN: PATH: words`, always on one line. For the value of a flag or variable: `--timeout: words`. */
+/** `FILE:LINE:COLUMN: PATH: words`, always on one line. For the value of a flag, variable or annotation: `--timeout: words`. */
 export function problemLine(written: WrittenConfig, path: Path, words: string): string {
   const place = written.place(path);
-  const isOption = /^(--|LAZYPIRATE_)/.test(place ?? '');
+  const isOption = /^(--|LAZYPIRATE_|lazypirate\/[a-z]+$)/.test(place ?? '');
   const where = isOption ? keyWithin(path) : pathText(path);
   return [...(place ? [place] : []), ...(where === '' ? [] : [where]), words].map(onOneLine).join(': ');
 }

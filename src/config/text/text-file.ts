@@ -12,6 +12,16 @@ const GIVEN = /^\/dev\/(stdin|fd\/\d+)$/;
  * @throws {Error} with a message for users, unless it is a readable UTF-8 file of at most 256 KiB
  */
 export function readText(file: string): { text: string; mode: number } {
+  const { bytes, mode } = readFile(file, BYTES_MOST);
+  return { text: decodeText(bytes), mode };
+}
+
+/** As `readText`, with another limit, and with the byte order mark if there is one. */
+export function readWholeText(file: string, bytesMost: number): string {
+  return decodeText(readFile(file, bytesMost).bytes, true);
+}
+
+function readFile(file: string, bytesMost: number): { bytes: Buffer; mode: number } {
   const isGiven = GIVEN.test(file);
   // Without O_NONBLOCK, a pipe to which nobody writes would block the whole process.
   const descriptor = openSync(file, constants.O_RDONLY | (isGiven ? 0 : constants.O_NONBLOCK));
@@ -19,26 +29,31 @@ export function readText(file: string): { text: string; mode: number } {
     const stat = fstatSync(descriptor);
     if (stat.isDirectory()) throw new Error('it is a directory');
     if (!stat.isFile() && !isGiven) throw new Error('it is not a regular file');
-    return { text: decode(readBytes(descriptor)), mode: stat.mode & 0o777 };
+    return { bytes: readBytes(descriptor, bytesMost), mode: stat.mode & 0o777 };
   } finally {
     closeSync(descriptor);
   }
 }
 
 /** Does not rely on the size from `stat`: it is 0 for a stream, and for files that the kernel generates, as in /proc. */
-function readBytes(descriptor: number): Buffer {
-  const bytes = Buffer.allocUnsafe(BYTES_MOST + 1);
+function readBytes(descriptor: number, bytesMost: number): Buffer {
+  const bytes = Buffer.allocUnsafe(bytesMost + 1);
   for (let length = 0; length < bytes.length; ) {
     const read = readSync(descriptor, bytes, length, bytes.length - length, null);
     if (read === 0) return bytes.subarray(0, length);
     length += read;
   }
-  throw new Error(`it has more than ${BYTES_MOST} bytes`);
+  throw tooLong(bytesMost);
 }
 
-function decode(bytes: Buffer): string {
+export function tooLong(bytesMost: number): Error {
+  return new Error(`it has more than ${bytesMost} bytes`);
+}
+
+/** @throws {Error} if it is not UTF-8 */
+export function decodeText(bytes: Buffer, keepsMark = false): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: keepsMark }).decode(bytes);
   } catch (error) {
     if (codeOf(error) !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
     throw new Error('it is not UTF-8', { cause: error });

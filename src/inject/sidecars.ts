@@ -1,0 +1,106 @@
+import { onOneLine } from '../config/text/yaml.ts';
+import { ConfigError } from '../errors.ts';
+import { addedWords, Injection, type Problem } from './injection.ts';
+import { Selection } from './only.ts';
+import { type InputFile, offsetBefore, Source } from './source.ts';
+import { spliced } from './splice.ts';
+import { type Stripped, strip } from './strip.ts';
+import { type WishFlags, wishesOf } from './wishes.ts';
+import { idOf, type Workload } from './workload.ts';
+
+export interface InjectOptions {
+  flags: WishFlags;
+  /** `KIND/NAME` of those that the flags are for; none: all. */
+  only: readonly string[];
+  isNative: boolean;
+}
+
+/** The text that comes out, and what there is to say about it. */
+export interface Outcome {
+  text: string;
+  notes: string[];
+}
+
+/** More are not read by anybody. */
+const PROBLEMS_MOST = 100;
+
+/**
+ * Puts the sidecar into every object that asks for it. One that has it already gets it anew: of this version, and as it is asked for
+ * now.
+ *
+ * @throws {ConfigError} with everything that cannot be done, `FILE:LINE: KIND/NAME: words`
+ */
+export function addSidecars(files: readonly InputFile[], { flags, only, isNative }: InjectOptions): Outcome {
+  const source = new Source(files);
+  const selection = new Selection(only);
+  const flagsFor = (workload: Workload): WishFlags => (selection.has(workload) ? flags : imageOf(flags));
+  const stripped = strip(source.text, (workload) => wishesOf(workload, flagsFor(workload)) !== undefined);
+  refuse(
+    [],
+    linesOf(stripped.problems, (offset) => source.place(offset)),
+  );
+  const injection = new Injection(spliced(source.text, stripped.splices), flags, isNative, flagsFor);
+  refuse(
+    selection.missing(),
+    linesOf(injection.problems, (offset) => source.place(offsetBefore(offset, stripped.splices))),
+  );
+  const text = injection.text();
+  return { text, notes: notesOf(injection, stripped, text !== source.text) };
+}
+
+function imageOf({ image }: WishFlags): WishFlags {
+  return image === undefined ? {} : { image };
+}
+
+function notesOf({ added, objects, notes }: Injection, before: Stripped, isChanged: boolean): string[] {
+  const versions = new Map(before.workloads.map(({ workload, version }) => [idOf(workload), version]));
+  const lost = before.objects.filter((id) => !objects.includes(id));
+  const fresh = objects.filter((id) => !before.objects.includes(id));
+  return [
+    ...added.map((workload) => addedWords(workload, versions.get(idOf(workload)), isChanged)),
+    ...(fresh.length > 0 ? [`added: ${fresh.join(', ')}`] : []),
+    ...(lost.length > 0 ? [`removed: ${lost.join(', ')}`] : []),
+    ...notes,
+    ...(added.length === 0
+      ? [
+          'nothing asks for the sidecar: no pod has an annotation lazypirate/upstream or lazypirate/config, and neither --upstream nor --config is given',
+        ]
+      : []),
+  ];
+}
+
+/**
+ * Takes the sidecar out again, and what was added because of it.
+ *
+ * @throws {ConfigError} with everything that cannot be done
+ */
+export function removeSidecars(files: readonly InputFile[], only: readonly string[]): Outcome {
+  const source = new Source(files);
+  const selection = new Selection(only);
+  const { splices, workloads, objects, problems } = strip(source.text, (workload) => selection.has(workload));
+  refuse(
+    selection.missing(),
+    linesOf(problems, (offset) => source.place(offset)),
+  );
+  const notes = [
+    ...workloads.map(({ workload }) => `${idOf(workload)}: loses the sidecar`),
+    ...(objects.length > 0 ? [`removed: ${objects.join(', ')}`] : []),
+    ...(workloads.length === 0 ? ['nothing has a sidecar that inject has added'] : []),
+  ];
+  return { text: spliced(source.text, splices), notes };
+}
+
+/** `FILE:LINE: KIND/NAME: words` */
+function linesOf(problems: readonly Problem[], place: (offset: number) => string): string[] {
+  const inOrder = problems.toSorted((one, other) => one.refusal.offset - other.refusal.offset);
+  return inOrder.map(({ id, refusal }) =>
+    [place(refusal.offset), ...(id === '' ? [] : [id]), refusal.message].map(onOneLine).join(': '),
+  );
+}
+
+function refuse(...lists: string[][]): void {
+  const lines = lists.flat();
+  if (lines.length === 0) return;
+  const more = lines.length - PROBLEMS_MOST;
+  throw new ConfigError(more > 0 ? [...lines.slice(0, PROBLEMS_MOST), `and ${more} more problems`] : lines);
+}

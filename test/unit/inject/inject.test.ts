@@ -1,0 +1,319 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { addSidecars } from '../../../src/inject/sidecars.ts';
+import { version } from '../../../src/version.ts';
+import { addedLines, IMAGE, injected, objectsOf, problemsOf, removed, run } from './injected.ts';
+
+const ASK = 'lazypirate/upstream: service/orders:zmq';
+
+/** A Deployment with annotations, as one would write it. */
+function deployment(annotations = ASK, spec = '', name = 'shop'): string {
+  return `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: ${name}
+spec:
+  template:
+    metadata:
+      annotations:
+        ${annotations}
+    spec:
+      containers:
+        - name: app # the app itself
+          image: registry.example.com/app:1
+${spec}`;
+}
+
+const PLAIN = deployment().replace(/ {6}annotations:\n.*\n/, '      labels: { app: shop }\n');
+
+function podOf(text: string, name = 'shop') {
+  const object = objectsOf(text).find(
+    ({ kind, metadata }) => kind === 'Deployment' && metadata.name === name,
+  );
+  return object?.['spec'].template.spec;
+}
+
+describe('an object that asks for the sidecar', () => {
+  test('gets it as its first init container, with volumes and a mark, and nothing else in it changes', () => {
+    const [configMap, role, binding, shop] = objectsOf(injected(deployment()));
+    const { metadata, spec } = shop?.['spec'].template ?? {};
+    assert.equal(spec.initContainers[0].name, 'lazypirate');
+    assert.equal(spec.initContainers[0].image, IMAGE);
+    assert.equal(spec.initContainers[0].restartPolicy, 'Always');
+    assert.deepEqual(
+      spec.volumes.map(({ name }: { name: string }) => name),
+      ['lazypirate-config', 'lazypirate-token'],
+    );
+    assert.equal(metadata.annotations['lazypirate/injected'], version);
+    assert.deepEqual(
+      [configMap, role, binding].map((one) => `${one?.kind}/${one?.metadata.name}`),
+      ['ConfigMap/shop-lazypirate', 'Role/shop-lazypirate', 'RoleBinding/shop-lazypirate'],
+    );
+  });
+
+  for (const [title, text] of Object.entries({
+    'lists that are not indented': deployment()
+      .replaceAll(/^ {10}/gm, '        ')
+      .replace('        - name', '      - name'),
+    'lines that end as on Windows': deployment().replaceAll('\n', '\r\n'),
+    'no line break at the end': deployment().trimEnd(),
+    'init containers and volumes, with comments above and behind': deployment(
+      ASK,
+      `      # before all else
+      initContainers: # in this order
+        # first
+        - { name: first, image: x }
+        - name: second
+          args:
+            - |
+              text
+
+      # volumes below
+
+      volumes:
+        # scratch
+        - name: scratch
+          emptyDir: {}
+# the end
+`,
+    ),
+    'an empty list': deployment(ASK, '      volumes: []\n').replace('volumes: []', 'volumes:'),
+    'a document before, one behind, and markers': `# licence\n---\nkind: A\n...\n# mine\n---\n${deployment()}---\n---\nkind: B\n`,
+    'a comment above the first line': `# licence\n\n# about the shop\n${deployment()}`,
+    'a comment above the first marker': `# licence\n---\n# about the shop\n${deployment()}`,
+    'a byte order mark': `\uFEFF${deployment()}`,
+    'a byte order mark and a comment': `\uFEFF# licence\n${deployment()}`,
+    'anchors elsewhere': deployment(
+      ASK,
+      '      nodeSelector: &where { disk: ssd }\n      affinity: *where\n',
+    ),
+    'a document in one line': `--- {apiVersion: v1, kind: X}\n---\n${deployment()}`,
+    'annotations that are written in quotes': deployment(`'lazypirate/upstream': "service/orders:zmq"`),
+    'odd indentation': deployment()
+      .replaceAll(/^ +/gm, '$&$&')
+      .replace(/^ +image/m, `${' '.repeat(18)}image`),
+    'tabs behind values and empty lines': deployment().replace('name: shop\n', 'name: shop\t\n\n\n'),
+  }))
+    test(`with ${title}: lines are only added, twice is as once, and all of it comes out again`, () => {
+      const after = injected(text);
+      assert.equal(podOf(after).initContainers[0].name, 'lazypirate');
+    });
+
+  test('may be in JSON, and in a List', () => {
+    const list = { apiVersion: 'v1', kind: 'List', items: [{ kind: 'X' }, objectsOf(deployment())[0]] };
+    const text = `${JSON.stringify(list, null, 2)}\n`;
+    const after = injected(text);
+    assert.equal(
+      objectsOf(after).at(-1)?.['items'][1].spec.template.spec.initContainers[0].name,
+      'lazypirate',
+    );
+    const line = JSON.stringify(list);
+    const short = run(line).text;
+    assert.equal(
+      objectsOf(short).at(-1)?.['items'][1].spec.template.spec.initContainers[0].name,
+      'lazypirate',
+    );
+    assert.equal(removed(short), line);
+    assert.equal(run(short).text, short);
+  });
+
+  test('in flow style gets it in flow style, and an empty list is empty again', () => {
+    const text = deployment(ASK, '      volumes: []\n      initContainers: [{ name: first, image: x }]\n');
+    const after = run(text).text;
+    assert.deepEqual(
+      podOf(after).initContainers.map(({ name }: { name: string }) => name),
+      ['lazypirate', 'first'],
+    );
+    assert.equal(run(after).text, after);
+    assert.equal(removed(after), text);
+  });
+
+  for (const [kind, apiVersion, open] of [
+    ['StatefulSet', 'apps/v1', 'template:'],
+    ['DaemonSet', 'apps/v1', 'template:'],
+    ['ReplicaSet', 'apps/v1', 'template:'],
+    ['ReplicationController', 'v1', 'template:'],
+    ['Job', 'batch/v1', 'template:'],
+    ['CronJob', 'batch/v1', 'jobTemplate:\n    spec:\n      template:'],
+  ] as const)
+    test(`may be a ${kind}`, () => {
+      const inset = kind === 'CronJob' ? '    ' : '';
+      const text = deployment()
+        .replace('Deployment', kind)
+        .replace('apps/v1', apiVersion)
+        .replace(
+          / {2}template:\n([\s\S]*)/,
+          (_, rest: string) => `  ${open}\n${rest.replaceAll(/^(?=.)/gm, inset)}`,
+        );
+      const shop = objectsOf(injected(text)).at(-1);
+      const template =
+        kind === 'CronJob' ? shop?.['spec'].jobTemplate.spec.template : shop?.['spec'].template;
+      assert.equal(template.spec.initContainers[0].name, 'lazypirate');
+    });
+
+  test('may be a pod', () => {
+    const text = `apiVersion: v1
+kind: Pod
+metadata: { generateName: shop-, namespace: till, annotations: { lazypirate/upstream: 'tcp://10.0.0.1:7000' } }
+spec:
+  containers: [{ name: app, image: x }]
+`;
+    const after = run(text).text;
+    const [configMap, pod] = objectsOf(after);
+    assert.equal(pod?.['spec'].initContainers[0].name, 'lazypirate');
+    assert.deepEqual([configMap?.metadata.name, configMap?.metadata.namespace], ['shop-lazypirate', 'till']);
+    assert.equal(removed(after), text);
+    assert.equal(run(after).text, after);
+  });
+
+  test('is listed on the way, with what was added beside it', () => {
+    assert.deepEqual(run(deployment()).notes, [
+      'Deployment/shop: gets the sidecar',
+      'added: ConfigMap/shop-lazypirate, Role/shop-lazypirate, RoleBinding/shop-lazypirate',
+    ]);
+    assert.deepEqual(run(run(deployment()).text).notes, [
+      'Deployment/shop: has the sidecar, as it is asked for',
+    ]);
+  });
+});
+
+describe('flags', () => {
+  test('ask for a sidecar in every object with pods, and a template without metadata gets one', () => {
+    const bare = `${PLAIN.replace(/ {4}metadata:\n.*\n/, '')}---\n${deployment('x: y', '', 'till')}`;
+    const after = injected(bare, { flags: { upstream: 'dns/orders:7000' } });
+    for (const name of ['shop', 'till']) assert.equal(podOf(after, name).initContainers.length, 1);
+  });
+
+  test('are for the named objects only, and annotations win', () => {
+    const text = `${PLAIN}---\n${deployment(ASK, '', 'till')}---\n${PLAIN.replace('name: shop', 'name: other')}`;
+    const after = injected(text, {
+      flags: { upstream: 'service/other:1' },
+      only: ['deploy/shop', 'Deployment/till'],
+    });
+    const routes = objectsOf(after)
+      .filter(({ kind }) => kind === 'ConfigMap')
+      .map((one) => objectsOf(one['data']['config.yaml'])[0]?.['routes'][0].name);
+    assert.deepEqual(routes, ['other', 'orders']);
+  });
+
+  test('that name what is not there are refused, with what is meant', () => {
+    const flags = { upstream: 'service/other:1' };
+    assert.deepEqual(problemsOf(PLAIN, { flags, only: ['deploy/shopp'] }), [
+      '--only Deployment/shopp: the input has no such object; did you mean Deployment/shop?',
+    ]);
+    assert.deepEqual(problemsOf(PLAIN, { flags, only: ['deploymnt/shop'] }), [
+      '--only deploymnt/shop: did you mean Deployment/shop?',
+    ]);
+  });
+});
+
+describe('an object that does not ask', () => {
+  test('is passed through, and that nothing asked is told', () => {
+    const { text, notes } = run(PLAIN);
+    assert.equal(text, PLAIN);
+    assert.match(notes.join('\n'), /^nothing asks for the sidecar/);
+  });
+
+  test('is passed through even if it is no YAML', () => {
+    const text = `${PLAIN}---\nkind: Deployment\n{{ template }}\n  - : [\n`;
+    assert.equal(run(text).text, text);
+  });
+
+  test('and has annotations of ours where no pod reads them, is refused or told about', () => {
+    const outside = PLAIN.replace('  name: shop\n', `  name: shop\n  annotations: { ${ASK} }\n`);
+    assert.deepEqual(problemsOf(outside), [
+      'app.yaml:5: Deployment/shop: lazypirate/upstream is an annotation of the Deployment, but must be one of its pods: put it below spec.template.metadata.annotations',
+    ]);
+    const rollout = deployment()
+      .replace('kind: Deployment', 'kind: Rollout')
+      .replace('apps/v1', 'argoproj.io/v1alpha1');
+    assert.match(
+      run(rollout).notes[0] ?? '',
+      /^Rollout\/shop: has the annotation lazypirate\/upstream, but inject does not know/,
+    );
+  });
+});
+
+describe('a second time', () => {
+  test('with another wish changes just that', () => {
+    const before = run(deployment()).text;
+    const changed = before.replace(
+      'lazypirate/upstream: service/orders:zmq',
+      'lazypirate/upstream: tcp://10.0.0.1:70',
+    );
+    const { text, notes } = run(changed);
+    assert.equal(text, run(deployment('lazypirate/upstream: tcp://10.0.0.1:70')).text);
+    assert.deepEqual(notes, [
+      'Deployment/shop: gets the sidecar anew',
+      'removed: Role/shop-lazypirate, RoleBinding/shop-lazypirate',
+    ]);
+  });
+
+  test('brings a sidecar of another version up to date, and says so', () => {
+    const before = run(deployment()).text;
+    const old = before
+      .replace(`injected: ${version}`, 'injected: 0.0.9')
+      .replace(IMAGE, 'example.com/old:0.0.9');
+    const { text, notes } = run(old);
+    assert.equal(text, before);
+    assert.deepEqual(notes, [`Deployment/shop: gets the sidecar of ${version} in place of that of 0.0.9`]);
+  });
+
+  test('leaves a sidecar for which nothing asks any more, and says how to take it out', () => {
+    const before = run(PLAIN, { flags: { upstream: 'service/a:1' } }).text;
+    const { text, notes } = run(before);
+    assert.equal(text, before);
+    assert.match(
+      notes[0] ?? '',
+      /^Deployment\/shop: has the sidecar of .* and nothing asks for it now.*--remove/,
+    );
+  });
+});
+
+describe('--remove', () => {
+  const both = `${deployment()}---\n${deployment(ASK, '', 'till')}`;
+
+  test('takes out of the named objects only, with what is beside them', () => {
+    const after = removed(run(both).text, ['deployment/shop']);
+    assert.deepEqual(
+      objectsOf(after).map(({ kind, metadata }) => `${kind}/${metadata.name}`),
+      [
+        'Deployment/shop',
+        'ConfigMap/till-lazypirate',
+        'Role/till-lazypirate',
+        'RoleBinding/till-lazypirate',
+        'Deployment/till',
+      ],
+    );
+    assert.equal(podOf(after).initContainers, undefined);
+    assert.equal(removed(after), both);
+  });
+
+  test('leaves a sidecar that somebody else has put there', () => {
+    const text = run(deployment())
+      .text.replace(/ +lazypirate\/injected.*\n/, '')
+      .replaceAll('lazypirate-inject', 'me');
+    assert.equal(removed(text), text);
+  });
+
+  test('finds what another tool has written again', () => {
+    const objects = objectsOf(run(both).text).map((one) => JSON.stringify(one, null, 4));
+    const after = removed(objects.join('\n---\n'));
+    assert.deepEqual(objectsOf(after), objectsOf(both));
+  });
+});
+
+test('objects in several files are told apart by their files', () => {
+  const files = [
+    { name: 'a.yaml', text: deployment().trimEnd() },
+    { name: 'b.yaml', text: deployment('lazypirate/upstreams: service/orders:zmq') },
+  ];
+  assert.throws(
+    () => addSidecars(files, { flags: { image: IMAGE }, only: [], isNative: true }),
+    /^ConfigError: b.yaml:9: Deployment\/shop: lazypirate\/upstreams is not a known annotation; did you mean lazypirate\/upstream\?/,
+  );
+  const good = [files[0], { name: 'b.yaml', text: PLAIN }] as typeof files;
+  const { text } = addSidecars(good, { flags: { image: IMAGE }, only: [], isNative: true });
+  assert.equal(objectsOf(text).length, 5);
+  assert.ok(addedLines(`${deployment()}---\n${PLAIN}`, text).length > 100);
+});
