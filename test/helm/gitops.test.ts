@@ -3,7 +3,7 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { stringify } from 'yaml';
-import { VARIANTS } from '../support/chart-variants.ts';
+import { EVERYTHING, VARIANTS } from '../support/chart-variants.ts';
 import { Charts, helmSkip, IMAGE, type KubernetesObject, objectsOf, schemaSkip } from '../support/charts.ts';
 import { kustomize, kustomizeSkip } from '../support/kustomize.ts';
 import { scratch } from '../support/scratch.ts';
@@ -111,13 +111,8 @@ describe('rendered by Flux', { skip: helmSkip }, () => {
 
   test('names and labels are valid with the longest release name, and a version with a digest', () => {
     assert.equal(release.length, 53);
-    const everything = {
-      ...VARIANTS['everything for monitoring'],
-      ...VARIANTS['a NetworkPolicy'],
-      ...VARIANTS['every way of discovery at once'],
-    };
     const values = join(charts.directory, 'flux.json');
-    writeFileSync(values, JSON.stringify({ lazypirate: everything, networkPolicy: { enabled: true } }));
+    writeFileSync(values, JSON.stringify(EVERYTHING));
     const image = `--set-string=lazypirate.image.repository=${IMAGE}`;
     const args = ['--namespace', namespace, '--kube-version=1.34.0', '--values', values, image];
     const yaml = charts.helm('template', release, fromRegistry(), ...args);

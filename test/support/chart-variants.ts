@@ -47,3 +47,13 @@ export const VARIANTS: Record<string, object> = {
     resources: { limits: { cpu: 1, memory: '1Gi' } },
   },
 };
+
+/** Values of the demo chart that render every kind of object there is. */
+export const EVERYTHING = {
+  networkPolicy: { enabled: true },
+  lazypirate: {
+    ...VARIANTS['everything for monitoring'],
+    ...VARIANTS['a NetworkPolicy'],
+    ...VARIANTS['every way of discovery at once'],
+  },
+};

@@ -1,5 +1,5 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { LOCATION, writeSchemas } from './kubernetes-schemas.ts';
@@ -59,15 +59,27 @@ export const schemaSkip =
   ((KUBERNETES_OPENAPI === undefined || KUBERNETES_CRDS === undefined) &&
     'KUBERNETES_OPENAPI names no OpenAPI document of Kubernetes, or KUBERNETES_CRDS no directory of resource definitions');
 
+/** The OpenAPI document of each version of Kubernetes that is here, oldest first: those beside the one of KUBERNETES_OPENAPI. */
+export function openApis(): { version: string; file: string }[] {
+  const folder = dirname(KUBERNETES_OPENAPI ?? '');
+  return readdirSync(folder)
+    .filter((name) => /^1[.]\d+[.]\d+[.]json$/.test(name))
+    .map((name) => ({ version: basename(name, '.json'), file: join(folder, name) }))
+    .sort((one, other) => one.version.localeCompare(other.version, 'en', { numeric: true }));
+}
+
 /** Copies of the charts with their dependencies, and other files that a test needs. */
 export class Charts {
   readonly directory = scratch();
   readonly demo = join(this.directory, 'lazypirate-demo');
   readonly library = join(this.directory, 'lazypirate');
-  /** The kinds of objects whose schemas have been written. */
-  readonly #kinds = new Set<string>();
+  /** The kinds of objects whose schemas have been written, by OpenAPI document. */
+  readonly #kinds = new Map<string, Set<string>>();
+  readonly #program: string;
 
-  constructor() {
+  /** With a Helm of this name. */
+  constructor(program = 'helm') {
+    this.#program = program;
     for (const chart of ['lazypirate', 'lazypirate-demo'])
       cpSync(join(HELM, chart), join(this.directory, chart), {
         recursive: true,
@@ -96,7 +108,7 @@ export class Charts {
     return run('env', [
       NO_COLLECTION,
       ...['CACHE', 'CONFIG', 'DATA'].map((one) => `HELM_${one}_HOME=${join(this.directory, one)}`),
-      'helm',
+      this.#program,
       ...args,
     ]);
   }
@@ -115,14 +127,15 @@ export class Charts {
   }
 
   /** Every problem that the Kubernetes schemas find in these objects. */
-  problems(yaml: string): string[] {
-    const schemas = join(this.directory, 'schemas');
+  problems(yaml: string, openApi = KUBERNETES_OPENAPI ?? ''): string[] {
+    const schemas = join(this.directory, 'schemas', basename(openApi));
+    const known = this.#kinds.get(openApi) ?? new Set();
     const kinds = objectsOf(yaml).map(({ kind }) => kind);
-    const unknown = new Set(kinds.filter((kind) => !this.#kinds.has(kind)));
+    const unknown = new Set(kinds.filter((kind) => !known.has(kind)));
     if (unknown.size > 0) {
       mkdirSync(schemas, { recursive: true });
-      writeSchemas(schemas, KUBERNETES_OPENAPI ?? '', KUBERNETES_CRDS ?? '', unknown);
-      for (const kind of unknown) this.#kinds.add(kind);
+      writeSchemas(schemas, openApi, KUBERNETES_CRDS ?? '', unknown);
+      this.#kinds.set(openApi, new Set([...known, ...unknown]));
     }
     const file = join(this.directory, 'objects.yaml');
     writeFileSync(file, yaml);
