@@ -11,7 +11,7 @@ import { configMisfits, graceMsOf, type Misfit, podMisfits } from './pod-fit.ts'
 import { runMount, sidecarContainer, sidecarVolumes } from './sidecar-parts.ts';
 import { type Splice, spliced } from './splice.ts';
 import { mountsName } from './strip.ts';
-import { MARK, offsetOfWish, type Wishes, wrongWishes } from './wishes.ts';
+import { deniesDiscovery, MARK, offsetOfWish, type Wishes, wrongWishes } from './wishes.ts';
 import { isMap, mapsIn, type Workload } from './workload.ts';
 
 /** The text in a ConfigMap of the input: `undefined` if there is no such object, `null` if it has no such key. */
@@ -67,7 +67,7 @@ function configOf(page: Page, workload: Workload, wishes: Wishes, maps: ConfigMa
   }
   const name = config.value;
   const text = maps(workload.namespace, name);
-  if (text === undefined) return configUnseen(name);
+  if (text === undefined) return configUnseen(name, !deniesDiscovery(workload));
   if (text === null) throw new Refused([refuse(config.from, `ConfigMap ${name} has no key config.yaml`)]);
   try {
     return configFromText(name, text);
@@ -106,6 +106,8 @@ export function additionsFor(
     at: [...podPath, 'spec', key],
     value: [sidecarContainer({ image, isNative, config })],
     name: key,
+    // The first ordinary container is the one that kubectl takes if none is named.
+    isLast: !isNative,
   };
   const annotations = [...podPath, 'metadata', 'annotations'];
   const empty = [
@@ -115,7 +117,7 @@ export function additionsFor(
     ),
   ];
   const mark = empty.length === 0 ? version : `${version}; were empty: ${empty.join(', ')}`;
-  return [{ at: annotations, value: { [MARK]: mark } }, container, volumes, ...mounts];
+  return [{ at: annotations, value: { [MARK]: mark } }, ...mounts, container, volumes];
 }
 
 /** @throws {Refusal} if that changes anything else */
@@ -141,7 +143,7 @@ function readAgain(text: string): unknown {
   }
 }
 
-function apply(root: unknown, { at, value }: Addition): void {
+function apply(root: unknown, { at, value, isLast = false }: Addition): void {
   let parent = root as Record<string | number, unknown>;
   for (const part of at.slice(0, -1)) {
     parent[part] ??= {};
@@ -149,6 +151,7 @@ function apply(root: unknown, { at, value }: Addition): void {
   }
   const last = at.at(-1) ?? '';
   const there = parent[last];
-  if (Array.isArray(value)) parent[last] = [...value, ...(Array.isArray(there) ? there : [])];
+  const items = Array.isArray(there) ? there : [];
+  if (Array.isArray(value)) parent[last] = isLast ? [...items, ...value] : [...value, ...items];
   else parent[last] = { ...(isMap(there) ? there : {}), ...(value as Record<string, unknown>) };
 }

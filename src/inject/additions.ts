@@ -1,13 +1,15 @@
-import { isMap, isScalar, isSeq, type Node, type Pair, stringify } from 'yaml';
+import { isMap, isNode, isScalar, isSeq, type Node, type Pair, stringify } from 'yaml';
 import { Refusal } from './cannot.ts';
 import type { Page } from './document-page.ts';
 import { contentEnd, offsetOf, type Path, type Reached, reach } from './nodes.ts';
 import { lineBreak, lineStart, nextLine, type Splice } from './splice.ts';
 
-/** Keys for a map, or items that go before those of a list. What is missing on the way is made. */
+/** Keys for a map, or items for a list. What is missing on the way is made. */
 export interface Addition {
   at: Path;
   value: Record<string, unknown> | readonly unknown[];
+  /** Items go behind those of the list, not before them. */
+  isLast?: boolean;
 }
 
 /** Whether the value of a key is there, but empty: `[]`, `{}`, or nothing. */
@@ -28,7 +30,7 @@ function isNothing(node: Node | undefined): boolean {
  *
  * @throws {Refusal} where that is not possible
  */
-export function splicesFor(page: Page, { at, value }: Addition): Splice[] {
+export function splicesFor(page: Page, { at, value, isLast = false }: Addition): Splice[] {
   const reached = reach(page.root, at, page.anchors);
   const { node, pair, missing } = reached;
   const wanted = missing.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Addition['value'];
@@ -39,6 +41,8 @@ export function splicesFor(page: Page, { at, value }: Addition): Splice[] {
         offsetOf(node),
         `${at.join('.')} must be ${Array.isArray(wanted) ? 'a list' : 'a map'}`,
       );
+    const last: unknown = isLast && missing.length === 0 ? node.items.at(-1) : undefined;
+    if (isNode(last)) return [behind(page, node, last, wanted)];
     if (node.flow) return [intoFlow(page, node, wanted)];
     return [intoBlock(page, reached, wanted)];
   }
@@ -65,6 +69,12 @@ function intoBlock(page: Page, { node, pair }: Reached, value: Addition['value']
   return linesBelow(page, short.value ?? short.key, value, column);
 }
 
+function behind(page: Page, list: Node, last: Node, value: Addition['value']): Splice {
+  const end = contentEnd(last);
+  if ('flow' in list && list.flow) return { start: end, end, text: `,${JSON.stringify(value).slice(1, -1)}` };
+  return linesBelow(page, last, value, columnOf(page.text, offsetOf(list)));
+}
+
 function isOneLine(text: string, { key, value }: Pair<Node, Node | null>): boolean {
   if (!isScalar(value) || !value.range || value.type === 'BLOCK_LITERAL' || value.type === 'BLOCK_FOLDED')
     return false;
@@ -74,7 +84,9 @@ function isOneLine(text: string, { key, value }: Pair<Node, Node | null>): boole
 /** Below the line on which a node ends. */
 function linesBelow(page: Page, above: Node, value: Addition['value'], column: number): Splice {
   const { text } = page;
-  const at = nextLine(text, contentEnd(above));
+  const last = contentEnd(above);
+  // A text of several lines ends where the next line begins.
+  const at = nextLine(text, text[last - 1] === '\n' ? last - 1 : last);
   const end = lineBreak(text);
   const lines = blockLines(value, indentsLists(page)).map((line) => `${' '.repeat(column)}${line}`);
   // The last line of a file may lack its line break, and still lacks it then.

@@ -65,14 +65,14 @@ export function configFromText(configMap: string, text: string): PodConfig {
   return { made: undefined, ...seenIn(configMap, parseConfig(written, SOURCES)) };
 }
 
-/** Of a ConfigMap that cannot be seen here. The token does no harm if no route discovers. */
-export function configUnseen(configMap: string): PodConfig {
+/** Of a ConfigMap that cannot be seen here. */
+export function configUnseen(configMap: string, discovers: boolean): PodConfig {
   return {
     configMap,
     made: undefined,
     parsed: undefined,
     adminPort: ADMIN_PORT,
-    discovers: true,
+    discovers,
     hasSocket: false,
   };
 }

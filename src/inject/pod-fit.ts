@@ -28,22 +28,21 @@ export function podMisfits(workload: Workload, isNative: boolean): Misfit[] {
       ['hostNetwork'],
       'hostNetwork puts the ports of the sidecar onto the node, where others use them and can reach them: remove it, or add the sidecar by hand with ports that are free there',
     );
-  if (isForWindows(spec))
-    refuse(['os'], 'its pods run on Windows, and the image of the sidecar is for Linux');
+  for (const at of windowsIn(spec))
+    refuse(at, 'its pods run on Windows, and the image of the sidecar is for Linux');
   if (!isNative && runsToTheEnd(workload))
-    refuse(
-      [],
-      `without native sidecars, the pods of a ${kind} would never end: do not use --no-native here (Kubernetes 1.29 and later)`,
-    );
+    misfits.push({
+      at: [],
+      words: `without native sidecars, the pods of a ${kind} would never end: do not use --no-native here (Kubernetes 1.29 and later)`,
+    });
   for (const key of LISTS)
-    spec[key] !== undefined &&
-      mapsIn(spec, key).forEach((container, index) => {
-        if (container['name'] === CONTAINER)
-          refuse(
-            [key, index, 'name'],
-            `has a container ${CONTAINER} that inject did not add: remove it, or the annotations`,
-          );
-      });
+    mapsIn(spec, key).forEach(({ name }, index) => {
+      if (name === CONTAINER)
+        refuse(
+          [key, index, 'name'],
+          `has a container ${CONTAINER} that inject did not add: remove it, or the annotations`,
+        );
+    });
   mapsIn(spec, 'volumes').forEach(({ name }, index) => {
     if (VOLUMES.includes(String(name)))
       refuse(['volumes', index, 'name'], `has a volume ${name} that inject did not add: rename it`);
@@ -51,13 +50,14 @@ export function podMisfits(workload: Workload, isNative: boolean): Misfit[] {
   return misfits;
 }
 
-function isForWindows(spec: Json): boolean {
-  const selector = mapAt(spec, ['nodeSelector']);
-  return [
-    mapAt(spec, ['os'])['name'],
-    selector['kubernetes.io/os'],
-    selector['beta.kubernetes.io/os'],
-  ].includes('windows');
+/** What says that the pods are for Windows. */
+function windowsIn(spec: Json): Path[] {
+  const said = [
+    ['os', 'name'],
+    ['nodeSelector', 'kubernetes.io/os'],
+    ['nodeSelector', 'beta.kubernetes.io/os'],
+  ];
+  return said.filter(([key = '', name = '']) => mapAt(spec, [key])[name] === 'windows').slice(0, 1);
 }
 
 function runsToTheEnd({ kind, spec }: Workload): boolean {

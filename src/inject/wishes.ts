@@ -9,8 +9,16 @@ import type { Workload } from './workload.ts';
 const PREFIX = 'lazypirate/';
 /** Marks pods that have the sidecar, with the version that put it there. */
 export const MARK = `${PREFIX}injected`;
+/** What can be asked for by a flag too. */
 const KEYS = ['upstream', 'listen', 'route', 'config', 'image'] as const;
+/** Says of a configuration that cannot be seen that no route of it discovers: then there is no token. */
+const DISCOVERY = `${PREFIX}discovery`;
+const KNOWN: readonly string[] = [...KEYS.map((key) => `${PREFIX}${key}`), DISCOVERY, MARK];
 type Key = (typeof KEYS)[number];
+
+export function deniesDiscovery({ annotations }: Workload): boolean {
+  return annotations[DISCOVERY] === 'disabled';
+}
 
 /** A value, and the annotation or flag that it comes from. */
 export interface Wish {
@@ -62,11 +70,9 @@ export function wrongWishes(page: Page, workload: Workload, wishes: Wishes | und
 
 function wrongAnnotations({ root }: Page, workload: Workload): Refusal[] {
   const { annotations, ownAnnotations, path, podPath, kind } = workload;
-  const misplaced = Object.keys(ownAnnotations).filter((key) => key.startsWith(PREFIX) && key !== MARK);
+  const misplaced = Object.keys(ownAnnotations).filter((key) => KEYS.some((one) => key === PREFIX + one));
   const template = [...podPath.slice(path.length), 'metadata', 'annotations'].join('.');
-  const wrong = Object.keys(annotations).filter(
-    (key) => key !== MARK && key.startsWith(PREFIX) && !isKnown(key.slice(PREFIX.length)),
-  );
+  const wrong = Object.keys(annotations).filter((key) => key.startsWith(PREFIX) && !KNOWN.includes(key));
   const notText = KEYS.filter((key) => !['string', 'undefined'].includes(typeof annotations[PREFIX + key]));
   const at = (key: string) => offsetAt(root, [...podPath, 'metadata', 'annotations', key]);
   return [
@@ -84,13 +90,9 @@ function wrongAnnotations({ root }: Page, workload: Workload): Refusal[] {
   ];
 }
 
-function isKnown(key: string): boolean {
-  return (KEYS as readonly string[]).includes(key);
-}
-
 function unknownWords(key: string): string {
-  const near = KEYS.find((one) => isMisspelling(`${PREFIX}${one}`, key.toLowerCase()));
-  const hint = near === undefined ? `there are ${KEYS.join(', ')}` : `did you mean ${PREFIX}${near}?`;
+  const near = KNOWN.find((one) => isMisspelling(one, key.toLowerCase()));
+  const hint = near === undefined ? `there are ${KEYS.join(', ')}` : `did you mean ${near}?`;
   return `${key} is not a known annotation; ${hint}`;
 }
 

@@ -166,6 +166,33 @@ spec:
     assert.equal(run(after).text, after);
   });
 
+  for (const [title, text] of Object.entries({
+    'a container that ends in a text of several lines': deployment(
+      ASK,
+      '          args:\n            - |\n              text\n\n',
+    ),
+    'nothing behind it': deployment().trimEnd(),
+    'a comment behind it': deployment(ASK, '          # ports: []\n      nodeSelector: {}\n'),
+    'a second container without an indented list': deployment(
+      ASK,
+      '        - name: b\n          args:\n          - b',
+    ),
+  }))
+    test(`gets an ordinary container behind its own, with ${title}`, () => {
+      const { containers, initContainers } = podOf(injected(text, { isNative: false }));
+      assert.equal(initContainers, undefined);
+      assert.equal(containers.at(-1).name, 'lazypirate');
+      assert.equal(containers.at(-1).restartPolicy, undefined);
+    });
+
+  test('gets an ordinary container behind its own in flow style', () => {
+    const text = deployment().replace(/containers:[\s\S]*/, 'containers: [{ name: app, image: x }]\n');
+    const after = run(text, { isNative: false }).text;
+    assert.equal(podOf(after).containers[1].name, 'lazypirate');
+    assert.equal(run(after, { isNative: false }).text, after);
+    assert.equal(removed(after), text);
+  });
+
   test('is listed on the way, with what was added beside it', () => {
     assert.deepEqual(run(deployment()).notes, [
       'Deployment/shop: gets the sidecar',

@@ -1,0 +1,362 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { InjectOptions } from '../../../src/inject/sidecars.ts';
+import { IMAGE, injected, objectsOf, problemsOf, run } from './injected.ts';
+
+const ASK = '{ lazypirate/upstream: "service/orders:zmq" }';
+
+interface Parts {
+  kind?: string;
+  apiVersion?: string;
+  metadata?: string;
+  annotations?: string;
+  spec?: string;
+  containers?: string;
+}
+
+/** A workload in which each thing stands on its own line. */
+function workload(parts: Parts = {}): string {
+  const { kind = 'Deployment', apiVersion = 'apps/v1', metadata = '{ name: shop }' } = parts;
+  const { annotations = ASK, spec = '', containers = '[{ name: app, image: x }]' } = parts;
+  return `apiVersion: ${apiVersion}
+kind: ${kind}
+metadata: ${metadata}
+spec:
+  template:
+    metadata:
+      annotations: ${annotations}
+    spec:
+      containers: ${containers}
+${spec}`;
+}
+
+const CONFIG_MAP = (config: string) => `---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: mine }
+data:
+  config.yaml: |
+    ${config.replaceAll('\n', '\n    ')}
+`;
+const ROUTE =
+  '{ name: a, listen: "tcp://127.0.0.1:5555", upstream: { kubernetes: { service: a, port: 1 } } }';
+const MINE = { annotations: '{ lazypirate/config: mine }' };
+
+const REFUSED: Record<string, [text: string, line: number, words: RegExp, options?: Partial<InjectOptions>]> =
+  {
+    'the network of the node': [
+      workload({ spec: '      hostNetwork: true\n' }),
+      10,
+      /hostNetwork puts the ports .* onto the node/,
+    ],
+    'a port of the app where a route listens': [
+      workload({ containers: '[{ name: app, image: x, ports: [{ containerPort: 5555 }] }]' }),
+      9,
+      /port 5555 is taken by the container app, but the sidecar listens for the route orders there: set another port with lazypirate\/listen/,
+    ],
+    'a port of the app where health is served': [
+      workload({ containers: '[{ name: app, image: x, ports: [{ containerPort: 9555, protocol: TCP }] }]' }),
+      9,
+      /port 9555 is taken .* health and metrics there: .*lazypirate\/config/,
+    ],
+    'a port of the app where status is served': [
+      workload({ containers: '[{ name: app, image: x, ports: [{ containerPort: 9556 }] }]' }),
+      9,
+      /port 9556 is taken .* its status/,
+    ],
+    'a container of that name': [
+      workload({ spec: '      initContainers:\n        - name: lazypirate\n' }),
+      11,
+      /has a container lazypirate that inject did not add/,
+    ],
+    'a volume of that name': [
+      workload({ spec: '      volumes:\n        - name: lazypirate-config\n' }),
+      11,
+      /has a volume lazypirate-config that inject did not add: rename it/,
+    ],
+    'pods on Windows': [workload({ spec: '      os: { name: windows }\n' }), 10, /run on Windows/],
+    'pods on Windows, by a selector': [
+      workload({ spec: '      nodeSelector: { kubernetes.io/os: windows }\n' }),
+      10,
+      /run on Windows/,
+    ],
+    'a grace period that leaves no time': [
+      workload({ spec: '      terminationGracePeriodSeconds: 1\n' }),
+      10,
+      /cannot finish its requests in 1 s: raise terminationGracePeriodSeconds to 2 or more/,
+    ],
+    'no containers': [workload({ containers: '[]' }), 9, /has no containers/],
+    'no name': [workload({ metadata: '{ labels: {} }' }), 2, /has no name/],
+    'no image': [
+      workload(),
+      2,
+      /no image is named, and none is published.*--image/,
+      { flags: { image: undefined } },
+    ],
+    'an image that is none': [
+      workload({ annotations: '{ lazypirate/upstream: "service/orders:zmq", lazypirate/image: "-x" }' }),
+      7,
+      /lazypirate\/image: "-x" is not an image/,
+    ],
+    'a job whose sidecar would never end': [
+      workload({ kind: 'Job', apiVersion: 'batch/v1' }),
+      2,
+      /pods of a Job would never end: do not use --no-native here/,
+      { isNative: false },
+    ],
+    'an upstream that is none': [
+      workload({ annotations: '{ lazypirate/upstream: "service/orders" }' }),
+      7,
+      /lazypirate\/upstream: port: must be a port/,
+    ],
+    'an upstream with a name for an address': [
+      workload({ annotations: '{ lazypirate/upstream: "tcp://orders:70" }' }),
+      7,
+      /lazypirate\/upstream: tcp:\/\/orders:70: orders is not an IP address/,
+    ],
+    'a listener that is none': [
+      workload({ annotations: `{ lazypirate/upstream: "service/orders:zmq", lazypirate/listen: "5555" }` }),
+      7,
+      /lazypirate\/listen: "5555" is not an address/,
+    ],
+    'a listener that others reach': [
+      workload({
+        annotations: `{ lazypirate/upstream: "service/orders:zmq", lazypirate/listen: "tcp://0.0.0.0:1" }`,
+      }),
+      7,
+      /lazypirate\/listen: can be reached from other machines/,
+    ],
+    'a socket where no volume is': [
+      workload({
+        annotations: `{ lazypirate/upstream: "service/orders:zmq", lazypirate/listen: "ipc:///tmp/a" }`,
+      }),
+      2,
+      /listen \(ipc:\/\/\/tmp\/a\) is in no volume of the sidecar: put the socket directly into \/run\/lazypirate/,
+    ],
+    'a route whose name is none': [
+      workload({ annotations: `{ lazypirate/upstream: "service/orders:zmq", lazypirate/route: "A B" }` }),
+      7,
+      /lazypirate\/route: must be of lower-case letters/,
+    ],
+    'an annotation that nobody knows': [
+      workload({ annotations: '{ lazypirate/upstreams: "service/orders:zmq" }' }),
+      7,
+      /lazypirate\/upstreams is not a known annotation; did you mean lazypirate\/upstream\?/,
+    ],
+    'an annotation that is no text': [
+      workload({ annotations: '{ lazypirate/upstream: "service/orders:zmq", lazypirate/route: 7 }' }),
+      7,
+      /lazypirate\/route must be a text: put quotes around it/,
+    ],
+    'a listener and no upstream': [
+      workload({ annotations: '{ lazypirate/listen: "tcp://127.0.0.1:1" }' }),
+      7,
+      /nothing says where requests go: add the annotation lazypirate\/upstream or lazypirate\/config/,
+    ],
+    'a configuration and an upstream': [
+      workload({ annotations: '{ lazypirate/config: mine, lazypirate/upstream: "service/orders:zmq" }' }),
+      7,
+      /lazypirate\/config is a whole configuration: remove lazypirate\/upstream, or lazypirate\/config/,
+    ],
+    'a namespace that is another one, where its own is not said': [
+      workload({ annotations: '{ lazypirate/upstream: "service/other/orders:zmq" }' }),
+      2,
+      /asks in the namespace other, .*: write metadata.namespace/,
+    ],
+    'an alias in place of what is to be changed': [
+      `x: &pod { containers: [{ name: app, image: x }] }\n${workload().replace(/spec:\n {6}containers.*\n/, 'spec: *pod\n')}`,
+      9,
+      /spec is an alias \(\*pod\): write it out here/,
+    ],
+    'something that is used elsewhere too': [
+      `${workload().replace('    spec:', '    spec: &pod')}other: *pod\n`,
+      9,
+      /spec is used elsewhere as \*pod, and would be changed there as well/,
+    ],
+    'keys from elsewhere': [
+      `x: &pod { volumes: [] }\n${workload({ spec: '      <<: *pod\n' })}`,
+      11,
+      /spec takes keys from elsewhere \(<<\): write them out here/,
+    ],
+    'a key that is there twice': [
+      workload({ spec: '      volumes: []\n      volumes: []\n' }),
+      11,
+      /volumes is there twice: remove one of them/,
+    ],
+    'a value that is no list': [
+      workload({ spec: '      volumes: 7\n' }),
+      10,
+      /spec.template.spec.volumes must be a list/,
+    ],
+    'the word null': [workload({ spec: '      volumes: null\n' }), 10, /volumes is null: remove the word/],
+    'what is not YAML': [`${workload()}  - : [`, 10, /is not YAML: /],
+    'a template of a chart': [
+      workload({ spec: '      {{- with .Values.x }}\n' }),
+      10,
+      /is not YAML: .* `helm template`/,
+    ],
+    directives: [`%YAML 1.2\n---\n${workload()}`, 1, /has directives/],
+    'the name of an object that is there': [
+      `${workload()}---\nkind: ConfigMap\napiVersion: v1\nmetadata: { name: shop-lazypirate }\n`,
+      2,
+      /needs ConfigMap\/shop-lazypirate, but the input has one already that is not of inject: rename it/,
+    ],
+    'one name for two configurations': [
+      `${workload()}---\n${workload({ kind: 'StatefulSet', annotations: '{ lazypirate/upstream: "service/other:zmq" }' })}`,
+      12,
+      /StatefulSet\/shop: needs ConfigMap\/shop-lazypirate, which Deployment\/shop needs with other content/,
+    ],
+    'a configuration without its key': [
+      `${workload(MINE)}---\nkind: ConfigMap\napiVersion: v1\nmetadata: { name: mine }\ndata: { other: x }\n`,
+      7,
+      /ConfigMap mine has no key config.yaml/,
+    ],
+    'a configuration that is wrong': [
+      workload(MINE) + CONFIG_MAP('routes:\n  - nme: a\n'),
+      7,
+      /ConfigMap mine: config.yaml:2:5: routes\[0\].nme: is not a known key here; did you mean name\?/,
+    ],
+    'a configuration that drains longer than the pod lives': [
+      workload({ ...MINE, spec: '      terminationGracePeriodSeconds: 20\n' }) +
+        CONFIG_MAP(`routes: [${ROUTE}]`),
+      10,
+      /drain.timeout \(25s\) must be at least a second below the grace period of the pod \(20s\)/,
+    ],
+    'health on loopback': [
+      workload(MINE) + CONFIG_MAP(`admin: { listen: "127.0.0.1:9555" }\nroutes: [${ROUTE}]`),
+      2,
+      /admin.listen \(127.0.0.1:9555\) must not be loopback: the kubelet/,
+    ],
+    'health on one address': [
+      workload(MINE) + CONFIG_MAP(`admin: { listen: "10.0.0.1:9555" }\nroutes: [${ROUTE}]`),
+      2,
+      /admin.listen \(10.0.0.1:9555\) must be every address of the pod/,
+    ],
+    'keys in files': [
+      workload(MINE) +
+        CONFIG_MAP(
+          `routes: [${ROUTE.replace('} } }', '} }, curve: { serverKeyFile: /k/a, publicKeyFile: /k/b, secretKeyFile: /k/c } }')}]`,
+        ),
+      2,
+      /routes\[0\].curve.serverKeyFile \(\/k\/a\) is in no volume of the sidecar: inject adds none, so use the Helm chart/,
+    ],
+  };
+
+describe('inject refuses', () => {
+  for (const [title, [text, line, words, options]] of Object.entries(REFUSED))
+    test(title, () => {
+      const problems = problemsOf(text, options);
+      const found = problems.find((one) => words.test(one));
+      assert.ok(found, problems.join('\n'));
+      assert.match(
+        found,
+        new RegExp(
+          `^app.yaml:${line}: (Deployment|StatefulSet|Job)/(shop)?: |^app.yaml:${line}: is not YAML`,
+        ),
+      );
+    });
+
+  test('everything that is wrong at once, in the order of the input', () => {
+    const text = [
+      workload({ spec: '      hostNetwork: true\n' }),
+      workload({ metadata: '{ name: two }', annotations: '{ lazypirate/upstream: "service/a" }' }),
+    ].join('---\n');
+    assert.deepEqual(
+      problemsOf(text).map((one) => one.slice(0, 26)),
+      ['app.yaml:10: Deployment/sho', 'app.yaml:18: Deployment/two'].map((one) => one.slice(0, 26)),
+    );
+  });
+
+  test('with the lines of the input, also where it had the sidecar', () => {
+    const before = run(workload()).text;
+    const line = before.split('\n').findIndex((one) => one.includes('containers: [{')) + 1;
+    const wrong = before.replace('name: app,', 'name: app, ports: [{ containerPort: 5555 }],');
+    assert.match(problemsOf(wrong)[0] ?? '', new RegExp(`^app.yaml:${line}: Deployment/shop: port 5555`));
+  });
+});
+
+describe('inject', () => {
+  test('lets a short grace period shorten the drain of a configuration that it makes', () => {
+    const [configMap] = objectsOf(run(workload({ spec: '      terminationGracePeriodSeconds: 5\n' })).text);
+    assert.deepEqual(objectsOf(configMap?.['data']['config.yaml'])[0]?.['drain'], { timeout: '4s' });
+    const [long] = objectsOf(run(workload()).text);
+    assert.equal(objectsOf(long?.['data']['config.yaml'])[0]?.['drain'], undefined);
+  });
+
+  test('mounts the directory of a socket in every container, which every user may use', () => {
+    const annotations =
+      '{ lazypirate/upstream: "dns/orders:70", lazypirate/listen: "ipc:///run/lazypirate/a.sock" }';
+    const containers =
+      '\n        - name: app\n          image: x\n        - name: two # second\n          image: x\n          volumeMounts:\n            - { name: x, mountPath: /x }';
+    const text = workload({
+      annotations: `\n        ${annotations.slice(2, -2).replace(', ', '\n        ')}`,
+      containers,
+    });
+    const [configMap, shop] = objectsOf(injected(text));
+    const { spec } = shop?.['spec'].template ?? {};
+    const mount = { name: 'lazypirate-run', mountPath: '/run/lazypirate' };
+    for (const { volumeMounts } of spec.containers) assert.deepEqual(volumeMounts[0], mount);
+    assert.deepEqual(spec.initContainers[0].volumeMounts.at(-1), mount);
+    assert.deepEqual(spec.volumes.at(-1), { name: 'lazypirate-run', emptyDir: {} });
+    assert.equal(objectsOf(configMap?.['data']['config.yaml'])[0]?.['routes'][0].listenMode, '777');
+  });
+
+  test('takes a configuration of the input, with the Role that it needs and its own admin port', () => {
+    const text = workload(MINE) + CONFIG_MAP(`admin: { listen: "0.0.0.0:8080" }\nroutes: [${ROUTE}]`);
+    const objects = objectsOf(run(text).text);
+    assert.deepEqual(
+      objects.map(({ kind, metadata }) => `${kind}/${metadata.name}`),
+      ['Role/shop-lazypirate', 'RoleBinding/shop-lazypirate', 'Deployment/shop', 'ConfigMap/mine'],
+    );
+    const { spec } = objects[2]?.['spec'].template ?? {};
+    assert.equal(spec.initContainers[0].ports[0].containerPort, 8080);
+    assert.deepEqual(spec.volumes[0].configMap, { name: 'mine' });
+  });
+
+  test('takes a configuration that it cannot see, and says that nobody has checked it', () => {
+    const { text, notes } = run(workload(MINE));
+    const [shop] = objectsOf(text);
+    const volumes = (one: typeof shop) =>
+      one?.['spec'].template.spec.volumes.map(({ name }: { name: string }) => name);
+    assert.deepEqual(volumes(shop), ['lazypirate-config', 'lazypirate-token']);
+    assert.match(
+      notes.join('\n'),
+      /ConfigMap mine is not in the input, so it was not checked, and no Role was added/,
+    );
+    const [none] = objectsOf(
+      run(workload({ annotations: '{ lazypirate/config: mine, lazypirate/discovery: disabled }' })).text,
+    );
+    assert.deepEqual(volumes(none), ['lazypirate-config']);
+  });
+
+  test('binds the Role of another namespace to the account of the pods in their own', () => {
+    const text = workload({
+      metadata: '{ name: shop, namespace: till }',
+      annotations: '{ lazypirate/upstream: "service/other/orders:zmq" }',
+      spec: '      serviceAccountName: seller\n',
+    });
+    const objects = objectsOf(run(text).text);
+    const binding = objects.find(({ kind }) => kind === 'RoleBinding');
+    assert.deepEqual(
+      [binding?.metadata.name, binding?.metadata.namespace],
+      ['till-shop-lazypirate', 'other'],
+    );
+    assert.deepEqual(binding?.['subjects'], [{ kind: 'ServiceAccount', name: 'seller', namespace: 'till' }]);
+  });
+
+  test('shares what two objects of one name both need', () => {
+    const text = `${workload()}---\n${workload({ kind: 'StatefulSet' })}`;
+    assert.equal(objectsOf(run(text).text).filter(({ kind }) => kind === 'ConfigMap').length, 1);
+    const after = run(text).text;
+    assert.equal(run(after).text, after);
+  });
+
+  test('takes an image by digest, and an annotation in place of the flag', () => {
+    const image = `localhost:5000/team/lazypirate@sha256:${'a'.repeat(64)}`;
+    const text = workload({
+      annotations: `{ lazypirate/upstream: "service/orders:zmq", lazypirate/image: "${image}" }`,
+    });
+    const shop = objectsOf(run(text, { flags: { image: IMAGE } }).text).at(-1);
+    assert.equal(shop?.['spec'].template.spec.initContainers[0].image, image);
+  });
+});
