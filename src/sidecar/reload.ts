@@ -11,12 +11,12 @@ import type { PreparedRoutes, Routes } from './routes.ts';
 
 /** What a reload acts on. */
 interface ReloadParts {
-  routes: Routes;
+  routes: Pick<Routes, 'bind' | 'prepare'>;
   log: Log;
-  logControl: LogControl;
+  logControl: Pick<LogControl, 'configure'>;
   metrics: Pick<Metrics, 'reload' | 'showEndpoints'>;
   tracing: Pick<Tracing, 'apply'>;
-  doors: Doors;
+  doors: Pick<Doors, 'open' | 'change' | 'close'>;
 }
 
 /** Holds the configuration in force and puts another one in its place: all of it, or nothing. */
@@ -101,10 +101,7 @@ export class Reload {
     const { log, logControl, metrics, tracing } = this.#parts;
     const before = this.#config;
     const { routes, doors } = await this.#prepare(before, config);
-    if (this.#isStopped) {
-      await routes.abandon();
-      return await doors.abandon();
-    }
+    if (this.#isStopped) return await abandon(doors, routes);
     this.#config = config;
     this.#since = new Date();
     logControl.configure(config.log);
@@ -133,8 +130,7 @@ export class Reload {
       await doors.open();
       return { routes, doors };
     } catch (error) {
-      await routes?.abandon();
-      await doors.abandon();
+      await abandon(doors, routes);
       throw error;
     }
   }
@@ -147,6 +143,15 @@ export class Reload {
     this.#refused = { at: new Date(), problems };
     if (error instanceof UserError) log.error({ problems }, 'reload refused');
     else log.error({ err: error }, 'internal error');
+  }
+}
+
+/** The listeners first, because they may be where a door has to come back. Whether they can or not, the doors do. */
+async function abandon(doors: DoorsChange, routes: PreparedRoutes | undefined): Promise<void> {
+  try {
+    await routes?.abandon();
+  } finally {
+    await doors.abandon();
   }
 }
 
