@@ -15,6 +15,12 @@ const REASONS_MOST = 8;
 /** Keeps why connections to each route were refused, so that `/status` can tell. */
 export class Refusals {
   readonly #byRoute = new Map<string, Map<string, RefusedClients>>();
+  readonly #routes: () => readonly string[];
+
+  /** @param routes the names of the routes that there are */
+  constructor(routes: () => readonly string[]) {
+    this.#routes = routes;
+  }
 
   observe(events: Events): void {
     events.on('refusedClient', ({ route, why, address }) => this.#refused(route, why, address));
@@ -23,10 +29,18 @@ export class Refusals {
 
   /** The newest first. */
   of(route: string): RefusedClients[] {
+    this.#forgetOthers();
     return [...(this.#byRoute.get(route)?.values() ?? [])].toReversed();
   }
 
+  /** Forgets routes that are gone. */
+  #forgetOthers(): void {
+    const names = new Set(this.#routes());
+    for (const name of this.#byRoute.keys()) if (!names.has(name)) this.#byRoute.delete(name);
+  }
+
   #refused(route: string, why: string, address: string | undefined): void {
+    if (!this.#byRoute.has(route)) this.#forgetOthers();
     const reasons = this.#byRoute.get(route) ?? new Map<string, RefusedClients>();
     this.#byRoute.set(route, reasons);
     const count = (reasons.get(why)?.count ?? 0) + 1;

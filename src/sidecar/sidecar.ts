@@ -59,7 +59,7 @@ export class Sidecar {
   readonly #metrics: Metrics;
   readonly #recent: Recent;
   readonly #process = new ProcessFigures();
-  readonly #refusals = new Refusals();
+  readonly #refusals = new Refusals(() => this.#routes.all.map(({ name }) => name));
   readonly #history: History;
   readonly #taps: Taps;
   readonly #routes: Routes;

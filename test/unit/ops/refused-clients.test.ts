@@ -7,11 +7,12 @@ function start() {
   const events = new Events((error) => {
     throw error;
   });
-  const refusals = new Refusals();
+  const routes = new Set(['orders', 'users']);
+  const refusals = new Refusals(() => [...routes]);
   refusals.observe(events);
   const refuse = (why: string, address?: string, route = 'orders') =>
     events.emit('refusedClient', { route, why, address, key: undefined });
-  return { refusals, refuse, events };
+  return { refusals, refuse, events, routes };
 }
 
 test('refused connections are counted by reason and route, with the address of the last one', () => {
@@ -40,5 +41,19 @@ test('a renamed route does not inherit the refusals of another', () => {
   const { refusals, refuse, events } = start();
   refuse('a wrong key');
   events.emit('renamed', { route: 'users', was: 'orders', unsettled: 0 });
+  assert.deepEqual(refusals.of('orders'), []);
+});
+
+test('a route that comes back after it was gone does not inherit what was kept of it', () => {
+  const { refusals, refuse, routes } = start();
+  refuse('a wrong key');
+  routes.delete('orders');
+  refuse('a wrong key', undefined, 'users');
+  routes.add('orders');
+  assert.deepEqual(refusals.of('orders'), []);
+  refuse('it speaks HTTP');
+  routes.delete('orders');
+  assert.equal(refusals.of('users').length, 1);
+  routes.add('orders');
   assert.deepEqual(refusals.of('orders'), []);
 });
