@@ -1,5 +1,6 @@
 import { jsonSchema } from '../src/config/schema/config-schema.ts';
-import { formatDuration, formatSize } from '../src/config/values/units.ts';
+import { formatSize } from '../src/config/values/units.ts';
+import { formatDuration } from '../src/duration.ts';
 
 /*
  * What the templates check of the configuration, because a JSON schema cannot: the range of a duration or size that is written with a unit,

@@ -2,8 +2,9 @@ import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { parseArguments, parseValue } from '../config/text/arguments.ts';
 import { CONFIG_FLAGS_HELP, CONFIG_OPTIONS, configFlagsOf } from '../config/text/flags.ts';
-import { formatDuration, parseDuration } from '../config/values/units.ts';
+import { parseDuration } from '../config/values/units.ts';
 import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
+import { formatDuration } from '../duration.ts';
 import { ConfigError } from '../errors.ts';
 import type { RetryPolicy } from '../proxy/settings.ts';
 import { discoveryOf, transportOf } from '../sidecar/implementations.ts';
@@ -110,7 +111,7 @@ async function checkLive(
 }
 
 function attemptsWords({ attempts, timeoutMs, deadlineMs }: RetryPolicy): string {
-  return `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} of ${timeoutMs} ms within ${deadlineMs} ms`;
+  return `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} of ${formatDuration(timeoutMs)} within ${formatDuration(deadlineMs)}`;
 }
 
 function upstreamWords(upstream: DiscoverySettings): string {

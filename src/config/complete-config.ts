@@ -1,4 +1,5 @@
 import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
+import { formatDuration } from '../duration.ts';
 import { ConfigError } from '../errors.ts';
 import type {
   ConnectionSettings,
@@ -87,7 +88,7 @@ function shortDeadline(route: ParsedRoute, index: number, written: WrittenConfig
   const { deadline, timeout, attempts, hedge, retryOn } = route;
   const retries = attempts > 1 && hedge === 'off' && retryOn.includes('timeout');
   if (deadline === undefined || deadline >= timeout || !retries) return [];
-  const words = `the deadline of ${deadline} ms is shorter than the timeout of ${timeout} ms, so a request that times out is never retried`;
+  const words = `the deadline of ${formatDuration(deadline)} is shorter than the timeout of ${formatDuration(timeout)}, so a request that times out is never retried`;
   return [problemLine(written, ['routes', index, 'deadline'], words)];
 }
 

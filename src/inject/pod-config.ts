@@ -2,7 +2,7 @@ import { parseConfig } from '../config/load-config.ts';
 import type { Parsed } from '../config/schema/config-schema.ts';
 import { upstreamOf } from '../config/text/overrides.ts';
 import { type Path, parseYaml, type WrittenConfig } from '../config/text/yaml.ts';
-import { formatDuration } from '../config/values/units.ts';
+import { formatDuration } from '../duration.ts';
 import type { Wishes } from './wishes.ts';
 
 /** What of a configuration shows in the pod and in the objects beside it. */

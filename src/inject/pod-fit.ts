@@ -1,5 +1,5 @@
 import { isLocal } from '../config/values/address.ts';
-import { formatDuration } from '../config/values/units.ts';
+import { formatDuration } from '../duration.ts';
 import { hostPort, tcpAddress } from '../tcp-address.ts';
 import type { Path } from './nodes.ts';
 import { GRACE_OVER_DRAIN_MS, type PodConfig, SOCKETS } from './pod-config.ts';

@@ -154,13 +154,13 @@ test('check shows the settings of each route, and warns', async () => {
   assert.equal(code, 0);
   assert.deepEqual(stdout.slice(0, 4), [
     'valid: 3 routes',
-    '  orders: tcp://127.0.0.1:5555 -> tcp://10.0.0.1:7000 (3 attempts of 2500 ms within 7575 ms)',
-    '  quick: tcp://127.0.0.1:5556 -> tcp://10.0.0.1:7000 (1 attempt of 2500 ms within 10 ms)',
-    '  short: tcp://127.0.0.1:5557 -> tcp://10.0.0.1:7000 (3 attempts of 2500 ms within 10 ms)',
+    '  orders: tcp://127.0.0.1:5555 -> tcp://10.0.0.1:7000 (3 attempts of 2500ms within 7575ms)',
+    '  quick: tcp://127.0.0.1:5556 -> tcp://10.0.0.1:7000 (1 attempt of 2500ms within 10ms)',
+    '  short: tcp://127.0.0.1:5557 -> tcp://10.0.0.1:7000 (3 attempts of 2500ms within 10ms)',
   ]);
   assert.match(
     stdout.slice(4).join('\n'),
-    /^warning: .*routes\[2\]\.deadline: the deadline of 10 ms is shorter than/,
+    /^warning: .*routes\[2\]\.deadline: the deadline of 10ms is shorter than/,
   );
 });
 

@@ -108,18 +108,18 @@ const STRANGERS: Record<string, readonly [(t: TestContext) => Promise<string>, R
   'an HTTP server': [HTTP, /^the peer closed the connection in the handshake: it is not ZeroMQ/],
   'a peer that says nothing': [
     peer(() => undefined),
-    /^connected, but the handshake was not completed in time \(300 ms\): the server is stopped or hangs/,
+    /^connected, but the handshake was not completed in time \(300ms\): the server is stopped or hangs/,
   ],
   'a peer that greets and then says nothing': [
     peer((socket) => socket.write(greeting())),
-    /^connected, but the handshake was not completed in time \(300 ms\): the server is stopped or hangs/,
+    /^connected, but the handshake was not completed in time \(300ms\): the server is stopped or hangs/,
   ],
   'a peer of ZMTP 2.0': [
     peer((socket) => {
       socket.write(ZMTP_20[0] as Buffer);
       socket.once('data', () => socket.write(ZMTP_20[1] as Buffer));
     }),
-    /^connected, but no ZMTP 3 handshake in time \(300 ms\): the peer speaks ZMTP 2\.0 or older, or it is not ZeroMQ/,
+    /^connected, but no ZMTP 3 handshake in time \(300ms\): the peer speaks ZMTP 2\.0 or older, or it is not ZeroMQ/,
   ],
   'a peer that breaks the protocol': [
     peer((socket) => socket.write(Buffer.concat([greeting(), Buffer.alloc(200, 'A')]))),

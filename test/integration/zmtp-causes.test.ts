@@ -82,13 +82,13 @@ const PEERS: Record<string, [Serve, ConnectionEnd['kind'], string, Partial<Targe
   'says nothing': [
     () => undefined,
     'handshake',
-    `the peer accepts connections and says nothing within 5 ms: ${HANGS}`,
+    `the peer accepts connections and says nothing within 5ms: ${HANGS}`,
     { handshakeTimeoutMs: 5 },
   ],
   'does not complete the handshake': [
     say(OPENING),
     'handshake',
-    `the handshake was not completed within 50 ms: ${HANGS}`,
+    `the handshake was not completed within 50ms: ${HANGS}`,
     { handshakeTimeoutMs: 50 },
   ],
   'closes at once': [
@@ -196,7 +196,7 @@ test('a machine that does not answer is told in plain words', async (t) => {
   }
   assert.deepEqual(await endOf(t, address, { connectTimeoutMs: 50 }), {
     kind: 'unreachable',
-    why: 'no answer within 50 ms: the machine is down or overloaded, or a firewall drops the packets',
+    why: 'no answer within 50ms: the machine is down or overloaded, or a firewall drops the packets',
   });
 });
 

@@ -65,7 +65,7 @@ test('a connection ends when its peer of ZMTP 3.1 does not answer', async (t) =>
     kind: 'closed',
     end: {
       kind: 'dropped',
-      why: 'the peer answered no heartbeat for 20 ms: it is stopped, or the network or its machine is gone',
+      why: 'the peer answered no heartbeat for 20ms: it is stopped, or the network or its machine is gone',
     },
   });
   assert.ok(pings() > 0);

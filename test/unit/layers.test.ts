@@ -5,11 +5,12 @@ import { test } from 'node:test';
 
 const SRC = new URL('../../src/', import.meta.url);
 
-const BASICS = ['errors.ts', 'tcp-address.ts'];
+const BASICS = ['errors.ts', 'tcp-address.ts', 'duration.ts'];
 
 /** What the whole data path may import, and what all of it knows of itself. */
 const BELOW_PROXY = [
   'errors.ts',
+  'duration.ts',
   'discovery/discovery.ts',
   'discovery/discovery-settings.ts',
   'transport/transport.ts',
@@ -28,12 +29,12 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'proxy/settings.ts': BELOW_PROXY,
   'proxy/status.ts': BELOW_PROXY,
   'proxy/tried.ts': BELOW_PROXY,
-  'transport/zeromq/': ['errors.ts', /^transport\/[^/]+$/, 'zeromq'],
-  'transport/': ['errors.ts'],
+  'transport/zeromq/': ['errors.ts', 'duration.ts', /^transport\/[^/]+$/, 'zeromq'],
+  'transport/': ['errors.ts', 'duration.ts'],
   'discovery/kubernetes/': [...BASICS, 'lifecycle/pause.ts', /^discovery\/[^/]+$/],
   'discovery/': [...BASICS, 'lifecycle/pause.ts'],
   'lifecycle/': ['errors.ts'],
-  'config/values/': [],
+  'config/values/': ['duration.ts'],
   'config/schema/': [...BASICS, /^config\/values\//, 'zod'],
   'config/text/': [
     'errors.ts',
@@ -72,6 +73,7 @@ const LAYERS: Record<string, readonly (string | RegExp)[]> = {
   'command-line.ts': ['errors.ts', 'version.ts', 'config/text/spelling.ts', /^commands\//],
   'main.ts': ['command-line.ts', 'lifecycle/signals.ts'],
   'errors.ts': [],
+  'duration.ts': [],
   'tcp-address.ts': [],
   'version.ts': [],
 };

@@ -1,13 +1,7 @@
 import { z } from 'zod';
+import { formatDuration } from '../../duration.ts';
 import { messageOf } from '../../errors.ts';
-import {
-  DURATION_PATTERN,
-  formatDuration,
-  formatSize,
-  parseDuration,
-  parseSize,
-  SIZE_PATTERN,
-} from '../values/units.ts';
+import { DURATION_PATTERN, formatSize, parseDuration, parseSize, SIZE_PATTERN } from '../values/units.ts';
 
 /*
  * The kinds of values in the schema, each with its own error message. In a `meta`, everything besides title and description is

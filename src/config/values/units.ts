@@ -1,4 +1,5 @@
-const DURATION_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+import { DURATION_MS } from '../../duration.ts';
+
 const SIZE_BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
 /** The form of a duration, for JSON Schema and for the parser. It does not check the range. */
@@ -35,13 +36,6 @@ export function parseSize(input: string | number): number {
     throw new Error(`${quoted(input)} is not a size: write 64KiB, 16MiB, 1GiB or a whole number of bytes`);
   }
   return bytes;
-}
-
-/** In the largest unit that needs no fraction. */
-export function formatDuration(ms: number): string {
-  if (ms === 0) return '0';
-  const unit = (['h', 'm', 's'] as const).find((one) => ms % DURATION_MS[one] === 0) ?? 'ms';
-  return `${ms / DURATION_MS[unit]}${unit}`;
 }
 
 /** In the largest unit that needs no fraction. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { formatDuration } from '../../duration.ts';
 import { messageOf } from '../../errors.ts';
 import { FamilyChoice, ownFamilies } from '../address-family.ts';
 import type { Discovery, DiscoveryOwner } from '../discovery.ts';
@@ -243,7 +244,8 @@ class KubernetesResource implements ApiResource {
     if (error instanceof ApiFailure) return error;
     const server = this.#config.getCurrentCluster()?.server;
     const { code, cause } = error as Partial<Record<string, unknown>>;
-    if (late.aborted) return new ApiFailure('unreachable', `${server}: no answer within ${timeoutMs} ms`);
+    if (late.aborted)
+      return new ApiFailure('unreachable', `${server}: no answer within ${formatDuration(timeoutMs)}`);
     if (cause !== undefined || typeof code === 'string') {
       return new ApiFailure('unreachable', `${server}: ${messageOf(cause ?? error) || messageOf(error)}`);
     }

@@ -1,5 +1,6 @@
 import { Agent, type ClientRequest, type RequestOptions, request } from 'node:http';
 import type { LookupFunction } from 'node:net';
+import { formatDuration } from '../../duration.ts';
 
 /** For the whole of a request and its answer. */
 const TIMEOUT_MS = 10_000;
@@ -52,7 +53,7 @@ export class Post {
       sending.destroy();
     };
     const { timeoutMs = TIMEOUT_MS } = this.#options;
-    const timer = setTimeout(() => end(`no answer within ${timeoutMs} ms`), timeoutMs);
+    const timer = setTimeout(() => end(`no answer within ${formatDuration(timeoutMs)}`), timeoutMs);
     const stop = () => end('the time was up');
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();

@@ -1,4 +1,5 @@
 import type { Event } from 'zeromq';
+import { formatDuration } from '../../duration.ts';
 import type { ConnectionEnd } from '../transport.ts';
 
 /*
@@ -37,7 +38,7 @@ export function troubleOf(event: Event | typeof SILENCE, handshake: Handshake): 
 function wordsOf(event: Event | typeof SILENCE, handshake: Handshake): string {
   const { hasCurve, timeoutMs } = handshake;
   if (event === SILENCE)
-    return `connected, but no ZMTP 3 handshake in time (${timeoutMs} ms): the peer speaks ZMTP 2.0 or older, or it is not ZeroMQ`;
+    return `connected, but no ZMTP 3 handshake in time (${formatDuration(timeoutMs)}): the peer speaks ZMTP 2.0 or older, or it is not ZeroMQ`;
   switch (event.type) {
     case 'handshake:error:auth':
       return 'the server refused our key: it has to allow the public key in curve.publicKeyFile';
@@ -56,7 +57,7 @@ function wordsOf(event: Event | typeof SILENCE, handshake: Handshake): string {
 function brokenOff(code: string, { hasCurve, timeoutMs, tookMs }: Handshake): string {
   if (tookMs < timeoutMs && (code === 'EPIPE' || code === 'ECONNRESET'))
     return hasCurve ? HUNG_UP_ON_CURVE : HUNG_UP;
-  return `connected, but the handshake was not completed in time (${timeoutMs} ms): the server is stopped or hangs, or it is not ZeroMQ`;
+  return `connected, but the handshake was not completed in time (${formatDuration(timeoutMs)}): the server is stopped or hangs, or it is not ZeroMQ`;
 }
 
 function brokenProtocol(code: string, hasCurve: boolean): string {

@@ -1,3 +1,4 @@
+import { formatDuration } from '../../duration.ts';
 import { codeOf, messageOf } from '../../errors.ts';
 
 /* Texts for users, by cause: why there is no connection, and why one ended. */
@@ -67,5 +68,5 @@ export function hungUp(why: string, hasSpoken: boolean): string {
 /** @param isSilent whether the peer has sent nothing */
 export function tooSlow(isSilent: boolean, limitMs: number): string {
   const what = isSilent ? 'the peer accepts connections and says nothing' : 'the handshake was not completed';
-  return `${what} within ${limitMs} ms: it is stopped or hangs, something on the way holds it back, or it is not ZeroMQ`;
+  return `${what} within ${formatDuration(limitMs)}: it is stopped or hangs, something on the way holds it back, or it is not ZeroMQ`;
 }

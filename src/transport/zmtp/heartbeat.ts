@@ -1,3 +1,4 @@
+import { formatDuration } from '../../duration.ts';
 import type { Target } from '../transport.ts';
 import { pingCommand } from './metadata.ts';
 import { Silence } from './silence.ts';
@@ -28,7 +29,7 @@ export class Heartbeat {
   }
 
   start({ intervalMs, timeoutMs }: NonNullable<Target['heartbeat']>): void {
-    const why = `the peer answered no heartbeat for ${timeoutMs} ms: it is stopped, or the network or its machine is gone`;
+    const why = `the peer answered no heartbeat for ${formatDuration(timeoutMs)}: it is stopped, or the network or its machine is gone`;
     const answer = new Silence(this.#owner.chunks, () => this.#owner.dead(why));
     this.#interval = setInterval(() => {
       answer.expect(timeoutMs);

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { formatDuration } from '../../duration.ts';
 import type { Body } from '../message.ts';
 import type { Connection, ConnectionOwner, Target } from '../transport.ts';
 import { connectCause, unanswered } from './causes.ts';
@@ -22,7 +23,7 @@ export class ZmtpConnection implements Connection {
   constructor(target: Target, owner: ConnectionOwner) {
     this.#owner = owner;
     const { connectTimeoutMs } = target;
-    const tooSlow = () => this.#unreachable(unanswered(`${connectTimeoutMs} ms`));
+    const tooSlow = () => this.#unreachable(unanswered(formatDuration(connectTimeoutMs)));
     // Timers run before events of sockets. If this process was stalled, it may be connected meanwhile.
     const timeout = setTimeout(() => setImmediate(tooSlow), connectTimeoutMs);
     this.#state = { kind: 'connecting', timeout };

@@ -271,7 +271,7 @@ test('a hedge is a duration, and is refused if it could never happen or would br
 test('a configured deadline shorter than the timeout is warned about, if there should be retries', () => {
   const warningsOf = (keys: object) => load({ text: withKeys(keys) }).warnings;
   assert.deepEqual(warningsOf({ timeout: '10s', deadline: '1s' }), [
-    'config:8:5: routes[0].deadline: the deadline of 1000 ms is shorter than the timeout of 10000 ms, so a request that times out is never retried',
+    'config:8:5: routes[0].deadline: the deadline of 1s is shorter than the timeout of 10s, so a request that times out is never retried',
   ]);
   assert.deepEqual(warningsOf({ timeout: '10s' }), []);
   assert.deepEqual(warningsOf({ timeout: '1s', deadline: '1s' }), []);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatDuration, formatSize, parseDuration, parseSize } from '../../../../src/config/values/units.ts';
+import { formatSize, parseDuration, parseSize } from '../../../../src/config/values/units.ts';
+import { formatDuration } from '../../../../src/duration.ts';
 
 test('durations are read with a unit, or as a number of ms', () => {
   const rows = [

@@ -28,7 +28,7 @@ const TEXTS: Record<string, readonly [string, RegExp][]> = {
     [connectCause(systemError('EACCES')), /mode/],
     [connectCause(systemError('EAGAIN')), /stopped, or hangs/],
     [connectCause(systemError('EMFILE')), /open file limit/],
-    [unanswered('500 ms'), /NetworkPolicies/],
+    [unanswered('500ms'), /NetworkPolicies/],
     ['nobody answers there', /server running/],
   ],
   'a connection that ended': [

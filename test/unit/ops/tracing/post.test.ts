@@ -74,7 +74,7 @@ test('no connection, or one that drops, is a failure with its reason', async (t)
 
 test('an answer that never comes, or never ends, is waited for only so long', async (t) => {
   const silent = await postTo(t, await serve(t, () => undefined), 20);
-  const why = 'no answer within 20 ms';
+  const why = 'no answer within 20ms';
   assert.deepEqual(await silent.send(CONTENT, 'a/b', NEVER), { kind: 'failed', why });
   const endless = await serve(t, (_, response) => {
     response.write('a');
@@ -82,7 +82,7 @@ test('an answer that never comes, or never ends, is waited for only so long', as
     response.on('close', () => clearInterval(timer));
   });
   const dripping = await postTo(t, endless, 200);
-  assert.match(JSON.stringify(await dripping.send(CONTENT, 'a/b', NEVER)), /no answer within 200 ms/);
+  assert.match(JSON.stringify(await dripping.send(CONTENT, 'a/b', NEVER)), /no answer within 200ms/);
 });
 
 test('an answer without end is not stored', async (t) => {
