@@ -1,3 +1,4 @@
+import { formatDuration } from '../../duration.ts';
 import type { AttemptFailure, AttemptResult, Events, RetryReason } from '../events.ts';
 import { BUG, type Failure, TOO_LATE } from '../outcome.ts';
 import type { RouteSettings } from '../settings.ts';
@@ -99,7 +100,7 @@ export class LazyPirate implements RequestOwner {
           if (attempt !== undefined) this.sent(request, attempt, nowMs);
           else if (nowMs < this.#waitsUntilMs(request)) return this.waitForPlace(request, nowMs);
           else {
-            request.state = ENDING;
+            request.state = { kind: 'ending', withoutPlace: this.#whyNoPlace() };
             this.#leaveLine(request);
           }
           break;
@@ -211,16 +212,28 @@ export class LazyPirate implements RequestOwner {
 
   /** Why there is no reply. What can still be taken back is. */
   #reason(request: Request): Failure {
-    const { newestFailure, policy } = request;
+    const { newestFailure, policy, state } = request;
     request.takeBack();
-    if (request.mayHaveLeft) {
-      if (newestFailure !== undefined && newestFailure !== 'timeout')
-        return { code: 'LOST', message: MESSAGES[newestFailure] };
-      return { code: 'TIMEOUT', message: `no reply in time (${policy.timeoutMs} ms per attempt)` };
-    }
-    if (this.upstream.isUsable && this.upstream.isFull)
-      return { code: 'OVERLOADED', message: 'every endpoint was busy until the deadline' };
-    return { code: 'NO_ENDPOINTS', message: this.upstream.whyUnusable };
+    const noPlace =
+      state.kind === 'ending'
+        ? state.withoutPlace
+        : state.kind === 'waiting'
+          ? this.#whyNoPlace()
+          : undefined;
+    if (!request.mayHaveLeft)
+      return noPlace ?? this.#whyNoPlace() ?? { code: 'NO_ENDPOINTS', message: this.upstream.whyUnusable };
+    const further = noPlace === undefined ? '' : `. There was no further attempt: ${noPlace.message}`;
+    if (newestFailure !== undefined && newestFailure !== 'timeout')
+      return { code: 'LOST', message: `${MESSAGES[newestFailure]}${further}` };
+    const each = formatDuration(policy.timeoutMs);
+    return { code: 'TIMEOUT', message: `no reply in time (${each} per attempt)${further}` };
+  }
+
+  /** Why a request has to wait for a place at an endpoint; `undefined` if there is one. */
+  #whyNoPlace(): Failure | undefined {
+    const { isUsable, isFull, whyUnusable } = this.upstream;
+    if (!isUsable) return { code: 'NO_ENDPOINTS', message: whyUnusable };
+    return isFull ? { code: 'OVERLOADED', message: 'every endpoint was busy until the deadline' } : undefined;
   }
 
   #timeIsUp(request: Request, nowMs: number): void {

@@ -15,7 +15,9 @@ import { type Timed, UNSET } from './timers.ts';
  * more is sent, but the attempts before the last one (hedges) have until their timeouts. `decided`: it has its result, and nothing of it is in flight.
  */
 export type RequestState =
-  | { kind: 'queued' | 'waiting' | 'lingering' | 'ending' | 'decided' }
+  | { kind: 'queued' | 'waiting' | 'lingering' | 'decided' }
+  /** @property withoutPlace why no endpoint could be had for another attempt, if it is for this */
+  | { kind: 'ending'; withoutPlace?: Failure | undefined }
   /** @property hedgeAtMs when another attempt starts beside the newest one */
   | { kind: 'awaiting'; hedgeAtMs: number }
   | { kind: 'pausing'; untilMs: number };

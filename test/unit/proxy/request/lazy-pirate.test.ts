@@ -355,6 +355,44 @@ test('a request that waits for a place until its deadline says whether all were 
   }
 });
 
+test('a failure after an attempt says why there was no further one', (t) => {
+  for (const [isUsable, why] of [
+    [true, 'every endpoint was busy until the deadline'],
+    [false, 'no endpoint is known yet'],
+  ] as const) {
+    const { upstream, begin, pass, settled } = start(t);
+    begin();
+    Object.assign(upstream, { hasRoom: false, isFull: true, isUsable });
+    upstream.fail(0, 'lost');
+    pass(1_005);
+    assert.deepEqual(settled[0]?.failure, {
+      code: 'LOST',
+      message: `the connection dropped before the reply came. There was no further attempt: ${why}`,
+    });
+    t.mock.restoreAll();
+  }
+});
+
+test('a failure says nothing of endpoints if the attempts were exhausted', (t) => {
+  const { upstream, begin, pass, settled } = start(t, { retry: { attempts: 1 } });
+  begin();
+  Object.assign(upstream, { hasRoom: false, isFull: true, isUsable: false });
+  pass(600);
+  assert.equal(settled[0]?.failure?.message, 'no reply in time (100ms per attempt)');
+});
+
+test('a client that leaves while its request waits for another attempt is told of with the reason', (t) => {
+  const { upstream, begin, request, pirate } = start(t);
+  begin();
+  Object.assign(upstream, { hasRoom: false, isUsable: false });
+  upstream.fail(0, 'lost');
+  pirate.abandon(request);
+  assert.match(
+    request.failure?.message ?? '',
+    /dropped before the reply came\. There was no further attempt: no endpoint/,
+  );
+});
+
 test('a deadline that is moved forward while a request is in flight is kept', (t) => {
   const { request, begin, pass, clock, settled } = start(t, { retry: { timeoutMs: 900 } });
   begin();
