@@ -41,6 +41,8 @@ export class Books {
   failed = 0;
   crossed = 0;
   slowestMs = 0;
+  /** How the sidecar has ended, if it has. */
+  ended: string | undefined;
   readonly #trial: Trial;
   readonly #policy: Policy;
   readonly #apps = new Set<App>();
@@ -56,6 +58,11 @@ export class Books {
   private constructor(trial: Trial, policy: Policy) {
     this.#trial = trial;
     this.#policy = policy;
+    // Nobody would answer the apps any more.
+    trial.program.ended.then(({ code, signal }) => {
+      this.ended = `the sidecar has ended with ${code ?? signal}: ${trial.program.stderr.join('\n')}`;
+      this.#closeApps();
+    });
   }
 
   /** @param warmUps requests sent at once before the sidecar becomes idle and the baseline is taken */
@@ -290,7 +297,9 @@ class BookedApp extends App {
 
   override async ask(...body: (string | Buffer)[]): Promise<Answer> {
     this.#books.sent(body);
-    const answer = await super.ask(...body);
+    const answer = await super.ask(...body).catch((error) => {
+      throw this.#books.ended === undefined ? error : new Error(this.#books.ended);
+    });
     this.#books.got(body, answer);
     return answer;
   }
