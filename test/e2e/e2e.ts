@@ -3,13 +3,15 @@
  * It makes a namespace, works in it only, and deletes it at the end.
  */
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Namespace, type Totals } from '../support/cluster-under-test.ts';
 import { Program, type Scope } from '../support/program.ts';
+import { scratch } from '../support/scratch.ts';
 import { lacks, run } from '../support/tools.ts';
 
 const CHART = fileURLToPath(new URL('../../helm/lazypirate-demo', import.meta.url));
@@ -106,6 +108,14 @@ describe(`the demo chart with ${image}`, () => {
     assert.match(output, new RegExp(`echo: ${UPSTREAMS} of ${UPSTREAMS} endpoints work`));
   });
 
+  test('is in the cluster what its manifest says, so GitOps tools see no difference', () => {
+    const manifest = join(scratch(), 'manifest.yaml');
+    writeFileSync(manifest, namespace.helm('get', 'manifest', 'demo'));
+    // Each ends with 1 if there is a difference.
+    for (const how of [['--server-side', '--force-conflicts'], ['--server-side=false']])
+      assert.equal(namespace.kubectl('diff', ...how, '--filename', manifest), '');
+  });
+
   test('loses no request while the upstream pods are replaced', async (t) => {
     const old = namespace.pods(UPSTREAM);
     const totals = await during(() => {
@@ -170,15 +180,19 @@ describe(`the demo chart with ${image}`, () => {
     assert.equal(namespace.restarts(app), 0);
   });
 
-  /** Deletes the pod of the app, and checks its last words and those of its sidecar. */
-  async function leave(scope: Scope): Promise<Totals> {
+  function deletePod(): void {
+    namespace.kubectl('delete', 'pod', app, '--wait', '--timeout=60s');
+  }
+
+  /** Ends the pod of the app, and checks its last words and those of its sidecar. */
+  async function leave(scope: Scope, end: () => unknown = deletePod): Promise<Totals> {
     const follow = (container: string) => {
       const args = ['logs', app, `--container=${container}`, '--follow', '--tail=1'];
       return Program.start(scope, 'kubectl', ['--namespace', namespace.name, ...args], { ...process.env });
     };
     const logs = { app: follow('app'), sidecar: follow('lazypirate') };
     await logs.app.line((line) => line.includes('"requests"') || undefined);
-    namespace.kubectl('delete', 'pod', app, '--wait', '--timeout=60s');
+    end();
     await Promise.all([logs.app.ended, logs.sidecar.ended]);
     const last = JSON.parse(logs.app.stdout.at(-1) ?? '') as Totals;
     assert.equal(last.done, true);
@@ -199,6 +213,15 @@ describe(`the demo chart with ${image}`, () => {
     assert.match(namespace.helm('test', 'demo', '--timeout=120s'), /Phase:\s+Succeeded/);
     app = namespace.pods(APP)[0] ?? '';
     t.diagnostic(`the app: ${JSON.stringify(await leave(t))}`);
+  });
+
+  test('goes back to the version before without losing a request', async (t) => {
+    namespace.kubectl('rollout', 'status', 'deployment/demo-app', '--timeout=120s');
+    app = namespace.pods(APP)[0] ?? '';
+    const totals = await leave(t, () => namespace.helm('rollback', 'demo', '--wait', '--timeout=120s'));
+    t.diagnostic(`the app before: ${JSON.stringify(totals)}`);
+    namespace.kubectl('rollout', 'status', 'deployment/demo-app', '--timeout=120s');
+    assert.match(namespace.helm('test', 'demo', '--timeout=120s'), /Phase:\s+Succeeded/);
   });
 
   test('is gone when it is uninstalled', () => {
