@@ -146,12 +146,13 @@ describe('the charts', { skip: helmSkip }, () => {
     assert.deepEqual(find(objectsOf(yaml), 'RoleBinding', '42-lazypirate').metadata.namespace, '7');
   });
 
-  test('the notes of the demo say what a NetworkPolicy refuses', (t) => {
+  test('the notes of the demo kill one pod, since nobody answers where all are killed, and say what a NetworkPolicy refuses', (t) => {
     if (/^v3/.test(charts.helm('version', '--short')))
       return t.skip('Helm 3 shows notes only with a cluster');
     const args = [charts.demo, '--dry-run=client', `--set=lazypirate.image.repository=${IMAGE}`];
     const notes = (...more: string[]) => charts.helm('install', 'demo', ...args, ...more);
     assert.doesNotMatch(notes(), /networkPolicy/);
+    assert.match(notes(), /kubectl delete .* \$\(kubectl get pod .*-upstream.* \| head -n 1\)\n/);
     assert.match(
       notes('--set=lazypirate.networkPolicy.enabled=true'),
       /Every other connection to it is refused/,
