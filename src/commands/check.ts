@@ -22,6 +22,7 @@ const OPTIONS = {
   all: { type: 'boolean' },
   within: { type: 'string' },
   migrate: { type: 'boolean' },
+  inspect: { type: 'string' },
 } as const;
 
 const help = `Usage: lazypirate check [--live [--all] [--within D] | --migrate] [OPTIONS]
@@ -54,6 +55,10 @@ export const check: Command = {
     const { values } = parseArguments('check', { args, options: OPTIONS });
     const { live = false, all = false, migrate = false, within } = values;
     if (live && migrate) throw new ConfigError(['--live and --migrate do not work together']);
+    if (values.inspect !== undefined)
+      throw new ConfigError([
+        '--inspect asks a running sidecar, and check asks none: use it with explain, status or tap',
+      ]);
     if (within !== undefined && !live) throw new ConfigError(['--within works only with --live']);
     if (all && !live) throw new ConfigError(['--all works only with --live']);
     const withinMs = parseWithin(within ?? WITHIN);

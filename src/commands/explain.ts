@@ -8,16 +8,20 @@ import { Screen } from './screen.ts';
 
 const help = `Usage: lazypirate explain [OPTIONS] [REQUEST-ID]
 
-Asks a running sidecar what is wrong now, and why: the verdict in one line, then the reasons, the most likely one first, with
-figures, and with what to do. With the id of a request, as in failure replies and log lines, it tells what happened to that
-request; the last failed and slow ones are kept.
+Asks a running sidecar what is wrong now, and why: the verdict in one line, then the causes, the most likely one first, with
+figures, what to do, and what follows from them. With the id of a request, as in failure replies and log lines, it tells what
+happened to that request; the last failed and slow ones are kept.
+
+  BROKEN     Most requests fail, or none can be sent. Act now.
+  DEGRADED   Some requests fail, or something is wrong that may make them fail. The verdict says if it can wait until morning.
+  DRAINING, STARTING, IDLE, WORKING   Nothing to do.
 
 In Kubernetes: kubectl exec POD -c lazypirate -- lazypirate explain
 
 ${INSPECT_HELP}
   --json               what the sidecar answered, as it is
 
-Exit code 0 with an answer, whatever it is; 1 if no sidecar answers or the request is not kept; 2 if the arguments are wrong.
+Exit code 0 with an answer, whatever it is (a script reads verdict.state of --json); 1 if no sidecar answers or the request is not kept; 2 if the arguments are wrong.
 `;
 
 /** Where a pipe leads is not known, and this reads well anywhere. */

@@ -2,7 +2,7 @@ import type { Explanation, Reason } from '../ops/explain/reason.ts';
 import type { Line } from './screen.ts';
 
 const [RED, GREEN, YELLOW, FAINT] = [31, 32, 33, 2];
-const COLORS: Record<Explanation['verdict']['state'], number> = {
+export const STATE_COLORS: Record<Explanation['verdict']['state'], number> = {
   broken: RED,
   degraded: YELLOW,
   draining: YELLOW,
@@ -11,43 +11,66 @@ const COLORS: Record<Explanation['verdict']['state'], number> = {
   idle: GREEN,
 };
 
-/** The verdict, then the reasons with their evidence and advice. */
+/** The verdict, then the causes with their evidence, their consequences, and advice. */
 export function explanationLines({ verdict, reasons }: Explanation, columns: number): Line[] {
-  const notes = reasons.filter(({ severity }) => severity === 'note');
-  const causes = reasons.filter(({ severity }) => severity !== 'note');
+  const roots = reasons.flatMap((reason, place) =>
+    reason.consequenceOf === null
+      ? [{ reason, consequences: reasons.filter((one) => one.consequenceOf === place) }]
+      : [],
+  );
+  const causes = roots.filter(({ reason }) => reason.severity !== 'note');
+  const notes = roots.filter(({ reason }) => reason.severity === 'note');
   return [
     ...verdictLines(verdict, columns),
-    ...causes.flatMap((reason, index) => ['', ...reasonLines(reason, `${index + 1}. `, columns)]),
+    ...causes.flatMap((one, index) => ['', ...reasonLines(one, `${index + 1}. `, columns)]),
     ...(notes.length > 0 && causes.length > 0 ? ['', 'Also:'] : []),
-    ...notes.flatMap((reason) => ['', ...reasonLines(reason, '- ', columns)]),
+    ...notes.flatMap((one) => ['', ...reasonLines(one, '- ', columns)]),
   ];
 }
 
 export function verdictLines({ state, text }: Explanation['verdict'], columns: number): Line[] {
   const word = state.toUpperCase();
   const [first = '', ...rest] = wrapped(text, columns, ' '.repeat(word.length + 2));
-  return [[{ text: word, color: COLORS[state] }, `  ${first.trimStart()}`], ...rest];
+  return [[{ text: word, color: STATE_COLORS[state] }, `  ${first.trimStart()}`], ...rest];
 }
 
-export function reasonLines(
-  { route, text, evidence, advice }: Reason,
+/** A reason in one sentence. */
+export function headline({ route, text }: Reason, mark: string, columns: number): string[] {
+  const indent = ' '.repeat(mark.length);
+  const [first = '', ...rest] = wrapped(`${route === null ? '' : `${route}: `}${text}`, columns, indent);
+  return [`${mark}${first.trimStart()}`, ...rest];
+}
+
+function reasonLines(
+  { reason, consequences }: { reason: Reason; consequences: readonly Reason[] },
   mark: string,
   columns: number,
 ): Line[] {
+  const { evidence, advice } = reason;
   const indent = ' '.repeat(mark.length);
-  const [first = '', ...rest] = wrapped(`${route === null ? '' : `${route}: `}${text}`, columns, indent);
   return [
-    `${mark}${first.trimStart()}`,
-    ...rest,
-    ...evidence.flatMap((one) =>
-      wrapped(one, columns, `${indent}  `).map((line) => [{ text: line, color: FAINT }]),
-    ),
-    ...(advice === null ? [] : arrow(wrapped(advice, columns, `${indent}   `), indent)),
+    ...headline(reason, mark, columns),
+    ...evidence.flatMap((one) => faint(wrapped(one, columns, `${indent}  `))),
+    ...(advice === null ? [] : marked('-> ', wrapped(advice, columns, `${indent}   `), indent)),
+    ...(consequences.length === 0 ? [] : [`${indent}What follows from this:`]),
+    ...consequences.flatMap((one) => consequenceLines(one, indent, columns)),
   ];
 }
 
-function arrow([first = '', ...rest]: readonly string[], indent: string): string[] {
-  return [`${indent}-> ${first.trimStart()}`, ...rest];
+/** Without advice: that of its cause counts. */
+function consequenceLines({ text, evidence }: Reason, indent: string, columns: number): Line[] {
+  return [
+    ...marked('- ', wrapped(text, columns, `${indent}  `), indent),
+    ...faint(evidence.length === 0 ? [] : wrapped(evidence.join(' '), columns, `${indent}    `)),
+  ];
+}
+
+function faint(lines: readonly string[]): Line[] {
+  return lines.map((line) => [{ text: line, color: FAINT }]);
+}
+
+function marked(mark: string, [first = '', ...rest]: readonly string[], indent: string): string[] {
+  return [`${indent}${mark}${first.trimStart()}`, ...rest];
 }
 
 /** Breaks a text between words, so that no line is longer than this. A longer word stays whole, and so does a command in `backticks`. */

@@ -1,6 +1,7 @@
 import { parseArguments } from '../config/text/arguments.ts';
 import { ConfigError, messageOf, UserError } from '../errors.ts';
 import { pause } from '../lifecycle/pause.ts';
+import type { Explanation } from '../ops/explain/reason.ts';
 import type { StatusPage } from '../ops/status-page.ts';
 import type { Command, Terminal } from './command.ts';
 import { askSidecar, INSPECT_HELP, inspectAddress } from './inspect.ts';
@@ -9,7 +10,7 @@ import { type Poll, statusLines } from './status-lines.ts';
 
 const help = `Usage: lazypirate status [OPTIONS]
 
-Asks a running sidecar how its routes and endpoints are, and shows it as a table. \`lazypirate explain\` says why.
+Asks a running sidecar how its routes and endpoints are, and shows it as a table. \`lazypirate explain\` says why, and what to do.
 
 In Kubernetes: kubectl exec POD -c lazypirate -- lazypirate status
 
@@ -17,7 +18,8 @@ ${INSPECT_HELP}
   --watch              show it again every second, until Ctrl-C; rates are those since the last time
   --json               what the sidecar answered, as it is
 
-Without --watch, figures are about the last minute. Exit code 0 with an answer, 1 if no sidecar answers, 2 if the arguments are wrong.
+Without --watch, figures are about the last minute. A route is in the state that the verdict of \`lazypirate explain\` has for it.
+Exit code 0 with an answer, whatever it is; 1 if no sidecar answers; 2 if the arguments are wrong.
 `;
 
 const EVERY_MS = 1_000;
@@ -34,9 +36,8 @@ export const status: Command = {
     if (values.json && values.watch) throw new ConfigError(['--json and --watch do not go together']);
     const address = inspectAddress(values.inspect, terminal.env);
     if (values.watch) return await watch(address, terminal);
-    const answer = await askSidecar(address, '/status');
-    if (values.json) terminal.stdout.write(answer);
-    else new Screen(terminal).print(...statusLines({ now: pollOf(answer) }, widthOf(terminal)));
+    if (values.json) terminal.stdout.write(await askSidecar(address, '/status'));
+    else new Screen(terminal).print(...statusLines({ now: await poll(address) }, widthOf(terminal)));
     return 0;
   },
 };
@@ -50,7 +51,7 @@ async function watch(address: string, terminal: Terminal): Promise<number> {
   let before: Poll | undefined;
   do {
     try {
-      const now = pollOf(await askSidecar(address, '/status'));
+      const now = await poll(address);
       screen.show(...statusLines({ now, ...(before && { before }) }, widthOf(terminal)));
       before = now;
     } catch (error) {
@@ -62,8 +63,16 @@ async function watch(address: string, terminal: Terminal): Promise<number> {
   return 0;
 }
 
-function pollOf(answer: string): Poll {
-  return { atMs: performance.now(), time: new Date(), status: JSON.parse(answer) as StatusPage };
+/** The verdict is the sidecar's own: it knows the requests that failed. */
+async function poll(address: string): Promise<Poll> {
+  const [status = '', explanation = ''] = await Promise.all(
+    ['/status', '/explain'].map((path) => askSidecar(address, path)),
+  );
+  return {
+    atMs: performance.now(),
+    status: JSON.parse(status) as StatusPage,
+    explanation: JSON.parse(explanation) as Explanation,
+  };
 }
 
 /** In a pipe lines may have any length. */

@@ -1,16 +1,18 @@
-import { explain } from '../ops/explain/explanation.ts';
+import type { Explanation } from '../ops/explain/reason.ts';
 import { failedIn, routeView, settledIn } from '../ops/explain/route-view.ts';
-import { inShort, length, number, percent, since } from '../ops/explain/words.ts';
+import { troubleWords } from '../ops/explain/trouble-words.ts';
+import { routeState } from '../ops/explain/verdict.ts';
+import { length, number, percent, since, window } from '../ops/explain/words.ts';
 import type { EndpointPage, RoutePage, StatusPage } from '../ops/status-page.ts';
-import { reasonLines, verdictLines } from './explanation-lines.ts';
+import { headline, STATE_COLORS, verdictLines } from './explanation-lines.ts';
 import type { Line } from './screen.ts';
 import { type Cell, tableLines } from './table.ts';
 
-/** A status, and when it was asked for. */
+/** What a sidecar has answered, and when. */
 export interface Poll {
   atMs: number;
-  time: Date;
   status: StatusPage;
+  explanation: Explanation;
 }
 
 interface Polls {
@@ -26,14 +28,16 @@ const REASONS_MOST = 3;
 
 /** The verdict with its main reasons, the routes, then their endpoints. */
 export function statusLines(polls: Polls, columns: number): Line[] {
-  const { status, time } = polls.now;
-  const { verdict, reasons } = explain(status, [], time);
+  const { status, explanation } = polls.now;
+  const { verdict, reasons } = explanation;
   const width = columns === Number.POSITIVE_INFINITY ? TEXT_COLUMNS : columns;
-  const causes = reasons.filter(({ severity }) => severity !== 'note').slice(0, REASONS_MOST);
+  const causes = reasons.filter((one) => one.severity !== 'note' && one.consequenceOf === null);
+  const { seconds = 60 } = status.routes[0]?.recent ?? {};
   return [
-    `lazypirate ${status.version}, up ${length(status.uptimeMs)}`,
+    `lazypirate ${status.version}, up ${length(status.uptimeMs)}. Figures are of ${window(seconds)}.`,
     ...verdictLines(verdict, width),
-    ...causes.flatMap((reason) => reasonLines({ ...reason, evidence: [], advice: null }, '- ', width)),
+    ...causes.slice(0, REASONS_MOST).flatMap((reason) => headline(reason, '- ', width)),
+    ...(causes.length === 0 ? [] : ['What to do: lazypirate explain']),
     '',
     ...routesTable(polls, columns),
     '',
@@ -91,16 +95,14 @@ function flowBetween({ totals: before }: RoutePage, { totals: now }: RoutePage, 
   };
 }
 
-function stateCell(route: RoutePage, { status, time }: Poll): Cell {
-  const { health, isStarting } = routeView(route, [], status.uptimeMs, time);
-  if (isStarting) return { text: 'starting', color: YELLOW };
-  if (health === 'broken') return { text: 'broken', color: RED };
-  if (health === 'degraded') return { text: 'failing', color: YELLOW };
-  return route.recent.received === 0 ? 'idle' : { text: 'ok', color: GREEN };
+function stateCell(route: RoutePage, { status, explanation }: Poll): Cell {
+  const view = routeView(route, [], status.uptimeMs, new Date(status.at));
+  const text = routeState(view, explanation.reasons);
+  return { text, color: STATE_COLORS[text] };
 }
 
 /** Columns that would say nothing are left out. */
-function endpointsTable({ status, time }: Poll, columns: number): Line[] {
+function endpointsTable({ status }: Poll, columns: number): Line[] {
   const rows = status.routes.flatMap((route) => route.endpoints.map((endpoint) => ({ route, endpoint })));
   if (rows.length === 0)
     return status.routes.map(
@@ -124,7 +126,7 @@ function endpointsTable({ status, time }: Poll, columns: number): Line[] {
       ...(hasRoutes ? [route.name] : []),
       endpoint.address,
       ...(hasPods ? [endpoint.pod ?? '-'] : []),
-      ...endpointCells(endpoint, time),
+      ...endpointCells(endpoint, new Date(status.at)),
     ],
   }));
   return tableLines(head, table, columns);
@@ -136,10 +138,10 @@ function endpointCells(endpoint: EndpointPage, now: Date): Cell[] {
   return [
     { text: state, color: state === 'up' ? GREEN : state === 'ejected' || state === 'down' ? RED : YELLOW },
     since(sinceMs, now).replace('since ', ''),
-    latencyMs === null ? '-' : length(latencyMs),
+    latencyMs === null ? '-' : `${state === 'down' ? 'was ' : ''}${length(latencyMs)}`,
     `${number(inFlight)}/${number(inFlightLimit)}`,
     all === 0 ? '-' : `${number(recent.answered)}/${number(all)}`,
-    inShort(why).headline,
+    troubleWords(why, state !== 'connecting').headline,
   ];
 }
 

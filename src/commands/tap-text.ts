@@ -1,3 +1,4 @@
+import { codeWords } from '../ops/explain/words.ts';
 import type { TapLine } from '../ops/tap/tap-events.ts';
 import type { Line, Painted } from './screen.ts';
 
@@ -5,6 +6,11 @@ const FAINT = 2;
 const RED = 31;
 const GREEN = 32;
 const YELLOW = 33;
+
+const LATE_WORDS = {
+  salvaged: 'a late reply, and it answers the request',
+  discarded: 'a late reply, and nobody waits for it any more',
+};
 
 /** Room for `received`, and for most outcomes. */
 const KIND_WIDTH = 8;
@@ -27,7 +33,7 @@ export class TapText {
     const column = result.padEnd(RESULT_WIDTH);
     return [
       { text: clock(new Date(endMs)), color: FAINT },
-      ` ${id.padEnd(this.#idWidth)}  ${line.kind.padEnd(KIND_WIDTH)}  `,
+      ` ${id.padEnd(this.#idWidth)}  ${(line.kind === 'settled' ? 'outcome' : line.kind).padEnd(KIND_WIDTH)}  `,
       color === undefined ? column : { text: column, color },
       `  ${printable(rest)}`,
     ];
@@ -46,13 +52,13 @@ export class TapText {
         return { result, color: colorOf(result), rest: `${this.#where(line)}  attempt ${attempt}, ${ms} ms` };
       }
       case 'late':
-        return { result: line.fate, color: YELLOW, rest: this.#where(line) };
+        return { result: line.fate, color: YELLOW, rest: `${this.#where(line)}  ${LATE_WORDS[line.fate]}` };
       case 'settled': {
         const { outcome, attempts, attemptsOmitted = 0, elapsedMs, replyBytes, message, reply } = line;
         const count = attempts.length + attemptsOmitted;
         const took = `${elapsedMs} ms, ${count} ${count === 1 ? 'attempt' : 'attempts'}`;
         const why = message === null ? `, ${replyBytes} B${bodyWords(reply)}` : `: ${message}`;
-        return { result: outcome, color: colorOf(outcome), rest: `${took}${why}` };
+        return { result: codeWords(outcome), color: colorOf(outcome), rest: `${took}${why}` };
       }
     }
   }

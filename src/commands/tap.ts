@@ -9,7 +9,7 @@ import { TapText } from './tap-text.ts';
 const help = `Usage: lazypirate tap [OPTIONS]
 
 Shows the requests of a running sidecar as they come and go, a line for each event: received, sent, attempt (what came of it), late (a
-reply after its timeout), settled (the outcome). Ctrl-C ends it. It disturbs nothing: if it is too slow, it loses lines and says
+reply after its timeout), outcome (what the app got). Ctrl-C ends it. It disturbs nothing: if it is too slow, it loses lines and says
 how many.
 
 In Kubernetes: kubectl exec POD -c lazypirate -- lazypirate tap

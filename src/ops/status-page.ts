@@ -7,6 +7,8 @@ import type { RouteFigures, RouteRecent } from './recent.ts';
 import type { RefusedClients } from './refused-clients.ts';
 
 export interface SidecarStatus {
+  /** When this was so. */
+  at: Date;
   version: string;
   /** Of this sidecar, where the downward API tells. */
   pod: string | undefined;
@@ -42,9 +44,10 @@ export function renderStatus(sidecar: SidecarStatus): string {
  * the settings later is not shown by accident.
  */
 export function statusPage(sidecar: SidecarStatus) {
-  const { version, pod, namespace, startedAt, uptimeMs, isDraining } = sidecar;
+  const { at, version, pod, namespace, startedAt, uptimeMs, isDraining } = sidecar;
   const { config, configSince, log, refusedReload, process, routes } = sidecar;
   return {
+    at: at.toISOString(),
     version,
     pod: pod ?? null,
     namespace: namespace ?? null,

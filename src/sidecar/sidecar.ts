@@ -208,6 +208,7 @@ export class Sidecar {
       config: () => this.#reload.config.shown,
       configSince: () => this.#reload.since,
       status: () => ({
+        at: new Date(),
         version: this.#versions.lazypirate,
         pod: this.#env['POD_NAME'] || undefined,
         namespace: this.#env['POD_NAMESPACE'] || undefined,

@@ -248,6 +248,7 @@ test('a configuration that is not valid is 2, and nothing is asked', async () =>
   assert.deepEqual([wrong.code, wrong.stdout], [2, []]);
   for (const [args, words] of [
     [['--within', '5s'], /--within works only with --live/],
+    [['--live', '--inspect', '127.0.0.1:1'], /--inspect asks a running sidecar.*explain, status or tap/],
     [['--all'], /--all works only with --live/],
     [['--live', '--within', '0'], /--within: must be from 1ms to 24h/],
     [['--live', '--within', 'soon'], /--within: "soon" is not a duration/],

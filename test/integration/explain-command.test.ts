@@ -27,9 +27,23 @@ const EXPLANATION: Explanation = {
       text: 'Nobody listens there.',
       evidence: ['It is down.'],
       advice: 'Start it.',
+      consequenceOf: null,
     },
-    { route: null, severity: 'note', text: 'By the way.', evidence: [], advice: null },
+    {
+      ...{ route: 'orders', severity: 'degraded', text: 'Requests wait.', evidence: ['3 do.', 'Long.'] },
+      ...{ advice: null, consequenceOf: 0 },
+    },
+    {
+      ...{ route: null, severity: 'note', text: 'By the way.', evidence: [], advice: null },
+      consequenceOf: null,
+    },
   ],
+};
+
+const WELL: Explanation = {
+  at: EXPLANATION.at,
+  verdict: { state: 'working', text: 'All is well.' },
+  reasons: [],
 };
 
 interface Size {
@@ -112,6 +126,9 @@ test('the reasons are numbered, with evidence and advice, and notes come last', 
 1. orders: Nobody listens there.
      It is down.
    -> Start it.
+   What follows from this:
+   - Requests wait.
+       3 do. Long.
 
 Also:
 
@@ -206,10 +223,11 @@ test('an inspect door that is off is told as the reason', async () => {
 test('--watch shows it again in place, with rates since the last time, until Ctrl-C', async (t) => {
   const stop = new AbortController();
   let polls = 0;
-  const server = createServer((_, response) => {
-    polls++;
+  const server = createServer(({ url }, response) => {
+    const isStatus = url === '/status';
+    if (isStatus) polls++;
     if (polls === 3) stop.abort('SIGINT');
-    response.end(JSON.stringify(statusOf(1_000_000 * polls)));
+    response.end(JSON.stringify(isStatus ? statusOf(1_000_000 * polls) : WELL));
   });
   server.listen(0, '127.0.0.1');
   t.after(() => server.close().closeAllConnections());

@@ -78,7 +78,7 @@ test('a missing Service or port is shown in the log, in /status and in the failu
       'order:zmq',
       'there is no EndpointSlice of Service order in namespace shop; check its name and namespace',
     ],
-    ['orders:smq', 'Service orders in namespace shop has no port named smq; its ports: zmq (7000)'],
+    ['orders:smq', 'Service orders in namespace shop has no port named "smq"; its ports: "zmq" (7000)'],
   ] as const;
   for (const [upstream, why] of rows) {
     const args = ['--listen', 'tcp://127.0.0.1:0', '--upstream', `service/${upstream}`, '--timeout', '10ms'];

@@ -128,6 +128,31 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
     assert.deepEqual([...troubles, ...narrow.troubles], []);
   });
 
+  test('shows what follows from a cause below it, and numbers no consequence as a fault', async (t) => {
+    const upstream = await UpstreamProcess.start(t);
+    const { inspect } = await startUnderLoad(t, [upstream]);
+    const { page, troubles } = await openTab(t, browser, inspect);
+    const of = { route: 'orders', severity: 'broken', evidence: ['So it is.'] };
+    const reasons = [
+      { ...of, text: 'They are slow.', advice: 'Raise it.', consequenceOf: null },
+      { ...of, text: 'Many wait.', advice: null, consequenceOf: 0 },
+      { ...of, text: 'By the way.', advice: null, consequenceOf: null },
+    ];
+    const verdict = { state: 'broken', text: 'It works badly.' };
+    await page.route('**/explain', (route) =>
+      route.fulfill({ json: { at: new Date().toISOString(), verdict, reasons } }),
+    );
+    await page.reload();
+    const causes = page.locator('#answer .reasons > li');
+    await causes.filter({ hasText: 'They are slow.' }).getByText('What follows from this').waitFor();
+    assert.deepEqual(await causes.first().locator('ul').last().locator('li').allInnerTexts(), [
+      'Many wait. So it is.',
+    ]);
+    assert.equal(await causes.count(), 2);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    assert.deepEqual(troubles, []);
+  });
+
   test('says since when nothing answers, and goes on when there is an answer again', async (t) => {
     const upstream = await UpstreamProcess.start(t);
     const { program, inspect } = await startUnderLoad(t, [upstream]);

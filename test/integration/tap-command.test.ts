@@ -32,7 +32,7 @@ test('tap shows a request in lines for people, and ends at its limit', async (t)
   const words = program.stdout.map((line) => line.split(/ +/));
   assert.deepEqual(
     words.map(([, , kind]) => kind),
-    ['received', 'sent', 'attempt', 'settled'],
+    ['received', 'sent', 'attempt', 'outcome'],
   );
   assert.deepEqual([words[1]?.[3], words[2]?.[3], words[2]?.[4]], [serve.address, 'ok', serve.address]);
   assert.equal(new Set(words.map(([, id]) => id)).size, 1);

@@ -75,12 +75,12 @@ export function whyNoEndpoints(
   const isKnown = typeof port === 'number' || ports.some((one) => one?.name === port);
   // Kubernetes leaves out a port of the Service whose targetPort no pod has.
   if (!isKnown && ports.length === 0 && hasEndpoints)
-    return `${service} has no port named ${port}, or its targetPort names a port that its pods do not have`;
+    return `${service} has no port named "${port}", or its targetPort names a port that its pods do not have`;
   if (!isKnown && ports.length > 0) {
     const known = ports.map((one) =>
-      one?.name ? `${one.name} (${one.port})` : `${one?.port} (without a name)`,
+      one?.name ? `"${one.name}" (${one.port})` : `${one?.port} (without a name)`,
     );
-    return `${service} has no port named ${port}; its ports: ${portList(known)}`;
+    return `${service} has no port named "${port}"; its ports: ${portList(known)}`;
   }
   if (!hasEndpoints) return `${service} selects no pods`;
   return `no pod of ${service} is ready`;

@@ -57,8 +57,8 @@ export function whyNoPod(states: readonly PodState[], port: string | number, pod
   if (states.length === 0) return `there are no ${pods}; check the selector and the namespace`;
   const nameless = states.flatMap((one) => (one.kind === 'noPort' ? [one] : []));
   if (nameless.length === 0) return `there are ${pods}, but none is ready`;
-  const known = portList(nameless.flatMap(({ ports }) => ports));
-  return `the ${pods} have no port named ${port}; their ports: ${known}`;
+  const known = portList(nameless.flatMap(({ ports }) => ports.map((name) => `"${name}"`)));
+  return `the ${pods} have no port named "${port}"; their ports: ${known}`;
 }
 
 /** The primary address of a pod, or its address of the other family if this machine has only that family. */

@@ -1,12 +1,12 @@
-import type { Reason } from './reason.ts';
+import type { Finding } from './reason.ts';
 import type { RouteView } from './route-view.ts';
-import { breakdown, clock, counted, length, number, percent, sentence } from './words.ts';
+import { clock, counted, length, number, outcomeWords, percent, sentence, setting } from './words.ts';
 
 const GONE_SHARE = 0.05;
 const REFUSED_MS = 600_000;
 
 /** What goes wrong between the apps and the sidecar. */
-export function clientReasons(view: RouteView): Reason[] {
+export function clientReasons(view: RouteView): Finding[] {
   return [
     ...gone(view),
     ...tooLarge(view),
@@ -18,7 +18,7 @@ export function clientReasons(view: RouteView): Reason[] {
 }
 
 /** Apps that did not wait. */
-function gone(view: RouteView): Reason[] {
+function gone(view: RouteView): Finding[] {
   const { route, settled, records, health } = view;
   const { outcomes, clientGone, goneP50Ms } = route.recent;
   if (outcomes.client_gone === 0) return [];
@@ -35,15 +35,15 @@ function gone(view: RouteView): Reason[] {
         isEarly ? `. They wait ${length(usual)}, but the deadline of the route is ${length(deadlineMs)}` : ''
       }.`,
       evidence: [
-        `What these requests would have got: ${breakdown(clientGone)}.`,
+        `What these requests would have got: ${outcomeWords(clientGone)}.`,
         `One attempt may take ${length(timeoutMs)} (\`timeout\`), so an app that waits ${length(usual)} ${usual < 2 * timeoutMs ? 'hardly gets a second one' : 'gets few of them'}.`,
       ],
-      advice: `The app's own timeout (RCVTIMEO) must be longer than \`deadline\`: raise it above ${length(deadlineMs)}, or lower \`timeout\` and \`deadline\`. If the apps crash or restart, look there.`,
+      advice: `The app's own timeout (RCVTIMEO) must be longer than \`deadline\`: raise it above ${length(deadlineMs)}, or lower ${setting('timeout', length(timeoutMs))} and \`deadline\`. If the apps crash or restart, look there.`,
     },
   ];
 }
 
-function tooLarge({ route, records }: RouteView): Reason[] {
+function tooLarge({ route, records }: RouteView): Finding[] {
   const { too_large: requests, reply_too_large: replies } = route.recent.outcomes;
   const limit = number(route.policy.limits.messageBytes);
   const wordsOf = (wanted: string) =>
@@ -51,7 +51,7 @@ function tooLarge({ route, records }: RouteView): Reason[] {
       .filter(({ outcome, message }) => outcome === wanted && message !== null)
       .slice(0, 1)
       .map(({ message, at, id }) => `The last one (${id}, ${at}): ${message}.`);
-  const say = (text: string, outcome: string, advice: string): Reason => ({
+  const say = (text: string, outcome: string, advice: string): Finding => ({
     route: route.name,
     severity: 'degraded',
     text,
@@ -81,7 +81,7 @@ function tooLarge({ route, records }: RouteView): Reason[] {
   ];
 }
 
-function unread({ route }: RouteView): Reason[] {
+function unread({ route }: RouteView): Finding[] {
   const { droppedClients } = route.recent;
   if (droppedClients === 0) return [];
   return [
@@ -95,7 +95,7 @@ function unread({ route }: RouteView): Reason[] {
   ];
 }
 
-function malformed({ route }: RouteView): Reason[] {
+function malformed({ route }: RouteView): Finding[] {
   const { malformed: count } = route.recent;
   if (count === 0) return [];
   return [
@@ -110,7 +110,7 @@ function malformed({ route }: RouteView): Reason[] {
   ];
 }
 
-function refused({ route, now }: RouteView): Reason[] {
+function refused({ route, now }: RouteView): Finding[] {
   const fresh = route.refusedClients.filter(({ at }) => now.getTime() - Date.parse(at) < REFUSED_MS);
   return fresh.slice(0, 3).map(({ why, count, at, address }) => ({
     route: route.name,
@@ -139,7 +139,7 @@ function refusedAdvice(why: string): string {
 }
 
 /** Nothing at all has come. */
-function silence({ route, isStarting }: RouteView): Reason[] {
+function silence({ route, isStarting }: RouteView): Finding[] {
   const { received, seconds } = route.recent;
   if (received > 0 || route.queued + route.inFlight > 0 || isStarting || route.listening === null) return [];
   const hasEver = route.totals.received > 0;

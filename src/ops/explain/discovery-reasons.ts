@@ -1,4 +1,4 @@
-import type { Reason } from './reason.ts';
+import type { Finding } from './reason.ts';
 import type { RouteView } from './route-view.ts';
 import { length, sentence, since } from './words.ts';
 
@@ -9,10 +9,10 @@ type DiscoveryFailure = NonNullable<Discovery['failure']>['reason'];
 const STALE_MS = 900_000;
 
 /** What is wrong with how the endpoints are found. */
-export function discoveryReasons(view: RouteView): Reason[] {
+export function discoveryReasons(view: RouteView): Finding[] {
   const { route, endpoints, isStarting } = view;
   const { fixed, state, why, syncedMs } = route.discovery;
-  const reasons: Reason[] = [];
+  const reasons: Finding[] = [];
   if (!fixed && state !== 'starting') {
     if (endpoints.length === 0 && route.standby === 0) reasons.push(noEndpoints(view, route.discovery));
     else if (state === 'lost') reasons.push(lost(view, route.discovery));
@@ -27,47 +27,45 @@ export function discoveryReasons(view: RouteView): Reason[] {
   return reasons;
 }
 
-function noEndpoints(view: RouteView, discovery: Discovery): Reason {
+function noEndpoints(view: RouteView, discovery: Discovery): Finding {
   const { why, failure } = discovery;
   if (failure !== null) {
     const text = `The endpoints are not known: ${whatFails(failure.reason, why ?? '')}.`;
-    return reason(
-      view,
-      'broken',
-      text,
-      failureEvidence(view, discovery),
-      failureAdvice(failure.reason, why ?? ''),
-    );
+    const evidence = failureEvidence(view, discovery);
+    return reason(view, 'broken', text, evidence, failureAdvice(failure.reason, why ?? ''));
   }
   return reason(
     view,
     'broken',
     why === null ? 'There is no endpoint.' : sentence(why),
     [
-      `Requests wait for an endpoint for up to ${length(view.route.policy.retry.waitMs)}, then get NO_ENDPOINTS.`,
+      `Requests wait for an endpoint for up to ${length(view.route.policy.retry.waitMs)} (\`wait\`), then get NO_ENDPOINTS.`,
     ],
     emptyAdvice(why ?? ''),
   );
 }
 
-function lost(view: RouteView, discovery: Discovery): Reason {
+function lost(view: RouteView, discovery: Discovery): Finding {
   const { why, failure, syncedMs } = discovery;
   const kind = failure?.reason ?? 'unreachable';
   const count = view.endpoints.length;
   const known = count === 1 ? 'The one known endpoint stays' : `The ${count} known endpoints stay`;
   const text = `Changes of the endpoints are not seen: ${whatFails(kind, why ?? '')}. ${known} in use.`;
-  const synced = syncedMs === null ? [] : [`The set was last known to be right ${length(syncedMs)} ago.`];
-  const evidence = [...failureEvidence(view, discovery), ...synced];
-  return reason(view, 'degraded', text, evidence, failureAdvice(kind, why ?? ''));
+  const synced = syncedMs === null ? '' : ` The endpoints were last confirmed ${length(syncedMs)} ago.`;
+  const evidence = [
+    `${failureEvidence(view, discovery).join(' ')}${synced}`.trim(),
+    'If a pod moves now, requests still go to its old address; new pods get none.',
+  ];
+  return { ...reason(view, 'degraded', text, evidence, failureAdvice(kind, why ?? '')), harm: 'later' };
 }
 
-function stale(view: RouteView, syncedMs: number): Reason {
+function stale(view: RouteView, syncedMs: number): Finding {
   const text = `Nothing has confirmed the endpoints for ${length(syncedMs)}, so they may be out of date.`;
-  return reason(view, 'degraded', text, [], failureAdvice('unreachable', 'https://'));
+  return { ...reason(view, 'degraded', text, [], failureAdvice('unreachable', 'https://')), harm: 'later' };
 }
 
 /** The upstream of a reload that is not connected yet. */
-function delayed(view: RouteView, next: NonNullable<RouteView['route']['next']>): Reason {
+function delayed(view: RouteView, next: NonNullable<RouteView['route']['next']>): Finding {
   const { discovery, endpoints } = next;
   const evidence = [
     ...(discovery.why === null ? [] : [sentence(discovery.why)]),
@@ -83,37 +81,46 @@ function isApiServer(why: string): boolean {
   return /^https?:|^\d{3}: |kubeconfig/.test(why);
 }
 
+/** Something answers at the address, though not the API server: then the network lets this pod reach it. */
+function isRefused(why: string): boolean {
+  return /ECONNREFUSED|connection refused/.test(why);
+}
+
 function whatFails(kind: DiscoveryFailure, why: string): string {
+  const details = why === '' ? '' : ` (${why})`;
   const who = isApiServer(why) ? 'the API server' : 'the name server';
   switch (kind) {
     case 'unreachable':
-      return `${who} does not answer`;
+      return `${who} ${isRefused(why) ? 'refuses connections' : 'cannot be reached'}${details}`;
     case 'forbidden':
-      return 'the API server refuses the service account of this pod';
+      return `the API server refuses the service account of this pod${details}`;
     case 'not_found':
       return isApiServer(why)
-        ? 'the API server does not know what is asked for'
-        : 'DNS does not know the name';
+        ? `the API server does not know what is asked for${details}`
+        : `DNS does not know the name${details}`;
     case 'invalid':
       return why.includes('kubeconfig')
-        ? 'there is no way to ask the API server'
-        : `the answer of ${who} makes no sense`;
+        ? `there is no way to ask the API server${details}`
+        : `the answer of ${who} makes no sense${details}`;
   }
 }
 
-function failureEvidence({ now }: RouteView, { why, failure }: Discovery): string[] {
-  return [
-    ...(why === null ? [] : [sentence(why)]),
-    ...(failure === null ? [] : [`It has failed ${since(failure.sinceMs, now)}.`]),
-  ];
+function failureEvidence({ now }: RouteView, { failure }: Discovery): string[] {
+  return failure === null ? [] : [`It has failed ${since(failure.sinceMs, now)}.`];
 }
 
 function failureAdvice(kind: DiscoveryFailure, why: string): string {
   switch (kind) {
     case 'unreachable':
-      return isApiServer(why)
-        ? 'Is the API server up (`kubectl get --raw /readyz`), and does a NetworkPolicy let this pod reach it?'
-        : 'Is the cluster DNS up (`kubectl get pods -n kube-system -l k8s-app=kube-dns`), and does a NetworkPolicy let this pod reach it?';
+      return `${
+        isApiServer(why)
+          ? 'Look whether the API server is up: `kubectl get --raw /readyz`.'
+          : 'Look whether the cluster DNS is up: `kubectl get pods -n kube-system -l k8s-app=kube-dns`.'
+      } ${
+        isRefused(why)
+          ? 'The network is not the cause: the machine answers, and nothing listens on that port.'
+          : 'If it is, look for a NetworkPolicy that does not let this pod reach it.'
+      }`;
     case 'forbidden':
       return 'Grant list and watch of endpointslices (or pods) in that namespace: `kubectl auth can-i list endpointslices.discovery.k8s.io --as system:serviceaccount:NAMESPACE:ACCOUNT`.';
     case 'not_found':
@@ -133,10 +140,14 @@ function emptyAdvice(why: string): string | null {
     /pods with (\S+) in namespace (\S+?)[;,]?(?: |$)/.exec(why) ?? [];
   if (/no EndpointSlice/.test(why))
     return `Does the Service exist, and has it a selector? \`kubectl get service ${service} -n ${namespace}\``;
+  const [, wrong, known = ''] = /no port named "(.+?)"(?:.*?ports: (.*))?$/.exec(why) ?? [];
+  const names = [...known.matchAll(/"(.+?)"/g)].map(([, name]) => name);
+  if (wrong !== undefined && names.length === 1)
+    return `Set \`upstream.kubernetes.port\` to \`${names[0]}\` (now \`${wrong}\`). A changed configuration file is applied without a restart.`;
   if (/no port named/.test(why) && /Service/.test(why))
-    return `Set \`upstream.kubernetes.port\` to a port that the Service has: \`kubectl get service ${service} -n ${namespace} -o yaml\``;
+    return `Set \`upstream.kubernetes.port\` to a port that the Service has: \`kubectl get service ${service} -n ${namespace} -o yaml\`. A changed configuration file is applied without a restart.`;
   if (/no port named/.test(why))
-    return 'Set `upstream.kubernetes.port` to a port that the pods have, or name it in their containers.';
+    return 'Set `upstream.kubernetes.port` to a port that the pods have, or name it in their containers. A changed configuration file is applied without a restart.';
   if (/selects no pods/.test(why))
     return `Compare the selector of the Service with the labels of the pods: \`kubectl get pods -n ${namespace} --show-labels\``;
   if (/no pod of|none is ready/.test(why))
@@ -148,10 +159,10 @@ function emptyAdvice(why: string): string | null {
 
 function reason(
   { route }: RouteView,
-  severity: Reason['severity'],
+  severity: Finding['severity'],
   text: string,
   evidence: string[],
   advice: string | null,
-): Reason {
+): Finding {
   return { route: route.name, severity, text, evidence, advice };
 }

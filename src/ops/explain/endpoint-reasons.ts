@@ -1,8 +1,9 @@
 import type { EndpointPage } from '../status-page.ts';
-import type { Reason } from './reason.ts';
+import type { Cause, Finding } from './reason.ts';
 import { isUntried, type RouteView } from './route-view.ts';
-import { lookAt, newestTrouble, troubleAdvice } from './trouble-advice.ts';
-import { counted, inShort, length, listed, nameOf, number, percent, sentence, since } from './words.ts';
+import { lookAt, troubleAdvice } from './trouble-advice.ts';
+import { troubleWords } from './trouble-words.ts';
+import { counted, length, listed, nameOf, number, percent, sentence, setting, since } from './words.ts';
 
 /** A connection that is being made for the first time is no trouble yet. */
 const NEW_MS = 3_000;
@@ -14,12 +15,12 @@ const FAILED_LEAST = 3;
 const FAILED_SHARE = 0.5;
 
 /** What is wrong with single endpoints. */
-export function endpointReasons(view: RouteView): Reason[] {
+export function endpointReasons(view: RouteView): Finding[] {
   return [...outOfUse(view), ...failing(view), ...slow(view)];
 }
 
 /** Endpoints that get no requests, those with the same trouble together. */
-function outOfUse(view: RouteView): Reason[] {
+function outOfUse(view: RouteView): Finding[] {
   const groups = new Map<string, EndpointPage[]>();
   for (const endpoint of view.endpoints) {
     const { state, why, sinceMs } = endpoint;
@@ -32,41 +33,62 @@ function outOfUse(view: RouteView): Reason[] {
     .map((group) => outReason(view, group));
 }
 
-function outReason(view: RouteView, group: readonly EndpointPage[]): Reason {
+function outReason(view: RouteView, group: readonly EndpointPage[]): Finding {
   const { route, up, endpoints } = view;
   const [first] = group;
   if (first === undefined) throw new Error('a group has endpoints');
-  const { why } = first;
+  const { why, state, pod } = first;
   const isAlone = group.length === 1;
+  const hasConnected = state !== 'connecting';
+  const isLate = group.every((one) => isLateAnswer(view, one));
+  const { headline, meaning } = troubleWords(why, hasConnected);
   const who = isAlone ? nameOf(first) : `${group.length} of ${endpoints.length} endpoints`;
   const what = isAlone ? stateWords(view, first) : 'cannot be used';
-  const advice = troubleAdvice(why);
-  const { headline, meaning } = inShort(why);
+  const advice = isLate
+    ? lateAdvice(view, first)
+    : troubleAdvice({ why, hasConnected, pod: isAlone ? pod : null });
   return {
     route: route.name,
     severity: up.length === 0 && view.health === 'broken' ? 'broken' : 'degraded',
     text: sentence(`${who} ${what}: ${headline}`),
     evidence: [
-      ...(meaning === undefined || !newestTrouble(why).endsWith(meaning)
-        ? []
-        : [sentence(`that means: ${meaning}`)]),
-      ...(isAlone ? [] : group.slice(0, 5).map((one) => sentence(`${nameOf(one)} ${stateWords(view, one)}`))),
+      ...(meaning === undefined ? [] : [sentence(`that means: ${meaning}`)]),
+      ...(isAlone
+        ? attemptsWords(view, first)
+        : group
+            .slice(0, 5)
+            .map((one) =>
+              `${sentence(`${nameOf(one)} ${stateWords(view, one)}`)} ${attemptsWords(view, one).join(' ')}`.trim(),
+            )),
       ...(isAlone && endpoints.length > 1 ? [othersWords(view)] : []),
-      ...group.slice(0, isAlone ? 1 : 3).flatMap((one) => attemptsWords(one)),
     ],
-    advice: advice === undefined ? null : `${advice}${isAlone ? lookAt(first.pod) : ''}`,
+    advice: advice === undefined ? null : `${advice}${isAlone ? lookAt(pod) : ''}`,
+    mayFollow: consequenceOf(why, isLate),
+    harm: up.length > 1 ? 'none' : 'later',
   };
 }
 
+/** Where every endpoint has the same trouble, being left out is not the cause of it. */
+function consequenceOf(why: string, isLate: boolean): Cause[] {
+  if (/no reply in time/.test(why)) return isLate ? ['slow', 'mute'] : ['mute'];
+  return /no reply before its connection dropped/.test(why) ? ['losses'] : [];
+}
+
+/** It was ejected because its replies come too late, and they do come. */
+function isLateAnswer({ route }: RouteView, { state, why, latencyMs }: EndpointPage): boolean {
+  return (
+    state === 'ejected' && /no reply in time/.test(why) && (latencyMs ?? 0) > route.policy.retry.timeoutMs
+  );
+}
+
+function lateAdvice({ route }: RouteView, { latencyMs }: EndpointPage): string {
+  const { timeoutMs } = route.policy.retry;
+  return `Look at its CPU (throttling), its node and its logs. If that is normal, raise ${setting('timeout', length(timeoutMs))} above ${length(latencyMs ?? 0)}.`;
+}
+
 function stateWords({ now }: RouteView, { state, sinceMs }: EndpointPage): string {
-  switch (state) {
-    case 'connecting':
-      return `has not connected ${since(sinceMs, now)}`;
-    case 'ejected':
-      return `is left out ${since(sinceMs, now)}`;
-    default:
-      return `is ${state} ${since(sinceMs, now)}`;
-  }
+  const time = since(sinceMs, now);
+  return state === 'connecting' ? `has not connected once ${time}` : `is ${state} ${time}`;
 }
 
 function othersWords({ up, endpoints }: RouteView): string {
@@ -75,8 +97,8 @@ function othersWords({ up, endpoints }: RouteView): string {
   return `${others} the requests meanwhile.`;
 }
 
-function attemptsWords(endpoint: EndpointPage): string[] {
-  const { recent, failuresInARow, nextProbeMs, state } = endpoint;
+function attemptsWords(view: RouteView, endpoint: EndpointPage): string[] {
+  const { recent, failuresInARow, nextProbeMs, state, latencyMs } = endpoint;
   const all = recent.answered + recent.unanswered;
   const probe =
     nextProbeMs === undefined
@@ -85,6 +107,7 @@ function attemptsWords(endpoint: EndpointPage): string[] {
         ? '; the next request probes it'
         : `; the next probe is in ${length(nextProbeMs)}`;
   return [
+    ...(isLateAnswer(view, endpoint) ? [`It does reply, but late: after ${length(latencyMs ?? 0)}.`] : []),
     ...(failuresInARow > 0 && state === 'ejected'
       ? [`It has failed ${counted(failuresInARow, 'time')} in a row${probe}.`]
       : []),
@@ -95,7 +118,7 @@ function attemptsWords(endpoint: EndpointPage): string[] {
 }
 
 /** Endpoints that are up and fail most attempts, while others do not. */
-function failing({ route, up, health }: RouteView): Reason[] {
+function failing({ route, up, health }: RouteView): Finding[] {
   const shareOf = ({ recent }: EndpointPage) =>
     recent.unanswered / Math.max(1, recent.answered + recent.unanswered);
   const bad = up.filter((one) => one.recent.unanswered >= FAILED_LEAST && shareOf(one) >= FAILED_SHARE);
@@ -114,11 +137,13 @@ function failing({ route, up, health }: RouteView): Reason[] {
         : []),
     ],
     advice: `Look at what is different about this one: its logs, its node, its version.${lookAt(one.pod)}`,
+    harm: 'later',
   }));
 }
 
 /** Endpoints that answer much later than the others. */
-function slow({ route, up }: RouteView): Reason[] {
+function slow(view: RouteView): Finding[] {
+  const { route, up } = view;
   const known = up.flatMap((one) =>
     one.latencyMs === null ? [] : [{ endpoint: one, latencyMs: one.latencyMs }],
   );
@@ -138,9 +163,10 @@ function slow({ route, up }: RouteView): Reason[] {
         text: sentence(text),
         evidence: [
           `The timeout is ${length(timeoutMs)}. Most requests go to the faster ones.`,
-          ...attemptsWords(one.endpoint),
+          ...attemptsWords(view, one.endpoint),
         ],
         advice: `Look at its CPU (throttling), its node and its logs.${lookAt(one.endpoint.pod)}`,
+        harm: 'later' as const,
       },
     ];
   });

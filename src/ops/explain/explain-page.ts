@@ -23,7 +23,7 @@ export function explainPage({ status, history }: ExplainSources): PageEntry {
     summary: 'what is wrong now, and why; ?request=ID: what happened to a request',
     query: { request: anyText('the id of a request, such as orders.k3x9ab.42') },
     answer: async ({ query: { request: id } }) => {
-      if (id === undefined) return json(asText(explain(statusPage(status()), history.records(), new Date())));
+      if (id === undefined) return json(asText(explain(statusPage(status()), history.records())));
       const [record] = await history.shown((one) => one.id === id, 1);
       if (record === undefined) throw new Refusal(404, notKept(id));
       return json(asText({ request: record, text: story(record) }));

@@ -1,39 +1,43 @@
-import type { Reason } from './reason.ts';
+import type { Finding } from './reason.ts';
 import type { RouteView } from './route-view.ts';
-import { counted, length, nameOf, number, percent } from './words.ts';
+import { counted, length, nameOf, number, percent, setting } from './words.ts';
 
 /** The alert on slow requests has this default. */
 const SLOW_MS = 1_000;
 
 /** Too much work, or too little room for it. */
-export function loadReasons(view: RouteView): Reason[] {
+export function loadReasons(view: RouteView): Finding[] {
   if (view.isCutOff) return [];
   return [...refused(view), ...waiting(view), ...budget(view), ...deadline(view), ...slow(view)];
 }
 
-function refused(view: RouteView): Reason[] {
-  const { route, settled, health, records } = view;
+function refused(view: RouteView): Finding[] {
+  const { route, settled, health } = view;
   const { overloaded } = route.recent.outcomes;
   if (overloaded === 0) return [];
-  const message = records.find(({ outcome }) => outcome === 'overloaded')?.message;
-  const isTooLate = message?.includes('no reply could come in time') ?? false;
+  const why = overloadWords(view);
   return [
     {
       route: route.name,
       severity: health === 'broken' ? 'broken' : 'degraded',
-      text: `${counted(overloaded, 'request')} of ${number(settled)} in the last minute ${overloaded === 1 ? 'was' : 'were'} refused as OVERLOADED: ${
-        isTooLate
-          ? 'they had waited so long that no reply could come in time'
-          : (message ?? 'too many were waiting')
-      }.`,
+      text: `${number(overloaded)} of ${counted(settled, 'request')} of the last minute ${overloaded === 1 ? 'was' : 'were'} refused as OVERLOADED${why === undefined ? '' : `: ${why}`}.`,
       evidence: roomWords(view),
       advice: roomAdvice(view),
+      mayFollow: ['slow', 'mute'],
     },
   ];
 }
 
+/** Why most of those that are kept were refused, in the words of the failure reply. */
+function overloadWords({ records }: RouteView): string | undefined {
+  const counts: Record<string, number> = {};
+  for (const { outcome, message } of records)
+    if (outcome === 'overloaded' && message !== null) counts[message] = (counts[message] ?? 0) + 1;
+  return Object.entries(counts).toSorted(([, one], [, other]) => other - one)[0]?.[0];
+}
+
 /** Requests wait, though endpoints are connected. */
-function waiting(view: RouteView): Reason[] {
+function waiting(view: RouteView): Finding[] {
   const { route, up } = view;
   if (route.queued === 0 || up.length === 0 || route.recent.outcomes.overloaded > 0) return [];
   if (bottleneck(view) === undefined) return [];
@@ -44,6 +48,7 @@ function waiting(view: RouteView): Reason[] {
       text: `${counted(route.queued, 'request')} ${route.queued === 1 ? 'waits' : 'wait'} for room at the servers.`,
       evidence: roomWords(view),
       advice: roomAdvice(view),
+      mayFollow: ['slow', 'mute'],
     },
   ];
 }
@@ -84,12 +89,14 @@ function roomAdvice(view: RouteView): string {
   );
   if (isLowered)
     return 'The servers are too slow for this load: add upstream pods, or find out what makes them slow.';
+  const { inFlight, inFlightPerEndpoint } = view.route.policy.limits;
   if (bottleneck(view) === 'route')
-    return 'Raise `limits.inFlight`, and the memory limit with it, or add upstream pods.';
-  return 'Add upstream pods. If the servers can take more at once, raise `limits.inFlightPerEndpoint`.';
+    return `Raise ${setting('limits.inFlight', number(inFlight))}, and the memory limit with it, or add upstream pods.`;
+  const most = `${number(inFlightPerEndpoint.plain)}, or ${number(inFlightPerEndpoint.correlated)} with correlation`;
+  return `Add upstream pods. If the servers can take more at once, raise ${setting('limits.inFlightPerEndpoint', most)}.`;
 }
 
-function budget({ route, health }: RouteView): Reason[] {
+function budget({ route, health }: RouteView): Finding[] {
   const denied = route.recent.retriesDenied.budget;
   if (denied === 0) return [];
   const { ratio, minPerSecond } = route.policy.budget;
@@ -99,15 +106,16 @@ function budget({ route, health }: RouteView): Reason[] {
       severity: health === 'broken' ? 'broken' : 'degraded',
       text: `The retry budget is used up: ${counted(denied, 'failed attempt')} of the last minute ${denied === 1 ? 'was' : 'were'} not retried.`,
       evidence: [
-        `It allows ${percent(ratio)} of the requests to be retried, and ${number(minPerSecond)} a second at least.`,
+        `It allows ${percent(ratio)} of the requests to be retried (\`budget.ratio\`), and ${number(minPerSecond)} a second at least (\`budget.minPerSecond\`).`,
       ],
       advice:
-        'This protects servers that are in trouble. Leave it, and mend what makes attempts fail. Raise `budget` only if the servers have room to spare.',
+        'This protects servers that are in trouble. Leave it, and find out why attempts fail. Raise `budget` only if the servers have room to spare.',
+      mayFollow: ['slow', 'mute', 'losses'],
     },
   ];
 }
 
-function deadline({ route }: RouteView): Reason[] {
+function deadline({ route }: RouteView): Finding[] {
   const denied = route.recent.retriesDenied.deadline;
   const { attempts, timeoutMs, deadlineMs } = route.policy.retry;
   if (denied === 0 || deadlineMs >= attempts * timeoutMs) return [];
@@ -118,11 +126,12 @@ function deadline({ route }: RouteView): Reason[] {
       text: `The deadline of ${length(deadlineMs)} leaves no time for ${number(attempts)} attempts of ${length(timeoutMs)}: ${counted(denied, 'failed attempt')} of the last minute ${denied === 1 ? 'was' : 'were'} not retried.`,
       evidence: [],
       advice: 'Raise `deadline`, or lower `timeout`.',
+      mayFollow: ['slow', 'mute'],
     },
   ];
 }
 
-function slow({ route, health }: RouteView): Reason[] {
+function slow({ route, health }: RouteView): Finding[] {
   const { p50Ms, p99Ms, replyP99Ms } = route.recent;
   // Where no reply comes in time, the timeouts are told of.
   if (p50Ms === null || p99Ms === null || replyP99Ms === null || p99Ms < SLOW_MS) return [];
@@ -140,6 +149,7 @@ function slow({ route, health }: RouteView): Reason[] {
       advice: isServer
         ? 'Look at the CPU, the logs and what the servers depend on; or add upstream pods.'
         : 'Look at the other reasons: failed attempts make requests wait for the next one. If many are queued, add upstream pods.',
+      mayFollow: ['slow', 'mute', ...(isServer ? [] : (['losses'] as const))],
     },
   ];
 }

@@ -9,9 +9,23 @@ export interface Reason {
   text: string;
   evidence: string[];
   advice: string | null;
+  /** The place in `reasons` of the cause that this one follows from. `null`: it is a cause itself, as far as is known. */
+  consequenceOf: number | null;
 }
 
-/** What is in force now, in one line, and why: the most likely cause first. */
+/** What others may follow from. `slow`: replies come after the timeout. `mute`: none comes. `losses`: connections drop. */
+export type Cause = 'slow' | 'mute' | 'losses';
+
+/** A reason that does not know the others yet. */
+export interface Finding extends Omit<Reason, 'consequenceOf'> {
+  cause?: Cause;
+  /** If one of these causes is found in the same route, this follows from it. */
+  mayFollow?: readonly Cause[];
+  /** Though it is wrong, no request fails: `none` will, if nothing else happens, or some may `later`. */
+  harm?: 'none' | 'later';
+}
+
+/** What is in force now, in one line, and why: the most likely cause first, each followed by its consequences. */
 export interface Explanation {
   at: string;
   verdict: { state: 'working' | 'degraded' | 'broken' | 'idle' | 'starting' | 'draining'; text: string };

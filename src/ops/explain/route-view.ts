@@ -13,6 +13,8 @@ export interface RouteView {
   failed: number;
   /** How it goes now: in the last 10 s, or if nothing was settled then in the last minute. */
   health: 'broken' | 'degraded' | 'well';
+  /** In that time some requests got a reply. */
+  hasReplies: boolean;
   /** No request can be sent at all. */
   isCutOff: boolean;
   /** It was started a moment ago, and nothing has failed yet. */
@@ -61,6 +63,7 @@ export function routeView(
         : share >= DEGRADED_SHARE
           ? 'degraded'
           : 'well',
+    hasReplies: latest.outcomes.ok + latest.clientGone.ok > 0,
     isCutOff,
     isStarting,
     endpoints,

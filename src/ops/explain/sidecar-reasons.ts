@@ -1,5 +1,5 @@
 import type { StatusPage } from '../status-page.ts';
-import type { Reason, Severity } from './reason.ts';
+import type { Finding, Severity } from './reason.ts';
 import { clock, counted, length, number, percent, sentence } from './words.ts';
 
 /** The alerts on these have the same defaults. */
@@ -10,7 +10,7 @@ const THROTTLED_SHARE = 0.1;
 const PROBLEMS_MOST = 10;
 
 /** What concerns the whole sidecar. */
-export function sidecarReasons(status: StatusPage, now: Date): Reason[] {
+export function sidecarReasons(status: StatusPage, now: Date): Finding[] {
   return [
     ...bugs(status),
     ...descriptors(status),
@@ -20,7 +20,7 @@ export function sidecarReasons(status: StatusPage, now: Date): Reason[] {
   ];
 }
 
-function reload({ refusedReload }: StatusPage, now: Date): Reason[] {
+function reload({ refusedReload }: StatusPage, now: Date): Finding[] {
   if (refusedReload === null) return [];
   const { at, problems } = refusedReload;
   return [
@@ -35,7 +35,7 @@ function reload({ refusedReload }: StatusPage, now: Date): Reason[] {
   ];
 }
 
-function draining({ draining: isDraining, routes }: StatusPage): Reason[] {
+function draining({ draining: isDraining, routes }: StatusPage): Finding[] {
   if (!isDraining) return [];
   const open = routes.reduce((sum, { queued, inFlight }) => sum + queued + inFlight, 0);
   return [
@@ -55,7 +55,7 @@ function draining({ draining: isDraining, routes }: StatusPage): Reason[] {
   ];
 }
 
-function descriptors({ process: { descriptors: files } }: StatusPage): Reason[] {
+function descriptors({ process: { descriptors: files } }: StatusPage): Finding[] {
   if (files === null || files.open / files.most < DESCRIPTORS_SHARE) return [];
   return [
     {
@@ -69,7 +69,7 @@ function descriptors({ process: { descriptors: files } }: StatusPage): Reason[] 
   ];
 }
 
-function cpu({ process: { eventLoop, throttled } }: StatusPage): Reason[] {
+function cpu({ process: { eventLoop, throttled } }: StatusPage): Finding[] {
   const isThrottled = throttled !== null && throttled > THROTTLED_SHARE;
   const isBusy = eventLoop.busy >= BUSY_SHARE;
   if (!isThrottled && !isBusy && eventLoop.lateMs < LATE_MS) return [];
@@ -79,7 +79,7 @@ function cpu({ process: { eventLoop, throttled } }: StatusPage): Reason[] {
       ? []
       : [`Its CPU limit has stopped it in ${percent(throttled)} of the periods (of 100 ms, as a rule).`]),
   ];
-  const found = (severity: Severity, text: string, advice: string): Reason[] => [
+  const found = (severity: Severity, text: string, advice: string): Finding[] => [
     { route: null, severity, text, evidence, advice },
   ];
   if (isThrottled)
@@ -102,8 +102,8 @@ function cpu({ process: { eventLoop, throttled } }: StatusPage): Reason[] {
   );
 }
 
-function bugs({ routes }: StatusPage): Reason[] {
-  return routes.flatMap(({ name, totals, recent }): Reason[] => [
+function bugs({ routes }: StatusPage): Finding[] {
+  return routes.flatMap(({ name, totals, recent }): Finding[] => [
     ...(totals.unaccounted === 0
       ? []
       : [

@@ -1,11 +1,30 @@
+import { byNewness } from './trouble-words.ts';
+
 /* What to do about an endpoint that cannot be used. The texts are those of the transports and of discovery; a test goes through them. */
 
-const SERVER_GONE = 'Is the server running, and does it listen on this port?';
-const HANGS =
-  'The process is there and does not answer: it is stopped, or hangs. Look at its logs and its CPU; if it hangs, delete the pod.';
+/** What is known of the endpoint. */
+export interface Patient {
+  why: string;
+  /** It was connected before. */
+  hasConnected: boolean;
+  pod?: string | null;
+}
+
+type Advice = string | ((patient: Patient) => string);
+
+const SERVER_GONE = ({ hasConnected }: Patient) =>
+  hasConnected
+    ? 'Find out why the server ended (logs, restarts, OOMKilled), and start it again.'
+    : 'Start the server, or correct the port: nothing listens there.';
+const NOBODY = ({ hasConnected }: Patient) =>
+  hasConnected
+    ? 'See whether the server still runs; if it does, look at its node, and at NetworkPolicies and firewalls on the way.'
+    : 'See whether the server is running and listens on this port; if it does, look at NetworkPolicies and firewalls on the way.';
+const HANGS = ({ pod }: Patient) =>
+  `Look at its logs and its CPU. If it is stopped (a debugger, SIGSTOP, a frozen node), let it continue; if it hangs, ${pod ? `\`kubectl delete pod ${pod}\`` : 'restart it'}.`;
 
 /** By what stands in the text. The first that fits counts. */
-const ADVICE: readonly [RegExp, string][] = [
+const ADVICE: readonly [RegExp, Advice][] = [
   [/keys do not match/, 'Compare curve.serverKeyFile of the route with the public key of the server.'],
   [/refused our key/, "Add the key in curve.publicKeyFile to the server's list of allowed clients."],
   [
@@ -29,7 +48,8 @@ const ADVICE: readonly [RegExp, string][] = [
     'Update the ZeroMQ library of the server, if it is ZeroMQ at all: check the port.',
   ],
   [/heartbeat|no ZMTP handshake|says nothing|handshake was not completed|accept connections/, HANGS],
-  [/connection refused|no such path|nobody answers there/, SERVER_GONE],
+  [/connection refused|no such path/, SERVER_GONE],
+  [/nobody answers there/, NOBODY],
   [
     /no answer within|no route|cannot be reached|network or the machine/,
     'Nothing comes back from the machine: look at its node, and at NetworkPolicies and firewalls on the way.',
@@ -43,7 +63,7 @@ const ADVICE: readonly [RegExp, string][] = [
     'This pod has used up its ports towards that address, or has no address of that family.',
   ],
   [/permission denied/, 'The mode of the path, or of a directory above it, keeps the sidecar out.'],
-  [/no reply in time/, `${HANGS} If it is only slow, compare its reply time with \`timeout\`.`],
+  [/no reply in time/, HANGS],
   [
     /before its connection dropped|was reset|closed the connection|connection ended/,
     'The server ends, crashes or is killed: look at its logs, its restarts and its memory limit (OOMKilled).',
@@ -54,19 +74,13 @@ const ADVICE: readonly [RegExp, string][] = [
   ],
 ];
 
-/** @param why of an endpoint */
-export function troubleAdvice(why: string): string | undefined {
-  return adviceFor(newestTrouble(why));
-}
-
-/** What the newest try shows, behind "now:", says more about what to do than what came before, if it is a trouble. */
-export function newestTrouble(why: string): string {
-  const [first = '', now = ''] = why.split('; now: ');
-  return adviceFor(now) === undefined ? first : now;
-}
-
-function adviceFor(text: string): string | undefined {
-  return ADVICE.find(([pattern]) => pattern.test(text))?.[1];
+/** Undefined if there is none. */
+export function troubleAdvice(patient: Patient): string | undefined {
+  for (const words of byNewness(patient.why)) {
+    const advice = ADVICE.find(([pattern]) => pattern.test(words))?.[1];
+    if (advice !== undefined) return typeof advice === 'string' ? advice : advice(patient);
+  }
+  return undefined;
 }
 
 /** Where to look at a pod. */

@@ -1,7 +1,7 @@
 import type { StatusPage } from '../status-page.ts';
-import type { Explanation, Reason } from './reason.ts';
+import type { Explanation, Finding } from './reason.ts';
 import { attemptsIn, failedIn, type RouteView, settledIn } from './route-view.ts';
-import { breakdown, counted, length, listed, number, since, window } from './words.ts';
+import { counted, length, listed, number, outcomeWords, since, window } from './words.ts';
 
 type Verdict = Explanation['verdict'];
 
@@ -9,61 +9,91 @@ type Verdict = Explanation['verdict'];
 export function verdict(
   status: StatusPage,
   views: readonly RouteView[],
-  reasons: readonly Reason[],
+  findings: readonly Finding[],
 ): Verdict {
   if (status.draining)
     return { state: 'draining', text: `The sidecar is about to leave. ${trafficWords(views)}` };
-  const broken = views.filter(
-    ({ health, route }) => health === 'broken' || has(reasons, route.name, 'broken'),
-  );
-  if (broken.length > 0) return { state: 'broken', text: brokenWords(views, broken) };
-  const starting = views.filter(({ isStarting }) => isStarting);
-  if (views.length === 0 || starting.length > 0)
+  const statesOf = (wanted: Verdict['state']) =>
+    views.filter((view) => routeState(view, findings) === wanted);
+  const broken = statesOf('broken');
+  if (broken.length > 0) return { state: 'broken', text: brokenWords(views, broken, status) };
+  if (views.length === 0 || statesOf('starting').length > 0)
     return { state: 'starting', text: 'The sidecar is starting: its first connections are being made.' };
-  const bad = views.filter(
-    ({ health, route }) => health === 'degraded' || has(reasons, route.name, 'degraded'),
-  );
-  if (bad.length > 0 || has(reasons, null, 'degraded'))
-    return { state: 'degraded', text: degradedWords(views, bad) };
-  if (views.every(({ route }) => route.recent.received === 0))
+  const bad = statesOf('degraded');
+  if (bad.length > 0 || has(findings, null, 'degraded'))
+    return { state: 'degraded', text: degradedWords(views, bad, findings) };
+  if (statesOf('idle').length === views.length)
     return { state: 'idle', text: 'Nothing is wrong here, but no request came in the last minute.' };
   return { state: 'working', text: `All is well. ${trafficWords(views)}` };
 }
 
-function has(reasons: readonly Reason[], route: string | null, severity: Reason['severity']): boolean {
-  return reasons.some((one) => one.route === route && one.severity === severity);
+/** How a route stands, in the word that the verdict has for it. */
+export function routeState(
+  view: RouteView,
+  findings: readonly Pick<Finding, 'route' | 'severity'>[],
+): Exclude<Verdict['state'], 'draining'> {
+  const { route, health, isStarting } = view;
+  if (health === 'broken' || has(findings, route.name, 'broken')) return 'broken';
+  if (isStarting) return 'starting';
+  if (health === 'degraded' || has(findings, route.name, 'degraded')) return 'degraded';
+  return route.recent.received === 0 ? 'idle' : 'working';
 }
 
-function brokenWords(views: readonly RouteView[], broken: readonly RouteView[]): string {
+function has(
+  findings: readonly Pick<Finding, 'route' | 'severity'>[],
+  route: string | null,
+  severity: Finding['severity'],
+): boolean {
+  return findings.some((one) => one.route === route && one.severity === severity);
+}
+
+function brokenWords(views: readonly RouteView[], broken: readonly RouteView[], status: StatusPage): string {
   const names = listed(broken.map(({ route }) => route.name));
+  const isDead = broken.every(({ hasReplies }) => !hasReplies);
   const who =
     broken.length === 1
-      ? `Route ${names} does not work`
-      : `${broken.length} of ${views.length} routes do not work: ${names}`;
-  return `${who}${broken.every(({ isCutOff }) => isCutOff) ? `: ${cutOffWords(broken)}` : '.'} ${trafficWords(broken)}`.trim();
+      ? `Route ${names} ${isDead ? 'does not work' : 'works badly'}`
+      : `${broken.length} of ${views.length} routes ${isDead ? 'do not work' : 'work badly or not at all'}: ${names}`;
+  return `${who}${broken.every(({ isCutOff }) => isCutOff) ? `: ${cutOffWords(broken, status)}` : '.'} ${trafficWords(broken)}`.trim();
 }
 
 /** Since when nothing can be sent. */
-function cutOffWords(cutOff: readonly RouteView[]): string {
+function cutOffWords(cutOff: readonly RouteView[], { startedAt }: StatusPage): string {
   const [first] = cutOff;
-  const agoMs = first?.endpoints.map(({ sinceMs }) => sinceMs) ?? [];
-  const isNew = agoMs.length === 0 || cutOff.length > 1;
-  return first === undefined || isNew
-    ? 'no request can be sent.'
-    : `no request can be sent ${since(Math.min(...agoMs), first.now)}.`;
+  if (first === undefined || cutOff.length > 1) return 'no request can be sent.';
+  const { endpoints, now, route } = first;
+  const { attempts, received } = route.totals;
+  const hasSent = Object.values(attempts).some((count) => count > 0);
+  if (!hasSent && received > 0)
+    return `no request could be sent ${since(now.getTime() - Date.parse(startedAt), now, 'the start at ')}.`;
+  if (endpoints.length === 0) return 'no request can be sent.';
+  return `no request can be sent ${since(Math.min(...endpoints.map(({ sinceMs }) => sinceMs)), now)}.`;
 }
 
-function degradedWords(views: readonly RouteView[], bad: readonly RouteView[]): string {
+function degradedWords(
+  views: readonly RouteView[],
+  bad: readonly RouteView[],
+  findings: readonly Finding[],
+): string {
   const isQuiet = views.every(({ settled }) => settled === 0);
   if (bad.length === 0)
     return `${isQuiet ? 'Something' : 'Requests are answered, but something'} is wrong with the sidecar. ${trafficWords(views)}`;
   const names = listed(bad.map(({ route }) => route.name));
-  const isFailing = bad.some(({ health }) => health !== 'well');
-  const isWell = bad.some(({ settled }) => settled > 0)
-    ? 'Requests are answered, but not all is well'
-    : 'Not all is well';
-  const how = isFailing ? 'Some requests fail' : isWell;
-  return `${how} (${bad.length === 1 ? 'route' : 'routes'} ${names}). ${trafficWords(bad)}`;
+  const which = `${bad.length === 1 ? 'route' : 'routes'} ${names}`;
+  return `${degree(bad, which, findings)} ${trafficWords(bad)}`;
+}
+
+/** How bad it is, and whether somebody has to get up for it. */
+function degree(bad: readonly RouteView[], which: string, findings: readonly Finding[]): string {
+  if (bad.some(({ health }) => health !== 'well')) return `Some requests fail (${which}).`;
+  if (bad.every(({ settled }) => settled === 0)) return `Not all is well (${which}).`;
+  const harms = findings
+    .filter(({ route, severity }) => severity !== 'note' && bad.some((view) => view.route.name === route))
+    .map(({ harm }) => harm);
+  if (harms.every((harm) => harm === 'none') && bad.every(({ failed }) => failed === 0))
+    return `No request of ${which} fails, so this can wait until morning.`;
+  if (harms.every((harm) => harm !== undefined)) return `No request of ${which} fails yet.`;
+  return `Requests are answered, but not all is well (${which}).`;
 }
 
 /** What became of the requests. */
@@ -74,11 +104,14 @@ function trafficWords(views: readonly RouteView[]): string {
   const time = window(Math.max(0, ...recent.map((one) => one.seconds)));
   const open = views.reduce((sum, { route }) => sum + route.queued + route.inFlight, 0);
   const openWords = open === 0 ? '' : ` ${counted(open, 'request')} ${open === 1 ? 'is' : 'are'} open.`;
-  if (settled === 0) return `No request was settled in ${time}.${openWords}`;
+  if (settled === 0) return `No request ended in ${time}.${openWords}`;
   const all = counted(settled, 'request');
   if (failed > 0) {
     const now = views.every(({ health }) => health === 'well') ? ', but it is working again' : '';
-    return `${number(failed)} of ${all} failed in ${time} (${failuresWords(views)})${now}.${openWords}`;
+    const which = `(${failuresWords(views)})${now}.${openWords}`;
+    return failed === settled && settled > 1
+      ? `All ${all} of ${time} failed ${which}`
+      : `${number(failed)} of ${all} failed in ${time} ${which}`;
   }
   // What was answered before says nothing of now.
   if (views.every(({ isCutOff }) => isCutOff)) return openWords.trim();
@@ -99,5 +132,5 @@ function failuresWords(views: readonly RouteView[]): string {
       if (outcome !== 'ok')
         counts[outcome] =
           (counts[outcome] ?? 0) + count - (outcome === 'client_gone' ? route.recent.clientGone.ok : 0);
-  return breakdown(counts);
+  return outcomeWords(counts);
 }

@@ -1,8 +1,5 @@
 /* How figures, times and names are written. */
 
-/** Characters of a reason that fit into a line with the rest. */
-const HEADLINE_MOST = 90;
-
 /** `1 request`, `1,024 requests`. */
 export function counted(count: number, noun: string, plural = `${noun}s`): string {
   return `${number(count)} ${count === 1 ? noun : plural}`;
@@ -36,9 +33,9 @@ export function clock(time: Date, now: Date): string {
   return `${now.toISOString().startsWith(day) ? '' : `${day} `}${hours} UTC`;
 }
 
-/** `since 12:03:05 UTC (4 min)` */
-export function since(agoMs: number, now: Date): string {
-  return `since ${clock(new Date(now.getTime() - agoMs), now)} (${length(agoMs)})`;
+/** `since 12:03:05 UTC (4 min)`, `since the start at 12:03:05 UTC (4 min)` */
+export function since(agoMs: number, now: Date, what = ''): string {
+  return `since ${what}${clock(new Date(now.getTime() - agoMs), now)} (${length(agoMs)})`;
 }
 
 /** An endpoint by the name of its pod, if that is known. */
@@ -61,6 +58,24 @@ export function breakdown(counts: Readonly<Record<string, number>>): string {
     .join(', ');
 }
 
+/** A failure by its code, as in the failure reply; `ok` and `client_gone`, which are none, as they are. */
+export function codeWords(outcome: string): string {
+  return outcome === 'ok' || outcome === 'client_gone' ? outcome : outcome.toUpperCase();
+}
+
+/** `30 OVERLOADED, 2 client_gone`; only the name if there is one kind of them. */
+export function outcomeWords(counts: Readonly<Record<string, number>>): string {
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  const [only] = some;
+  if (some.length === 1 && only !== undefined) return codeWords(only[0]);
+  return breakdown(Object.fromEntries(some.map(([outcome, count]) => [codeWords(outcome), count])));
+}
+
+/** A setting by its name, with what is in force. */
+export function setting(name: string, value: string): string {
+  return `\`${name}\` (now ${value})`;
+}
+
 /** `a`, `a and b`, `a, b and c`, `a, b, c and 4 more` */
 export function listed(words: readonly string[], most = 5): string {
   const shown = words.length > most ? [...words.slice(0, most), `${words.length - most} more`] : words;
@@ -76,14 +91,4 @@ export function sentence(words: string): string {
 /** `the last minute`, `the last 12 s` */
 export function window(seconds: number): string {
   return seconds >= 55 ? 'the last minute' : `the last ${Math.max(1, Math.round(seconds))} s`;
-}
-
-/** A long explanation without what it may mean, which stands behind a colon. */
-export function inShort(why: string): { headline: string; meaning: string | undefined } {
-  if (why.length <= HEADLINE_MOST) return { headline: why, meaning: undefined };
-  const parts = why.split('; now: ').map((text) => /^(.*?)(?:: (.*))?$/s.exec(text) ?? []);
-  return {
-    headline: parts.map(([, what]) => what).join('; now: '),
-    meaning: parts.findLast(([, , means]) => means !== undefined)?.[2],
-  };
 }

@@ -25,7 +25,13 @@ export type TapLine =
   | ({ kind: 'sent'; attempt: number } & OfRequest & OfEndpoint)
   | ({ kind: 'attempt'; attempt: number; result: string; ms: number } & OfRequest & OfEndpoint)
   | ({ kind: 'settled'; reply?: readonly string[] } & RequestRecord)
-  | ({ kind: 'late'; id: string | null; route: string; at: string; fate: string } & OfEndpoint)
+  | ({
+      kind: 'late';
+      id: string | null;
+      route: string;
+      at: string;
+      fate: ProxyEvents['lateReply']['fate'];
+    } & OfEndpoint)
   | LostLines;
 
 /** So many lines are missing here, because the reader was too slow. */

@@ -4,6 +4,7 @@ import { wrapped } from '../../../src/commands/explanation-lines.ts';
 import type { Line } from '../../../src/commands/screen.ts';
 import { statusLines } from '../../../src/commands/status-lines.ts';
 import { tableLines } from '../../../src/commands/table.ts';
+import { explain } from '../../../src/ops/explain/explanation.ts';
 import { statusPage } from '../../../src/ops/status-page.ts';
 import type { EndpointStatus } from '../../../src/proxy/status.ts';
 import {
@@ -16,7 +17,6 @@ import {
 } from '../ops/statuses.ts';
 
 const { outcomes: NONE } = routeTotals();
-const TIME = new Date('2026-11-27T12:10:00Z');
 
 function textOf(line: Line): string {
   const parts = typeof line === 'string' ? [line] : line;
@@ -44,7 +44,7 @@ function pollOf(endpoints: Partial<EndpointStatus>[], atMs: number, received: nu
       refusedClientsOf: () => [],
     }),
   );
-  return { atMs, time: TIME, status };
+  return { atMs, status, explanation: explain(status, []) };
 }
 
 const POD = { address: 'tcp://10.0.0.1:7000', pod: 'orders-0', latencyMs: 1.2, inFlight: 2 };
@@ -59,18 +59,19 @@ const DOWN = {
 test('the verdict comes first, then routes, then endpoints, all aligned', () => {
   const lines = statusLines({ now: pollOf([POD, DOWN], 0, 200) }, Number.POSITIVE_INFINITY).map(textOf);
   assert.deepEqual(lines, [
-    'lazypirate 1.2.3, up 1 h',
-    'DEGRADED  Requests are answered, but not all is well (route orders). All 120 requests of the last',
-    '          minute were answered: 1.5 ms median, 20 ms p99.',
+    'lazypirate 1.2.3, up 1 h. Figures are of the last minute.',
+    'DEGRADED  No request of route orders fails yet. All 120 requests of the last minute were answered:',
+    '          1.5 ms median, 20 ms p99.',
     '- orders: Pod orders-12 (tcp://10.0.0.22:7000) is down since 12:00:00 UTC (10 min): nobody answers',
     '  there.',
+    'What to do: lazypirate explain',
     '',
-    'ROUTE   STATE  LISTEN                REQ/S  FAILED     P50    P99  IN FLIGHT  WAITING',
-    'orders  ok     tcp://127.0.0.1:5555    2.0      0%  1.5 ms  20 ms          0        0',
+    'ROUTE   STATE     LISTEN                REQ/S  FAILED     P50    P99  IN FLIGHT  WAITING',
+    'orders  degraded  tcp://127.0.0.1:5555    2.0      0%  1.5 ms  20 ms          0        0',
     '',
-    'ENDPOINT              POD        STATE  SINCE                  LATENCY  IN FLIGHT  ANSWERED  WHY',
-    'tcp://10.0.0.1:7000   orders-0   up     12:00:00 UTC (10 min)   1.2 ms        2/8   119/120  connected',
-    'tcp://10.0.0.22:7000  orders-12  down   12:00:00 UTC (10 min)   1.2 ms        2/8   119/120  nobody answers there',
+    'ENDPOINT              POD        STATE  SINCE                     LATENCY  IN FLIGHT  ANSWERED  WHY',
+    'tcp://10.0.0.1:7000   orders-0   up     12:00:00 UTC (10 min)      1.2 ms        2/8   119/120  connected',
+    'tcp://10.0.0.22:7000  orders-12  down   12:00:00 UTC (10 min)  was 1.2 ms        2/8   119/120  nobody answers there',
   ]);
 });
 
@@ -84,8 +85,8 @@ test('on a narrow terminal the reasons go to lines of their own, so that none is
 test('columns that do not fit go below, each number with its name', () => {
   const lines = statusLines({ now: pollOf([POD], 0, 200) }, 60).map(textOf);
   assert.deepEqual(lines.slice(-8), [
-    'ROUTE   STATE  LISTEN                REQ/S  FAILED     P50',
-    'orders  ok     tcp://127.0.0.1:5555    2.0      0%  1.5 ms',
+    'ROUTE   STATE    LISTEN                REQ/S  FAILED     P50',
+    'orders  working  tcp://127.0.0.1:5555    2.0      0%  1.5 ms',
     '    P99 20 ms, IN FLIGHT 0, WAITING 0',
     '',
     'ENDPOINT             POD       STATE  SINCE',

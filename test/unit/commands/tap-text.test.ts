@@ -45,8 +45,8 @@ test('what happens to a request is told in columns', () => {
       '09:05:07.042 orders.k3x9ab.42  received                12 B from 127.0.0.1:53122',
       '09:05:07.042 orders.k3x9ab.42  sent                    tcp://10.1.2.3:7000 orders-1  attempt 1',
       '09:05:07.042 orders.k3x9ab.42  attempt   timeout       tcp://10.1.2.3:7000 orders-1  attempt 1, 2.5 ms',
-      '09:05:07.042 orders.k3x9ab.42  late      salvaged      tcp://10.1.2.3:7000 orders-1',
-      '09:05:07.051 orders.k3x9ab.42  settled   ok            8.5 ms, 1 attempt, 34 B',
+      '09:05:07.042 orders.k3x9ab.42  late      salvaged      tcp://10.1.2.3:7000 orders-1  a late reply, and it answers the request',
+      '09:05:07.051 orders.k3x9ab.42  outcome   ok            8.5 ms, 1 attempt, 34 B',
     ],
   );
 });
@@ -66,7 +66,7 @@ test('a failure has its message, and bodies are shown if they are there', () => 
   );
   assert.match(received ?? '', / 5 B {2}"hel" ""$/);
   assert.match(answered ?? '', / 34 B {2}"world"$/);
-  assert.match(settled ?? '', /settled {3}timeout {7}8\.5 ms, 3 attempts: no reply in time$/);
+  assert.match(settled ?? '', /outcome {3}TIMEOUT {7}8\.5 ms, 3 attempts: no reply in time$/);
 });
 
 test('lost lines are told, and a late reply that answered nothing has only its route', () => {

@@ -59,6 +59,7 @@ test('the status shows what each route and each endpoint is doing, and under whi
   const { upstream, endpoints, requests } = route.settings;
   const { retry, budget } = requests;
   assert.deepEqual(JSON.parse(page), {
+    at: '2026-11-27T12:10:00.000Z',
     version: '1.2.3',
     pod: 'shop-1',
     namespace: 'shop',

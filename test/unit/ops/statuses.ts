@@ -102,6 +102,7 @@ export function processStatus(given: Partial<ProcessStatus> = {}): ProcessStatus
 
 export function sidecarStatus(given: Partial<SidecarStatus> = {}): SidecarStatus {
   return {
+    at: new Date('2026-11-27T12:10:00Z'),
     version: '1.2.3',
     pod: 'shop-1',
     namespace: 'shop',

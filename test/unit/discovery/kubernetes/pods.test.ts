@@ -82,9 +82,9 @@ test('the reason why no pod can take requests is given', () => {
     [[unready, unready], 'there are pods, but none is ready'],
     [
       [pod({ spec: ports('http', 'admin') }), unready],
-      'the pods have no port named zmq; their ports: admin, http',
+      'the pods have no port named "zmq"; their ports: "admin", "http"',
     ],
-    [[pod({ spec: { containers: [{}] } })], 'the pods have no port named zmq; their ports: none'],
+    [[pod({ spec: { containers: [{}] } })], 'the pods have no port named "zmq"; their ports: none'],
   ];
   for (const [pods, why] of rows) assert.equal(whyNoPod(states(...pods), 'zmq', 'pods'), why);
 });

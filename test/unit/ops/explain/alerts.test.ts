@@ -61,7 +61,7 @@ const REASONS: Record<string, readonly [Situation, RegExp]> = {
         },
       },
     },
-    /Changes of the endpoints are not seen: the API server does not answer/,
+    /Changes of the endpoints are not seen: the API server cannot be reached/,
   ],
   LazypirateReloadFailed: [
     { sidecar: { refusedReload: { at: new Date(0), problems: ['routes: must be a list'] } } },

@@ -16,11 +16,14 @@ test('servers that answer nothing at all, not even late, are called mute', () =>
     attempts: { [A]: { answered: 0, unanswered: 30 } },
   });
   assert.equal(all.verdict.state, 'broken');
-  assert.match(all.verdict.text, /10 of 10 requests failed in the last minute \(10 timeout\)/);
-  const { severity, evidence, advice } = reasonLike(all, /No server answers: every attempt .* after 2\.5 s/);
+  assert.match(all.verdict.text, /All 10 requests of the last minute failed \(TIMEOUT\)/);
+  const { severity, text, advice } = reasonLike(all, /No server answers/);
   assert.equal(severity, 'broken');
-  assert.equal(evidence[0], '30 attempts of 30 had no reply within the timeout of 2.5 s in the last minute.');
-  assert.match(advice ?? '', /raise `timeout`/);
+  assert.equal(
+    text,
+    'No server answers: all 30 attempts of the last minute timed out after 2.5 s, and no reply came later.',
+  );
+  assert.match(advice ?? '', /raise `timeout` \(now 2\.5 s\)/);
 });
 
 test('late replies show that the timeout is too short: it says how long the servers take', () => {
@@ -34,11 +37,59 @@ test('late replies show that the timeout is too short: it says how long the serv
     },
     attempts: { [A]: { answered: 0, unanswered: 10 } },
   });
-  const { severity, all: words } = reasonLike(all, /slower than the timeout of 2\.5 s/);
+  const { severity, text, all: words } = reasonLike(all, /The servers take/);
   assert.equal(severity, 'degraded');
-  assert.match(words, /12 replies came later: 10 still answered a request, 2 came when nobody waited/);
+  assert.equal(
+    text,
+    'The servers take about 3.1 s to reply, but `timeout` is 2.5 s: all 10 attempts of the last minute timed out.',
+  );
+  assert.match(words, /12 replies came late: 10 still answered their requests, 2 came when nobody waited/);
   assert.match(words, /tcp:\/\/10\.0\.0\.1:7000 3\.1 s/);
-  assert.match(words, /raise `timeout` above 3\.1 s/);
+  assert.match(words, /raise `timeout` \(now 2\.5 s\) above 3\.1 s, and `deadline` \(now 10 s\) with it/);
+});
+
+const LATE = {
+  ...{ received: 48, outcomes: { ...NONE, ok: 16, overloaded: 32 } },
+  ...{ attempts: { ...NO_ATTEMPTS, timeout: 16 }, lateReplies: { salvaged: 16, discarded: 0 } },
+  ...{ retries: { unsent: 0, lost: 0, timeout: 16, protocol: 0, hedge: 0 } },
+  ...{ replyP50Ms: undefined, replyP99Ms: undefined },
+};
+const EJECTED = { address: B, state: 'ejected', why: 'the probe failed: no reply in time' } as const;
+
+test('what follows from servers that are too slow stands behind that cause, and has no advice of its own', () => {
+  const { reasons, verdict } = explained({
+    endpoints: [up(A, { latencyMs: 4_000 }), { ...EJECTED, latencyMs: 4_000 }],
+    recent: LATE,
+    attempts: { [A]: { answered: 0, unanswered: 16 } },
+  });
+  assert.equal(
+    verdict.text,
+    'Route orders works badly. 32 of 48 requests failed in the last minute (OVERLOADED).',
+  );
+  const [cause, ...consequences] = reasons;
+  assert.match(cause?.text ?? '', /^The servers take about 4 s to reply, but `timeout` is 2\.5 s/);
+  assert.equal(cause?.consequenceOf, null);
+  assert.deepEqual(
+    consequences.map(({ text, consequenceOf, advice }) => [text.slice(0, 31), consequenceOf, advice]),
+    [
+      ['32 of 48 requests of the last m', 0, null],
+      ['tcp://10.0.0.2:7000 is ejected ', 0, null],
+      ['Many requests are sent more tha', 0, null],
+    ],
+  );
+  const ejected = consequences.find(({ text }) => text.includes('ejected'));
+  assert.equal(ejected?.evidence[0], 'It does reply, but late: after 4 s.');
+});
+
+test('a stopped endpoint among slow ones does not follow from their being slow', () => {
+  const all = explained({
+    endpoints: [up(A, { latencyMs: 4_000 }), { ...EJECTED, latencyMs: 20 }],
+    recent: LATE,
+    attempts: { [A]: { answered: 0, unanswered: 16 } },
+  });
+  const { consequenceOf, advice } = reasonLike(all, /is ejected/);
+  assert.equal(consequenceOf, null);
+  assert.match(advice ?? '', /If it is stopped/);
 });
 
 test('what only an endpoint that is out failed is not blamed on the others', () => {
@@ -71,11 +122,11 @@ test('a server that does not answer with a reply is told', () => {
 
 test('many retries are a note of their own, with what they are for', () => {
   const retries = { unsent: 0, lost: 2, timeout: 9, protocol: 0, hedge: 0 };
-  const { severity, evidence } = reasonLike(
-    explained({ recent: { retries } }),
-    /11 retries for 100 requests/,
-  );
-  assert.equal(severity, 'note');
-  assert.deepEqual(evidence, ['Because of: 9 timeout, 2 lost.']);
+  const told = reasonLike(explained({ recent: { retries } }), /11 retries for 100 requests/);
+  assert.equal(told.severity, 'note');
+  assert.match(told.text, /\(because of: 9 timeout, 2 lost\)/);
+  assert.match(told.advice ?? '', /^The apps do not notice/);
+  const failing = explained({ recent: { retries, outcomes: { ...NONE, ok: 90, timeout: 10 } } });
+  assert.doesNotMatch(reasonLike(failing, /11 retries/).advice ?? '', /do not notice/);
   lacks(explained({ recent: { retries: { ...retries, timeout: 0 } } }), /retries/);
 });

@@ -17,18 +17,21 @@ test('a full queue is told with what fills it, and which limit to raise', () => 
   const { text, evidence, advice } = reasonLike(all, /OVERLOADED/);
   assert.equal(
     text,
-    '30 requests of 100 in the last minute were refused as OVERLOADED: too many requests are already waiting.',
+    '30 of 100 requests of the last minute were refused as OVERLOADED: too many requests are already waiting.',
   );
   assert.deepEqual(evidence, [
     'Now 1,024 of at most 1,024 requests wait, and 8 of at most 256 are in flight.',
     'At their limit: pod orders-0 (tcp://10.0.0.1:7000) with 8 of 8.',
   ]);
-  assert.match(advice ?? '', /Add upstream pods.*limits\.inFlightPerEndpoint/);
+  assert.match(
+    advice ?? '',
+    /Add upstream pods.*`limits\.inFlightPerEndpoint` \(now 8, or 64 with correlation\)/,
+  );
 });
 
 test('where the route has its own limit reached, that is the one to raise', () => {
   const all = explained({ recent: overloaded, route: { inFlight: 256 } });
-  assert.match(reasonLike(all, /OVERLOADED/).advice ?? '', /Raise `limits\.inFlight`/);
+  assert.match(reasonLike(all, /OVERLOADED/).advice ?? '', /Raise `limits\.inFlight` \(now 256\)/);
 });
 
 test('where the sidecar has lowered the limit of slow servers, no limit is to be raised', () => {
@@ -41,7 +44,8 @@ test('where the sidecar has lowered the limit of slow servers, no limit is to be
 test('requests that waited until it was too late say so', () => {
   const message = 'the request waited so long that no reply could come in time';
   const all = explained({ recent: overloaded, records: [{ outcome: 'overloaded', message }] });
-  reasonLike(all, /they had waited so long that no reply could come in time\.$/);
+  reasonLike(all, /OVERLOADED: the request waited so long that no reply could come in time\.$/);
+  reasonLike(explained({ recent: overloaded }), /refused as OVERLOADED\.$/);
 });
 
 test('requests that wait for busy servers are a note, while none is refused', () => {
@@ -54,7 +58,7 @@ test('a retry budget that is used up is told, with what it allows', () => {
   const retriesDenied = { budget: 9, deadline: 0, policy: 0 };
   const { text, evidence } = reasonLike(explained({ recent: { retriesDenied } }), /retry budget/);
   assert.match(text, /9 failed attempts of the last minute were not retried/);
-  assert.match(evidence[0] ?? '', /20% of the requests.*10 a second/);
+  assert.match(evidence[0] ?? '', /20% of the requests.*`budget\.ratio`.*10 a second/);
 });
 
 test('a deadline too short for the attempts is told with both numbers', () => {

@@ -16,7 +16,7 @@ import {
   sidecarStatus,
 } from '../statuses.ts';
 
-export const NOW = new Date('2026-11-27T12:10:00Z');
+export const { at: NOW } = sidecarStatus();
 
 /** What differs from a route that answers a hundred requests a minute at one endpoint. */
 export interface Situation {
@@ -61,7 +61,7 @@ export function explained(situation: Situation): Explanation {
       ...sidecar,
     }),
   );
-  return explain(page, records.map(record), NOW);
+  return explain(page, records.map(record));
 }
 
 function figuresOf(

@@ -20,31 +20,31 @@ const failure = (type: string, code: string) => ({ type, error: systemError(code
 /** What the transports say of an endpoint, and a word that its advice must have. */
 const TEXTS: Record<string, readonly [string, RegExp][]> = {
   'a connection that cannot be made': [
-    [connectCause(systemError('ECONNREFUSED')), /server running/],
-    [connectCause(systemError('ENOENT')), /server running/],
+    [connectCause(systemError('ECONNREFUSED')), /Start the server/],
+    [connectCause(systemError('ENOENT')), /Start the server/],
     [connectCause(systemError('EHOSTUNREACH')), /node/],
     [connectCause(systemError('ENETUNREACH')), /NetworkPolicies/],
     [connectCause(systemError('EADDRNOTAVAIL')), /ports/],
     [connectCause(systemError('EACCES')), /mode/],
-    [connectCause(systemError('EAGAIN')), /stopped, or hangs/],
+    [connectCause(systemError('EAGAIN')), /If it is stopped/],
     [connectCause(systemError('EMFILE')), /open file limit/],
     [unanswered('500ms'), /NetworkPolicies/],
-    ['nobody answers there', /server running/],
+    ['nobody answers there', /server is running/],
   ],
   'a connection that ended': [
     [CLOSED, /OOMKilled/],
     [endCause(systemError('ECONNRESET')), /OOMKilled/],
     [endCause(systemError('ETIMEDOUT')), /node/],
     ['the connection ended: closed by the server, reset, or lost on the way', /OOMKilled/],
-    ['the peer sent no further heartbeat: it is stopped, or the network is gone', /stopped, or hangs/],
+    ['the peer sent no further heartbeat: it is stopped, or the network is gone', /If it is stopped/],
     [NO_REPLY.why, /envelope/],
-    ['5 failures in a row: no reply in time', /stopped, or hangs/],
+    ['5 failures in a row: no reply in time', /If it is stopped/],
     ['the probe failed: no reply before its connection dropped', /OOMKilled/],
   ],
   'a handshake that fails': [
-    [NO_HANDSHAKE.why, /stopped, or hangs/],
-    [tooSlow(true, 15_000), /stopped, or hangs/],
-    [tooSlow(false, 15_000), /stopped, or hangs/],
+    [NO_HANDSHAKE.why, /If it is stopped/],
+    [tooSlow(true, 15_000), /If it is stopped/],
+    [tooSlow(false, 15_000), /If it is stopped/],
     [hungUp(CLOSED, true), /CURVE/],
     [hungUp(CLOSED, false), /Check the port/],
     ['the peer is not ZeroMQ: it speaks HTTP', /check the port/],
@@ -71,16 +71,21 @@ const TEXTS: Record<string, readonly [string, RegExp][]> = {
 
 for (const [title, rows] of Object.entries(TEXTS))
   test(`each cause of ${title} has its advice`, () => {
-    for (const [why, words] of rows) assert.match(troubleAdvice(why) ?? '', words, why);
+    for (const [why, words] of rows)
+      assert.match(troubleAdvice({ why, hasConnected: false }) ?? '', words, why);
   });
 
 test('what the newest try shows decides, if there is advice for it', () => {
   assert.match(
-    troubleAdvice(`${CLOSED}; now: nobody listens there (connection refused)`) ?? '',
-    /server running/,
+    troubleAdvice({ why: `${CLOSED}; now: nobody listens there (connection refused)`, hasConnected: true }) ??
+      '',
+    /^Find out why the server ended/,
   );
-  assert.match(troubleAdvice(`${CLOSED}; now: something new`) ?? '', /OOMKilled/);
-  assert.equal(troubleAdvice(NEW.why), undefined);
+  assert.match(
+    troubleAdvice({ why: `${CLOSED}; now: something new`, hasConnected: true }) ?? '',
+    /OOMKilled/,
+  );
+  assert.equal(troubleAdvice({ why: NEW.why, hasConnected: false }), undefined);
 });
 
 test('a pod is named in the commands, an address is not', () => {

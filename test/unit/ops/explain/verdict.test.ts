@@ -28,7 +28,7 @@ test('what failed half a minute ago and goes well again is not called broken', (
   assert.equal(recovered.state, 'working');
   assert.match(
     recovered.text,
-    /80 of 100 requests failed in the last minute \(80 timeout\), but it is working again\./,
+    /80 of 100 requests failed in the last minute \(TIMEOUT\), but it is working again\./,
   );
 });
 
@@ -37,12 +37,12 @@ test('without a request in the last minute, none is said to be answered', () => 
   const refusedReload = { at: new Date(0), problems: ['x'] };
   assert.equal(
     explained({ recent: quiet, latest: quiet, sidecar: { refusedReload } }).verdict.text,
-    'Something is wrong with the sidecar. No request was settled in the last minute.',
+    'Something is wrong with the sidecar. No request ended in the last minute.',
   );
   const down = { address: 'tcp://10.0.0.1:7000', state: 'down', why: 'x', sinceMs: 5_000 } as const;
   assert.equal(
     explained({ endpoints: [down, up('tcp://10.0.0.2:7000')], recent: quiet, latest: quiet }).verdict.text,
-    'Not all is well (route orders). No request was settled in the last minute.',
+    'Not all is well (route orders). No request ended in the last minute.',
   );
 });
 
@@ -106,7 +106,48 @@ test('the last request that failed is named, with the command that tells its sto
   const records = [{ outcome: 'ok', id: 'slow' }, { id: 'orders.k3x9ab.42' }, { id: 'older' }] as const;
   const { reasons } = explained({ recent, records: [...records] });
   const last = reasons.at(-1);
-  assert.equal(last?.text, 'The last request that failed came at 12:09:50 UTC: TIMEOUT after 7.5 s.');
-  assert.match(last?.advice ?? '', /lazypirate explain orders\.k3x9ab\.42/);
+  assert.equal(
+    last?.text,
+    'The last request that failed is orders.k3x9ab.42, of 12:09:50 UTC: TIMEOUT after 7.5 s, never sent.',
+  );
+  assert.match(last?.advice ?? '', /`lazypirate explain orders\.k3x9ab\.42`.*`lazypirate tap`/);
   assert.deepEqual(explained({ records: [...records] }).reasons, [], 'none failed in the last minute');
+});
+
+test('the command is for a request that was sent, if there is one: another tells nothing of the servers', () => {
+  const recent = { outcomes: { ...NONE, ok: 99, overloaded: 1 } };
+  const attempt = { endpoint: 'tcp://10.0.0.1:7000', pod: null, node: null, zone: null, sentMs: 0, ms: 1 };
+  const attempts = [{ ...attempt, result: 'timeout', executed: 'maybe' } as const];
+  const never = { id: 'never', outcome: 'overloaded' } as const;
+  const retried = { id: 'retried', outcome: 'ok', attempts } as const;
+  const commandOf = (...records: Parameters<typeof explained>[0]['records'] & object) =>
+    /explain (\w+)/.exec(explained({ recent, records }).reasons.at(-1)?.advice ?? '')?.[1];
+  assert.equal(commandOf(never, retried), 'retried');
+  assert.equal(commandOf(never, retried, { id: 'failed', attempts }), 'failed');
+});
+
+test('a route where some requests succeed works badly, and one where none does does not work', () => {
+  const of = (ok: number) => explained({ recent: { outcomes: { ...NONE, ok, timeout: 50 } } }).verdict.text;
+  assert.match(of(10), /^Route orders works badly\. 50 of 60 requests failed in the last minute \(TIMEOUT\)/);
+  assert.match(of(0), /^Route orders does not work\. All 50 requests of the last minute failed/);
+});
+
+test('what never could be sent is told with the time of the start', () => {
+  const { verdict } = explained({
+    endpoints: [],
+    recent: { received: 4, outcomes: { ...NONE, no_endpoints: 4 }, attempts: NO_ATTEMPTS },
+    sidecar: { startedAt: new Date('2026-11-27T12:08:00Z') },
+  });
+  assert.match(
+    verdict.text,
+    /^Route orders does not work: no request could be sent since the start at 12:08:00 UTC \(2 min\)\./,
+  );
+});
+
+test('with one endpoint left, a failed one is not said to wait until morning', () => {
+  const down = { address: 'tcp://10.0.0.2:7000', state: 'down', why: 'x', sinceMs: 5_000 } as const;
+  const left = (...addresses: string[]) =>
+    explained({ endpoints: [down, ...addresses.map((one) => up(one))] }).verdict.text;
+  assert.match(left('tcp://10.0.0.1:7000'), /^No request of route orders fails yet\./);
+  assert.match(left('tcp://10.0.0.1:7000', 'tcp://10.0.0.3:7000'), /can wait until morning\./);
 });
