@@ -3,10 +3,26 @@ import { Refusal } from './cannot.ts';
 
 export type Path = readonly (string | number)[];
 
-/** The names of the anchors that something refers to. */
+/** For each alias the parser goes through the whole document. */
+const STEPS_MOST = 10_000_000;
+
+/**
+ * The names of the anchors that something refers to.
+ *
+ * @throws {Refusal} if there are so many that the document takes long to read
+ */
 export function usedAnchors(root: ParsedNode | null): ReadonlySet<string> {
   const used = new Set<string>();
-  visit(root, { Alias: (_, { source }) => void used.add(source) });
+  let [nodes, aliases] = [0, 0];
+  visit(root, {
+    Node: () => void nodes++,
+    Alias(_, { source }) {
+      nodes++;
+      aliases++;
+      used.add(source);
+    },
+  });
+  if (nodes * aliases > STEPS_MOST) throw new Refusal(0, `has too many aliases (${aliases}) for its size`);
   return used;
 }
 
