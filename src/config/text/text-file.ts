@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { codeOf } from '../../errors.ts';
+import { codeOf, messageOf } from '../../errors.ts';
 
 /** Enough for thousands of endpoints, and little enough to be checked in a second. */
 const BYTES_MOST = 256 * 1024;
@@ -22,6 +22,20 @@ export function readWholeText(file: string, bytesMost: number): string {
 }
 
 function readFile(file: string, bytesMost: number): { bytes: Buffer; mode: number } {
+  try {
+    return readOpened(file, bytesMost);
+  } catch (error) {
+    throw withoutPath(error);
+  }
+}
+
+/** Node's messages name the system call and the path too; whoever reports the error has named the file. */
+function withoutPath(error: unknown): unknown {
+  const [, words] = /^E[A-Z]+: (.*?), \w+(?: '.*')?$/s.exec(messageOf(error)) ?? [];
+  return words === undefined ? error : new Error(words, { cause: error });
+}
+
+function readOpened(file: string, bytesMost: number): { bytes: Buffer; mode: number } {
   const isGiven = GIVEN.test(file);
   // Without O_NONBLOCK, a pipe to which nobody writes would block the whole process.
   const descriptor = openSync(file, constants.O_RDONLY | (isGiven ? 0 : constants.O_NONBLOCK));
