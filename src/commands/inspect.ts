@@ -121,8 +121,17 @@ function unreachable(address: string, error: unknown): string {
   const isLate = error instanceof Error && error.name === 'TimeoutError';
   const why = isLate
     ? `no answer within ${ANSWER_WITHIN_MS / 1_000} s: it hangs, or is short of CPU`
-    : codeOf(cause) === 'ECONNREFUSED'
-      ? 'nobody listens there'
-      : messageOf(cause);
+    : causeOf(cause);
   return `no sidecar answers at ${address} (${why}). Is it running here (kubectl get pod, kubectl logs)? Is this its admin.inspect? The line "inspect listening" of its log has the address. To ask at another one, use --inspect HOST:PORT`;
+}
+
+function causeOf(error: unknown): string {
+  const code = codeOf(error) ?? '';
+  if (code === 'ECONNREFUSED') return 'nobody listens there';
+  if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET')
+    return 'the connection was closed before the whole answer came';
+  // The parsers of `get` and of `fetch`.
+  if (code.startsWith('HPE_') || (error instanceof Error && error.name === 'HTTPParserError'))
+    return 'what listens there does not speak HTTP: it is another program, or a listener for apps';
+  return messageOf(error);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { PassThrough, Writable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
@@ -199,6 +199,25 @@ test('a sidecar that ends in the middle of its answer is an error in one line', 
       stderr,
       new RegExp(`^lazypirate: no sidecar answers at ${address} \\(.*\\)\\. .*--inspect HOST:PORT\n$`),
     );
+  }
+});
+
+test('what listens there and is no sidecar is told in words', async (t) => {
+  for (const [answer, words] of [
+    ['\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL', 'what listens there does not speak HTTP'],
+    ['', 'the connection was closed before the whole answer came'],
+  ] as const) {
+    const server = createTcpServer((socket) => socket.once('data', () => socket.end(answer, 'latin1')));
+    server.listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await once(server, 'listening');
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    for (const command of ['explain', 'status', 'tap']) {
+      const { code, stderr } = await lazypirate([command, '--inspect', address]);
+      assert.equal(code, 1);
+      const line = `lazypirate: no sidecar answers at ${address} (${words}`;
+      assert.equal(stderr.slice(0, line.length), line, `${command}: ${stderr}`);
+    }
   }
 });
 
