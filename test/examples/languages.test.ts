@@ -1,23 +1,13 @@
 /* The examples in each language, as their pages say: the blocks of commands are pasted into a shell. */
 import assert from 'node:assert/strict';
-import {
-  chmodSync,
-  existsSync,
-  globSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { build } from '../support/built.ts';
+import { EXAMPLES, pathWith } from '../support/example.ts';
 import { commandsOn } from '../support/pages.ts';
 import { Shell, shellSkip } from '../support/pasted.ts';
 import { scratch } from '../support/scratch.ts';
 
-const EXAMPLES = fileURLToPath(new URL('../../config/examples/', import.meta.url));
 const BUILT = process.env['LAZYPIRATE_EXAMPLES'];
 /** What builds leave behind. */
 const LEFTOVERS = ['**/node_modules/**', '**/.venv/**', 'go/bin/**', '**/target/**', '**/sidecar.log'];
@@ -41,15 +31,6 @@ function builtFolder(language: string): string {
   return folder;
 }
 
-/** A PATH whose `npx` starts the sidecar, bundled. */
-function pathWithNpx(): string {
-  const npx = join(scratch(), 'npx');
-  const asOnThePage = '[ "$1 $2 $3" = "--prefix ../../.. lazypirate" ] || exit 1';
-  writeFileSync(npx, `#!/bin/sh\n${asOnThePage}\nshift 3\nexec ${process.execPath} ${build()} "$@"\n`);
-  chmodSync(npx, 0o755);
-  return `${join(npx, '..')}:${process.env['PATH']}`;
-}
-
 const ENV = {
   // As on a terminal, each line is printed at once.
   PYTHONUNBUFFERED: '1',
@@ -66,7 +47,7 @@ describe('the example in', { skip: shellSkip(), concurrency: true }, () => {
         join(EXAMPLES, language, 'README.md'),
       );
       assert.deepEqual(more, []);
-      const shell = new Shell(t, builtFolder(language), { ...ENV, PATH: pathWithNpx() });
+      const shell = new Shell(t, builtFolder(language), { ...ENV, PATH: pathWith() });
       shell.paste(start);
       await Promise.all(
         [7001, 7002].map((port) => shell.prints(new RegExp(`^order \\d+: (done by ${port})$`))),
