@@ -61,7 +61,7 @@ test('inject takes --only several times', async () => {
 
 for (const [args, words] of [
   [[], /no file is named; - is standard input/],
-  [['nowhere.yaml'], /nowhere.yaml: cannot be read: ENOENT/],
+  [['nowhere.yaml'], /nowhere.yaml: cannot be read: no such file/],
   [
     ['--kubernetes', '1.28', '-'],
     /--kubernetes 1.28: it has no native sidecars, which come with 1.29: add --no-native/,
