@@ -101,7 +101,7 @@ export const CHANGES: Readonly<Record<string, readonly Change[]>> = {
     {
       kind: 'default',
       key: 'routes[].heartbeat',
-      was: '{ interval: 1s, timeout: 3s }',
+      was: '{ interval: 1s, timeout: 3s }, to every peer, as transport: libzmq still does it',
       is: 'auto, which sends PINGs only to peers that announced ZMTP 3.1, and none with transport: libzmq',
       why: 'some servers end at a PING',
       keep: '{ interval: 1s, timeout: 3s }',
