@@ -304,7 +304,7 @@ test('an upstream may be found by service, by pods, or by DNS', () => {
     load({ env: { LAZYPIRATE_UPSTREAM: upstream } }).routes[0]?.upstream.discovery;
   assert.deepEqual(env('service/orders:zmq'), { ...service, namespace: undefined });
   assert.deepEqual(env('service/orders:7000'), { ...service, namespace: undefined, port: 7000 });
-  assert.deepEqual(env('service/shop/orders:zmq'), service);
+  assert.deepEqual(env('service/shop/orders:zmq'), { ...service, namespace: 'shop' });
   assert.deepEqual(env('dns/orders.shop.svc:7000'), {
     kind: 'dns',
     name: 'orders.shop.svc',
