@@ -2,7 +2,8 @@
 #   docker build --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)" -t lazypirate .
 # For your own registry or proxy, add --secret id=npmrc,src="$HOME/.npmrc". The secret does not get into the image.
 
-FROM docker.io/library/node:26-trixie-slim AS build
+# Runs on the machine that builds, whatever platform the image is for: what it makes differs only by the addon.
+FROM --platform=$BUILDPLATFORM docker.io/library/node:26-trixie-slim AS build
 WORKDIR /lazypirate
 COPY package.json package-lock.json ./
 # Install scripts of dependencies are not needed: zeromq comes with a prebuilt addon.
@@ -10,9 +11,11 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --ignore-scripts --n
 COPY LICENSE ./
 COPY config config
 COPY src src
-# Keep only the addon for this platform.
-RUN node config/bundle.ts \
- && find dist -name 'zeromq-*.node' ! -name "zeromq-linux-$(node -p process.arch)-glibc.node" -delete
+RUN node config/bundle.ts
+# Keep only the addon for the platform of the image.
+ARG TARGETARCH
+RUN arch=$(node -p "'$TARGETARCH'.replace('amd64', 'x64') || process.arch") \
+ && find dist -name 'zeromq-*.node' ! -name "zeromq-linux-$arch-glibc.node" -delete
 # There is no shell: this makes `kubectl exec POD -c lazypirate -- lazypirate explain` work.
 RUN mkdir bin \
  && printf '#!/nodejs/bin/node\nrequire("/lazypirate/dist/main.cjs");\n' > bin/lazypirate \
@@ -29,11 +32,13 @@ RUN ["/nodejs/bin/node", "--require=/lazypirate/dist/kubernetes-client.cjs", "/l
 FROM gcr.io/distroless/nodejs26-debian13:nonroot
 ARG VERSION=dev
 ARG REVISION=unknown
+ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="lazypirate" \
       org.opencontainers.image.description="A sidecar that makes ZeroMQ request/reply reliable for the app beside it" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.source="$SOURCE" \
       org.opencontainers.image.base.name="gcr.io/distroless/nodejs26-debian13:nonroot"
 # One malloc arena for all threads, because arenas per thread are mostly idle. A small new space makes garbage collections
 # frequent but short. With V8's default, so many message bodies accumulate that freeing them stops the sidecar for 20 ms and more.

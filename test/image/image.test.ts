@@ -69,6 +69,7 @@ describe('the image', { skip: imageSkip() }, () => {
     const label = (name: string) => config.Labels[`org.opencontainers.image.${name}`];
     assert.equal(label('version'), '1.2.3');
     assert.equal(label('revision'), 'abc');
+    assert.equal(label('source'), 'https://example.com/lazypirate');
     assert.equal(label('licenses'), 'Apache-2.0');
     assert.equal(label('base.name'), BASE);
   });
@@ -85,7 +86,8 @@ describe('the image', { skip: imageSkip() }, () => {
     assert.deepEqual(readdirSync(directory).sort(), ['bin', 'compiled', 'dist']);
     const addons = files.filter((file) => file.endsWith('.node'));
     assert.deepEqual(addons, [`dist/zeromq-linux-${process.arch}-glibc.node`]);
-    for (const license of ['LICENSE', 'LICENSES.txt']) assert.ok(files.includes(`dist/${license}`), license);
+    for (const license of ['LICENSE', 'LICENSES.txt', 'lazypirate.cdx.json'])
+      assert.ok(files.includes(`dist/${license}`), license);
     const bytes = files.reduce((sum, file) => sum + statSync(join(directory, file)).size, 0);
     t.diagnostic(`it adds ${(bytes / MB).toFixed(1)} MB in ${files.length} files to its base`);
     assert.ok(bytes < 12 * MB, `${bytes} bytes`);
