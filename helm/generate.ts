@@ -8,6 +8,7 @@ import { isMap, type Pair, parseDocument, type Scalar, type YAMLMap } from 'yaml
 import { generate } from '../config/generated.ts';
 import { component } from './component.ts';
 import { dashboard } from './dashboard/dashboard.ts';
+import { kyvernoPolicy, mutatingAdmissionPolicy } from './policies.ts';
 import { rules } from './rules.ts';
 import { sidecar } from './sidecar.ts';
 import { demoSchema, librarySchema } from './values.ts';
@@ -61,4 +62,6 @@ generate(new URL('.', import.meta.url), {
   'lazypirate-demo/README.md': () => readme('lazypirate-demo'),
   ...within('kustomize', component()),
   '../src/inject/sidecar.json': () => json(sidecar()),
+  'kyverno/policy.yaml': kyvernoPolicy,
+  'mutating-admission-policy/policy.yaml': mutatingAdmissionPolicy,
 });

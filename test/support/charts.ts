@@ -57,7 +57,7 @@ export const schemaSkip =
   helmSkip ||
   lacks('kubeconform') ||
   ((KUBERNETES_OPENAPI === undefined || KUBERNETES_CRDS === undefined) &&
-    'KUBERNETES_OPENAPI names no OpenAPI document of Kubernetes, or KUBERNETES_CRDS no directory of resource definitions');
+    'KUBERNETES_OPENAPI names no OpenAPI document of Kubernetes, or KUBERNETES_CRDS no directories of resource definitions');
 
 /** The OpenAPI document of each version of Kubernetes that is here, oldest first: those beside the one of KUBERNETES_OPENAPI. */
 export function openApis(): { version: string; file: string }[] {
@@ -134,7 +134,7 @@ export class Charts {
     const unknown = new Set(kinds.filter((kind) => !known.has(kind)));
     if (unknown.size > 0) {
       mkdirSync(schemas, { recursive: true });
-      writeSchemas(schemas, openApi, KUBERNETES_CRDS ?? '', unknown);
+      writeSchemas(schemas, openApi, (KUBERNETES_CRDS ?? '').split(':'), unknown);
       this.#kinds.set(openApi, new Set([...known, ...unknown]));
     }
     const file = join(this.directory, 'objects.yaml');

@@ -20,7 +20,7 @@ export const LOCATION = '{{ .ResourceKind }}{{ .KindSuffix }}.json';
 export function writeSchemas(
   directory: string,
   openApi: string,
-  customResources: string,
+  customResources: readonly string[],
   wanted: ReadonlySet<string>,
 ): void {
   const { definitions } = JSON.parse(readFileSync(openApi, 'utf8')) as { definitions: Record<string, Json> };
@@ -36,8 +36,9 @@ export function writeSchemas(
       writeFileSync(join(directory, fileOf(kind)), JSON.stringify(schema));
     }
   }
-  for (const file of readdirSync(customResources).filter((one) => one.endsWith('.yaml'))) {
-    const text = readFileSync(join(customResources, file), 'utf8');
+  const files = customResources.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+  for (const file of files.filter((one) => one.endsWith('.yaml'))) {
+    const text = readFileSync(file, 'utf8');
     // `spec.names.kind`: to parse all of them takes seconds.
     if (![...text.matchAll(/^ {4}kind: (\S+)$/gm)].some(([, kind = '']) => wanted.has(kind))) continue;
     for (const document of parseAllDocuments(text)) writeCustomResource(directory, document.toJSON());
