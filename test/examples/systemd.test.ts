@@ -15,6 +15,11 @@ const PYTHON = '/usr/bin/python3';
 const pythonSkip =
   spawnSync(PYTHON, ['-c', 'import zmq']).status !== 0 && `${PYTHON} has no zmq: install python3-zmq`;
 
+/** What is written to these stays in the shell. */
+const OWN_FOLDERS = `mount -t tmpfs none /run
+cp -a /etc /run && mount --bind /run/etc /etc
+mount -t tmpfs none /opt
+`;
 /** Starts a unit as systemd does, without what shields it; restarts it once, after a `kill`. */
 const SYSTEMCTL = `start() {
   unit=$(echo "$1" | sed 's/@.*/@/') instance=\${1#*@}
@@ -45,8 +50,7 @@ test('the example with systemd: a server is killed, another one is added, and no
   const shell = new Shell(t, copyOf('systemd'), { PATH: pathWith(PROGRAMS) });
   const [install = '', kill = '', change = '', ...more] = commandsOn(join(EXAMPLES, 'systemd/README.md'));
   assert.deepEqual(more, []);
-  for (const folder of ['/opt', '/etc/lazypirate', '/etc/systemd/system', '/run'])
-    shell.paste(`mkdir -p ${folder} && mount -t tmpfs none ${folder}\n`);
+  shell.paste(OWN_FOLDERS);
   shell.paste(install);
   await Promise.all([7001, 7002].map((port) => shell.prints(new RegExp(`^order \\d+: (done by ${port})$`))));
   const ordersNow = () => shell.program.stdout.filter((line) => line.startsWith('order ')).length;
