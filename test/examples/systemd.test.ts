@@ -84,5 +84,5 @@ test('the units of the example with systemd are valid', { skip: lacks('systemd-a
   }
   cpSync(join(folder, 'orders@.service'), join(folder, 'orders@7001.service'));
   for (const unit of ['shop.service', 'orders@7001.service'])
-    run('systemd-analyze', ['verify', join(folder, unit)]);
+    run('systemd-analyze', ['verify', '--recursive-errors=no', join(folder, unit)]);
 });
