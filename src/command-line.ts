@@ -23,9 +23,19 @@ export async function commandLine(argv: readonly string[], terminal: Terminal): 
   const { command, code } = await runCommand(argv, terminal);
   // A sidecar has done its work, whoever could read its log.
   if (code !== 0 || command === run) return code;
+  await flushed(terminal);
   // Lets the failure of the last write be reported.
   await setImmediate();
   return failed() ? 1 : 0;
+}
+
+/** The process ends soon after its command, but a reader may take its time to read everything: half of a file is worse than none. */
+async function flushed({ stdout, interrupted }: Terminal): Promise<void> {
+  if (stdout.writableLength === 0 || stdout.destroyed || interrupted.aborted) return;
+  await new Promise<void>((resolve) => {
+    stdout.write('', () => resolve());
+    interrupted.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 /**

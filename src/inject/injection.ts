@@ -40,6 +40,7 @@ export class Injection {
   readonly #flagsFor: (workload: Workload) => WishFlags;
   readonly #asksForAll: boolean;
   readonly #beside = new BesideObjects();
+  readonly #values = new Map<DocumentSpan, unknown>();
 
   constructor(
     text: string,
@@ -143,7 +144,7 @@ export class Injection {
     for (const span of this.#spans) {
       const text = this.#text.slice(span.start, span.end);
       if (!text.includes(name) || !text.includes(kind)) continue;
-      const objects = objectsIn(valueOrNothing(this.#text, span));
+      const objects = objectsIn(this.#value(span));
       const found = objects.find(({ object }) => {
         const metadata = mapAt(object, ['metadata']);
         return (
@@ -155,6 +156,20 @@ export class Injection {
       if (found !== undefined) return found.object;
     }
     return undefined;
+  }
+
+  /** Of a document that is only looked at; nothing if it is not YAML. */
+  #value(span: DocumentSpan): unknown {
+    if (!this.#values.has(span)) {
+      let value: unknown;
+      try {
+        value = readPage(this.#text, span).value;
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+      }
+      this.#values.set(span, value);
+    }
+    return this.#values.get(span);
   }
 
   #noteVain(object: Record<string, unknown>): void {
@@ -176,15 +191,6 @@ export class Injection {
         this.problems.push({ id, refusal: new Refusal(span.start + offset, message) });
       return undefined;
     }
-  }
-}
-
-function valueOrNothing(text: string, span: DocumentSpan): unknown {
-  try {
-    return readPage(text, span).value;
-  } catch (error) {
-    if (error instanceof Refusal) return undefined;
-    throw error;
   }
 }
 

@@ -81,6 +81,10 @@ describe('an object that asks for the sidecar', () => {
     'a document before, one behind, and markers': `# licence\n---\nkind: A\n...\n# mine\n---\n${deployment()}---\n---\nkind: B\n`,
     'a comment above the first line': `# licence\n\n# about the shop\n${deployment()}`,
     'a comment above the first marker': `# licence\n---\n# about the shop\n${deployment()}`,
+    'lists that are not indented, and new ones': deployment()
+      .replaceAll(/^ {10}/gm, '        ')
+      .replace('        - name', '      - name')
+      .concat('        args:\n        - a\n'),
     'a byte order mark': `\uFEFF${deployment()}`,
     'a byte order mark and a comment': `\uFEFF# licence\n${deployment()}`,
     'anchors elsewhere': deployment(
@@ -98,6 +102,20 @@ describe('an object that asks for the sidecar', () => {
       const after = injected(text);
       assert.equal(podOf(after).initContainers[0].name, 'lazypirate');
     });
+
+  test('keeps the comment that stands right above it, and the licence stays on top', () => {
+    const after = injected(`# licence\n\n# about the shop\n${deployment()}`);
+    assert.match(after, /^# licence\n\napiVersion: v1\nkind: ConfigMap\n/);
+    assert.ok(after.includes('\n---\n# about the shop\napiVersion: apps/v1\n'));
+  });
+
+  test('gets lists that are indented as its own are', () => {
+    assert.ok(injected(deployment()).includes('      volumes:\n        - name: lazypirate-config\n'));
+    const outdented = deployment()
+      .replaceAll(/^ {10}/gm, '        ')
+      .replace('        - name', '      - name');
+    assert.ok(injected(outdented).includes('      volumes:\n      - name: lazypirate-config\n'));
+  });
 
   test('may be in JSON, and in a List', () => {
     const list = { apiVersion: 'v1', kind: 'List', items: [{ kind: 'X' }, objectsOf(deployment())[0]] };
@@ -169,7 +187,7 @@ spec:
   for (const [title, text] of Object.entries({
     'a container that ends in a text of several lines': deployment(
       ASK,
-      '          args:\n            - |\n              text\n\n',
+      '          args:\n            - |\n              text\n      nodeSelector: { a: b }\n',
     ),
     'nothing behind it': deployment().trimEnd(),
     'a comment behind it': deployment(ASK, '          # ports: []\n      nodeSelector: {}\n'),
