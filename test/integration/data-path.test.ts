@@ -401,6 +401,10 @@ test('with no endpoint up the app gets a failure at once if wait is 0, otherwise
     assert.equal(failure?.code, 'NO_ENDPOINTS');
     assert.equal(failure?.executed, 'no');
     assert.equal(failure?.attempts, 0);
+    assert.ok(
+      failure?.message.startsWith(`no endpoint could be reached: ${free?.address}: `),
+      failure?.message,
+    );
   }
   assert.ok(later.ms >= 199, `it took ${later.ms} ms`);
 });

@@ -106,7 +106,10 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
 
   /** Why no endpoint is usable, for the failure reply. */
   get whyUnusable(): string {
-    return this.all.length === 0 ? this.#discovery.whyNone : 'no endpoint could be reached';
+    const [first, ...others] = this.all;
+    if (first === undefined) return this.#discovery.whyNone;
+    const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+    return `no endpoint could be reached: ${first.observed.address}: ${first.why}${more}`;
   }
 
   /** Connects to new endpoints. Endpoints that are no longer in the set get no more requests. */

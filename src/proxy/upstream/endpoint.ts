@@ -74,6 +74,11 @@ export class Endpoint implements LaneOwner {
     this.observed = this.#report.endpoint = endpoint;
   }
 
+  /** Why it is in its state, for users. */
+  get why(): string {
+    return this.#report.why;
+  }
+
   get isUp(): boolean {
     return this.#health.state === 'up';
   }
