@@ -30,6 +30,8 @@ export interface CurveClient {
   serverKey: string;
   publicKey: string;
   secretKey: string;
+  /** Where the public ones were read, for words. */
+  files?: { serverKeyFile: string; publicKeyFile: string };
 }
 
 /** One attempt to connect, and the connection if it succeeds. It never reconnects. */

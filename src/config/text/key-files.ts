@@ -55,7 +55,8 @@ export class KeyFiles {
     const secretKey = this.#keyOf(files, 'secretKeyFile', 'secret', problem);
     if (isKey(publicKey) && isKey(secretKey) && publicKeyOf(secretKey) !== publicKey)
       problem('publicKeyFile', `${files.publicKeyFile} is not the public key of ${files.secretKeyFile}`);
-    return { serverKey, publicKey, secretKey };
+    const { serverKeyFile, publicKeyFile } = files;
+    return { serverKey, publicKey, secretKey, files: { serverKeyFile, publicKeyFile } };
   }
 
   server(files: ServerFiles, problem: NoteProblem): ServerKeys {

@@ -25,7 +25,10 @@ const HANGS = ({ pod }: Patient) =>
 
 /** By what stands in the text. The first that fits counts. */
 const ADVICE: readonly [RegExp, Advice][] = [
-  [/keys do not match/, 'Compare curve.serverKeyFile of the route with the public key of the server.'],
+  [
+    /keys do not match/,
+    'Put the public key of the server into that file. If it is there, see whether the server allows the key in curve.publicKeyFile.',
+  ],
   [/refused our key/, "Add the key in curve.publicKeyFile to the server's list of allowed clients."],
   [
     /security mechanism|wants a key \(CURVE\)|serverKeyFile/,

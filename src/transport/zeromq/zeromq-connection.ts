@@ -2,9 +2,10 @@ import type { Dealer, Event } from 'zeromq';
 import { messageOf } from '../../errors.ts';
 import type { Body } from '../message.ts';
 import type { Connection, ConnectionEnd, ConnectionOwner, Target } from '../transport.ts';
+import { type PeerGreeting, probeGreeting } from '../zmtp/greeting-probe.ts';
 import { openDealer } from './dealer-options.ts';
 import { allFrames, parse } from './frames.ts';
-import { SILENCE, troubleOf } from './handshake-trouble.ts';
+import { SILENCE, sharper, troubleOf } from './handshake-trouble.ts';
 import { Inbox } from './inbox.ts';
 
 /** libzmq reports a handshake that takes too long, except for a peer that it takes for an old one: then it reports nothing. */
@@ -16,8 +17,8 @@ type State =
   | { kind: 'connecting' }
   | { kind: 'handshake'; sinceMs: number; timer: NodeJS.Timeout }
   | { kind: 'ready' }
-  /** It has ended, but messages that arrived before that are still to be read. */
-  | { kind: 'ending' }
+  /** It has ended, but messages that arrived before that are still to be read, or the peer is asked why. */
+  | { kind: 'ending'; stopAsking?: () => void }
   | { kind: 'closed' };
 
 /** A DEALER of libzmq with one connection. It is closed instead of reconnecting. */
@@ -63,6 +64,7 @@ export class ZeromqConnection implements Connection {
   close(): void {
     if (this.#state.kind === 'closed') return;
     if (this.#state.kind === 'handshake') clearTimeout(this.#state.timer);
+    if (this.#state.kind === 'ending') this.#state.stopAsking?.();
     this.#state = { kind: 'closed' };
     this.#socket?.close();
   }
@@ -130,6 +132,12 @@ export class ZeromqConnection implements Connection {
     const end = kind === 'ready' ? ENDED : this.#trouble(event);
     if (this.#state.kind === 'handshake') clearTimeout(this.#state.timer);
     this.#state = { kind: 'ending' };
+    const { curve, address, handshakeTimeoutMs: withinMs } = this.#target;
+    if (end.kind === 'hung up' && curve !== undefined) {
+      const told = (greeting: PeerGreeting | undefined) => this.#end(sharper(end, greeting, curve));
+      this.#state = { kind: 'ending', stopAsking: probeGreeting({ address, withinMs }, told) };
+      return;
+    }
     // A reply that arrived before the connection dropped is already in the process: let it be read first. The next check phase
     // may be that of this same turn of the event loop; only before the one after it has input been polled.
     setImmediate(() => setImmediate(() => this.#end(end)));
@@ -138,7 +146,7 @@ export class ZeromqConnection implements Connection {
   #trouble(event: Event | typeof SILENCE): ConnectionEnd {
     const { curve, handshakeTimeoutMs } = this.#target;
     const tookMs = this.#state.kind === 'handshake' ? performance.now() - this.#state.sinceMs : 0;
-    return troubleOf(event, { hasCurve: curve !== undefined, timeoutMs: handshakeTimeoutMs, tookMs });
+    return troubleOf(event, { curve, timeoutMs: handshakeTimeoutMs, tookMs });
   }
 
   #end(end: ConnectionEnd): void {

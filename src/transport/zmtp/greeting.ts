@@ -9,7 +9,7 @@ const TYPES_2_0 = ['PAIR', 'PUB', 'SUB', 'REQ', 'REP', 'DEALER', 'ROUTER', 'PULL
 const SIGNATURE = Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f]);
 const MECHANISM_AT = 12;
 const MECHANISM_BYTES = 20;
-const GREETING_3 = 64;
+export const GREETING_3 = 64;
 /** Signature, revision and socket type. */
 const GREETING_2 = 12;
 
@@ -64,15 +64,21 @@ function parse2(bytes: Buffer): Greeting {
 
 function parse3(bytes: Buffer): Greeting {
   if (bytes.length < GREETING_3) return { kind: 'incomplete', version: 3 };
-  const mechanism = bytes
-    .toString('latin1', MECHANISM_AT, MECHANISM_AT + MECHANISM_BYTES)
-    .replace(/\0+$/, '');
+  const mechanism = mechanismOf(bytes);
   if (mechanism !== 'NULL') {
-    const theirs = mechanism.replace(/[^ -~]/g, '.');
-    const ours = theirs === 'CURVE' ? 'no curve is configured here' : 'only CURVE and NULL are possible here';
-    return { kind: 'refused', why: `wrong security mechanism: the peer uses ${theirs}, and ${ours}` };
+    const ours =
+      mechanism === 'CURVE' ? 'no curve is configured here' : 'only CURVE and NULL are possible here';
+    return { kind: 'refused', why: `wrong security mechanism: the peer uses ${mechanism}, and ${ours}` };
   }
   return { kind: 'greeted', version: 3, minor: bytes[11] ?? 0, length: GREETING_3 };
+}
+
+/** The security mechanism that a peer of version 3 greets with, with the bytes of text only. */
+export function mechanismOf(greeting: Buffer): string {
+  return greeting
+    .toString('latin1', MECHANISM_AT, MECHANISM_AT + MECHANISM_BYTES)
+    .replace(/\0+$/, '')
+    .replace(/[^ -~]/g, '.');
 }
 
 /** Says what a peer is that does not greet. */

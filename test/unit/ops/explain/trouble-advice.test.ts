@@ -14,7 +14,11 @@ import {
 } from '../../../../src/transport/zmtp/causes.ts';
 
 const systemError = (code: string) => Object.assign(new Error(code), { code });
-const handshake = (hasCurve: boolean) => ({ hasCurve, timeoutMs: 15_000, tookMs: 10 });
+const handshake = (hasCurve: boolean) => ({
+  curve: hasCurve ? {} : undefined,
+  timeoutMs: 15_000,
+  tookMs: 10,
+});
 const failure = (type: string, code: string) => ({ type, error: systemError(code) }) as unknown as Event;
 
 /** What the transports say of an endpoint, and a word that its advice must have. */
@@ -57,7 +61,7 @@ const TEXTS: Record<string, readonly [string, RegExp][]> = {
     [troubleOf(failure('handshake:error:auth', ''), handshake(true)).why, /list of allowed clients/],
     [
       troubleOf(failure('handshake:error:protocol', 'ERR_ZMTP_CRYPTOGRAPHIC'), handshake(true)).why,
-      /serverKeyFile/,
+      /public key of the server/,
     ],
     [
       troubleOf(failure('handshake:error:protocol', 'ERR_ZMTP_MECHANISM_MISMATCH'), handshake(true)).why,
