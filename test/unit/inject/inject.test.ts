@@ -79,6 +79,7 @@ describe('an object that asks for the sidecar', () => {
     ),
     'an empty list': deployment(ASK, '      volumes: []\n').replace('volumes: []', 'volumes:'),
     'a document before, one behind, and markers': `# licence\n---\nkind: A\n...\n# mine\n---\n${deployment()}---\n---\nkind: B\n`,
+    'three dots before it, and no marker': `kind: A\n...\n# about the shop\n${deployment()}`,
     'a comment above the first line': `# licence\n\n# about the shop\n${deployment()}`,
     'a comment above the first marker': `# licence\n---\n# about the shop\n${deployment()}`,
     'lists that are not indented, and new ones': deployment()
@@ -241,6 +242,11 @@ describe('flags', () => {
     assert.deepEqual(routes, ['other', 'orders']);
   });
 
+  test('give way to an annotation with a whole configuration', () => {
+    const { text } = run(deployment('lazypirate/config: mine'), { flags: { upstream: 'service/other:1' } });
+    assert.deepEqual(podOf(text).volumes[0].configMap, { name: 'mine' });
+  });
+
   test('that name what is not there are refused, with what is meant', () => {
     const flags = { upstream: 'service/other:1' };
     assert.deepEqual(problemsOf(PLAIN, { flags, only: ['deploy/shopp'] }), [
@@ -332,6 +338,16 @@ describe('--remove', () => {
     );
     assert.equal(podOf(after).initContainers, undefined);
     assert.equal(removed(after), both);
+  });
+
+  test('leaves what another object of the same name still needs', () => {
+    const text = `${deployment()}---\n${deployment().replace('Deployment', 'StatefulSet')}`;
+    const after = removed(run(text).text, ['deployment/shop']);
+    assert.deepEqual(
+      objectsOf(after).map(({ kind }) => kind),
+      ['ConfigMap', 'Role', 'RoleBinding', 'Deployment', 'StatefulSet'],
+    );
+    assert.equal(removed(after), text);
   });
 
   test('leaves a sidecar that somebody else has put there', () => {
