@@ -13,32 +13,34 @@ Reads Kubernetes YAML or JSON, and writes it to standard output with the sidecar
 ReplicaSet, ReplicationController, Job and CronJob that asks for it. It adds the ConfigMap that the sidecar needs, and, for
 EndpointSlices, Role and RoleBinding. Everything else stays as it is, with its comments. - is standard input.
 
-A pod asks for it by annotations, which belong into the template of the pods:
+Annotations of the pod template ask for it (of the pod itself, if it is a Pod):
   lazypirate/upstream   service/NAME:PORT or service/NAMESPACE/NAME:PORT (EndpointSlices), dns/NAME:PORT, or
                         tcp://IP:PORT,... (fixed addresses)
-  lazypirate/listen     address the app connects to (tcp://127.0.0.1:5555); ipc:///run/lazypirate/NAME.sock is mounted into the
-                        containers of the pod
+  lazypirate/listen     address the app connects to (tcp://127.0.0.1:5555). With ipc:///run/lazypirate/NAME.sock, the directory
+                        is mounted into every container of the pod
   lazypirate/route      name of the route in metrics and logs (the name of the Service, or upstream)
-  lazypirate/config     a ConfigMap of your own, with a whole configuration in its key config.yaml, in place of those three
-  lazypirate/image      image of the sidecar, in place of --image
+  lazypirate/config     a ConfigMap of your own, with a whole configuration in its key config.yaml, instead of those three. If
+                        it is in the input too, it is checked, and the Role that it needs is added
+  lazypirate/discovery  disabled: no route of a ConfigMap that is not in the input uses EndpointSlices or pods, so the sidecar
+                        needs no token
+  lazypirate/image      image of the sidecar, instead of --image
 
 Options:
       --image IMAGE       image of the sidecar. None is published: build the Dockerfile and push the image
       --upstream, --listen, --route, --config
-                          what the annotations say, for every object of the input. An annotation wins
-      --only KIND/NAME    the object that --upstream, --listen, --route and --config are for, or that --remove is for; may be given
-                          several times
+                          the same for every object of the input, without annotations. An annotation wins
+      --only KIND/NAME    --upstream, --listen, --route, --config and --remove are for this object only. Can be repeated
       --kubernetes VERSION
-                          the version of the cluster: refuses what it does not have. Native sidecars need 1.29
-      --no-native         an ordinary container in place of a native sidecar, for Kubernetes 1.27 and 1.28
+                          version of the cluster: an error if it is too old. Native sidecars need 1.29
+      --no-native         an ordinary container instead of a native sidecar, for Kubernetes 1.27 and 1.28
       --remove            takes out what inject has added
 
-An object that has the sidecar already gets it anew: of this version, and as it is asked for now. So running it twice changes
-nothing, and running it again after an upgrade updates. What was done is told on standard error.
+An object that already has the sidecar is updated to this version and to what it asks for now, so running it twice changes
+nothing. What was done is printed to standard error.
 
 Example: lazypirate inject --image registry.example.com/lazypirate:0.1.0 app.yaml | kubectl apply -f -
 
-Exit code 0; 2 if something cannot be done, with file, line and reason for each, and then nothing is written.
+Exit code 0; 2 if something cannot be done: then it prints file, line and reason for each, and no YAML.
 `;
 
 const BYTES_MOST = 16 * 1024 * 1024;

@@ -98,7 +98,7 @@ export class Injection {
       });
       if (mark !== undefined)
         this.notes.push(
-          `${id}: has the sidecar of ${String(mark).replace(/;.*/, '')}, and nothing asks for it now: it stays as it is; --remove takes it out`,
+          `${id}: has the sidecar (${String(mark).replace(/;.*/, '')}), but nothing asks for it any more; it stays. --remove takes it out`,
         );
       return;
     }
@@ -197,7 +197,7 @@ export class Injection {
 /** What happened to an object that had a sidecar before, if it did. */
 export function addedWords(workload: Workload, before: string | undefined, isChanged: boolean): string {
   const id = idOf(workload);
-  if (before === undefined) return `${id}: gets the sidecar`;
-  if (before !== version) return `${id}: gets the sidecar of ${version} in place of that of ${before}`;
-  return isChanged ? `${id}: gets the sidecar anew` : `${id}: has the sidecar, as it is asked for`;
+  if (before === undefined) return `${id}: sidecar added`;
+  if (before !== version) return `${id}: sidecar updated from ${before} to ${version}`;
+  return isChanged ? `${id}: sidecar updated` : `${id}: already has the sidecar; nothing changes`;
 }

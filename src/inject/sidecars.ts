@@ -83,9 +83,9 @@ export function removeSidecars(files: readonly InputFile[], only: readonly strin
     linesOf(problems, (offset) => source.place(offset)),
   );
   const notes = [
-    ...workloads.map(({ workload }) => `${idOf(workload)}: loses the sidecar`),
+    ...workloads.map(({ workload }) => `${idOf(workload)}: sidecar removed`),
     ...(objects.length > 0 ? [`removed: ${objects.join(', ')}`] : []),
-    ...(workloads.length === 0 ? ['nothing has a sidecar that inject has added'] : []),
+    ...(workloads.length === 0 ? ['nothing to remove: no pod has a sidecar that inject added'] : []),
   ];
   return { text: spliced(source.text, splices), notes };
 }

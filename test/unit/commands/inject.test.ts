@@ -30,7 +30,7 @@ test('inject writes YAML to standard output, and what it did to standard error',
   const { code, stdout, stderr } = await inThisProcess('inject', ...IMAGE, ...UPSTREAM, name);
   assert.equal(code, 0);
   assert.deepEqual(stderr, [
-    'Pod/shop: gets the sidecar',
+    'Pod/shop: sidecar added',
     'added: ConfigMap/shop-lazypirate, Role/shop-lazypirate, RoleBinding/shop-lazypirate',
   ]);
   writeFileSync(name, `${stdout.join('\n')}\n`);
@@ -56,7 +56,7 @@ test('inject takes --only several times', async () => {
     '--only=po/c',
     name,
   );
-  assert.deepEqual(stderr.slice(0, 2), ['Pod/a: gets the sidecar', 'Pod/c: gets the sidecar']);
+  assert.deepEqual(stderr.slice(0, 2), ['Pod/a: sidecar added', 'Pod/c: sidecar added']);
 });
 
 for (const [args, words] of [

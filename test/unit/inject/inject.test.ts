@@ -214,11 +214,11 @@ spec:
 
   test('is listed on the way, with what was added beside it', () => {
     assert.deepEqual(run(deployment()).notes, [
-      'Deployment/shop: gets the sidecar',
+      'Deployment/shop: sidecar added',
       'added: ConfigMap/shop-lazypirate, Role/shop-lazypirate, RoleBinding/shop-lazypirate',
     ]);
     assert.deepEqual(run(run(deployment()).text).notes, [
-      'Deployment/shop: has the sidecar, as it is asked for',
+      'Deployment/shop: already has the sidecar; nothing changes',
     ]);
   });
 });
@@ -295,7 +295,7 @@ describe('a second time', () => {
     const { text, notes } = run(changed);
     assert.equal(text, run(deployment('lazypirate/upstream: tcp://10.0.0.1:70')).text);
     assert.deepEqual(notes, [
-      'Deployment/shop: gets the sidecar anew',
+      'Deployment/shop: sidecar updated',
       'removed: Role/shop-lazypirate, RoleBinding/shop-lazypirate',
     ]);
   });
@@ -307,7 +307,7 @@ describe('a second time', () => {
       .replace(IMAGE, 'example.com/old:0.0.9');
     const { text, notes } = run(old);
     assert.equal(text, before);
-    assert.deepEqual(notes, [`Deployment/shop: gets the sidecar of ${version} in place of that of 0.0.9`]);
+    assert.deepEqual(notes, [`Deployment/shop: sidecar updated from 0.0.9 to ${version}`]);
   });
 
   test('leaves a sidecar for which nothing asks any more, and says how to take it out', () => {
@@ -316,7 +316,7 @@ describe('a second time', () => {
     assert.equal(text, before);
     assert.match(
       notes[0] ?? '',
-      /^Deployment\/shop: has the sidecar of .* and nothing asks for it now.*--remove/,
+      /^Deployment\/shop: has the sidecar .* nothing asks for it any more.*--remove/,
     );
   });
 });
