@@ -3,6 +3,8 @@ import type { Parsed } from '../config/schema/config-schema.ts';
 import { upstreamOf } from '../config/text/overrides.ts';
 import { type Path, parseYaml, type WrittenConfig } from '../config/text/yaml.ts';
 import { formatDuration } from '../duration.ts';
+import { ConfigError } from '../errors.ts';
+import { upstreamProblem } from './upstream-words.ts';
 import type { Wishes } from './wishes.ts';
 
 /** What of a configuration shows in the pod and in the objects beside it. */
@@ -34,7 +36,10 @@ const DRAIN_MS = 25_000;
  * @throws {ConfigError} with a line for each problem, which begins with the annotation or flag
  */
 export function configFromWishes(configMap: string, wishes: Wishes, graceMs: number): PodConfig {
-  const upstream = upstreamOf((wishes.upstream?.value ?? '').trim());
+  const asked = (wishes.upstream?.value ?? '').trim();
+  const problem = upstreamProblem(asked);
+  if (problem !== undefined) throw new ConfigError([`${wishes.upstream?.from}: ${problem}`]);
+  const upstream = upstreamOf(asked);
   const listen = wishes.listen?.value ?? LISTEN;
   const { service } = (upstream['kubernetes'] ?? {}) as { service?: string };
   const route = {

@@ -107,12 +107,17 @@ const REFUSED: Record<string, [text: string, line: number, words: RegExp, option
     'an upstream that is none': [
       workload({ annotations: '{ lazypirate/upstream: "service/orders" }' }),
       7,
-      /lazypirate\/upstream: port: must be a port/,
+      /lazypirate\/upstream: service\/orders has no port: write service\/orders:PORT/,
+    ],
+    'an upstream that does not say what it is': [
+      workload({ annotations: '{ lazypirate/upstream: "orders:70" }' }),
+      7,
+      /lazypirate\/upstream: "orders:70" is not an upstream: write service\/NAME:PORT for a Service, dns\/NAME:PORT/,
     ],
     'an upstream with a name for an address': [
       workload({ annotations: '{ lazypirate/upstream: "tcp://orders:70" }' }),
       7,
-      /lazypirate\/upstream: tcp:\/\/orders:70: orders is not an IP address/,
+      /lazypirate\/upstream: tcp:\/\/orders:70: orders is not an IP address: write dns\/orders:70, or service/,
     ],
     'a listener that is none': [
       workload({ annotations: `{ lazypirate/upstream: "service/orders:zmq", lazypirate/listen: "5555" }` }),
