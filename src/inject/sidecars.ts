@@ -5,8 +5,8 @@ import { Selection } from './only.ts';
 import { type InputFile, offsetBefore, Source } from './source.ts';
 import { spliced } from './splice.ts';
 import { type Stripped, strip } from './strip.ts';
-import { type WishFlags, wishesOf } from './wishes.ts';
-import { idOf, type Workload } from './workload.ts';
+import { asksForAll, type WishFlags, wishesOf } from './wishes.ts';
+import { idOf, KINDS, type Workload } from './workload.ts';
 
 export interface InjectOptions {
   flags: WishFlags;
@@ -31,6 +31,7 @@ const PROBLEMS_MOST = 100;
  * @throws {ConfigError} with everything that cannot be done, `FILE:LINE: KIND/NAME: words`
  */
 export function addSidecars(files: readonly InputFile[], { flags, only, isNative }: InjectOptions): Outcome {
+  refuse(flagsTogether(flags));
   const source = new Source(files);
   const selection = new Selection(only);
   const flagsFor = (workload: Workload): WishFlags => (selection.has(workload) ? flags : imageOf(flags));
@@ -45,7 +46,9 @@ export function addSidecars(files: readonly InputFile[], { flags, only, isNative
     linesOf(injection.problems, (offset) => source.place(offsetBefore(offset, stripped.splices))),
   );
   const text = injection.text();
-  return { text, notes: notesOf(injection, stripped, text !== source.text) };
+  const notes = notesOf(injection, stripped, text !== source.text);
+  if (injection.added.length === 0) notes.push(nothingWords(flags));
+  return { text, notes };
 }
 
 function imageOf({ image }: WishFlags): WishFlags {
@@ -61,12 +64,20 @@ function notesOf({ added, objects, notes }: Injection, before: Stripped, isChang
     ...(fresh.length > 0 ? [`added: ${fresh.join(', ')}`] : []),
     ...(lost.length > 0 ? [`removed: ${lost.join(', ')}`] : []),
     ...notes,
-    ...(added.length === 0
-      ? [
-          'nothing asks for the sidecar: no pod has an annotation lazypirate/upstream or lazypirate/config, and neither --upstream nor --config is given',
-        ]
-      : []),
   ];
+}
+
+function nothingWords(flags: WishFlags): string {
+  if (asksForAll(flags)) return `nothing gets the sidecar: the input has no ${KINDS.join(', ')}`;
+  return 'nothing asks for the sidecar: no pod has an annotation lazypirate/upstream or lazypirate/config, and neither --upstream nor --config is given';
+}
+
+function flagsTogether({ upstream, listen, route, config }: WishFlags): string[] {
+  const beside = Object.entries({ upstream, listen, route }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`--${key}`],
+  );
+  if (config === undefined || beside.length === 0) return [];
+  return [`--config is a whole configuration: remove ${beside.join(' and ')}, or --config`];
 }
 
 /**

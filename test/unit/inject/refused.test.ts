@@ -272,6 +272,13 @@ describe('inject refuses', () => {
     );
   });
 
+  test('a whole configuration and a part of one as flags', () => {
+    const flags = { upstream: 'dns/orders:70', listen: 'tcp://127.0.0.1:1', config: 'mine' };
+    assert.deepEqual(problemsOf(workload(), { flags }), [
+      '--config is a whole configuration: remove --upstream and --listen, or --config',
+    ]);
+  });
+
   test('with the lines of the input, also where it had the sidecar', () => {
     const before = run(workload()).text;
     const line = before.split('\n').findIndex((one) => one.includes('containers: [{')) + 1;
