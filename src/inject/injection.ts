@@ -7,6 +7,7 @@ import { Refusal } from './cannot.ts';
 import { type Page, readPage } from './document-page.ts';
 import { type DocumentSpan, documentsOf } from './documents.ts';
 import { offsetAt } from './nodes.ts';
+import { serviceNotes } from './service-notes.ts';
 import { type Splice, spliced } from './splice.ts';
 import { askingInVain, asksForAll, MARK, type WishFlags, wishesOf, wrongWishes } from './wishes.ts';
 import {
@@ -110,6 +111,7 @@ export class Injection {
       objects.push(...mine);
       this.objects.push(...mine.map(objectId));
       this.added.push(workload);
+      this.notes.push(...serviceNotes(workload, config, (...place) => this.#find('Service', ...place)));
       if (config.parsed === undefined)
         this.notes.push(
           `${id}: ConfigMap ${config.configMap} is not in the input, so it was not checked, and no Role was added`,

@@ -14,6 +14,8 @@ export interface Workload {
   /** The annotations of the object itself, unless it is a pod. */
   ownAnnotations: Json;
   annotations: Json;
+  /** Of its pods. */
+  labels: Json;
   spec: Json;
 }
 
@@ -85,6 +87,7 @@ export function workloadOf({ object, path }: { object: Json; path: Path }): Work
     podPath: [...path, ...podPath],
     ownAnnotations: podPath.length === 0 ? {} : mapAt(metadata, ['annotations']),
     annotations: mapAt(pod, ['metadata', 'annotations']),
+    labels: mapAt(pod, ['metadata', 'labels']),
     spec: mapAt(pod, ['spec']),
   };
 }

@@ -287,7 +287,42 @@ describe('inject refuses', () => {
   });
 });
 
+const SERVICE = `---
+apiVersion: v1
+kind: Service
+metadata: { name: orders }
+spec: { selector: { app: orders }, ports: [{ name: zmq, port: 7000 }] }
+`;
+const labelled = (name: string) =>
+  workload({ metadata: `{ name: ${name} }`, annotations: '{}' }).replace(
+    'annotations: {}',
+    `labels: { app: ${name} }`,
+  );
+
 describe('inject', () => {
+  test('says which pods would send requests to themselves', () => {
+    const flags = { upstream: 'service/orders:zmq' };
+    const { notes } = run(`${labelled('shop')}---\n${labelled('orders')}${SERVICE}`, { flags });
+    const [words = '', ...more] = notes.filter((one) => one.includes('its own pods'));
+    assert.deepEqual(more, []);
+    assert.match(
+      words,
+      /^Deployment\/orders: its own pods are the servers of Service\/orders, .*--only KIND\/NAME$/,
+    );
+  });
+
+  test('says that a Service of the input has no such port', () => {
+    const notesOf = (port: string) =>
+      run(labelled('shop') + SERVICE, { flags: { upstream: `service/orders:${port}` } }).notes.join('\n');
+    assert.match(notesOf('zqm'), /Deployment\/shop: Service\/orders has no port zqm, .* it has zmq$/m);
+    for (const port of ['zmq', '7000']) assert.doesNotMatch(notesOf(port), /has no port/);
+  });
+
+  test('says that there is nothing with pods, if flags ask for all', () => {
+    const { notes } = run(SERVICE, { flags: { upstream: 'service/orders:zmq' } });
+    assert.match(notes.join('\n'), /^nothing gets the sidecar: the input has no Pod, Deployment, /);
+  });
+
   test('lets a short grace period shorten the drain of a configuration that it makes', () => {
     const [configMap] = objectsOf(run(workload({ spec: '      terminationGracePeriodSeconds: 5\n' })).text);
     assert.deepEqual(objectsOf(configMap?.['data']['config.yaml'])[0]?.['drain'], { timeout: '4s' });
