@@ -69,7 +69,15 @@ test('the example with systemd: a server is killed, another one is added, and no
   );
 });
 
-test('the units of the example with systemd are valid', { skip: lacks('systemd-analyze') }, () => {
+/** Why units cannot be verified here, or false. Without that option, it fails for errors in units of the machine too. */
+function analyzeSkip(): string | false {
+  const lacking = lacks('systemd-analyze');
+  if (lacking !== false) return lacking;
+  const isOld = !run('systemd-analyze', ['--help']).includes('--recursive-errors');
+  return isOld && 'systemd-analyze has no --recursive-errors: systemd 250 is needed';
+}
+
+test('the units of the example with systemd are valid', { skip: analyzeSkip() }, () => {
   const folder = join(scratch(), 'units');
   mkdirSync(folder);
   for (const file of globSync(['config/*.service', 'config/examples/systemd/*.service'], {
