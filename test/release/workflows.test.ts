@@ -36,6 +36,13 @@ describe('workflows', () => {
     }
   });
 
+  test('of CI cache what .ci/run builds until a script that builds it changes', () => {
+    const scripts = [...readFileSync('.ci/run', 'utf8').matchAll(/\$\((\.ci\/\S+) "\$cache"\)/g)];
+    const key = /^ *key: tools-.*$/m.exec(readFileSync('.github/workflows/ci.yml', 'utf8'))?.[0] ?? '';
+    assert.ok(scripts.length >= 3);
+    for (const [, script] of scripts) assert.ok(key.includes(`'${script}'`), `${script} is not in the key`);
+  });
+
   test('of a release can push and sign only where no package is installed and nothing of the repository is built by npm', () => {
     const { jobs } = parse(readFileSync('.github/workflows/release.yml', 'utf8')) as {
       jobs: Record<string, Job>;
