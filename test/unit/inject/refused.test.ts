@@ -323,6 +323,18 @@ describe('inject', () => {
     assert.match(notes.join('\n'), /^nothing gets the sidecar: the input has no Pod, Deployment, /);
   });
 
+  test('lets the app have other ports, and one of UDP', () => {
+    const ports = '[{ containerPort: 80 }, { containerPort: 5555, protocol: UDP }]';
+    const containers = `[{ name: app, image: x, ports: ${ports} }]`;
+    assert.match(run(workload({ containers })).notes[0] ?? '', /sidecar added/);
+  });
+
+  test('takes --image for an object that asks by itself, though --only names another one', () => {
+    const text = `${workload()}---\n${workload({ metadata: '{ name: two }', annotations: '{}' })}`;
+    const { notes } = run(text, { flags: { upstream: 'service/a:1' }, only: ['Deployment/two'] });
+    assert.deepEqual(notes.slice(0, 2), ['Deployment/shop: sidecar added', 'Deployment/two: sidecar added']);
+  });
+
   test('lets a short grace period shorten the drain of a configuration that it makes', () => {
     const [configMap] = objectsOf(run(workload({ spec: '      terminationGracePeriodSeconds: 5\n' })).text);
     assert.deepEqual(objectsOf(configMap?.['data']['config.yaml'])[0]?.['drain'], { timeout: '4s' });
