@@ -113,14 +113,14 @@ test('a frozen peer is reported when the time is over', async (t) => {
   program.kill('SIGSTOP');
   const check = (ms: number) => checkLive({ orders: to(address) }, '--within', `${ms}ms`);
   const isConnected = ({ lines }: Awaited<ReturnType<typeof check>>) =>
-    / {2}connected, /.test(lines[1] ?? '');
+    / {2}TCP connects, /.test(lines[1] ?? '');
   // A slow machine takes longer to connect.
   let [ms, checked] = [200, await check(200)];
   for (; !isConnected(checked) && ms < 100_000; checked = await check(ms)) ms *= 2;
   assert.equal(checked.code, 1);
   assert.match(
     checked.lines[1] ?? '',
-    /^ {2}FAILS \S+ {2}connected, but no ZMTP handshake yet: the server is stopped or/,
+    /^ {2}FAILS \S+ {2}TCP connects, but no ZMTP handshake yet: the server is stopped or/,
   );
 });
 
@@ -182,7 +182,7 @@ test('with wrong keys of CURVE, or none, the reason names the key', async (t) =>
     problem('refused'),
     /the server refused our key: it has to allow the public key in curve\.publicKeyFile \(\S+\)/,
   );
-  assert.match(problem('mistaken'), /curve\.serverKeyFile \(\S+\) holds another key than that of the server/);
+  assert.match(problem('mistaken'), /curve\.serverKeyFile \(\S+\) does not hold the key of this server/);
   assert.match(
     problem('keyless'),
     /the peer uses CURVE, and no curve is configured here|it wants a key \(CURVE\)/,

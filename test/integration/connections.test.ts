@@ -60,10 +60,10 @@ test('a peer that is slow to let the first bytes through is reported, waited for
   const answer = ask(running.address, 'hello');
   await running.event(
     isEndpoint(
-      /^connected, but no ZMTP handshake yet: the server is stopped or hangs, a proxy holds it back/,
+      /^TCP connects, but no ZMTP handshake yet: the server is stopped or hangs, a proxy holds it back/,
     ),
   );
-  assert.match(whyOf(running), /^connected, but/);
+  assert.match(whyOf(running), /^TCP connects, but/);
   serveZmtp30(server.sockets[0] as Socket);
   assert.equal((await answer).text, 'hello');
   assert.equal(server.sockets.length, 1);
@@ -77,7 +77,7 @@ test('an endpoint whose server accepts connections but completes no handshake is
   assert.equal((await ask(running.address, 'hello')).text, 'hello');
   server.sockets[0]?.destroy();
   await running.event(isEndpoint(/^the (connection ended|peer closed the connection|connection was reset)/));
-  await running.event(isEndpoint(/^connected, but no ZMTP handshake yet/));
+  await running.event(isEndpoint(/^TCP connects, but no ZMTP handshake yet/));
   assert.equal(running.route.status().endpoints[0]?.state, 'down');
   assert.equal(running.route.status().isUsable, false);
 });

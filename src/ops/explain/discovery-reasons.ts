@@ -87,7 +87,8 @@ function isRefused(why: string): boolean {
 }
 
 function whatFails(kind: DiscoveryFailure, why: string): string {
-  const details = why === '' ? '' : ` (${why})`;
+  // Node repeats the address, which the API server's own stands in front of.
+  const details = why === '' ? '' : ` (${why.replace(/(connect E[A-Z]+) \S+$/, '$1')})`;
   const who = isApiServer(why) ? 'the API server' : 'the name server';
   switch (kind) {
     case 'unreachable':

@@ -26,7 +26,7 @@ const HANGS = ({ pod }: Patient) =>
 /** By what stands in the text. The first that fits counts. */
 const ADVICE: readonly [RegExp, Advice][] = [
   [
-    /keys do not match/,
+    /does not hold the key of this server/,
     'Put the public key of the server into that file. If it is there, see whether the server allows the key in curve.publicKeyFile.',
   ],
   [/refused our key/, "Add the key in curve.publicKeyFile to the server's list of allowed clients."],

@@ -6,7 +6,7 @@ const NOW = '; now: ';
 const HEADLINE_MOST = 90;
 /** That the handshake still takes its time adds nothing to one that has failed. */
 const IN_HANDSHAKE = /waiting for the ZMTP handshake|no ZMTP handshake yet/;
-const FAILED_HANDSHAKE = /handshake|says nothing|heartbeat|CURVE/;
+const FAILED_HANDSHAKE = /handshake|says nothing|heartbeat|curve/i;
 
 export interface TroubleWords {
   /** In short. */

@@ -78,7 +78,7 @@ export class EndpointReport {
   /** An attempt to connect has reached the handshake. */
   accepted(): void {
     if (this.kind === 'connecting' || this.kind === 'down')
-      this.#newest = 'connected, waiting for the ZMTP handshake';
+      this.#newest = 'TCP connects, waiting for the ZMTP handshake';
   }
 
   reset(reason: ResetReason): void {

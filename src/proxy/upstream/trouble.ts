@@ -12,7 +12,7 @@ export const NEW: Trouble = { kind: 'new', why: 'not connected yet' };
 /** There is a connection, but no handshake yet. */
 export const NO_HANDSHAKE: Trouble = {
   kind: 'no handshake',
-  why: 'connected, but no ZMTP handshake yet: the server is stopped or hangs, a proxy holds it back, or it is not ZeroMQ',
+  why: 'TCP connects, but no ZMTP handshake yet: the server is stopped or hangs, a proxy holds it back, or it is not ZeroMQ',
 };
 
 export const NO_REPLY: Trouble = { kind: 'protocol', why: 'it sent something that is not a reply' };

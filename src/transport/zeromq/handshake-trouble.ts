@@ -50,7 +50,7 @@ export function sharper(
   const { mechanism } = greeting;
   const why =
     mechanism === 'CURVE'
-      ? `the keys do not match: ${named('serverKeyFile', files)} holds another key than that of the server`
+      ? `${named('serverKeyFile', files)} does not hold the key of this server`
       : `${NO_CURVE} (its mechanism is ${mechanism})`;
   return { kind: 'handshake', why };
 }
@@ -96,6 +96,6 @@ function brokenProtocol(code: string, curve: Handshake['curve']): string {
       ? NO_CURVE
       : 'wrong security mechanism: the server wants a key, and this route has no curve';
   if (code === 'ERR_ZMTP_CRYPTOGRAPHIC' || code === 'ERR_ZMTP_KEY_EXCHANGE')
-    return `the keys do not match: ${named('serverKeyFile', curve?.files)} holds another key than that of the server`;
+    return `${named('serverKeyFile', curve?.files)} does not hold the key of this server`;
   return `the peer broke the protocol in the handshake: it is not ZeroMQ, or a proxy meddles (${code})`;
 }

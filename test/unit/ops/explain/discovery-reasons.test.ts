@@ -77,7 +77,10 @@ for (const [title, why, words] of EMPTY)
   });
 
 test('an API server that never answered leaves no endpoints, and is told with its address and since when', () => {
-  const all = failing({ reason: 'unreachable', sinceMs: 65_000 }, 'https://10.96.0.1: connect ECONNREFUSED');
+  const all = failing(
+    { reason: 'unreachable', sinceMs: 65_000 },
+    'https://10.96.0.1: connect ECONNREFUSED 10.96.0.1:443',
+  );
   const { severity, evidence, advice } = reasonLike(
     all,
     /endpoints are not known: the API server refuses connections \(https:\/\/10\.96\.0\.1: connect ECONNREFUSED\)/,

@@ -20,7 +20,7 @@ test('what an older trouble may mean is not told once a newer one is known', () 
 });
 
 test('that the next handshake takes its time is left out where one has failed', () => {
-  const why = 'wrong security mechanism: it uses CURVE; now: connected, waiting for the ZMTP handshake';
+  const why = 'wrong security mechanism: it uses CURVE; now: TCP connects, waiting for the ZMTP handshake';
   assert.equal(troubleWords(why, false).headline, 'wrong security mechanism: it uses CURVE');
 });
 

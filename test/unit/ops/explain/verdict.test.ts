@@ -97,7 +97,7 @@ test('a sidecar that has just started and knows why nothing works does not call 
       sidecar: { uptimeMs: 600 },
     }).verdict;
   assert.equal(of('not connected yet').state, 'starting');
-  assert.equal(of('not connected yet; now: connected, waiting for the ZMTP handshake').state, 'starting');
+  assert.equal(of('not connected yet; now: TCP connects, waiting for the ZMTP handshake').state, 'starting');
   assert.equal(of('nobody listens there (connection refused)').state, 'broken');
 });
 
