@@ -194,6 +194,11 @@ const REFUSED: Record<string, [text: string, line: number, words: RegExp, option
       /spec.template.spec.volumes must be a list/,
     ],
     'the word null': [workload({ spec: '      volumes: null\n' }), 10, /volumes is null: remove the word/],
+    'an anchor on a line of its own, below which nothing can be added': [
+      workload().replace('    spec:\n', '    spec:\n      &pod\n'),
+      1,
+      /is written in a way that cannot be changed here/,
+    ],
     'what is not YAML': [`${workload()}  - : [`, 10, /is not YAML: /],
     'a template of a chart': [
       workload({ spec: '      {{- with .Values.x }}\n' }),
