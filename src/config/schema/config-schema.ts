@@ -183,7 +183,8 @@ const route = z
       }),
   })
   .refine(
-    ({ listen, listenMode: mode }) => mode === undefined || /^ipc:\/\/\//.test(String(listen)),
+    ({ listen, listenMode: mode }) =>
+      typeof listen !== 'string' || mode === undefined || /^ipc:\/\/\//.test(listen),
     rule('is for a listener with an ipc path: a port or an abstract name has no mode', 'listenMode'),
   )
   .refine(

@@ -123,6 +123,7 @@ function checkIpc(text: string): string {
   }
   if (!path.startsWith('/')) return text;
   if (/\/\.\.(\/|$)/.test(path)) throw new Error(`${text}: write the path without ..`);
+  if (/\/\.?$/.test(path)) throw new Error(`${text}: the path is a directory: add the name of the socket`);
   return `ipc://${path.replace(/\/(\.?\/)+/g, '/')}`;
 }
 

@@ -424,3 +424,15 @@ describe('inject', () => {
     assert.equal(shop?.['spec'].template.spec.initContainers[0].image, image);
   });
 });
+
+test('a wrong path of a socket is one problem, and not also one of the mode that inject gives it', () => {
+  const annotations = (path: string) =>
+    `{ lazypirate/upstream: "service/orders:zmq", lazypirate/listen: "ipc:///run/lazypirate/${path}" }`;
+  const start = 'app.yaml:7: Deployment/shop: lazypirate/listen: ipc:///run/lazypirate/';
+  assert.deepEqual(problemsOf(workload({ annotations: annotations('../a') })), [
+    `${start}../a: write the path without ..`,
+  ]);
+  assert.deepEqual(problemsOf(workload({ annotations: annotations('') })), [
+    `${start}: the path is a directory: add the name of the socket`,
+  ]);
+});

@@ -67,6 +67,8 @@ test('an address that is written in another way is the same address', () => {
   assert.throws(() => parseEndpoint('tcp://[::ffff:0.0.0.0]:5'), /is not an address to connect to/);
   assert.equal(parseListen('ipc:///run//a/./b.sock'), 'ipc:///run/a/b.sock');
   assert.throws(() => parseListen('ipc:///run/a/../b.sock'), /without \.\./);
+  for (const directory of ['ipc:///run/', 'ipc:///run/.'])
+    assert.throws(() => parseListen(directory), /the path is a directory: add the name of the socket/);
   assert.equal(parseListen('ipc://@a//b'), 'ipc://@a//b');
 });
 
