@@ -24,7 +24,8 @@ import {
 
 const IPV6 = /^(tcp:\/\/)?\[/;
 const VARIABLE = /\$[\w{(]/;
-const PARENT = /^ipc:\/\/\/(.*\/)?\.\.(\/|$)/s;
+/** A path that goes up, or ends with a directory. */
+const NO_FILE = /^ipc:\/\/\/(.*\/)?(\.\.(\/|$)|\.?$)/s;
 
 interface Pair {
   pattern: string;
@@ -40,7 +41,7 @@ const PAIRS: Record<string, Pair> = {
     pattern: LISTEN_PATTERN,
     parse: parseListen,
     beyond: (text) =>
-      IPV6.test(text) || VARIABLE.test(text) || PARENT.test(text) || Buffer.byteLength(text) > 113,
+      IPV6.test(text) || VARIABLE.test(text) || NO_FILE.test(text) || Buffer.byteLength(text) > 113,
   },
   endpoint: {
     pattern: ENDPOINT_PATTERN,
@@ -48,7 +49,7 @@ const PAIRS: Record<string, Pair> = {
     beyond: (text) =>
       IPV6.test(text) ||
       VARIABLE.test(text) ||
-      PARENT.test(text) ||
+      NO_FILE.test(text) ||
       Buffer.byteLength(text) > 113 ||
       text.startsWith('tcp://0.0.0.0:'),
   },
