@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
+import { ask } from '../support/ask.ts';
 import { lacksBrowser, launchBrowser, openTab } from '../support/browser.ts';
 import { type RunningSidecar, startSidecar } from '../support/program.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
@@ -193,9 +194,12 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
 
   test('shows names and messages as text, whatever they are', async (t) => {
     const upstream = await UpstreamProcess.start(t);
-    const { inspect, load } = await startUnderLoad(t, [upstream]);
+    const { address, inspect, load } = await startUnderLoad(t, [upstream]);
     await until('a request is answered', () => load.samples.length > load.failures.length);
+    // Further requests would push the one that timed out off the page.
+    await load.stop();
     upstream.program.kill('SIGSTOP');
+    assert.notEqual((await ask(address, 'x')).failure, undefined);
     const { page, troubles } = await openTab(t, browser, inspect);
     await page.route(/\/(status|explain|requests)\b/, async (route) => {
       if (route.request().url().includes('?')) return route.fulfill({ json: { text: [HOSTILE] } });
