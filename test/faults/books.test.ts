@@ -38,6 +38,7 @@ async function start(t: TestContext, deadlineMs = 100) {
   const program = {
     pid: process.pid,
     child: { exitCode: null, signalCode: null },
+    ended: new Promise(() => undefined),
     kill: () => true,
     ...log,
   };

@@ -123,7 +123,7 @@ describe('the image', { skip: imageSkip() }, () => {
     const explained = run('podman', ['exec', name, 'lazypirate', 'explain', '--inspect', inspect]);
     assert.match(explained, /^WORKING {2}All is well\./);
     const table = run('podman', ['exec', name, 'node', 'dist/main.cjs', 'status', '--inspect', inspect]);
-    assert.match(table, /^default +ok +tcp:/m);
+    assert.match(table, /^default +working +tcp:/m);
 
     const asked = ask(address, 'the last one');
     const inFlight = 'lazypirate_in_flight_requests{route="default"} 1';
