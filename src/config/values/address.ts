@@ -26,7 +26,7 @@ export const ENDPOINT_PATTERN = `^(tcp://(localhost|${IPV4}|${IPV6}):0*(${FIVE_D
  * @throws {Error} with a message that shows a valid address
  */
 export function parseEndpoint(text: string): string {
-  return parse(text, (host, port) => {
+  return parse(text, 'tcp://10.1.2.3:7000', (host, port) => {
     if (WILDCARDS.includes(host)) throw new Error(`${text}: ${host} is not an address to connect to`);
     if (port === 0) throw new Error(`${text}: the port must be from 1 to 65535`);
   });
@@ -39,7 +39,7 @@ export function parseEndpoint(text: string): string {
  * @throws {Error} with a message that shows a valid address
  */
 export function parseListen(text: string): string {
-  return parse(text, () => undefined);
+  return parse(text, 'tcp://127.0.0.1:5555', () => undefined);
 }
 
 /** Whether only this machine (or, with ipc, only this file system) can reach it. Takes a parsed address. */
@@ -86,13 +86,11 @@ export function parseHostPort(text: string): { host: string; port: number } {
   return { host: host === '*' ? '0.0.0.0' : host.replace(/^\[|\]$/g, ''), port: found.port };
 }
 
-function parse(text: string, check: (host: string, port: number) => void): string {
+function parse(text: string, example: string, check: (host: string, port: number) => void): string {
   refuseVariable(text);
   if (text.startsWith('ipc://')) return checkIpc(text);
   if (!text.startsWith('tcp://')) {
-    throw new Error(
-      `${JSON.stringify(text)} is not an address: write tcp://10.1.2.3:7000 or ipc:///run/some.sock`,
-    );
+    throw new Error(`${JSON.stringify(text)} is not an address: write ${example} or ipc:///run/some.sock`);
   }
   const found = hostAndPort(text);
   if (found === undefined) throw new Error(`${text}: write tcp://IP:PORT, an IPv6 address in brackets`);

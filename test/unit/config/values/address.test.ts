@@ -9,6 +9,17 @@ import {
   parseListen,
 } from '../../../../src/config/values/address.ts';
 
+test('a refusal shows an address as it is needed there', () => {
+  assert.throws(
+    () => parseListen('5555'),
+    /^Error: "5555" is not an address: write tcp:\/\/127\.0\.0\.1:5555 or /,
+  );
+  assert.throws(
+    () => parseEndpoint('7000'),
+    /^Error: "7000" is not an address: write tcp:\/\/10\.1\.2\.3:7000 or /,
+  );
+});
+
 test('an endpoint has an IP address and a port, or an ipc path', () => {
   assert.equal(parseEndpoint('tcp://10.1.2.3:7000'), 'tcp://10.1.2.3:7000');
   assert.equal(parseEndpoint('tcp://localhost:7000'), 'tcp://127.0.0.1:7000');
