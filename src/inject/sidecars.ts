@@ -101,12 +101,15 @@ export function removeSidecars(files: readonly InputFile[], only: readonly strin
   return { text: spliced(source.text, splices), notes };
 }
 
-/** `FILE:LINE: KIND/NAME: words` */
+/** `FILE:LINE: KIND/NAME: words`. What is wrong with a flag is told once, and not for each object. */
 function linesOf(problems: readonly Problem[], place: (offset: number) => string): string[] {
   const inOrder = problems.toSorted((one, other) => one.refusal.offset - other.refusal.offset);
-  return inOrder.map(({ id, refusal }) =>
-    [place(refusal.offset), ...(id === '' ? [] : [id]), refusal.message].map(onOneLine).join(': '),
-  );
+  const lines = inOrder.map(({ id, refusal }) => {
+    const { offset, message } = refusal;
+    const where = message.startsWith('--') ? [] : [place(offset), ...(id === '' ? [] : [id])];
+    return [...where, message].map(onOneLine).join(': ');
+  });
+  return [...new Set(lines)];
 }
 
 function refuse(...lists: string[][]): void {

@@ -284,6 +284,13 @@ describe('inject refuses', () => {
     ]);
   });
 
+  test('a flag that is wrong once, however many objects it is for', () => {
+    const text = ['one', 'two'].map((name) => workload({ metadata: `{ name: ${name} }` })).join('---\n');
+    assert.deepEqual(problemsOf(text, { flags: { listen: '5555' } }), [
+      '--listen: "5555" is not an address: write tcp://127.0.0.1:5555 or ipc:///run/some.sock',
+    ]);
+  });
+
   test('with the lines of the input, also where it had the sidecar', () => {
     const before = run(workload()).text;
     const line = before.split('\n').findIndex((one) => one.includes('containers: [{')) + 1;
