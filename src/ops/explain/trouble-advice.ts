@@ -27,7 +27,7 @@ const HANGS = ({ pod }: Patient) =>
 const ADVICE: readonly [RegExp, Advice][] = [
   [
     /does not hold the key of this server/,
-    'Put the public key of the server into that file. If it is there, see whether the server allows the key in curve.publicKeyFile.',
+    'Put the public key of the server into that file. If the two are the same, the server may refuse the key in curve.publicKeyFile and not say so.',
   ],
   [/refused our key/, "Add the key in curve.publicKeyFile to the server's list of allowed clients."],
   [
