@@ -106,14 +106,14 @@ function attemptsWords(view: RouteView, endpoint: EndpointPage): string[] {
       : nextProbeMs === 0
         ? '; the next request probes it'
         : `; the next probe is in ${length(nextProbeMs)}`;
+  // Nothing is sent to an endpoint that is down.
+  const when = state === 'down' ? 'Before that, in the last minute,' : 'In the last minute';
   return [
     ...(isLateAnswer(view, endpoint) ? [`It does reply, but late: after ${length(latencyMs ?? 0)}.`] : []),
     ...(failuresInARow > 0 && state === 'ejected'
       ? [`It has failed ${counted(failuresInARow, 'time')} in a row${probe}.`]
       : []),
-    ...(all > 0
-      ? [`In the last minute it answered ${number(recent.answered)} of ${counted(all, 'attempt')}.`]
-      : []),
+    ...(all > 0 ? [`${when} it answered ${number(recent.answered)} of ${counted(all, 'attempt')}.`] : []),
   ];
 }
 

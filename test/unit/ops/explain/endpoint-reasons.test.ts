@@ -43,7 +43,7 @@ test('without any endpoint the route is broken, and the verdict says since when'
   );
   assert.equal(severity, 'broken');
   assert.deepEqual(evidence, [
-    'tcp://10.0.0.1:7000 is down since 12:09:30 UTC (30 s). In the last minute it answered 9 of 10 attempts.',
+    'tcp://10.0.0.1:7000 is down since 12:09:30 UTC (30 s). Before that, in the last minute, it answered 9 of 10 attempts.',
     'tcp://10.0.0.2:7000 is down since 12:09:29 UTC (31 s).',
   ]);
 });
