@@ -40,7 +40,7 @@ const HOSTILE: Record<string, [text: string, words: RegExp | undefined]> = {
     /has too many aliases \(4000\) for its size/,
   ],
   'many objects of a List': [
-    `apiVersion: v1\nkind: List\nitems: [${'{apiVersion: v1, kind: Pod, metadata: {annotations: {lazypirate/x: y}}},'.repeat(3_000)}]`,
+    `apiVersion: v1\nkind: List\nitems: [${Array.from({ length: 3_000 }, (_, i) => `{apiVersion: v1, kind: Pod, metadata: {name: p${i}, annotations: {lazypirate/x: y}}},`).join('')}]`,
     /and \d+ more problems/,
   ],
   'many documents': ['---\nkind: lazypirate/x\n'.repeat(5_000), undefined],
