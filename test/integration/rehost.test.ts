@@ -20,9 +20,13 @@ async function take(t: TestContext, host: string, port = 0) {
   return { port: (server.address() as AddressInfo).port, free };
 }
 
-/** A port that no process gets by chance: the system gives out those from 32768 on. */
+const given = new Set<number>();
+
+/** A port that no process gets by chance: the system gives out those from 32768 on. Never the same one twice. */
 async function freePort(t: TestContext): Promise<number> {
   const port = 20_000 + Math.floor(Math.random() * 10_000);
+  if (given.has(port)) return freePort(t);
+  given.add(port);
   try {
     const { free } = await take(t, '0.0.0.0', port);
     await free();
