@@ -32,7 +32,7 @@ export function isBeside(value: unknown, { name, namespace }: Workload): boolean
 }
 
 /** The value of a label can have 63 characters. */
-export function instanceOf(name: string): string {
+function instanceOf(name: string): string {
   return name.slice(0, 63).replace(/[^A-Za-z0-9]+$/, '');
 }
 

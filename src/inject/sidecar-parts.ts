@@ -11,7 +11,7 @@ const [CONFIG_VOLUME, TOKEN_VOLUME] = ['lazypirate-config', 'lazypirate-token'];
 const RUN_VOLUME = 'lazypirate-run';
 export const VOLUMES: readonly string[] = [CONFIG_VOLUME, TOKEN_VOLUME, RUN_VOLUME];
 /** Where apps find the sockets of routes that listen with ipc. */
-export const RUN_DIRECTORY = '/run/lazypirate';
+const RUN_DIRECTORY = '/run/lazypirate';
 
 export interface SidecarSettings {
   image: string;

@@ -77,7 +77,7 @@ export function pathText(path: Path): string {
 }
 
 /** `routes[].limits.queue` */
-export function keyText(path: Path): string {
+function keyText(path: Path): string {
   return pathText(path).replace(/\[\d+\]/g, '[]');
 }
 
