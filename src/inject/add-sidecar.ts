@@ -11,7 +11,15 @@ import { configMisfits, graceMsOf, type Misfit, podMisfits } from './pod-fit.ts'
 import { runMount, sidecarContainer, sidecarVolumes } from './sidecar-parts.ts';
 import { type Splice, spliced } from './splice.ts';
 import { mountsName } from './strip.ts';
-import { deniesDiscovery, MARK, offsetOfWish, type Wishes, wrongWishes } from './wishes.ts';
+import {
+  causeOf,
+  deniesDiscovery,
+  MARK,
+  offsetOfWish,
+  type Wish,
+  type Wishes,
+  wrongWishes,
+} from './wishes.ts';
 import { isMap, mapsIn, type Workload } from './workload.ts';
 
 /** The text in a ConfigMap of the input: `undefined` if there is no such object, `null` if it has no such key. */
@@ -53,7 +61,7 @@ export class Refused extends Error {
 
 function configOf(page: Page, workload: Workload, wishes: Wishes, maps: ConfigMaps): PodConfig {
   const { config } = wishes;
-  const refuse = (from: string, words: string) => new Refusal(offsetOfWish(page.root, workload, from), words);
+  const refuse = (wish: Wish, words: string) => new Refusal(offsetOfWish(page.root, workload, wish), words);
   const problems = (error: unknown, wordsOf: (line: string) => Refusal): never => {
     if (error instanceof ConfigError) throw new Refused(error.lines.map(wordsOf));
     throw error;
@@ -62,17 +70,20 @@ function configOf(page: Page, workload: Workload, wishes: Wishes, maps: ConfigMa
     try {
       return configFromWishes(nameBeside(workload.name), wishes, graceMsOf(workload));
     } catch (error) {
-      return problems(error, (line) => refuse(/^[^\s:]+/.exec(line)?.[0] ?? '', line));
+      return problems(error, (line) => {
+        const wish = Object.values(wishes).find(({ from }) => line.startsWith(`${from}: `));
+        return new Refusal(causeOf(page.root, workload, wish), line);
+      });
     }
   }
   const name = config.value;
   const text = maps(workload.namespace, name);
   if (text === undefined) return configUnseen(name, !deniesDiscovery(workload));
-  if (text === null) throw new Refused([refuse(config.from, `ConfigMap ${name} has no key config.yaml`)]);
+  if (text === null) throw new Refused([refuse(config, `ConfigMap ${name} has no key config.yaml`)]);
   try {
     return configFromText(name, text);
   } catch (error) {
-    return problems(error, (line) => refuse(config.from, `ConfigMap ${name}: ${line}`));
+    return problems(error, (line) => refuse(config, `ConfigMap ${name}: ${line}`));
   }
 }
 

@@ -189,8 +189,7 @@ export class Injection {
       const refusals =
         error instanceof Refused ? error.refusals : error instanceof Refusal ? [error] : undefined;
       if (refusals === undefined) throw error;
-      for (const { offset, message } of refusals)
-        this.problems.push({ id, refusal: new Refusal(span.start + offset, message) });
+      this.problems.push(...refusals.map((refusal) => ({ id, refusal: refusal.within(span.start) })));
       return undefined;
     }
   }

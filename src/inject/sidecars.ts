@@ -101,15 +101,17 @@ export function removeSidecars(files: readonly InputFile[], only: readonly strin
   return { text: spliced(source.text, splices), notes };
 }
 
-/** `FILE:LINE: KIND/NAME: words`. What is wrong with a flag is told once, and not for each object. */
+/** `FILE:LINE: KIND/NAME: words`. What is wrong with a flag comes first, and once, not for each object. */
 function linesOf(problems: readonly Problem[], place: (offset: number) => string): string[] {
-  const inOrder = problems.toSorted((one, other) => one.refusal.offset - other.refusal.offset);
-  const lines = inOrder.map(({ id, refusal }) => {
-    const { offset, message } = refusal;
-    const where = message.startsWith('--') ? [] : [place(offset), ...(id === '' ? [] : [id])];
-    return [...where, message].map(onOneLine).join(': ');
-  });
-  return [...new Set(lines)];
+  const flags: string[] = [];
+  const objects: { offset: number; parts: string[] }[] = [];
+  for (const { id, refusal } of problems) {
+    const { at, message } = refusal;
+    if (at.kind === 'flag') flags.push(onOneLine(message));
+    else objects.push({ offset: at.offset, parts: [place(at.offset), ...(id === '' ? [] : [id]), message] });
+  }
+  const inOrder = objects.toSorted((one, other) => one.offset - other.offset);
+  return [...new Set([...flags, ...inOrder.map(({ parts }) => parts.map(onOneLine).join(': '))])];
 }
 
 function refuse(...lists: string[][]): void {

@@ -57,7 +57,7 @@ export function strip(text: string, isChosen: (workload: Workload) => boolean): 
 
 function problemIn({ start }: DocumentSpan, id: string, error: unknown): Stripped['problems'][number] {
   if (!(error instanceof Refusal)) throw error;
-  return { id, refusal: new Refusal(start + error.offset, error.message) };
+  return { id, refusal: error.within(start) };
 }
 
 function stripPage(page: Page, chosen: readonly Workload[], stripped: Stripped): void {

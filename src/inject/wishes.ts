@@ -1,5 +1,5 @@
 import { isMisspelling } from '../config/text/spelling.ts';
-import { Refusal } from './cannot.ts';
+import { type Cause, Refusal } from './cannot.ts';
 import type { Page } from './document-page.ts';
 import { offsetAt } from './nodes.ts';
 import type { Workload } from './workload.ts';
@@ -98,14 +98,16 @@ function unknownWords(key: string): string {
 
 function wrongTogether({ root }: Page, workload: Workload, wishes: Wishes): Refusal[] {
   const { upstream, config, image } = wishes;
-  const refuse = (from: string, words: string) => new Refusal(offsetOfWish(root, workload, from), words);
-  const beside = [wishes.upstream, wishes.listen, wishes.route].flatMap((wish) => (wish ? [wish.from] : []));
+  const refuse = (wish: Wish | undefined, words: string) =>
+    new Refusal(offsetOfWish(root, workload, wish), words);
+  const beside = [wishes.upstream, wishes.listen, wishes.route].filter((wish) => wish !== undefined);
+  const besideWords = beside.map(({ from }) => from).join(' and ');
   return [
     ...(config && beside.length > 0
       ? [
           refuse(
-            config.from,
-            `${config.from} is a whole configuration: remove ${beside.join(' and ')}, or ${config.from}`,
+            [config, ...beside].find(isAnnotation),
+            `${config.from} is a whole configuration: remove ${besideWords}, or ${config.from}`,
           ),
         ]
       : []),
@@ -113,25 +115,41 @@ function wrongTogether({ root }: Page, workload: Workload, wishes: Wishes): Refu
       ? []
       : [
           refuse(
-            Object.values(wishes).find(({ from }) => from.startsWith(PREFIX))?.from ?? '',
+            Object.values(wishes).find(isAnnotation),
             `nothing says where requests go: add the annotation ${PREFIX}upstream or ${PREFIX}config`,
           ),
         ]),
     ...(image
-      ? imageProblem(image.value).map((words) => refuse(image.from, `${image.from}: ${words}`))
+      ? imageProblem(image.value).map(
+          (words) => new Refusal(causeOf(root, workload, image), `${image.from}: ${words}`),
+        )
       : [
           refuse(
-            '',
+            undefined,
             'no image is named, and none is published: build the Dockerfile, push the image, and name it with --image or the annotation lazypirate/image',
           ),
         ]),
   ];
 }
 
+function isAnnotation({ from }: Wish): boolean {
+  return from.startsWith(PREFIX);
+}
+
+/** The cause if a wish is wrong by itself. */
+export function causeOf(root: Page['root'], workload: Workload, wish: Wish | undefined): Cause {
+  if (wish !== undefined && !isAnnotation(wish)) return { kind: 'flag' };
+  return { kind: 'text', offset: offsetOfWish(root, workload, wish) };
+}
+
 /** Where a wish is written; for a flag, where the object is. */
-export function offsetOfWish(root: Page['root'], { path, podPath }: Workload, from: string): number {
-  const isAnnotation = from.startsWith(PREFIX);
-  return offsetAt(root, isAnnotation ? [...podPath, 'metadata', 'annotations', from] : [...path, 'kind']);
+export function offsetOfWish(
+  root: Page['root'],
+  { path, podPath }: Workload,
+  wish: Wish | undefined,
+): number {
+  const isOwn = wish !== undefined && isAnnotation(wish);
+  return offsetAt(root, isOwn ? [...podPath, 'metadata', 'annotations', wish.from] : [...path, 'kind']);
 }
 
 const IMAGE =

@@ -291,6 +291,13 @@ describe('inject refuses', () => {
     ]);
   });
 
+  test('a flag that is wrong for one object only with the place of that object', () => {
+    const annotations = '{ lazypirate/listen: "tcp://127.0.0.1:1" }';
+    assert.deepEqual(problemsOf(workload({ annotations }), { flags: { config: 'mine' } }), [
+      'app.yaml:7: Deployment/shop: --config is a whole configuration: remove lazypirate/listen, or --config',
+    ]);
+  });
+
   test('with the lines of the input, also where it had the sidecar', () => {
     const before = run(workload()).text;
     const line = before.split('\n').findIndex((one) => one.includes('containers: [{')) + 1;
