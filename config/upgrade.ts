@@ -25,8 +25,8 @@ lazypirate check --migrate --config old.yaml > new.yaml
 
 prints an old file as this version needs it. Comments, order and notation stay. Standard error tells each change, and what has another
 meaning or default now. Only what this version would refuse is changed: a file does not tell which version it was written for, so another
-default is noted, and never written. A key that is gone is refused with the new word. If somebody has to decide something, nothing is
-printed, the problems are listed with their lines, and the exit code is 2.
+default is noted, and never written. A file that is JSON stays JSON. A key that is gone is refused with the new word. If somebody has to
+decide something, nothing is printed, the problems are listed with their lines, and the exit code is 2.
 
 Not listed: what was in the repository for less than a day before the first release (\`budget.ratio\` above 10), and what never started
 (two listeners at one address).

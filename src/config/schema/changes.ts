@@ -1,4 +1,5 @@
 import { cannotBothListen, parseListen } from '../values/address.ts';
+import { quantitiesWithBlanks } from './quantities.ts';
 
 /*
  * What a configuration of an earlier version meant, where that has changed. The refusal of an old key, `check --migrate` and UPGRADE.md
@@ -50,6 +51,8 @@ interface Refused {
   key: string;
   value: string;
   instead: string;
+  /** The places of such values, and what they meant, where that is certain. */
+  rewrite?(config: unknown): { path: readonly PropertyKey[]; now: string }[];
 }
 
 export type Change = Renamed | Removed | NewDefault | NewMeaning | Refused;
@@ -169,14 +172,15 @@ export const CHANGES: Readonly<Record<string, readonly Change[]>> = {
     {
       kind: 'refused',
       key: 'durations and sizes',
-      value: 'with a space before or behind, such as " 1s"',
-      instead: 'without it: 1s',
+      value: 'with blanks before or behind, such as " 1s", or a tab inside',
+      instead: 'without them: 1s',
+      rewrite: quantitiesWithBlanks,
     },
     {
       kind: 'refused',
       key: 'routes[].listen, routes[].upstream.endpoints',
       value: 'an ipc path with .. in it',
-      instead: 'the path that it leads to',
+      instead: 'the path that it leads to, which links decide',
     },
   ],
 };

@@ -38,6 +38,10 @@ export function migrate(text: string, name: string, table: readonly Change[] = a
         changes.push(problemLine(written, path, `is now ${change.to}`));
       }
     }
+    if (change.kind === 'refused') {
+      for (const { path, now } of change.rewrite?.(written.value) ?? [])
+        if (edits.replace(path, now)) changes.push(problemLine(written, path, `is now ${now}`));
+    }
     if (change.kind === 'meaning') note(given, 'has another meaning', meaningWords(change));
     if (change.kind !== 'default') continue;
     const path = change.key.split('.');
@@ -48,6 +52,8 @@ export function migrate(text: string, name: string, table: readonly Change[] = a
     else note(missing, 'is not set', defaultWords(change));
   }
   const migrated = edits.toString();
+  // Throws rather than give out a file that other programs cannot read any more.
+  if (edits.isJson) JSON.parse(migrated);
   const { value } = parseDocumentOf(migrated, name).written;
   return {
     text: migrated,

@@ -1,4 +1,4 @@
-import { isMap, isNode, isScalar, type Pair, type Range, type YAMLMap } from 'yaml';
+import { isMap, isNode, isScalar, type Pair, parse, type Range, type YAMLMap } from 'yaml';
 import type { Path, YamlDocument } from './yaml.ts';
 
 /* Edits of YAML that leave every other byte as it is: comments, order, quotes, indentation. */
@@ -11,6 +11,8 @@ interface Edit {
 }
 
 export class YamlEdits {
+  /** Whether the text is JSON, and must stay so: other programs may read it. */
+  readonly isJson: boolean;
   readonly #text: string;
   readonly #document: YamlDocument;
   readonly #edits: Edit[] = [];
@@ -18,6 +20,7 @@ export class YamlEdits {
   constructor(text: string, document: YamlDocument) {
     this.#text = text;
     this.#document = document;
+    this.isJson = isJson(text);
   }
 
   /** @returns whether it could: not if the key is in what an alias stands for */
@@ -30,19 +33,31 @@ export class YamlEdits {
     return true;
   }
 
+  /** @returns whether it could: not if the value is in what an alias stands for, or a block of lines */
+  replace(path: Path, value: string): boolean {
+    const node: unknown = this.#document.getIn(path, true);
+    const range = rangeOf(node);
+    const open = this.#text[range?.[0] ?? 0] ?? '';
+    if (!isScalar(node) || range === undefined || /[|>]/.test(open)) return false;
+    const quote = /["']/.exec(open)?.[0] ?? '';
+    this.#edits.push({ start: range[0], end: range[1], text: `${quote}${value}${quote}` });
+    return true;
+  }
+
   /**
    * Adds a key to a map, which is made if there is none.
    *
    * @returns whether it could: not if an alias stands for the map, or something else than a map is there
    */
   add([...path]: readonly string[], value: string): boolean {
-    let entry = `${path.pop()}: ${value}`;
+    const name = (key = '') => (this.isJson ? JSON.stringify(key) : key);
+    let entry = `${name(path.pop())}: ${this.isJson ? JSON.stringify(parse(value)) : value}`;
     let map = mapAt(this.#document, path);
     const missing = path.at(-1);
     if (map === undefined && missing !== undefined) {
       map = mapAt(this.#document, path.slice(0, -1));
       if (pairOf(map, missing) !== undefined) return false;
-      entry = `${missing}: { ${entry} }`;
+      entry = `${name(missing)}: { ${entry} }`;
     }
     const [edit] = map === undefined ? [] : this.#insertion(map, entry);
     if (edit !== undefined) this.#edits.push(edit);
@@ -68,12 +83,14 @@ export class YamlEdits {
       return [{ start: map.range[0], end: map.range[1], text: `{ ${entry} }` }];
     const end = (rangeOf(last?.value) ?? rangeOf(last?.key))?.[1];
     if (firstKey === undefined || end === undefined) return [];
-    if (map.flow) return [{ start: end, end, text: `, ${entry}` }];
     const newline = this.#text.includes('\r\n') ? '\r\n' : '\n';
-    const indent = ' '.repeat(firstKey[0] - this.#lineStart(firstKey[0]));
+    const before = this.#text.slice(this.#lineStart(firstKey[0]), firstKey[0]);
+    const isOnItsLine = before.trim() === '';
+    if (map.flow) return [{ start: end, end, text: `,${isOnItsLine ? newline + before : ' '}${entry}` }];
+    const indent = ' '.repeat(before.length);
     const at = this.#lineEnd(end);
-    const before = this.#text[at - 1] === '\n' ? '' : newline;
-    return [{ start: at, end: at, text: `${before}${indent}${entry}${newline}` }];
+    const above = this.#text[at - 1] === '\n' ? '' : newline;
+    return [{ start: at, end: at, text: `${above}${indent}${entry}${newline}` }];
   }
 
   #lineStart(offset: number): number {
@@ -85,6 +102,15 @@ export class YamlEdits {
     if (this.#text[offset - 1] === '\n') return offset;
     const end = this.#text.indexOf('\n', offset);
     return end < 0 ? this.#text.length : end + 1;
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { normalize } from 'node:path/posix';
 
 /** `sun_path` of unix(7) holds 108 bytes, one of them the NUL. */
 const IPC_PATH_BYTES = 107;
@@ -120,7 +121,11 @@ function checkIpc(text: string): string {
     );
   }
   if (!path.startsWith('/')) return text;
-  if (/\/\.\.(\/|$)/.test(path)) throw new Error(`${text}: write the path without ..`);
+  if (/\/\.\.(\/|$)/.test(path))
+    throw new Error(
+      // Links decide where it leads, and they may be others where the sidecar runs.
+      `${text}: write the path without .., ipc://${normalize(path)} if it has no symbolic links`,
+    );
   if (/\/\.?$/.test(path)) throw new Error(`${text}: the path is a directory: add the name of the socket`);
   return `ipc://${path.replace(/\/(\.?\/)+/g, '/')}`;
 }

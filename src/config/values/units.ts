@@ -19,7 +19,8 @@ const SIZE = new RegExp(SIZE_PATTERN);
 export function parseDuration(input: string | number): number {
   const ms = parse(input, DURATION, DURATION_MS);
   if (ms === undefined) {
-    throw new Error(`${quoted(input)} is not a duration: write 250ms, 2.5s, 1m or a number of milliseconds`);
+    const words = blanksRemoved(input, DURATION) ?? '250ms, 2.5s, 1m or a number of milliseconds';
+    throw new Error(`${quoted(input)} is not a duration: write ${words}`);
   }
   return ms;
 }
@@ -33,9 +34,23 @@ export function parseDuration(input: string | number): number {
 export function parseSize(input: string | number): number {
   const bytes = parse(input, SIZE, SIZE_BYTES);
   if (bytes === undefined || !Number.isSafeInteger(bytes)) {
-    throw new Error(`${quoted(input)} is not a size: write 64KiB, 16MiB, 1GiB or a whole number of bytes`);
+    const words = blanksRemoved(input, SIZE) ?? '64KiB, 16MiB, 1GiB or a whole number of bytes';
+    throw new Error(`${quoted(input)} is not a size: write ${words}`);
   }
   return bytes;
+}
+
+/**
+ * What a duration or size meant that had blanks around it or inside, which versions before 0.1.0 took.
+ *
+ * @param form of today
+ * @returns `undefined` if it has today's form, or no such meaning
+ */
+export function blanksRemoved(input: unknown, form: RegExp): string | undefined {
+  if (typeof input !== 'string' || form.test(input)) return undefined;
+  const [, digits, unit] = /^\s*([0-9.]+)\s*([A-Za-z]*)\s*$/.exec(input) ?? [];
+  const meant = digits === undefined ? '' : `${digits}${unit}`;
+  return form.test(meant) ? meant : undefined;
 }
 
 /** In the largest unit that needs no fraction. */

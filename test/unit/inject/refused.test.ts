@@ -444,7 +444,7 @@ test('a wrong path of a socket is one problem, and not also one of the mode that
     `{ lazypirate/upstream: "service/orders:zmq", lazypirate/listen: "ipc:///run/lazypirate/${path}" }`;
   const start = 'app.yaml:7: Deployment/shop: lazypirate/listen: ipc:///run/lazypirate/';
   assert.deepEqual(problemsOf(workload({ annotations: annotations('../a') })), [
-    `${start}../a: write the path without ..`,
+    `${start}../a: write the path without .., ipc:///run/a if it has no symbolic links`,
   ]);
   assert.deepEqual(problemsOf(workload({ annotations: annotations('') })), [
     `${start}: the path is a directory: add the name of the socket`,

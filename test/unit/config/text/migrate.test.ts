@@ -32,6 +32,15 @@ function isValid(text: string): boolean {
   }
 }
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The first complete example that the project had. */
 const FIRST = `
 admin:
@@ -180,6 +189,80 @@ test('a key is added where its map is, in the way that the file is written', () 
   }
 });
 
+test('a file that is JSON stays JSON', () => {
+  const routes =
+    '"routes": [{ "name": "a", "listen": "tcp://127.0.0.1:9556", "upstream": { "endpoints": ["tcp://10.0.0.1:7"] } }]';
+  const cases: [old: string, migrated: string][] = [
+    [`{ ${routes} }`, `{ ${routes}, "admin": { "inspect": "off" } }`],
+    [
+      `{\r\n  "admin": {},\r\n  ${routes}\r\n}\r\n`,
+      `{\r\n  "admin": { "inspect": "off" },\r\n  ${routes}\r\n}\r\n`,
+    ],
+    [
+      `{\n\t"log": { "slow": " 1s" },\n\t${routes}\n}\n`,
+      `{\n\t"log": { "slow": "1s" },\n\t${routes},\n\t"admin": { "inspect": "off" }\n}\n`,
+    ],
+  ];
+  for (const [old, migrated] of cases) {
+    assert.equal(migrate(old, 'old').text, migrated);
+    assert.equal(JSON.parse(migrated).admin.inspect, 'off');
+    assert.ok(isValid(migrated));
+  }
+});
+
+/** A route on its lines, with more keys. */
+function ordersWith(lines: string, listen = 'tcp://127.0.0.1:1'): string {
+  return `routes:\n- name: orders\n  listen: ${listen}\n  upstream: { endpoints: [tcp://10.0.0.1:7] }\n${lines}`;
+}
+
+test('a duration or size loses the blanks that earlier versions took, and nothing else does', () => {
+  const rest = `  failureReply: { format: static, text: " 2s" }\nlog: { slow: off }\n`;
+  const old = ordersWith(`  timeout: " 1s" # an attempt
+  hedge: '200 ms '
+  backoff: {base: "\\t5ms", max: 2\ts}
+  heartbeat: { interval: "2s\\n" }
+  limits: { "queueBytes":" 64 MiB", inFlight: 7 }
+  deadline: 10 s
+${rest}`);
+  const now = ordersWith(`  timeout: "1s" # an attempt
+  hedge: '200ms'
+  backoff: {base: "5ms", max: 2s}
+  heartbeat: { interval: "2s" }
+  limits: { "queueBytes":"64MiB", inFlight: 7 }
+  deadline: 10 s
+${rest}`);
+  assert.ok(!isValid(old) && isValid(now));
+  const { text, changes } = migrate(old, 'old.yaml');
+  assert.equal(text, now);
+  assert.deepEqual(changes, [
+    'old.yaml:5:3: routes[0].timeout: is now 1s',
+    'old.yaml:6:3: routes[0].hedge: is now 200ms',
+    'old.yaml:7:13: routes[0].backoff.base: is now 5ms',
+    'old.yaml:7:28: routes[0].backoff.max: is now 2s',
+    'old.yaml:8:16: routes[0].heartbeat.interval: is now 2s',
+    'old.yaml:9:13: routes[0].limits.queueBytes: is now 64MiB',
+  ]);
+});
+
+test('a value whose new word is not certain is refused with its line and what to write', () => {
+  const refused: Record<string, string> = {
+    [ordersWith('  timeout: |\n    1s\n')]:
+      'ConfigError: old.yaml:5:3: routes[0].timeout: "1s\\n" is not a duration: write 1s',
+    [ordersWith('  timeout: " 1 0s"\n')]:
+      'ConfigError: old.yaml:5:3: routes[0].timeout: " 1 0s" is not a duration: write 250ms, 2.5s, 1m or a number of milliseconds',
+    [ordersWith('', 'ipc:///var/run/../a.sock')]:
+      'ConfigError: old.yaml:3:3: routes[0].listen: ipc:///var/run/../a.sock: write the path without .., ipc:///var/a.sock if it has no symbolic links',
+  };
+  for (const [old, words] of Object.entries(refused)) {
+    const { text, written } = migrate(old, 'old.yaml');
+    assert.equal(text, old);
+    assert.throws(
+      () => loadWritten(written, { env: {}, flags: {}, text }),
+      (error) => String(error) === words,
+    );
+  }
+});
+
 test('what an alias stands for is left to people', () => {
   const old =
     'x: &a { listen: 127.0.0.1:9556 }\nadmin: *a\nroutes: [{ name: a, listen: tcp://127.0.0.1:1, upstream: { endpoints: [tcp://10.0.0.1:7] } }]\n';
@@ -317,6 +400,7 @@ test('a file that is valid today is not changed; any other is migrated once and 
       const { text } = migrate(old, 'old');
       assert.equal(migrate(text, 'old').text, text);
       assert.ok(isValid(text), text);
+      if (isJson(old)) assert.ok(isJson(text), text);
       if (isValid(old)) assert.equal(text, old);
       else {
         changed++;
