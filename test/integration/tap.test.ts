@@ -60,7 +60,9 @@ test('a tap shows requests as they come and go, and ends at its limit', async (t
 });
 
 test('an attempt that fails is shown with its endpoint, and then the outcome', async (t) => {
-  const { address, inspect, serve, program } = await started(t, {}, { timeout: '50ms', attempts: 1 });
+  // On a slow machine it takes a while until the request is sent.
+  const policy = { timeout: '50ms', attempts: 1, deadline: '60s' };
+  const { address, inspect, serve, program } = await started(t, {}, policy);
   await program.logged('endpoint up');
   const tapped = await openTap(t, inspect, '?limit=4');
   serve.program.kill('SIGSTOP');
