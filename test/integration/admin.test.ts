@@ -25,7 +25,7 @@ async function started(t: TestContext, given: Given = {}) {
   const pages = healthPages({
     startup: () => OK,
     ready: () => OK,
-    metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'lazypirate_build_info 1\n' },
+    metrics: { text: async (format) => `# ${format}\n` },
     ...sources,
   });
   const status = page({ path: '/status', summary: 'routes', answer: () => json({}) });
@@ -70,9 +70,18 @@ test('each page answers', async (t) => {
   });
   assert.deepEqual(await get(`${url}/metrics`), {
     status: 200,
-    type: 'text/plain; version=0.0.4',
-    body: 'lazypirate_build_info 1\n',
+    type: 'text/plain; version=0.0.4; charset=utf-8',
+    body: '# prometheus\n',
   });
+});
+
+test('a scrape that asks for OpenMetrics gets it, and the answer says so', async (t) => {
+  const { url } = await started(t);
+  const scraped = await fetch(`${url}/metrics`, { headers: { accept: 'application/openmetrics-text' } });
+  assert.deepEqual(
+    [scraped.headers.get('content-type'), scraped.headers.get('vary'), await scraped.text()],
+    ['application/openmetrics-text; version=1.0.0; charset=utf-8', 'accept', '# openMetrics\n'],
+  );
 });
 
 test('the root page and the page for unknown paths list the pages, and say where the rest is', async (t) => {
@@ -139,7 +148,7 @@ test('a page that fails answers 500, and the next one is served', async (t) => {
     ready: () => {
       throw new Error('not today');
     },
-    metrics: { contentType: 'text/plain', text: () => Promise.reject(new Error('no metrics today')) },
+    metrics: { text: () => Promise.reject(new Error('no metrics today')) },
   });
   assert.deepEqual(await get(`${url}/readyz`), {
     status: 500,
@@ -154,7 +163,6 @@ test('a client that leaves before its page is made disturbs nobody', async (t) =
   const asked = Promise.withResolvers<void>();
   const made = Promise.withResolvers<string>();
   const slow = {
-    contentType: 'text/plain',
     text: () => {
       asked.resolve();
       return made.promise;
@@ -173,7 +181,7 @@ test('a client that leaves before its page is made disturbs nobody', async (t) =
 
 test('only one of many pipelined requests on a connection is answered', async (t) => {
   let made = 0;
-  const metrics = { contentType: 'text/plain', text: async () => `${made++}` };
+  const metrics = { text: async () => `${made++}` };
   const { admin } = await started(t, { metrics });
   const socket = dial(admin.address);
   t.after(() => socket.destroy());
@@ -207,7 +215,7 @@ test('a hundred scrapes at once are all served', async (t) => {
     return `${response.statusCode} ${await text(response)}`;
   };
   const answers = await Promise.all(Array.from({ length: 100 }, scrape));
-  assert.deepEqual(new Set(answers), new Set(['200 lazypirate_build_info 1\n']));
+  assert.deepEqual(new Set(answers), new Set(['200 # prometheus\n']));
   assert.equal(answers.length, 100);
 });
 
@@ -231,7 +239,6 @@ test('a client that is too slow with its headers is disconnected', async (t) => 
 test('neither an idle connection, nor half a request, nor a page that never comes delays the close', async (t) => {
   const asked = Promise.withResolvers<void>();
   const never = {
-    contentType: 'text/plain',
     text: () => {
       asked.resolve();
       return new Promise<string>(() => undefined);

@@ -42,7 +42,8 @@ function answer(
     throw new Refusal(405, 'only GET and HEAD are allowed here', { allow: 'GET, HEAD' });
   const { path, search } = targetOf(request);
   const found = pages.find((one) => one.path === path);
-  if (found !== undefined) return found.answer({ method: 'GET', body: '', wantsHtml: false }, search);
+  const { accept = '' } = request.headers;
+  if (found !== undefined) return found.answer({ method: 'GET', body: '', accept }, search);
   const list = () => `${listOf(pages)}\n${whereTheRestIs(elsewhere)}`;
   if (path === '/') return text(200, list());
   const isElsewhere = elsewhere.pages.some((one) => one.path === path);

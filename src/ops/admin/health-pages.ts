@@ -1,10 +1,11 @@
 import type { Health } from '../health.ts';
+import { CONTENT_TYPES, type Format, formatFor } from '../metrics/format.ts';
 import { type Page, type PageEntry, page, text } from './page.ts';
 
 export interface HealthSources {
   startup(): Health;
   ready(): Health;
-  metrics: { contentType: string; text(): Promise<string> };
+  metrics: { text(format: Format): Promise<string> };
 }
 
 /** The pages for probes and Prometheus. A query has no effect there. */
@@ -23,12 +24,17 @@ export function healthPages({ startup, ready, metrics }: HealthSources): PageEnt
       path: '/metrics',
       summary: 'Prometheus metrics',
       query,
-      answer: async () => ({
-        kind: 'page',
-        status: 200,
-        contentType: metrics.contentType,
-        body: await metrics.text(),
-      }),
+      answer: async ({ accept }) => {
+        const format = formatFor(accept);
+        const body = await metrics.text(format);
+        return {
+          kind: 'page',
+          status: 200,
+          contentType: CONTENT_TYPES[format],
+          body,
+          headers: { vary: 'accept' },
+        };
+      },
     }),
   ];
 }

@@ -18,8 +18,9 @@ export function homePage(list: () => string): PageEntry {
   return page({
     path: '/',
     summary: 'all of this for people, in a browser',
-    answer: ({ wantsHtml }) =>
-      wantsHtml
+    answer: ({ accept }) =>
+      // A browser asks for it by name.
+      /\btext\/html\b/.test(accept)
         ? { kind: 'page', status: 200, contentType: 'text/html; charset=utf-8', body, headers }
         : { ...text(200, list()), headers: { vary: 'accept' } },
   });

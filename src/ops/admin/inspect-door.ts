@@ -38,8 +38,8 @@ async function answer(request: IncomingMessage, pages: readonly PageEntry[]): Pr
       `${method} ${path} is allowed from loopback only: use kubectl port-forward or exec`,
     );
   const body = isChange ? await bodyOf(request) : '';
-  const wantsHtml = /\btext\/html\b/.test(request.headers.accept ?? '');
-  return await found.answer({ method, body, wantsHtml }, search);
+  const { accept = '' } = request.headers;
+  return await found.answer({ method, body, accept }, search);
 }
 
 /**

@@ -8,8 +8,8 @@ export interface CheckedRequest {
   method: Method;
   /** Of a PUT or POST. */
   body: string;
-  /** Whether a browser asks, for people. */
-  wantsHtml: boolean;
+  /** What the client wants: its Accept header. */
+  accept: string;
 }
 
 export interface PageRequest<P extends Parameters> extends CheckedRequest {

@@ -4,6 +4,7 @@ import type { RouteStatus } from '../../proxy/status.ts';
 import type { RouteCounts } from '../route-counts.ts';
 import type { SpanCounts } from '../tracing/span-queue.ts';
 import { EndpointMetrics } from './endpoint-metrics.ts';
+import { type Format, openMetricsOf } from './format.ts';
 import { routeGauges } from './route-gauges.ts';
 import { countsOf, type RouteSeries, routeFamilies, routeSeries, SECONDS_BUCKETS } from './route-series.ts';
 import { spanMetrics } from './span-metrics.ts';
@@ -33,9 +34,8 @@ export interface Metrics {
   /** Upper bounds of the buckets of durations, in seconds. */
   durationBounds: readonly number[];
   spans: SpanCounts;
-  /** All metrics in the Prometheus text format. Scrapes at the same time share one answer. */
-  text(): Promise<string>;
-  contentType: string;
+  /** All metrics, by default in the text format of Prometheus. Scrapes of a format at the same time share one answer. */
+  text(format?: Format): Promise<string>;
 }
 
 /** The metrics of one sidecar, in their own registry. */
@@ -67,7 +67,7 @@ export function createMetrics(sources: MetricsInput): Metrics {
   };
 
   // All at once, so that a scrape shows a single moment.
-  const scrape = async (): Promise<string> => {
+  const scrape = async (format: Format): Promise<string> => {
     const routes = sources.routes();
     keepOnly(routes);
     for (const { settings } of routes) seriesOf(settings.name);
@@ -75,9 +75,9 @@ export function createMetrics(sources: MetricsInput): Metrics {
     spans.publish();
     readGauges(routes);
     readConfig();
-    return await registry.metrics();
+    return await (format === 'openMetrics' ? openMetricsOf(registry) : registry.metrics());
   };
-  let scraping: Promise<string> | undefined;
+  const scraping = new Map<Format, Promise<string>>();
 
   return {
     observe(events) {
@@ -96,14 +96,12 @@ export function createMetrics(sources: MetricsInput): Metrics {
     spans: spans.counts,
     durationBounds: SECONDS_BUCKETS,
     counts: (route) => countsOf(seriesOf(route)),
-    text() {
+    text(format = 'prometheus') {
       // A hundred scrapes at once must not slow the routes down more than one does.
-      scraping ??= scrape().finally(() => {
-        scraping = undefined;
-      });
-      return scraping;
+      const current = scraping.get(format) ?? scrape(format).finally(() => scraping.delete(format));
+      scraping.set(format, current);
+      return current;
     },
-    contentType: registry.contentType,
   };
 }
 

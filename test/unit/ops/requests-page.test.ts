@@ -18,7 +18,7 @@ async function answer(search: string): Promise<Page> {
   const shown = async (isWanted: (record: RequestRecord) => boolean, most: number) =>
     RECORDS.filter(isWanted).slice(0, most);
   const entry = requestsPage({ shown, routes: () => ['orders', 'users'] });
-  const request = { method: 'GET', body: '', wantsHtml: false } as const;
+  const request = { method: 'GET', body: '', accept: '' } as const;
   const answered = await entry.answer(request, new URLSearchParams(search));
   assert.ok(answered.kind === 'page');
   return answered;

@@ -16,7 +16,7 @@ const PAGE = explainPage({
 });
 
 async function get(query: string): Promise<Answer> {
-  const request = { method: 'GET', body: '', wantsHtml: false } as const;
+  const request = { method: 'GET', body: '', accept: '' } as const;
   return await PAGE.answer(request, new URLSearchParams(query));
 }
 

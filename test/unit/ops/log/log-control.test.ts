@@ -17,7 +17,7 @@ function started(t: TestContext, configured: LogSettings = CONFIGURED) {
   const control = new LogControl(log, configured);
   const entry = logPage(control);
   const ask = async (method: 'GET' | 'PUT', body: string) => {
-    const answer = await entry.answer({ method, body, wantsHtml: false }, new URLSearchParams());
+    const answer = await entry.answer({ method, body, accept: '' }, new URLSearchParams());
     return JSON.parse((answer as Page).body);
   };
   return {
