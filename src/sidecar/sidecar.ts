@@ -107,6 +107,7 @@ export class Sidecar {
       events,
       log,
       counts: this.#metrics.spans,
+      exported: (traced) => this.#metrics.showTrace(traced),
       slowMs: () => this.#logControl.inForce.slowMs,
       lookup: lookupUntil,
       version: versions.lazypirate,

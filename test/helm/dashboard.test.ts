@@ -223,7 +223,7 @@ test('with a real sidecar in trouble behind a real Prometheus, no panel is empty
 }, async (t) => {
   const directory = scratch();
   const faults = await startFaults(t, directory);
-  const query = await startPrometheus(t, directory, faults.target, { namespace: 'shop', pod: 'demo' });
+  const { query } = await startPrometheus(t, directory, faults.target, { namespace: 'shop', pod: 'demo' });
 
   const [reloads, rollouts] = ['Reloads', 'Rollouts'].map((name) => {
     const found = annotations.list.find((one) => one.name === name);

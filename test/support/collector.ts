@@ -27,7 +27,12 @@ export interface ReceivedSpan {
 }
 
 /** What a collector does with a request. */
-type Behaviour = { kind: 'take' } | { kind: 'answer'; status: number } | { kind: 'hang' };
+type Behaviour =
+  | { kind: 'take' }
+  /** Refuses one of the spans, without a word which, and keeps none. */
+  | { kind: 'reject' }
+  | { kind: 'answer'; status: number }
+  | { kind: 'hang' };
 
 /** A receiver of OTLP/HTTP that reads the protobuf itself, by the field numbers of opentelemetry-proto. */
 export class Collector {
@@ -81,8 +86,11 @@ export class Collector {
     const { behaviour } = this;
     if (behaviour.kind === 'hang') return;
     if (behaviour.kind === 'answer') return void response.writeHead(behaviour.status).end();
-    this.spans.push(...spansIn(content));
-    response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
+    const isTaken = behaviour.kind === 'take';
+    if (isTaken) this.spans.push(...spansIn(content));
+    response.writeHead(200, { 'content-type': 'application/x-protobuf' });
+    // ExportTraceServiceResponse { partial_success { rejected_spans: 1 } }
+    response.end(isTaken ? undefined : Buffer.from([0x0a, 2, 0x08, 1]));
   }
 }
 

@@ -13,6 +13,14 @@ interface Sample {
 /** Asks for an expression as of now. */
 export type Query = (expr: string) => Promise<Sample[]>;
 
+interface SeriesExemplars {
+  seriesLabels: Record<string, string>;
+  exemplars: { labels: Record<string, string>; value: string; timestamp: number }[];
+}
+
+/** Asks for the exemplars of the series in an expression, of the last hour. */
+type QueryExemplars = (expr: string) => Promise<SeriesExemplars[]>;
+
 /**
  * A Prometheus of its own process that scrapes one sidecar each second.
  *
@@ -24,7 +32,7 @@ export async function startPrometheus(
   directory: string,
   target: string,
   labels: Record<string, string>,
-): Promise<Query> {
+): Promise<{ query: Query; exemplars: QueryExemplars }> {
   const config = join(directory, 'prometheus.yaml');
   const job = { job_name: 'shop/demo', static_configs: [{ targets: [target], labels }] };
   const global = { scrape_interval: '1s', scrape_timeout: '1s' };
@@ -33,6 +41,7 @@ export async function startPrometheus(
     `--config.file=${config}`,
     `--storage.tsdb.path=${join(directory, 'tsdb')}`,
     '--web.listen-address=127.0.0.1:0',
+    '--enable-feature=exemplar-storage',
   ]);
   // It logs to stderr, and each line again is what `line` waits for.
   const address = await new Promise<string>((resolve, reject) => {
@@ -43,10 +52,17 @@ export async function startPrometheus(
     void program.ended.then(() => reject(new Error(program.stderr.join('\n'))));
   });
   await until('it answers', async () => (await fetch(`http://${address}/-/ready`)).ok);
-  return async (query) => {
-    const url = `http://${address}/api/v1/query?query=${encodeURIComponent(query)}`;
-    const answer = (await (await fetch(url)).json()) as { data?: { result: Sample[] }; error?: string };
-    assert.ok(answer.data, `${query}: ${answer.error}`);
-    return answer.data.result;
+  const ask = async <T>(path: string, parameters: Record<string, string>): Promise<T> => {
+    const url = `http://${address}/api/v1/${path}?${new URLSearchParams(parameters)}`;
+    const answer = (await (await fetch(url)).json()) as { data?: T; error?: string };
+    assert.ok(answer.data, `${url}: ${answer.error}`);
+    return answer.data;
+  };
+  return {
+    query: async (query) => (await ask<{ result: Sample[] }>('query', { query })).result,
+    exemplars: async (query) => {
+      const end = Date.now() / 1_000 + 60;
+      return await ask('query_exemplars', { query, start: `${end - 3_600}`, end: `${end}` });
+    },
   };
 }

@@ -37,5 +37,5 @@ export const tracing = z
   .meta({
     title: 'object',
     description:
-      'Sends OpenTelemetry spans of requests and attempts. Off without an endpoint, here or in the standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT`).',
+      'Sends OpenTelemetry spans of requests and attempts. Off without an endpoint, here or in the standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT`). With it, the durations in `/metrics` have exemplars (trace ids). Prometheus stores them with `--enable-feature=exemplar-storage`, and asks for their format, OpenMetrics, by itself.',
   });

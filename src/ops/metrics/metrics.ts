@@ -3,10 +3,18 @@ import type { Events } from '../../proxy/events.ts';
 import type { RouteStatus } from '../../proxy/status.ts';
 import type { RouteCounts } from '../route-counts.ts';
 import type { SpanCounts } from '../tracing/span-queue.ts';
+import type { TracedDuration } from '../tracing/spans.ts';
 import { EndpointMetrics } from './endpoint-metrics.ts';
 import { type Format, openMetricsOf } from './format.ts';
 import { routeGauges } from './route-gauges.ts';
-import { countsOf, type RouteSeries, routeFamilies, routeSeries, SECONDS_BUCKETS } from './route-series.ts';
+import {
+  countsOf,
+  type RouteSeries,
+  routeFamilies,
+  routeSeries,
+  SECONDS_BUCKETS,
+  showExemplar,
+} from './route-series.ts';
 import { spanMetrics } from './span-metrics.ts';
 
 const RELOAD_RESULTS = ['success', 'failure'] as const;
@@ -34,6 +42,8 @@ export interface Metrics {
   /** Upper bounds of the buckets of durations, in seconds. */
   durationBounds: readonly number[];
   spans: SpanCounts;
+  /** Shows a trace as an exemplar of the durations that have been counted. */
+  showTrace(traced: TracedDuration): void;
   /** All metrics, by default in the text format of Prometheus. Scrapes of a format at the same time share one answer. */
   text(format?: Format): Promise<string>;
 }
@@ -94,6 +104,11 @@ export function createMetrics(sources: MetricsInput): Metrics {
       keepOnly(sources.routes());
     },
     spans: spans.counts,
+    showTrace(traced) {
+      const known = series.get(traced.route);
+      // The route may be gone by now.
+      if (known !== undefined) showExemplar(known, traced);
+    },
     durationBounds: SECONDS_BUCKETS,
     counts: (route) => countsOf(seriesOf(route)),
     text(format = 'prometheus') {

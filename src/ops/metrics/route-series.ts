@@ -1,6 +1,7 @@
 import { Counter, type Metric, type Registry } from 'prom-client';
 import { FAILURE_CODES, type FailureCode } from '../../proxy/outcome.ts';
 import type { RouteCounts } from '../route-counts.ts';
+import type { TracedDuration } from '../tracing/spans.ts';
 import { byValue, DurationHistogram, type Labels, Tally } from './series.ts';
 
 /** All values of labels other than route names, so that each series exists, at 0, before the first event. */
@@ -118,6 +119,18 @@ export function routeSeries(families: RouteFamilies, route: string) {
     replyBytes: total(families.replyBytes),
     discoveryErrors: totals(families.discoveryErrors, 'reason', DISCOVERY_FAILURES),
   };
+}
+
+/** Shows a trace beside the durations in whose series its own has been counted. */
+export function showExemplar(
+  { requestDuration, attemptDuration }: RouteSeries,
+  traced: TracedDuration,
+): void {
+  const { seconds, traceId, spanId, endedAtMs } = traced;
+  const durations =
+    traced.kind === 'request' ? requestDuration[traced.outcome] : attemptDuration[traced.result];
+  const labelSet = { trace_id: traceId, span_id: spanId };
+  durations.show({ labelSet, value: seconds, timestamp: endedAtMs / 1_000 });
 }
 
 /** What the series of a route say at the moment. */

@@ -41,12 +41,23 @@ export class Tally {
   }
 }
 
+/** A trace that shows what a duration of its bucket is made of, as prom-client writes it down. */
+interface Exemplar {
+  labelSet: { trace_id: string; span_id: string };
+  /** Seconds. */
+  value: number;
+  /** Unix time, in seconds. */
+  timestamp: number;
+}
+
 /** Durations of one series of a histogram. */
 export class Durations {
   readonly #bounds: readonly number[];
   /** Counts by the first bound that is not below the value; the last one is for values above all bounds. */
   readonly counts: number[];
   sum = 0;
+  /** The newest of each bucket. Without tracing there are none. */
+  exemplars: (Exemplar | undefined)[] | undefined;
 
   /** @param bounds in seconds, ascending */
   constructor(bounds: readonly number[]) {
@@ -59,6 +70,13 @@ export class Durations {
     while (seconds > (this.#bounds[index] ?? Number.POSITIVE_INFINITY)) index++;
     this.counts[index] = (this.counts[index] ?? 0) + 1;
     this.sum += seconds;
+  }
+
+  /** Shows a trace of one of the durations. */
+  show(exemplar: Exemplar): void {
+    const index = this.#bounds.findIndex((bound) => exemplar.value <= bound);
+    this.exemplars ??= [];
+    this.exemplars[index === -1 ? this.#bounds.length : index] = exemplar;
   }
 }
 
@@ -97,7 +115,8 @@ export class DurationHistogram {
     const buckets = durations.counts.map((count, index) => {
       below += count;
       const le = this.#bounds[index] ?? '+Inf';
-      return { metricName: `${this.name}_bucket`, labels: { le, ...labels }, value: below };
+      const exemplar = durations.exemplars?.[index];
+      return { metricName: `${this.name}_bucket`, labels: { le, ...labels }, value: below, exemplar };
     });
     const sum = { metricName: `${this.name}_sum`, labels, value: durations.sum };
     return [...buckets, sum, { metricName: `${this.name}_count`, labels, value: below }];

@@ -27,7 +27,8 @@ import {
   ATTR_SERVICE_VERSION,
 } from '@opentelemetry/semantic-conventions';
 import { ATTR_RPC_SYSTEM_NAME } from '@opentelemetry/semantic-conventions/incubating';
-import type { ObservedAttempt, ObservedRequest, TraceParent } from '../../proxy/events.ts';
+import type { AttemptResult, ObservedAttempt, ObservedRequest, TraceParent } from '../../proxy/events.ts';
+import type { Outcome } from '../../proxy/outcome.ts';
 import { waitedMs } from '../../proxy/tried.ts';
 import { executedOf } from '../record.ts';
 
@@ -47,8 +48,21 @@ export interface SpanSettings {
   version: string;
 }
 
+/** A duration that the metrics have counted too. */
+type Counted = { route: string; seconds: number } & (
+  | { kind: 'request'; outcome: Outcome }
+  | { kind: 'attempt'; result: AttemptResult }
+);
+
+/** And where to find it among the traces. */
+export type TracedDuration = Counted & { traceId: string; spanId: string; endedAtMs: number };
+
+/** `traced` is for us, and not sent. An attempt that was not over when its request was has not been counted by then. */
+type Span = ReadableSpan & { traced?: TracedDuration };
+
 /** The parts of a span that differ. */
 type OwnPart = Pick<ReadableSpan, 'name' | 'kind' | 'attributes' | 'status'> & {
+  counted: Counted | undefined;
   context: SpanContext;
   parent: SpanContext | undefined;
   startMs: number;
@@ -82,8 +96,8 @@ export class Spans {
   }
 
   /** The span of the request, then those of its attempts. */
-  of(request: ObservedRequest): ReadableSpan[] {
-    const { arrivedMs, elapsedMs, attempts } = request;
+  of(request: ObservedRequest): Span[] {
+    const { route, arrivedMs, elapsedMs, attempts, outcome = 'internal' } = request;
     // The clock may have been set since the request came: then its spans are where they would be now, and as long as they were.
     const wallMs = Date.now() - performance.now();
     const endMs = arrivedMs + elapsedMs;
@@ -91,8 +105,9 @@ export class Spans {
     const context = this.#context(parent?.traceId ?? this.#ids.generateTraceId());
     const spans = [
       this.#span({
-        name: request.route,
+        name: route,
         kind: SpanKind.SERVER,
+        counted: { kind: 'request', route, outcome, seconds: elapsedMs / 1_000 },
         context,
         parent,
         startMs: wallMs + arrivedMs,
@@ -104,13 +119,15 @@ export class Spans {
     const first = Math.max(0, attempts.length - ATTEMPTS_MOST);
     for (const [index, attempt] of attempts.entries()) {
       if (index < first) continue;
-      const { result = 'cancelled', sentMs } = attempt;
+      const { result = 'cancelled', sentMs, endedMs } = attempt;
       // One that nobody has ended was over when its request was.
-      const attemptEndMs = attempt.result === undefined ? endMs : Math.min(attempt.endedMs, endMs);
+      const attemptEndMs = attempt.result === undefined ? endMs : Math.min(endedMs, endMs);
+      const seconds = (endedMs - sentMs) / 1_000;
       spans.push(
         this.#span({
-          name: `${request.route} attempt`,
+          name: `${route} attempt`,
           kind: SpanKind.CLIENT,
+          counted: attempt.result && { kind: 'attempt', route, result, seconds },
           context: this.#context(context.traceId),
           parent: context,
           startMs: wallMs + sentMs,
@@ -131,8 +148,10 @@ export class Spans {
     return { traceId, spanId: this.#ids.generateSpanId(), traceFlags: TraceFlags.SAMPLED };
   }
 
-  #span({ context, parent, startMs, endMs, ...own }: OwnPart): ReadableSpan {
+  #span({ context, parent, startMs, endMs, counted, ...own }: OwnPart): Span {
+    const { traceId, spanId } = context;
     return {
+      ...(counted && { traced: { ...counted, traceId, spanId, endedAtMs: endMs } }),
       ...own,
       spanContext: () => context,
       ...(parent && { parentSpanContext: parent }),

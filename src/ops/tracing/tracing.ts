@@ -5,11 +5,14 @@ import type { Events, ObservedRequest } from '../../proxy/events.ts';
 import type { Log } from '../log/log.ts';
 import { type Answer, Post } from './post.ts';
 import { type SendResult, type SpanCounts, SpanQueue } from './span-queue.ts';
+import type { TracedDuration } from './spans.ts';
 
 interface TracingContext {
   events: Events;
   log: Log;
   counts: SpanCounts;
+  /** Told of each span that the collector has taken: from now on its trace can be found. */
+  exported(traced: TracedDuration): void;
   /** Requests that take longer are traced in any case; `undefined`: there are none. */
   slowMs(): number | undefined;
   /** A lookup of host names that ends with the signal. */
@@ -70,7 +73,7 @@ export class Tracing {
 }
 
 async function startExport(config: TracingConfig, context: TracingContext): Promise<Exporting> {
-  const { events, log, counts, version } = context;
+  const { events, log, counts, exported, version } = context;
   const { ATTEMPTS_MOST, CONTENT_TYPE, Spans, encode, rejectedIn } = await import('./spans.ts');
   const ended = new AbortController();
   const post = await Post.to({ ...config, lookup: context.lookup(ended.signal) });
@@ -88,7 +91,12 @@ async function startExport(config: TracingConfig, context: TracingContext): Prom
       }
       if (answer.kind === 'failed') return { ...answer, isLasting: false };
       const { status, reason, body } = answer;
-      if (status >= 200 && status < 300) return { kind: 'taken', rejected: rejectedIn(body) };
+      if (status >= 200 && status < 300) {
+        const rejected = rejectedIn(body);
+        // Which of them it has refused, it does not say.
+        if (rejected === 0) for (const { traced } of batch) if (traced !== undefined) exported(traced);
+        return { kind: 'taken', rejected };
+      }
       const why = `the collector answered ${status} ${reason}`.trim();
       return { kind: 'failed', why, isLasting: !BUSY.has(status) };
     },

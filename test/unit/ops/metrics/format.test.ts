@@ -72,6 +72,39 @@ function busyMetrics() {
   return metrics;
 }
 
+test('a trace is an exemplar of the bucket of its duration, the newest one, and only of a route that is there', async () => {
+  const metrics = busyMetrics();
+  await metrics.text();
+  const of = (seconds: number, traceId: string, route = 'orders') =>
+    ({ route, seconds, traceId, spanId: `of ${traceId}`, endedAtMs: 1_795_819_199_250 }) as const;
+  metrics.showTrace({ kind: 'request', outcome: 'ok', ...of(0.2, 'old') });
+  metrics.showTrace({ kind: 'request', outcome: 'ok', ...of(0.25, 'new') });
+  metrics.showTrace({ kind: 'request', outcome: 'client_gone', ...of(70, 'slow') });
+  metrics.showTrace({ kind: 'attempt', result: 'lost', ...of(0.0001, 'attempt') });
+  metrics.showTrace({ kind: 'attempt', result: 'lost', ...of(0.0001, 'gone', 'users') });
+  const before = seriesOf(await metrics.text());
+  const open = await metrics.text('openMetrics');
+  const at = (labels: string, traceId: string, value: number) =>
+    `${labels} 0 # {trace_id="${traceId}",span_id="of ${traceId}"} ${value} 1795819199.25`;
+  assert.deepEqual(
+    lines(open).filter((line) => line.includes('trace_id')),
+    [
+      at('lazypirate_request_duration_seconds_bucket{le="0.25",route="orders",outcome="ok"}', 'new', 0.25),
+      at(
+        'lazypirate_request_duration_seconds_bucket{le="+Inf",route="orders",outcome="client_gone"}',
+        'slow',
+        70,
+      ),
+      at(
+        'lazypirate_attempt_duration_seconds_bucket{le="0.00025",route="orders",result="lost"}',
+        'attempt',
+        0.0001,
+      ),
+    ],
+  );
+  assert.deepEqual(seriesOf(open.replaceAll(/ # \{.*$/gm, '')), before);
+});
+
 const isComment = (line: string) => line.startsWith('#');
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
 /** Without their values, because those of the process change. */

@@ -172,6 +172,25 @@ test('no attempt lasts longer than its request', (t) => {
   near(ms(before), [0.25, 0.25]);
 });
 
+test('each span says what the metrics have counted, and that of an attempt that was not over yet says nothing', () => {
+  const request = requestOf(
+    [{ result: undefined, endedMs: 0 }, { result: 'timeout', endedMs: 1_100.25 }, {}],
+    {
+      outcome: 'client_gone',
+    },
+  );
+  const told = spans.of(request).map((span) => {
+    const { traceId, spanId } = span.spanContext();
+    if (span.traced === undefined) return undefined;
+    const { endedAtMs, ...traced } = span.traced;
+    const [seconds, nanos] = span.endTime;
+    assert.ok(Math.abs(endedAtMs - (seconds * 1_000 + nanos / 1e6)) < 0.001);
+    assert.deepEqual([traced.traceId, traced.spanId], [traceId, spanId]);
+    return traced.kind === 'request' ? [traced.outcome, traced.seconds] : [traced.result, traced.seconds];
+  });
+  assert.deepEqual(told, [['client_gone', 0.0105], undefined, ['timeout', 0.1], ['ok', 0.00975]]);
+});
+
 test('a reply that came after the timeout of its attempt is seen to be one', (t) => {
   const [request] = received(t, requestOf([{ result: 'timeout' }]));
   assert.equal(request.attributes['lazypirate.reply.salvaged'], true);
