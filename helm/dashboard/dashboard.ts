@@ -158,6 +158,8 @@ function panelOf(panel: Panel): Json {
       legendFormat,
       // Over a time, the last value of what is gone would be shown for the value now.
       ...(isNumber && { instant: true, range: false }),
+      // Only series of buckets have them.
+      ...(!isNumber && expr.includes('_bucket{') && { exemplar: true }),
     })),
   };
 }

@@ -19,7 +19,7 @@ interface Panel {
   description: string;
   gridPos: { x: number; y: number; w: number; h: number };
   fieldConfig: { defaults: { unit?: string } };
-  targets: { expr: string; legendFormat: string }[];
+  targets: { expr: string; legendFormat: string; exemplar?: boolean }[];
   /** Of a row that is folded. */
   panels?: Panel[];
 }
@@ -56,6 +56,16 @@ test('each panel says in sentences what it shows, and in what unit', () => {
     assert.match(description, /^[A-Zp][^{}]+\.$/, title);
     assert.ok(fieldConfig.defaults.unit, title);
   }
+});
+
+test('latencies show the traces behind them, and nothing else asks for any', () => {
+  const asking = panels.filter(({ targets }) => targets.some(({ exemplar }) => exemplar));
+  assert.deepEqual(
+    asking.map(({ title }) => title),
+    ['p99 against the deadline', 'Time to a reply', 'Time of an attempt'],
+  );
+  for (const { expr, exemplar } of asking.flatMap(({ targets }) => targets))
+    assert.equal(exemplar ?? false, expr.startsWith('histogram_quantile('), expr);
 });
 
 test('the first row says whether it is broken', () => {
