@@ -1,9 +1,11 @@
 import type { Discovered, Discovery } from '../discovery/discovery.ts';
 import { pause } from '../lifecycle/pause.ts';
 import type { RouteSettings } from '../proxy/settings.ts';
+import type { Trouble } from '../proxy/status.ts';
 import { targetOf } from '../proxy/upstream/target.ts';
-import { isVaguer, NO_HANDSHAKE, type Trouble } from '../proxy/upstream/trouble.ts';
-import type { ConnectionEnd, PeerInfo, Target, Transport } from '../transport/transport.ts';
+import { isVaguer, NO_HANDSHAKE } from '../proxy/upstream/trouble.ts';
+import { stageOf, wordsOf } from '../transport/connection-end.ts';
+import type { PeerInfo, Target, Transport } from '../transport/transport.ts';
 
 /** Enough to be quick with a thousand endpoints, few enough for the descriptors of any machine. */
 const AT_ONCE = 64;
@@ -12,7 +14,7 @@ const TRIES = 3;
 const AGAIN_MS = 25;
 
 /** The time was over before there was a connection. */
-const LATE: Trouble = { kind: 'new', why: 'not connected in time' };
+const LATE: Trouble = { kind: 'new', what: 'not connected in time', means: [] };
 
 /** What discovery said first. `silent`: nothing, until the time was over. */
 type Finding =
@@ -80,9 +82,9 @@ async function tryEndpoint(target: Target, transport: Transport, over: AbortSign
     const result = await connectOnce(target, transport, over);
     if (result.kind === 'works') return result;
     if (!isVaguer(result, worst)) worst = result;
-    if (result.kind !== 'hung up') break;
+    if (stageOf(result) !== 'hung up') break;
   }
-  return { kind: 'fails', why: worst.why };
+  return { kind: 'fails', why: wordsOf(worst) };
 }
 
 function connectOnce(
@@ -104,7 +106,7 @@ function connectOnce(
         isAccepted = true;
       },
       ready: (peer) => end({ kind: 'works', peer, tookMs: performance.now() - sinceMs }),
-      closed: (why: ConnectionEnd) => end(why),
+      closed: end,
       message: () => undefined,
       malformed: () => undefined,
       tooLarge: () => undefined,

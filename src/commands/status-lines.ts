@@ -133,7 +133,7 @@ function endpointsTable({ status }: Poll, columns: number): Line[] {
 }
 
 function endpointCells(endpoint: EndpointPage, now: Date): Cell[] {
-  const { state, why, sinceMs, latencyMs, inFlight, inFlightLimit, recent } = endpoint;
+  const { state, sinceMs, latencyMs, inFlight, inFlightLimit, recent } = endpoint;
   const all = recent.answered + recent.unanswered;
   return [
     { text: state, color: state === 'up' ? GREEN : state === 'ejected' || state === 'down' ? RED : YELLOW },
@@ -141,7 +141,7 @@ function endpointCells(endpoint: EndpointPage, now: Date): Cell[] {
     latencyMs === null ? '-' : `${state === 'down' ? 'was ' : ''}${length(latencyMs)}`,
     `${number(inFlight)}/${number(inFlightLimit)}`,
     all === 0 ? '-' : `${number(recent.answered)}/${number(all)}`,
-    troubleWords(why, state !== 'connecting').headline,
+    troubleWords(endpoint).headline,
   ];
 }
 

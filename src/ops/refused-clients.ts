@@ -1,7 +1,8 @@
-import type { Events } from '../proxy/events.ts';
+import type { Events, ProxyEvents } from '../proxy/events.ts';
 
 /** Connections to a listener that were turned away for the same reason. */
 export interface RefusedClients {
+  kind: ProxyEvents['refusedClient']['kind'];
   why: string;
   count: number;
   /** When the last one came, and from where, if that is known. */
@@ -23,7 +24,7 @@ export class Refusals {
   }
 
   observe(events: Events): void {
-    events.on('refusedClient', ({ route, why, address }) => this.#refused(route, why, address));
+    events.on('refusedClient', (refused) => this.#refused(refused));
     events.on('renamed', () => this.#byRoute.clear());
   }
 
@@ -39,14 +40,14 @@ export class Refusals {
     for (const name of this.#byRoute.keys()) if (!names.has(name)) this.#byRoute.delete(name);
   }
 
-  #refused(route: string, why: string, address: string | undefined): void {
+  #refused({ route, kind, why, address }: ProxyEvents['refusedClient']): void {
     if (!this.#byRoute.has(route)) this.#forgetOthers();
     const reasons = this.#byRoute.get(route) ?? new Map<string, RefusedClients>();
     this.#byRoute.set(route, reasons);
     const count = (reasons.get(why)?.count ?? 0) + 1;
     // A map keeps the order in which its keys came.
     reasons.delete(why);
-    reasons.set(why, { why, count, at: new Date(), address });
+    reasons.set(why, { kind, why, count, at: new Date(), address });
     const [oldest] = reasons.keys();
     if (reasons.size > REASONS_MOST && oldest !== undefined) reasons.delete(oldest);
   }

@@ -2,7 +2,7 @@ import type { DiscoveryFailure } from '../discovery/discovery.ts';
 import type { Body } from '../transport/message.ts';
 import type { Refusal } from '../transport/transport.ts';
 import type { Cause, Executed, Failure, Outcome } from './outcome.ts';
-import type { EndpointStateKind } from './status.ts';
+import type { EndpointStateKind, TroubleKind } from './status.ts';
 
 /** An endpoint as observers see it, with the names that discovery knows of it. The object does not change. */
 export interface ObservedEndpoint {
@@ -104,6 +104,8 @@ export interface ProxyEvents {
     from: EndpointStateKind | 'new';
     to: EndpointStateKind;
     why: string;
+    /** Undefined if it changed without any. */
+    trouble?: TroubleKind | undefined;
   };
   /** The set of endpoints is known to be current. */
   discovered: DiscoveredSet;

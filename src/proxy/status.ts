@@ -1,4 +1,5 @@
 import type { DiscoveryFailure } from '../discovery/discovery.ts';
+import type { EndKind, Told } from '../transport/connection-end.ts';
 import type { ObservedEndpoint } from './events.ts';
 import type { RouteSettings } from './settings.ts';
 
@@ -52,7 +53,12 @@ export interface EndpointStatus extends ObservedEndpoint {
   state: EndpointStateKind;
   /** How long it has been in this state. */
   sinceMs: number;
+  /** Of both of the next, in words for users; or why it is in this state without any trouble. */
   why: string;
+  /** What made it so. */
+  trouble: Trouble | undefined;
+  /** What the newest try to connect shows, if that says less than the cause. */
+  newest: Trouble | undefined;
   inFlight: number;
   /** How many attempts may be in flight there at the moment. */
   inFlightLimit: number;
@@ -76,3 +82,21 @@ export interface EndpointStatus extends ObservedEndpoint {
  * finished.
  */
 export type EndpointStateKind = 'connecting' | 'up' | 'down' | 'ejected' | 'terminating' | 'gone';
+
+/**
+ * Why an endpoint cannot be used. `new`: not tried yet. `in_handshake`, `no_handshake`: the handshake goes on, or for too long.
+ * `not_a_reply`: it broke the protocol of requests. `no_reply`, `reply_lost`: it was ejected because attempts had no reply in time, or
+ * none before their connections dropped. The rest is how a connection ended.
+ */
+export interface Trouble extends Told {
+  readonly kind:
+    | EndKind
+    | 'new'
+    | 'in_handshake'
+    | 'no_handshake'
+    | 'not_a_reply'
+    | 'no_reply'
+    | 'reply_lost';
+}
+
+export type TroubleKind = Trouble['kind'];

@@ -1,3 +1,4 @@
+import type { ConnectionEnd, EndKind } from './connection-end.ts';
 import type { Body } from './message.ts';
 
 /*
@@ -78,16 +79,6 @@ export interface PeerInfo {
   version: '2.0' | '3.0' | '3.1' | undefined;
 }
 
-/**
- * Why a connection ended, with an explanation for users. `unreachable`: it was never established. `handshake`: it was, but the
- * handshake failed. `hung up`: the peer ended it in the handshake, and did not say why. `dropped`: the peer or the network ended it
- * later. `protocol`: the peer broke the protocol.
- */
-export interface ConnectionEnd {
-  kind: 'unreachable' | 'handshake' | 'hung up' | 'dropped' | 'protocol';
-  why: string;
-}
-
 /** What a listener is made with. */
 export interface ListenSettings {
   /** `tcp://HOST:PORT` (port 0 picks one), `ipc:///PATH` or `ipc://@NAME`. */
@@ -130,6 +121,8 @@ export interface ListenerOwner {
 }
 
 export interface Refusal {
+  /** `accept_failed`: the system did not accept the connection. */
+  kind: EndKind | 'too_many_connections' | 'accept_failed' | 'no_key' | 'key_not_allowed';
   /** An explanation for users. */
   why: string;
   /** Where it came from, if that is known. */

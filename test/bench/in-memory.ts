@@ -1,6 +1,7 @@
 import { StaticDiscovery } from '../../src/discovery/static.ts';
 import { Events } from '../../src/proxy/events.ts';
 import { Route } from '../../src/proxy/route.ts';
+import { ended } from '../../src/transport/connection-end.ts';
 import { type Body, bodyOf, DELIMITER } from '../../src/transport/message.ts';
 import type {
   Client,
@@ -102,7 +103,7 @@ class InMemoryConnection implements Connection {
   }
 
   drop(): void {
-    if (this.#network.open.delete(this)) this.#owner.closed({ kind: 'dropped', why: 'connection reset' });
+    if (this.#network.open.delete(this)) this.#owner.closed(ended('reset', 'connection reset'));
   }
 }
 

@@ -1,5 +1,6 @@
 /* A listener and connections of our ZMTP engine with no features in between: `node zmtp-relay.ts ADDRESS...`. It shows what the engine
  * itself costs. Each request has a number in its envelope, so that one connection to each upstream is enough. */
+import { wordsOf } from '../../src/transport/connection-end.ts';
 import type { Client, ClientOwner, Connection } from '../../src/transport/transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
 
@@ -45,7 +46,7 @@ function connected(address: string): Promise<Connection> {
         },
         malformed: () => fail('a malformed reply'),
         tooLarge: () => fail('a reply that is too large'),
-        closed: ({ why }) => fail(why),
+        closed: (end) => fail(wordsOf(end)),
       },
     );
   });

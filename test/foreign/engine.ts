@@ -1,9 +1,11 @@
 /* A foreign implementation against the ZMTP engine, with no sidecar between them. */
+
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { Request } from 'zeromq';
+import { type ConnectionEnd, ended, wordsOf } from '../../src/transport/connection-end.ts';
 import { type Body, bodyOf, DELIMITER, envelopeOf, framesOf } from '../../src/transport/message.ts';
-import type { ConnectionEnd, PeerInfo } from '../../src/transport/transport.ts';
+import type { PeerInfo } from '../../src/transport/transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
 import { until } from '../support/until.ts';
 import { echo, listening } from '../support/zmtp-listener.ts';
@@ -108,11 +110,11 @@ function connect(t: TestContext, address: string, heartbeatMs?: number) {
       accepted: () => undefined,
       ready: ready.resolve,
       message: (envelope, body) => came.push({ envelope, body }),
-      malformed: () => closed.resolve({ kind: 'protocol', why: 'it sent a malformed message' }),
-      tooLarge: (_, bytes) => closed.resolve({ kind: 'protocol', why: `it sent ${bytes} bytes` }),
+      malformed: () => closed.resolve(ended('broken_protocol', 'it sent a malformed message')),
+      tooLarge: (_, bytes) => closed.resolve(ended('broken_protocol', `it sent ${bytes} bytes`)),
       closed: (end) => {
         closed.resolve(end);
-        ready.reject(new Error(end.why));
+        ready.reject(new Error(wordsOf(end)));
       },
     },
   );

@@ -155,5 +155,7 @@ test('the reason of a failed handshake is still shown when nobody listens there 
     /; now: nobody (answers|listens) there/.test(whyOf(running)),
   );
   assert.match(whyOf(running), /^the peer broke the protocol/);
+  const { trouble, newest } = running.route.status().endpoints[0] ?? {};
+  assert.deepEqual([trouble?.kind, newest?.kind], ['broken_handshake', 'nobody_answers']);
   assert.equal(told(running, /nobody (answers|listens) there/), 0);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { ended } from '../../src/transport/connection-end.ts';
 import { type PeerGreeting, probeGreeting } from '../../src/transport/zmtp/greeting-probe.ts';
 import { startServe } from '../support/program.ts';
 import { RawServer } from '../support/raw-server.ts';
@@ -29,7 +30,10 @@ test('a peer is told by the mechanism of its greeting, also if that comes in pie
 
 test('a peer that is not ZeroMQ is told by how it begins', async (t) => {
   const web = await probed(t, (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
-  assert.deepEqual(web, { kind: 'strange', why: 'the peer is not ZeroMQ: it speaks HTTP' });
+  assert.deepEqual(web, {
+    kind: 'strange',
+    end: ended('speaks_http', 'the peer is not ZeroMQ', 'it speaks HTTP'),
+  });
 });
 
 test('a peer that hangs up, says nothing, or is not there tells nothing', async (t) => {

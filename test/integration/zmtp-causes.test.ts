@@ -4,7 +4,8 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import type { ConnectionEnd, Target } from '../../src/transport/transport.ts';
+import { type ConnectionEnd, type EndKind, wordsOf } from '../../src/transport/connection-end.ts';
+import type { Target } from '../../src/transport/transport.ts';
 import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
 import { errorCommand, readyCommand } from '../../src/transport/zmtp/metadata.ts';
 import { RawApp } from '../support/raw-app.ts';
@@ -30,6 +31,11 @@ async function endOf(
   return last.end;
 }
 
+async function kindAndWords(...args: Parameters<typeof endOf>): Promise<[EndKind, string]> {
+  const end = await endOf(...args);
+  return [end.kind, wordsOf(end)];
+}
+
 const HELLO = Buffer.concat([OPENING, GREETING_REST, readyCommand('REP')]);
 const helloOf = (type: string) => Buffer.concat([OPENING, GREETING_REST, readyCommand(type)]);
 const PROTOCOL = 'the peer broke the protocol: it sent';
@@ -48,87 +54,87 @@ const answered =
   (socket) =>
     socket.once('data', () => serve(socket));
 
-const PEERS: Record<string, [Serve, ConnectionEnd['kind'], string, Partial<Target>?]> = {
+const PEERS: Record<string, [Serve, EndKind, string, Partial<Target>?]> = {
   'speaks HTTP': [
     say('HTTP/1.1 400 Bad Request\r\n\r\n'),
-    'handshake',
+    'speaks_http',
     'the peer is not ZeroMQ: it speaks HTTP',
   ],
   'speaks TLS': [
     say(Buffer.from([0x15, 3, 3, 0, 2, 2, 70])),
-    'handshake',
+    'not_zeromq',
     'the peer is not ZeroMQ: it speaks TLS',
   ],
   'is neither ZeroMQ nor known': [
     say('SSH-2.0-OpenSSH_9.9\r\n'),
-    'handshake',
+    'not_zeromq',
     'the peer is not ZeroMQ: it begins with "SSH-2.0-OpenSSH_9.9.."',
   ],
   'speaks ZMTP 1.0': [
     say(Buffer.from([1, 0])),
-    'handshake',
+    'old_zmtp',
     'the peer speaks ZMTP 1.0 (libzmq 2), which is too old',
   ],
   'wants CURVE': [
     say(greeting('CURVE')),
-    'handshake',
+    'wrong_mechanism',
     'wrong security mechanism: the peer uses CURVE, and no curve is configured here',
   ],
   'wants PLAIN': [
     say(greeting('PLAIN')),
-    'handshake',
+    'wrong_mechanism',
     'wrong security mechanism: the peer uses PLAIN, and only CURVE and NULL are possible here',
   ],
   'says nothing': [
     () => undefined,
-    'handshake',
+    'slow_handshake',
     `the peer accepts connections and says nothing within 5ms: ${HANGS}`,
     { handshakeTimeoutMs: 5 },
   ],
   'does not complete the handshake': [
     say(OPENING),
-    'handshake',
+    'slow_handshake',
     `the handshake was not completed within 50ms: ${HANGS}`,
     { handshakeTimeoutMs: 50 },
   ],
   'closes at once': [
     (socket) => socket.end(),
-    'hung up',
+    'hung_up_at_once',
     `the peer closed the connection, before it said anything: ${NOT_THERE}`,
   ],
   'closes in the handshake': [
     answered((socket) => socket.end(OPENING)),
-    'hung up',
+    'hung_up',
     'the peer closed the connection, in the handshake: it wants a key (CURVE) or another type of socket, or it is being stopped',
   ],
   'resets the connection at once': [
     answered(reset),
-    'hung up',
+    'hung_up_at_once',
     `the connection was reset (the peer was killed, or something on the way cut it), before it said anything: ${NOT_THERE}`,
   ],
   'has a socket of the wrong type': [
     say(helloOf('PUB')),
-    'handshake',
+    'wrong_socket_type',
     'the peer is a PUB socket, which does not fit (REP, ROUTER, DEALER do)',
   ],
   'refuses with ERROR': [
     say(OPENING, GREETING_REST, errorCommand('Invalid socket type')),
-    'handshake',
+    'refused',
     'the peer refused the connection: Invalid socket type',
   ],
   'sends a message in place of READY': [
     say(OPENING, GREETING_REST, Buffer.from([0, 1, 120])),
-    'handshake',
+    'broken_handshake',
     'the peer sent a message before the handshake was over',
   ],
   'sends another command in place of READY': [
     say(OPENING, GREETING_REST, Buffer.from('\x04\x06\x05HELLO')),
-    'handshake',
+    'broken_handshake',
     'the peer sent the command HELLO in place of READY',
   ],
   'closes a connection in use': [
     answered((socket) => socket.end(HELLO)),
-    'dropped',
+    'closed',
     'the peer closed the connection',
   ],
   'resets a connection in use': [
@@ -141,24 +147,24 @@ const PEERS: Record<string, [Serve, ConnectionEnd['kind'], string, Partial<Targe
         if (came.includes('READY')) reset(socket);
       });
     },
-    'dropped',
+    'reset',
     'the connection was reset (the peer was killed, or something on the way cut it)',
   ],
   'sends a frame of an impossible length': [
     say(HELLO, Buffer.from([2, 0x7f, 255, 255, 255, 255, 255, 255, 255])),
-    'protocol',
+    'broken_protocol',
     `${PROTOCOL} a frame that is longer than any message can be`,
   ],
   'sends a command that cannot be read': [
     say(HELLO, Buffer.from([4, 1, 200])),
-    'protocol',
+    'broken_protocol',
     `${PROTOCOL} a command that cannot be read`,
   ],
 };
 for (const [what, [serve, kind, why, settings]] of Object.entries(PEERS))
   test(`a peer that ${what} is told in plain words`, async (t) => {
     const { address } = await RawServer.start(t, serve);
-    assert.deepEqual(await endOf(t, address, settings), { kind, why });
+    assert.deepEqual(await kindAndWords(t, address, settings), [kind, why]);
   });
 
 test('a port and a path at which nobody listens are told in plain words', async (t) => {
@@ -167,14 +173,14 @@ test('a port and a path at which nobody listens are told in plain words', async 
   const { port } = server.address() as { port: number };
   server.close();
   await once(server, 'close');
-  assert.deepEqual(await endOf(t, `tcp://127.0.0.1:${port}`), {
-    kind: 'unreachable',
-    why: 'nobody listens there (connection refused)',
-  });
-  assert.deepEqual(await endOf(t, `ipc://${join(scratch(), 'none.sock')}`), {
-    kind: 'unreachable',
-    why: 'nobody listens there (no such path)',
-  });
+  assert.deepEqual(await kindAndWords(t, `tcp://127.0.0.1:${port}`), [
+    'nobody_listens',
+    'nobody listens there (connection refused)',
+  ]);
+  assert.deepEqual(await kindAndWords(t, `ipc://${join(scratch(), 'none.sock')}`), [
+    'nobody_listens',
+    'nobody listens there (no such path)',
+  ]);
 });
 
 test('a machine that does not answer is told in plain words', async (t) => {
@@ -194,10 +200,10 @@ test('a machine that does not answer is told in plain words', async (t) => {
     const ballast = connect(port, '127.0.0.1').on('error', () => undefined);
     t.after(() => ballast.destroy());
   }
-  assert.deepEqual(await endOf(t, address, { connectTimeoutMs: 50 }), {
-    kind: 'unreachable',
-    why: 'no answer within 50ms: the machine is down or overloaded, or a firewall drops the packets',
-  });
+  assert.deepEqual(await kindAndWords(t, address, { connectTimeoutMs: 50 }), [
+    'no_answer',
+    'no answer within 50ms: the machine is down or overloaded, or a firewall drops the packets',
+  ]);
 });
 
 test('an app that was turned away is told in the same words', async (t) => {

@@ -137,7 +137,12 @@ test('a connection over the limit is closed and reported, and the limit can chan
   const second = await RawApp.connect(t, listener.address, Buffer.alloc(0));
   await second.closed;
   assert.deepEqual(refusals, [
-    { why: 'it is one more than the 1 connections allowed', address: '127.0.0.1', key: undefined },
+    {
+      kind: 'too_many_connections',
+      why: 'it is one more than the 1 connections allowed',
+      address: '127.0.0.1',
+      key: undefined,
+    },
   ]);
   listener.change({ ...POLICY, connections: 2 });
   const third = await RawApp.connect(t, listener.address);

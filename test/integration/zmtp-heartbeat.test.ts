@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { ended } from '../../src/transport/connection-end.ts';
 import { bodyOf, COMMAND, frameHeader } from '../../src/transport/message.ts';
 import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
 import { pingCommand, pongCommand, readyCommand } from '../../src/transport/zmtp/metadata.ts';
@@ -63,10 +64,12 @@ test('a connection ends when its peer of ZMTP 3.1 does not answer', async (t) =>
   await until('it has ended', () => told.length === 3);
   assert.deepEqual(told[2], {
     kind: 'closed',
-    end: {
-      kind: 'dropped',
-      why: 'the peer answered no heartbeat for 20ms: it is stopped, or the network or its machine is gone',
-    },
+    end: ended(
+      'no_heartbeat',
+      'the peer answered no heartbeat for 20ms',
+      'it is stopped',
+      'the network or its machine is gone',
+    ),
   });
   assert.ok(pings() > 0);
 });

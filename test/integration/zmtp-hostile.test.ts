@@ -27,7 +27,10 @@ test('a peer that sends byte after byte in the handshake is cut at its end', asy
   const { told } = connecting(t, address, { handshakeTimeoutMs: 100 });
   await until('it has ended', () => told.length === 2);
   const last = told[1];
-  assert.ok(last?.kind === 'closed' && /not completed within 100ms/.test(last.end.why), JSON.stringify(last));
+  assert.ok(
+    last?.kind === 'closed' && /not completed within 100ms/.test(last.end.what),
+    JSON.stringify(last),
+  );
   assert.ok(sent > 0 && sent < HELLO.length, `${sent} bytes`);
 });
 

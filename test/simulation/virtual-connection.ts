@@ -1,5 +1,6 @@
+import { type ConnectionEnd, ended } from '../../src/transport/connection-end.ts';
 import type { Body } from '../../src/transport/message.ts';
-import type { Connection, ConnectionEnd, ConnectionOwner, Target } from '../../src/transport/transport.ts';
+import type { Connection, ConnectionOwner, Target } from '../../src/transport/transport.ts';
 import type { Server, World } from './world.ts';
 
 /** A message on its way. */
@@ -71,10 +72,10 @@ export class VirtualConnection implements Connection {
   /** Ended by the server or by the network. */
   drop(): void {
     if (this.#state !== 'handshake' && this.#state !== 'ready') return;
-    const kind = this.#state === 'ready' ? 'dropped' : 'hung up';
+    const kind = this.#state === 'ready' ? 'reset' : 'hung_up';
     this.#state = 'dropped';
     this.#isDropped = true;
-    this.#world.time.after(this.#world.latency(), () => this.#end({ kind, why: 'connection reset' }));
+    this.#world.time.after(this.#world.latency(), () => this.#end(ended(kind, 'connection reset')));
   }
 
   /** The path is cut: heartbeats do not arrive. */
@@ -102,7 +103,7 @@ export class VirtualConnection implements Connection {
     const server = servers.get(this.#target.address);
     if (server === undefined || server.isCut) return this.#unreachable();
     if (server.isListening) return time.after(2 * this.#world.latency(), () => this.#connected(server));
-    const refused = { kind: 'unreachable', why: 'connection refused' } as const;
+    const refused = ended('nobody_listens', 'connection refused');
     time.after(this.#world.latency(), () => this.#end(refused));
   }
 
@@ -110,7 +111,7 @@ export class VirtualConnection implements Connection {
     if (sent === 'malformed') return this.#owner.malformed();
     if (sent === 'broken') {
       this.#server?.left(this);
-      return this.#end({ kind: 'protocol', why: 'it sent what is not ZMTP' });
+      return this.#end(ended('broken_protocol', 'it sent what is not ZMTP'));
     }
     const { envelope, body } = sent;
     if (body.bytes > this.#target.messageBytes) this.#owner.tooLarge(envelope, body.bytes);
@@ -118,8 +119,8 @@ export class VirtualConnection implements Connection {
   }
 
   #unreachable(): void {
-    const ended = { kind: 'unreachable', why: 'connect timed out' } as const;
-    this.#world.time.after(this.#target.connectTimeoutMs, () => this.#end(ended));
+    const late = ended('no_answer', 'connect timed out');
+    this.#world.time.after(this.#target.connectTimeoutMs, () => this.#end(late));
   }
 
   #connected(server: Server): void {
@@ -133,7 +134,7 @@ export class VirtualConnection implements Connection {
     const tooLong = () => {
       if (this.#state !== 'handshake') return;
       server.left(this);
-      this.#end({ kind: 'handshake', why: 'the handshake took too long' });
+      this.#end(ended('slow_handshake', 'the handshake took too long'));
     };
     time.after(this.#target.handshakeTimeoutMs, tooLong);
     if (chance.is(server.habits.hangs)) return;

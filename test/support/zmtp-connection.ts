@@ -1,5 +1,6 @@
+import type { ConnectionEnd } from '../../src/transport/connection-end.ts';
 import type { Body } from '../../src/transport/message.ts';
-import type { Connection, ConnectionEnd, PeerInfo, Target } from '../../src/transport/transport.ts';
+import type { Connection, PeerInfo, Target } from '../../src/transport/transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
 
 /** What a connection reports. */

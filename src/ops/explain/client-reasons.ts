@@ -1,3 +1,4 @@
+import type { RefusedClients } from '../refused-clients.ts';
 import type { Finding } from './reason.ts';
 import type { RouteView } from './route-view.ts';
 import { clock, counted, length, number, outcomeWords, percent, sentence, setting } from './words.ts';
@@ -112,7 +113,7 @@ function malformed({ route }: RouteView): Finding[] {
 
 function refused({ route, now }: RouteView): Finding[] {
   const fresh = route.refusedClients.filter(({ at }) => now.getTime() - Date.parse(at) < REFUSED_MS);
-  return fresh.slice(0, 3).map(({ why, count, at, address }) => ({
+  return fresh.slice(0, 3).map(({ kind, why, count, at, address }) => ({
     route: route.name,
     severity: route.recent.received === 0 ? 'degraded' : 'note',
     text: sentence(
@@ -121,21 +122,26 @@ function refused({ route, now }: RouteView): Finding[] {
     evidence: [
       `The last one came at ${clock(new Date(at), now)}${address === null ? '' : ` from ${address}`}.`,
     ],
-    advice: refusedAdvice(why),
+    advice: refusedAdvice(kind),
   }));
 }
 
-function refusedAdvice(why: string): string {
-  if (/connections allowed/.test(why))
-    return 'The app opens too many sockets, or leaks them. Otherwise raise `limits.connections`.';
-  if (/HTTP/.test(why))
-    return "A probe or a scrape has the wrong port. The sidecar's own is that of `admin.listen`.";
-  if (/does not fit/.test(why)) return 'The app must connect a REQ or a DEALER socket.';
-  if (/mechanism/.test(why))
-    return 'One side uses CURVE and the other does not: compare the app with `listenCurve` of the route.';
-  if (/key/.test(why))
-    return 'Add the key of the app to `listenCurve.allowedKeysFile`, then restart the app: libzmq does not try again.';
-  return 'Find out what connects there: only apps with a REQ or a DEALER socket should.';
+function refusedAdvice(kind: RefusedClients['kind']): string {
+  switch (kind) {
+    case 'too_many_connections':
+      return 'The app opens too many sockets, or leaks them. Otherwise raise `limits.connections`.';
+    case 'speaks_http':
+      return "A probe or a scrape has the wrong port. The sidecar's own is that of `admin.listen`.";
+    case 'wrong_socket_type':
+      return 'The app must connect a REQ or a DEALER socket.';
+    case 'wrong_mechanism':
+    case 'no_key':
+      return 'One side uses CURVE and the other does not: compare the app with `listenCurve` of the route.';
+    case 'key_not_allowed':
+      return 'Add the key of the app to `listenCurve.allowedKeysFile`, then restart the app: libzmq does not try again.';
+    default:
+      return 'Find out what connects there: only apps with a REQ or a DEALER socket should.';
+  }
 }
 
 /** Nothing at all has come. */

@@ -1,3 +1,4 @@
+import type { TroubleKind } from '../../proxy/status.ts';
 import type { EndpointPage } from '../status-page.ts';
 import type { Cause, Finding } from './reason.ts';
 import { isUntried, type RouteView } from './route-view.ts';
@@ -37,16 +38,13 @@ function outReason(view: RouteView, group: readonly EndpointPage[]): Finding {
   const { route, up, endpoints } = view;
   const [first] = group;
   if (first === undefined) throw new Error('a group has endpoints');
-  const { why, state, pod } = first;
+  const { trouble, pod } = first;
   const isAlone = group.length === 1;
-  const hasConnected = state !== 'connecting';
   const isLate = group.every((one) => isLateAnswer(view, one));
-  const { headline, meaning } = troubleWords(why, hasConnected);
+  const { headline, meaning } = troubleWords(first);
   const who = isAlone ? nameOf(first) : `${group.length} of ${endpoints.length} endpoints`;
   const what = isAlone ? stateWords(view, first) : 'cannot be used';
-  const advice = isLate
-    ? lateAdvice(view, first)
-    : troubleAdvice({ why, hasConnected, pod: isAlone ? pod : null });
+  const advice = isLate ? lateAdvice(view, first) : troubleAdvice({ ...first, pod: isAlone ? pod : null });
   return {
     route: route.name,
     severity: up.length === 0 && view.health === 'broken' ? 'broken' : 'degraded',
@@ -63,22 +61,20 @@ function outReason(view: RouteView, group: readonly EndpointPage[]): Finding {
       ...(isAlone && endpoints.length > 1 ? [othersWords(view)] : []),
     ],
     advice: advice === undefined ? null : `${advice}${isAlone ? lookAt(pod) : ''}`,
-    mayFollow: consequenceOf(why, isLate),
+    mayFollow: consequenceOf(trouble?.kind, isLate),
     harm: up.length > 1 ? 'none' : 'later',
   };
 }
 
 /** Where every endpoint has the same trouble, being left out is not the cause of it. */
-function consequenceOf(why: string, isLate: boolean): Cause[] {
-  if (/no reply in time/.test(why)) return isLate ? ['slow', 'mute'] : ['mute'];
-  return /no reply before its connection dropped/.test(why) ? ['losses'] : [];
+function consequenceOf(kind: TroubleKind | undefined, isLate: boolean): Cause[] {
+  if (kind === 'no_reply') return isLate ? ['slow', 'mute'] : ['mute'];
+  return kind === 'reply_lost' ? ['losses'] : [];
 }
 
 /** It was ejected because its replies come too late, and they do come. */
-function isLateAnswer({ route }: RouteView, { state, why, latencyMs }: EndpointPage): boolean {
-  return (
-    state === 'ejected' && /no reply in time/.test(why) && (latencyMs ?? 0) > route.policy.retry.timeoutMs
-  );
+function isLateAnswer({ route }: RouteView, { trouble, latencyMs }: EndpointPage): boolean {
+  return trouble?.kind === 'no_reply' && (latencyMs ?? 0) > route.policy.retry.timeoutMs;
 }
 
 function lateAdvice({ route }: RouteView, { latencyMs }: EndpointPage): string {

@@ -72,8 +72,8 @@ export function routeView(
 }
 
 /** Nothing has gone wrong with it so far. */
-export function isUntried({ state, why }: EndpointPage): boolean {
-  return state === 'connecting' && why.startsWith('not connected yet');
+export function isUntried({ trouble }: EndpointPage): boolean {
+  return trouble?.kind === 'new';
 }
 
 export function settledIn({ outcomes }: Pick<RouteTotals, 'outcomes'>): number {

@@ -1,13 +1,14 @@
-import { byNewness } from './trouble-words.ts';
+import type { TroubleKind } from '../../proxy/status.ts';
+import type { EndpointPage } from '../status-page.ts';
+import { troublesOf } from './trouble-words.ts';
 
-/* What to do about an endpoint that cannot be used. The texts are those of the transports and of discovery; a test goes through them. */
+/* What to do about an endpoint that cannot be used. */
 
 /** What is known of the endpoint. */
-export interface Patient {
-  why: string;
+interface Patient {
   /** It was connected before. */
   hasConnected: boolean;
-  pod?: string | null;
+  pod: string | null;
 }
 
 type Advice = string | ((patient: Patient) => string);
@@ -23,67 +24,69 @@ const NOBODY = ({ hasConnected }: Patient) =>
 const HANGS = ({ pod }: Patient) =>
   `Look at its logs and its CPU. If it is stopped (a debugger, SIGSTOP, a frozen node), let it continue; if it hangs, ${pod ? `\`kubectl delete pod ${pod}\`` : 'restart it'}.`;
 
-/** By what stands in the text. The first that fits counts. */
-const ADVICE: readonly [RegExp, Advice][] = [
-  [
-    /does not hold the key of this server/,
-    'Put the public key of the server into that file. If the two are the same, the server may refuse the key in curve.publicKeyFile and not say so.',
-  ],
-  [/refused our key/, "Add the key in curve.publicKeyFile to the server's list of allowed clients."],
-  [
-    /security mechanism|wants a key \(CURVE\)|serverKeyFile/,
-    'Compare `curve` of the route with the settings of the server: both must use CURVE, with keys that match, or neither.',
-  ],
-  [
-    /before it said anything/,
-    'Check the port: it belongs to something else, or to a proxy (a load balancer, a service mesh) that has no server behind it.',
-  ],
-  [
-    /speaks (HTTP|TLS)|begins with|is not ZeroMQ: it/,
-    'The port belongs to something else: check the port of the upstream.',
-  ],
-  [
-    /does not fit/,
-    'This is the port of another ZeroMQ service: check the port. The server needs a REP or a ROUTER socket.',
-  ],
-  [
-    /ZMTP 1\.0|ZMTP 2\.0 or older/,
-    'Update the ZeroMQ library of the server, if it is ZeroMQ at all: check the port.',
-  ],
-  [/heartbeat|no ZMTP handshake|says nothing|handshake was not completed|accept connections/, HANGS],
-  [/connection refused|no such path/, SERVER_GONE],
-  [/nobody answers there/, NOBODY],
-  [
-    /no answer within|no route|cannot be reached|network or the machine/,
-    'Nothing comes back from the machine: look at its node, and at NetworkPolicies and firewalls on the way.',
-  ],
-  [
-    /no file descriptor/,
-    'Raise the open file limit of the sidecar, or lower `subset` or `limits.inFlightPerEndpoint`.',
-  ],
-  [
-    /no address, or no port left/,
-    'This pod has used up its ports towards that address, or has no address of that family.',
-  ],
-  [/permission denied/, 'The mode of the path, or of a directory above it, keeps the sidecar out.'],
-  [/no reply in time/, HANGS],
-  [
-    /before its connection dropped|was reset|closed the connection|connection ended/,
-    'The server ends, crashes or is killed: look at its logs, its restarts and its memory limit (OOMKilled).',
-  ],
-  [
-    /not a reply|broke the protocol/,
-    'The server does not send the envelope back. With `correlate: true`, set it to `auto`; otherwise this is a bug of the server.',
-  ],
-];
+const MACHINE =
+  'Nothing comes back from the machine: look at its node, and at NetworkPolicies and firewalls on the way.';
+const CURVE =
+  'Compare `curve` of the route with the settings of the server: both must use CURVE, with keys that match, or neither.';
+const WRONG_PORT = 'The port belongs to something else: check the port of the upstream.';
+const ENDS =
+  'The server ends, crashes or is killed: look at its logs, its restarts and its memory limit (OOMKilled).';
+const ENVELOPE =
+  'The server does not send the envelope back. With `correlate: true`, set it to `auto`; otherwise this is a bug of the server.';
+const HANDSHAKE =
+  'The server does not keep to the protocol: check the port and the version of its ZeroMQ library; a proxy on the way may meddle.';
 
-/** Undefined if there is none. */
-export function troubleAdvice(patient: Patient): string | undefined {
-  for (const words of byNewness(patient.why)) {
-    const advice = ADVICE.find(([pattern]) => pattern.test(words))?.[1];
-    if (advice !== undefined) return typeof advice === 'string' ? advice : advice(patient);
-  }
-  return undefined;
+/** Undefined where nothing can be advised. */
+const ADVICE: Record<TroubleKind, Advice | undefined> = {
+  new: undefined,
+  in_handshake: undefined,
+  nobody_listens: SERVER_GONE,
+  nobody_answers: NOBODY,
+  no_answer: MACHINE,
+  not_accepting: HANGS,
+  no_local_port: 'This pod has used up its ports towards that address, or has no address of that family.',
+  no_permission: 'The mode of the path, or of a directory above it, keeps the sidecar out.',
+  no_descriptor:
+    'Raise the open file limit of the sidecar, or lower `subset` or `limits.inFlightPerEndpoint`.',
+  reset_early: ENDS,
+  unreachable: undefined,
+  speaks_http: WRONG_PORT,
+  not_zeromq: WRONG_PORT,
+  old_zmtp: 'Update the ZeroMQ library of the server, if it is ZeroMQ at all: check the port.',
+  wrong_mechanism: CURVE,
+  wrong_server_key:
+    'Put the public key of the server into that file. If the two are the same, the server may refuse the key in curve.publicKeyFile and not say so.',
+  key_refused: "Add the key in curve.publicKeyFile to the server's list of allowed clients.",
+  wrong_socket_type:
+    'This is the port of another ZeroMQ service: check the port. The server needs a REP or a ROUTER socket.',
+  refused: undefined,
+  broken_handshake: HANDSHAKE,
+  no_handshake: HANGS,
+  slow_handshake: HANGS,
+  hung_up: CURVE,
+  hung_up_at_once:
+    'Check the port: it belongs to something else, or to a proxy (a load balancer, a service mesh) that has no server behind it.',
+  closed: ENDS,
+  reset: ENDS,
+  ended: ENDS,
+  dropped: undefined,
+  no_heartbeat: HANGS,
+  machine_gone: MACHINE,
+  broken_protocol: ENVELOPE,
+  not_a_reply: ENVELOPE,
+  no_reply: HANGS,
+  reply_lost: ENDS,
+};
+
+/** What the newest try shows says more about what to do than what came before, if there is advice for it. Undefined if there is none. */
+export function troubleAdvice(
+  endpoint: Pick<EndpointPage, 'state' | 'pod' | 'trouble' | 'newest'>,
+): string | undefined {
+  const advice = troublesOf(endpoint)
+    .map(({ kind }) => ADVICE[kind])
+    .findLast((one) => one !== undefined);
+  if (typeof advice !== 'function') return advice;
+  return advice({ hasConnected: endpoint.state !== 'connecting', pod: endpoint.pod });
 }
 
 /** Where to look at a pod. */

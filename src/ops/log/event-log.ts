@@ -103,8 +103,8 @@ function logDiscovered(
 }
 
 function logRefused(log: Log, event: ProxyEvents['refusedClient']): void {
-  const { route, why, address = null, key = null } = event;
-  log.warn({ route, why, address, key }, 'client refused');
+  const { route, kind, why, address = null, key = null } = event;
+  log.warn({ route, trouble: kind, why, address, key }, 'client refused');
 }
 
 /** What is said of an endpoint. Not `pod`: on every line, that is the pod of this sidecar. */
@@ -113,9 +113,9 @@ function namesOf(endpoint: ObservedEndpoint | undefined) {
 }
 
 function logEndpoint(log: Log, event: ProxyEvents['endpoint']): void {
-  const { route, endpoint, from, to, why } = event;
+  const { route, endpoint, from, to, why, trouble } = event;
   log[to === 'down' || to === 'ejected' || to === from ? 'warn' : 'info'](
-    { route, ...namesOf(endpoint), from, why },
+    { route, ...namesOf(endpoint), from, trouble, why },
     `endpoint ${to}`,
   );
 }

@@ -1,8 +1,8 @@
 import type { EjectionSettings } from '../settings.ts';
-import type { EndpointStateKind } from '../status.ts';
+import type { EndpointStateKind, Trouble } from '../status.ts';
 import { Ejection } from './ejection.ts';
 import type { EndpointReport } from './endpoint-report.ts';
-import type { Trouble } from './trouble.ts';
+import { tooManyUnanswered, type Unanswered } from './trouble.ts';
 
 /** Its state, whether it is ejected or not. */
 type HealthState = Exclude<EndpointStateKind, 'ejected'>;
@@ -66,7 +66,7 @@ export class EndpointHealth {
     }
     if (isOpen) return false;
     this.state = 'down';
-    if (!this.isEjected) this.#report.fell(trouble);
+    if (!this.isEjected) this.#report.become('down', trouble);
     return true;
   }
 
@@ -80,11 +80,11 @@ export class EndpointHealth {
    *
    * @returns whether it is ejected and was not before
    */
-  unanswered(sentMs: number, nowMs: number, why: string, mayEject: () => boolean): boolean {
+  unanswered(sentMs: number, nowMs: number, why: Unanswered, mayEject: () => boolean): boolean {
     const wasEjected = this.isEjected;
     if (this.isRemoved || !this.#ejection.failed(sentMs, nowMs, mayEject)) return false;
-    const words = wasEjected ? 'the probe failed' : `${this.#settings.failures} failures in a row`;
-    this.#report.become('ejected', `${words}: ${why}`);
+    const what = wasEjected ? 'the probe failed' : `${this.#settings.failures} failures in a row`;
+    this.#report.become('ejected', tooManyUnanswered(what, why));
     return !wasEjected;
   }
 
@@ -92,7 +92,7 @@ export class EndpointHealth {
   terminate(why: string, hasAttempts: boolean): void {
     this.state = 'terminating';
     if (hasAttempts) this.#report.become('terminating', why);
-    else this.#report.why = why;
+    else this.#report.cause = why;
   }
 
   /** Nothing is left of it. @returns whether that is new */

@@ -1,6 +1,7 @@
+import { wordsOf } from '../../transport/connection-end.ts';
 import type { Events, ObservedEndpoint, ResetReason } from '../events.ts';
-import type { EndpointStateKind } from '../status.ts';
-import { isVaguer, NEW, NO_HANDSHAKE, type Trouble } from './trouble.ts';
+import type { EndpointStateKind, Trouble } from '../status.ts';
+import { IN_HANDSHAKE, isVaguer, NEW, NO_HANDSHAKE } from './trouble.ts';
 
 /** What is said about an endpoint: its state, and why it is so, and what has happened there. Emits its events. */
 export class EndpointReport {
@@ -8,13 +9,11 @@ export class EndpointReport {
   sinceMs = performance.now();
   /** The last event of its connections. */
   lastEvent = 'none';
-  /** Why it is in this state. */
-  #why = NEW.why;
-  /** What made it so; `undefined` if it is not trouble with a connection. */
-  #trouble: Trouble | undefined = NEW;
+  /** Why it is in this state: a trouble, or words for what is none. */
+  #cause: Trouble | string = NEW;
   /** The result of the newest attempt to connect, if it is vaguer than the cause. */
-  #newest: string | undefined;
-  /** Causes that were reported since it was last up. */
+  #newest: Trouble | undefined;
+  /** Causes that were reported since it was last up, in words. */
   readonly #told = new Set<string>();
   /** The route's name, which a reload may change. */
   route: string;
@@ -30,55 +29,47 @@ export class EndpointReport {
   }
 
   get why(): string {
-    return this.#newest === undefined ? this.#why : `${this.#why}; now: ${this.#newest}`;
+    const why = inWords(this.#cause);
+    return this.#newest === undefined ? why : `${why}; now: ${wordsOf(this.#newest)}`;
   }
 
-  set why(why: string) {
-    this.#why = why;
-    this.#trouble = undefined;
+  set cause(cause: Trouble | string) {
+    this.#cause = cause;
     this.#newest = undefined;
   }
 
   status(nowMs: number) {
-    const { endpoint, kind: state, sinceMs, why, lastEvent } = this;
-    return { ...endpoint, state, sinceMs: nowMs - sinceMs, why, lastEvent };
+    const { endpoint, kind: state, why, lastEvent } = this;
+    const sinceMs = nowMs - this.sinceMs;
+    return { ...endpoint, state, sinceMs, why, trouble: this.#trouble, newest: this.#newest, lastEvent };
   }
 
-  become(kind: EndpointStateKind, why: string): void {
+  become(kind: EndpointStateKind, cause: Trouble | string): void {
     const from = this.kind;
     this.kind = kind;
     if (kind !== from) this.sinceMs = performance.now();
     if (kind === 'up') this.#told.clear();
-    this.#told.add(why);
-    this.why = why;
-    this.#tell(from, why);
-  }
-
-  /** It was up, and its last connection has failed. */
-  fell(trouble: Trouble): void {
-    this.become('down', trouble.why);
-    this.#trouble = trouble;
+    this.cause = cause;
+    this.#told.add(this.why);
+    this.#tell(from, this.why);
   }
 
   /** An attempt to connect has failed, or takes long. A vaguer cause does not hide the known one, and each cause is reported once. */
   tried(trouble: Trouble): void {
-    const { why } = trouble;
     if (this.#trouble === undefined || isVaguer(trouble, this.#trouble)) {
-      this.#newest = why;
+      this.#newest = trouble;
       return;
     }
-    this.why = why;
-    this.#trouble = trouble;
-    if (this.#told.has(why)) return;
+    this.cause = trouble;
+    if (this.#told.has(this.why)) return;
     // After a failure in the handshake, it need not be reported that the next handshake takes long.
-    this.#told.add(why).add(NO_HANDSHAKE.why);
-    this.#tell(this.kind, why);
+    this.#told.add(this.why).add(wordsOf(NO_HANDSHAKE));
+    this.#tell(this.kind, this.why);
   }
 
   /** An attempt to connect has reached the handshake. */
   accepted(): void {
-    if (this.kind === 'connecting' || this.kind === 'down')
-      this.#newest = 'TCP connects, waiting for the ZMTP handshake';
+    if (this.kind === 'connecting' || this.kind === 'down') this.#newest = IN_HANDSHAKE;
   }
 
   reset(reason: ResetReason): void {
@@ -99,6 +90,14 @@ export class EndpointReport {
 
   #tell(from: EndpointStateKind | 'new', why: string): void {
     const { route, endpoint, kind: to } = this;
-    this.#events.emit('endpoint', { route, endpoint, from, to, why });
+    this.#events.emit('endpoint', { route, endpoint, from, to, why, trouble: this.#trouble?.kind });
   }
+
+  get #trouble(): Trouble | undefined {
+    return typeof this.#cause === 'string' ? undefined : this.#cause;
+  }
+}
+
+function inWords(cause: Trouble | string): string {
+  return typeof cause === 'string' ? cause : wordsOf(cause);
 }

@@ -1,8 +1,9 @@
 import type { Discovered } from '../../discovery/discovery.ts';
+import { wordsOf } from '../../transport/connection-end.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Events, ObservedEndpoint, ResetReason } from '../events.ts';
 import type { Correlate, RouteSettings } from '../settings.ts';
-import type { EndpointStatus } from '../status.ts';
+import type { EndpointStatus, Trouble } from '../status.ts';
 import type { Attempt } from './attempt.ts';
 import { Capacity } from './capacity.ts';
 import { EndpointHealth } from './endpoint-health.ts';
@@ -14,7 +15,7 @@ import { Lanes } from './lanes.ts';
 import { Latency } from './latency.ts';
 import type { PendingRequest } from './pending-request.ts';
 import { targetOf } from './target.ts';
-import type { Trouble } from './trouble.ts';
+import type { Unanswered } from './trouble.ts';
 
 /** One address of an upstream, and its lanes. It keeps at least one lane connected or trying, and opens more on demand, up to a limit. */
 export class Endpoint implements LaneOwner {
@@ -212,7 +213,7 @@ export class Endpoint implements LaneOwner {
     const { sentMs } = attempt;
     this.#capacity.overdue(attempt, nowMs);
     this.latency.overdue(nowMs - sentMs, nowMs);
-    this.#judge(sentMs, nowMs, 'no reply in time');
+    this.#judge(sentMs, nowMs, 'no_reply');
   }
 
   abandoned({ sentMs }: Attempt, nowMs: number): void {
@@ -220,7 +221,7 @@ export class Endpoint implements LaneOwner {
   }
 
   unanswered(sentMs: number, nowMs: number): void {
-    this.#judge(sentMs, nowMs, 'no reply before its connection dropped');
+    this.#judge(sentMs, nowMs, 'reply_lost');
   }
 
   retired({ state }: Lane, reason: ResetReason): void {
@@ -235,7 +236,7 @@ export class Endpoint implements LaneOwner {
 
   closed(lane: Lane, trouble: Trouble | undefined, wasReadyMs: number): void {
     this.#lanes.closed(lane, trouble !== undefined, wasReadyMs);
-    this.#report.lastEvent = trouble?.why ?? 'closed';
+    this.#report.lastEvent = trouble === undefined ? 'closed' : wordsOf(trouble);
     if (this.#health.isRemoved) return this.#goneIfDone();
     if (trouble !== undefined) this.#tried(trouble);
     this.#lanes.keepOne();
@@ -265,7 +266,7 @@ export class Endpoint implements LaneOwner {
     }
   }
 
-  #judge(sentMs: number, nowMs: number, why: string): void {
+  #judge(sentMs: number, nowMs: number, why: Unanswered): void {
     this.#capacity.unanswered++;
     const mayEject = () => this.#owner.mayEject();
     if (this.#health.unanswered(sentMs, nowMs, why, mayEject)) this.#owner.ejectionTurned(this);

@@ -1,7 +1,7 @@
 import type { ObservedEndpoint, ResetReason } from '../events.ts';
+import type { Trouble } from '../status.ts';
 import type { Attempt } from './attempt.ts';
 import type { Lane } from './lane.ts';
-import type { Trouble } from './trouble.ts';
 
 /** Owns lanes and receives their events. */
 export interface LaneOwner {

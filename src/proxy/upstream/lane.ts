@@ -1,19 +1,14 @@
+import type { ConnectionEnd } from '../../transport/connection-end.ts';
 import { type Body, DELIMITER, framesOf, MORE } from '../../transport/message.ts';
-import type {
-  Connection,
-  ConnectionEnd,
-  ConnectionOwner,
-  PeerInfo,
-  Target,
-  Transport,
-} from '../../transport/transport.ts';
+import type { Connection, ConnectionOwner, PeerInfo, Target, Transport } from '../../transport/transport.ts';
 import type { ObservedEndpoint, ResetReason } from '../events.ts';
 import type { Correlate } from '../settings.ts';
+import type { Trouble } from '../status.ts';
 import { Attempt } from './attempt.ts';
 import type { LaneOwner } from './lane-owner.ts';
 import type { PendingRequest } from './pending-request.ts';
 import { Slots } from './slots.ts';
-import { NO_HANDSHAKE, NO_REPLY, type Trouble } from './trouble.ts';
+import { breaksProtocol, NO_HANDSHAKE, NO_REPLY } from './trouble.ts';
 
 type LaneState =
   | { kind: 'connecting' }
@@ -208,7 +203,7 @@ export class Lane implements ConnectionOwner {
   /** @param trouble why the connection failed, which is a reset; `undefined` if we close it on purpose */
   #end(trouble: Trouble | undefined): void {
     if (this.state.kind === 'closed') return;
-    const reason = trouble?.kind === 'protocol' ? 'protocol' : 'lost';
+    const reason = trouble !== undefined && breaksProtocol(trouble) ? 'protocol' : 'lost';
     if (this.state.kind === 'handshaking') clearTimeout(this.state.timer);
     const wasReadyMs = 'sinceMs' in this.state ? performance.now() - this.state.sinceMs : 0;
     const wasReady = this.state.kind === 'ready';

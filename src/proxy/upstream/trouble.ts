@@ -1,24 +1,44 @@
-import type { ConnectionEnd } from '../../transport/transport.ts';
-
-/** Why an endpoint cannot be used, as text for users. */
-export interface Trouble {
-  kind: ConnectionEnd['kind'] | 'new' | 'no handshake';
-  why: string;
-}
+import { NOT_ZEROMQ, type Stage, stageOf } from '../../transport/connection-end.ts';
+import type { Trouble } from '../status.ts';
 
 /** Only the address is known. */
-export const NEW: Trouble = { kind: 'new', why: 'not connected yet' };
+export const NEW: Trouble = { kind: 'new', what: 'not connected yet', means: [] };
+
+/** The newest try to connect has come so far. */
+export const IN_HANDSHAKE: Trouble = {
+  kind: 'in_handshake',
+  what: 'TCP connects, waiting for the ZMTP handshake',
+  means: [],
+};
 
 /** There is a connection, but no handshake yet. */
 export const NO_HANDSHAKE: Trouble = {
-  kind: 'no handshake',
-  why: 'TCP connects, but no ZMTP handshake yet: the server is stopped or hangs, a proxy holds it back, or it is not ZeroMQ',
+  kind: 'no_handshake',
+  what: 'TCP connects, but no ZMTP handshake yet',
+  means: ['the server is stopped or hangs', 'a proxy holds it back', NOT_ZEROMQ],
 };
 
-export const NO_REPLY: Trouble = { kind: 'protocol', why: 'it sent something that is not a reply' };
+export const NO_REPLY: Trouble = {
+  kind: 'not_a_reply',
+  what: 'it sent something that is not a reply',
+  means: [],
+};
+
+/** Why an attempt had no reply. */
+export type Unanswered = 'no_reply' | 'reply_lost';
+
+/** @param what in which way attempts without a reply were too many */
+export function tooManyUnanswered(what: string, kind: Unanswered): Trouble {
+  const last = kind === 'no_reply' ? 'no reply in time' : 'no reply before its connection dropped';
+  return { kind, what, means: [last] };
+}
+
+export function breaksProtocol({ kind }: Trouble): boolean {
+  return kind === 'not_a_reply' || stageOf({ kind }) === 'protocol';
+}
 
 /** From vague to exact. If two incompatible peers notice it at the same time, the one that is slower only sees that the other hangs up. */
-const KINDS: readonly Trouble['kind'][] = [
+const RANKS: readonly (Stage | 'new' | 'no handshake')[] = [
   'new',
   'unreachable',
   'protocol',
@@ -28,7 +48,12 @@ const KINDS: readonly Trouble['kind'][] = [
   'handshake',
 ];
 
-/** Whether one cause says less than the other. */
+/** Whether one says less than the other. */
 export function isVaguer(one: Trouble, other: Trouble): boolean {
-  return KINDS.indexOf(one.kind) < KINDS.indexOf(other.kind);
+  return rankOf(one) < rankOf(other);
+}
+
+function rankOf(trouble: Trouble): number {
+  if (trouble.kind === 'new') return 0;
+  return RANKS.indexOf(stageOf(trouble) ?? (breaksProtocol(trouble) ? 'protocol' : 'no handshake'));
 }

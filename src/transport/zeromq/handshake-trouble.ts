@@ -1,10 +1,11 @@
 import type { Event } from 'zeromq';
 import { formatDuration } from '../../duration.ts';
-import type { ConnectionEnd, CurveClient } from '../transport.ts';
+import { type ConnectionEnd, ended, NOT_ZEROMQ } from '../connection-end.ts';
+import type { CurveClient } from '../transport.ts';
 import type { PeerGreeting } from '../zmtp/greeting-probe.ts';
 
 /*
- * Why a connection cannot be used, as text for users. All that libzmq reports is an event and, for a failed handshake, an error.
+ * Why a connection cannot be used. All that libzmq reports is an event and, for a failed handshake, an error.
  * Seen with real peers:
  *
  *   wrong mechanism         handshake:error:protocol, ERR_ZMTP_MECHANISM_MISMATCH
@@ -15,10 +16,6 @@ import type { PeerGreeting } from '../zmtp/greeting-probe.ts';
  *   a socket of other type  disconnect, without an error before it
  *   FIN, RST, no PONG       disconnect, and nothing tells them apart
  */
-
-const HUNG_UP =
-  'the peer closed the connection in the handshake: it is not ZeroMQ, it wants a key (CURVE), or it is a proxy with no server behind it';
-const HUNG_UP_ON_CURVE = 'the peer closed the connection in the handshake: ';
 
 /** Used instead of an event: the time is over, and libzmq has reported nothing. */
 export const SILENCE = 'silence';
@@ -31,8 +28,26 @@ interface Handshake {
 
 /** Why a handshake failed. */
 export function troubleOf(event: Event | typeof SILENCE, handshake: Handshake): ConnectionEnd {
-  const why = wordsOf(event, handshake);
-  return { kind: why === HUNG_UP || why.startsWith(HUNG_UP_ON_CURVE) ? 'hung up' : 'handshake', why };
+  const { curve, timeoutMs } = handshake;
+  if (event === SILENCE)
+    return ended(
+      'old_zmtp',
+      `connected, but no ZMTP 3 handshake in time (${formatDuration(timeoutMs)})`,
+      'the peer speaks ZMTP 2.0 or older',
+      NOT_ZEROMQ,
+    );
+  switch (event.type) {
+    case 'handshake:error:auth': {
+      const fix = `it has to allow the public key in ${named('publicKeyFile', curve?.files)}`;
+      return ended('key_refused', 'the server refused our key', fix);
+    }
+    case 'handshake:error:protocol':
+      return brokenProtocol(event.error.code, curve);
+    case 'handshake:error:other':
+      return brokenOff(event.error.code, handshake);
+    default:
+      return misfit(curve !== undefined);
+  }
 }
 
 /**
@@ -46,56 +61,62 @@ export function sharper(
   { files }: Pick<CurveClient, 'files'>,
 ): ConnectionEnd {
   if (greeting === undefined) return end;
-  if (greeting.kind === 'strange') return { kind: 'handshake', why: greeting.why };
+  if (greeting.kind === 'strange') return greeting.end;
   const { mechanism } = greeting;
-  const why =
-    mechanism === 'CURVE'
-      ? `${named('serverKeyFile', files)} does not hold the key of this server`
-      : `${NO_CURVE} (its mechanism is ${mechanism})`;
-  return { kind: 'handshake', why };
+  return mechanism === 'CURVE' ? wrongKey(files) : noCurve(` (its mechanism is ${mechanism})`);
 }
 
-const NO_CURVE = 'wrong security mechanism: this route has curve, and the server does not use CURVE';
+function wrongKey(files: CurveClient['files']): ConnectionEnd {
+  const what = `${named('serverKeyFile', files)} does not hold the key of this server`;
+  return ended('wrong_server_key', what);
+}
+
+/** @param mechanism stands behind, if that is known */
+function noCurve(mechanism = ''): ConnectionEnd {
+  const details = `this route has curve, and the server does not use CURVE${mechanism}`;
+  return ended('wrong_mechanism', MECHANISM, details);
+}
+
+const MECHANISM = 'wrong security mechanism';
 
 /** A key of the configuration, with the file that it names. */
 function named(key: 'serverKeyFile' | 'publicKeyFile', files: CurveClient['files']): string {
   return files === undefined ? `curve.${key}` : `curve.${key} (${files[key]})`;
 }
 
-function wordsOf(event: Event | typeof SILENCE, handshake: Handshake): string {
-  const { curve, timeoutMs } = handshake;
-  const hasCurve = curve !== undefined;
-  if (event === SILENCE)
-    return `connected, but no ZMTP 3 handshake in time (${formatDuration(timeoutMs)}): the peer speaks ZMTP 2.0 or older, or it is not ZeroMQ`;
-  switch (event.type) {
-    case 'handshake:error:auth':
-      return `the server refused our key: it has to allow the public key in ${named('publicKeyFile', curve?.files)}`;
-    case 'handshake:error:protocol':
-      return brokenProtocol(event.error.code, curve);
-    case 'handshake:error:other':
-      return brokenOff(event.error.code, handshake);
-    default:
-      return hasCurve
-        ? 'the peer does not fit: it speaks ZMTP 2.0 or older, which has no CURVE, or its socket takes no requests (REP and ROUTER do)'
-        : 'the peer does not fit: its socket takes no requests (REP and ROUTER do)';
-  }
+function misfit(hasCurve: boolean): ConnectionEnd {
+  return ended(
+    'wrong_socket_type',
+    'the peer does not fit',
+    ...(hasCurve ? ['it speaks ZMTP 2.0 or older, which has no CURVE'] : []),
+    'its socket takes no requests (REP and ROUTER do)',
+  );
 }
 
 /** Only the codes of a peer that hangs up are reliable. On a timeout libzmq sets no code, so any other may be left over from an earlier failure. */
-function brokenOff(code: string, { curve, timeoutMs, tookMs }: Handshake): string {
-  if (tookMs < timeoutMs && (code === 'EPIPE' || code === 'ECONNRESET'))
-    return curve === undefined
-      ? HUNG_UP
-      : `${HUNG_UP_ON_CURVE}${named('serverKeyFile', curve.files)} is not its key, it does not use CURVE, or it is not ZeroMQ`;
-  return `connected, but the handshake was not completed in time (${formatDuration(timeoutMs)}): the server is stopped or hangs, or it is not ZeroMQ`;
+function brokenOff(code: string, { curve, timeoutMs, tookMs }: Handshake): ConnectionEnd {
+  if (tookMs >= timeoutMs || (code !== 'EPIPE' && code !== 'ECONNRESET'))
+    return ended(
+      'slow_handshake',
+      `connected, but the handshake was not completed in time (${formatDuration(timeoutMs)})`,
+      'the server is stopped or hangs',
+      NOT_ZEROMQ,
+    );
+  return ended(
+    'hung_up',
+    'the peer closed the connection in the handshake',
+    ...(curve === undefined
+      ? [NOT_ZEROMQ, 'it wants a key (CURVE)', 'it is a proxy with no server behind it']
+      : [`${named('serverKeyFile', curve.files)} is not its key`, 'it does not use CURVE', NOT_ZEROMQ]),
+  );
 }
 
-function brokenProtocol(code: string, curve: Handshake['curve']): string {
+function brokenProtocol(code: string, curve: Handshake['curve']): ConnectionEnd {
   if (code === 'ERR_ZMTP_MECHANISM_MISMATCH')
     return curve !== undefined
-      ? NO_CURVE
-      : 'wrong security mechanism: the server wants a key, and this route has no curve';
-  if (code === 'ERR_ZMTP_CRYPTOGRAPHIC' || code === 'ERR_ZMTP_KEY_EXCHANGE')
-    return `${named('serverKeyFile', curve?.files)} does not hold the key of this server`;
-  return `the peer broke the protocol in the handshake: it is not ZeroMQ, or a proxy meddles (${code})`;
+      ? noCurve()
+      : ended('wrong_mechanism', MECHANISM, 'the server wants a key, and this route has no curve');
+  if (code === 'ERR_ZMTP_CRYPTOGRAPHIC' || code === 'ERR_ZMTP_KEY_EXCHANGE') return wrongKey(curve?.files);
+  const proxy = `a proxy meddles (${code})`;
+  return ended('broken_handshake', 'the peer broke the protocol in the handshake', NOT_ZEROMQ, proxy);
 }

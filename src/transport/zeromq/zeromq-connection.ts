@@ -1,7 +1,8 @@
 import type { Dealer, Event } from 'zeromq';
-import { messageOf } from '../../errors.ts';
+import { codeOf, messageOf } from '../../errors.ts';
+import { type ConnectionEnd, ended, stageOf } from '../connection-end.ts';
 import type { Body } from '../message.ts';
-import type { Connection, ConnectionEnd, ConnectionOwner, Target } from '../transport.ts';
+import type { Connection, ConnectionOwner, Target } from '../transport.ts';
 import { type PeerGreeting, probeGreeting } from '../zmtp/greeting-probe.ts';
 import { openDealer } from './dealer-options.ts';
 import { allFrames, parse } from './frames.ts';
@@ -39,8 +40,8 @@ export class ZeromqConnection implements Connection {
       this.#watch(this.#socket).catch(() => this.#end(ENDED));
       this.#socket.connect(target.address);
     } catch (error) {
-      // No descriptor is left (EMFILE).
-      setImmediate(() => this.#end({ kind: 'unreachable', why: `no socket: ${messageOf(error)}` }));
+      const kind = codeOf(error) === 'EMFILE' ? 'no_descriptor' : 'unreachable';
+      setImmediate(() => this.#end(ended(kind, 'no socket', messageOf(error))));
       return;
     }
     this.#read(this.#socket).catch(() => this.#end(ENDED));
@@ -133,7 +134,7 @@ export class ZeromqConnection implements Connection {
     if (this.#state.kind === 'handshake') clearTimeout(this.#state.timer);
     this.#state = { kind: 'ending' };
     const { curve, address, handshakeTimeoutMs: withinMs } = this.#target;
-    if (end.kind === 'hung up' && curve !== undefined) {
+    if (stageOf(end) === 'hung up' && curve !== undefined) {
       const told = (greeting: PeerGreeting | undefined) => this.#end(sharper(end, greeting, curve));
       this.#state = { kind: 'ending', stopAsking: probeGreeting({ address, withinMs }, told) };
       return;
@@ -156,8 +157,5 @@ export class ZeromqConnection implements Connection {
   }
 }
 
-const UNREACHABLE: ConnectionEnd = { kind: 'unreachable', why: 'nobody answers there' };
-const ENDED: ConnectionEnd = {
-  kind: 'dropped',
-  why: 'the connection ended: closed by the server, reset, or lost on the way',
-};
+const UNREACHABLE = ended('nobody_answers', 'nobody answers there');
+const ENDED = ended('ended', 'the connection ended', 'closed by the server', 'reset', 'lost on the way');

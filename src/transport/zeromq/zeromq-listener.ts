@@ -207,8 +207,11 @@ export class ZeromqListener implements Listener {
   }
 
   #refused(key: string | undefined, address: string): void {
-    const why = key === undefined ? 'it showed no key, or is not ZeroMQ' : 'its key is not allowed';
-    this.#owner.refused({ why, address, key });
+    const refused =
+      key === undefined
+        ? ({ kind: 'no_key', why: 'it showed no key, or is not ZeroMQ' } as const)
+        : ({ kind: 'key_not_allowed', why: 'its key is not allowed' } as const);
+    this.#owner.refused({ ...refused, address, key });
   }
 
   /**

@@ -1,9 +1,10 @@
 import { connect, type Socket } from 'node:net';
+import type { ConnectionEnd } from '../connection-end.ts';
 import { GREETING_3, mechanismOf, OPENING, parseGreeting } from './greeting.ts';
 import { netAddressOf } from './net-address.ts';
 
-/** How a peer begins: with a security mechanism of ZMTP 3, or as no peer of ZMTP 3 does, with words for users. */
-export type PeerGreeting = { kind: 'mechanism'; mechanism: string } | { kind: 'strange'; why: string };
+/** How a peer begins: with a security mechanism of ZMTP 3, or as no peer of ZMTP 3 does. */
+export type PeerGreeting = { kind: 'mechanism'; mechanism: string } | { kind: 'strange'; end: ConnectionEnd };
 
 /**
  * Connects, begins to greet, and hangs up: only to see how the peer greets. libzmq does not tell. A peer of ZMTP 3 sends the rest of its
@@ -43,5 +44,5 @@ function greetingIn(bytes: Buffer): PeerGreeting | undefined {
   if (greeting.kind === 'incomplete') return undefined;
   if (bytes.length >= GREETING_3 && bytes[0] === 0xff && (bytes[10] ?? 0) >= 3)
     return { kind: 'mechanism', mechanism: mechanismOf(bytes) };
-  return greeting.kind === 'refused' ? { kind: 'strange', why: greeting.why } : undefined;
+  return greeting.kind === 'refused' ? { kind: 'strange', end: greeting.end } : undefined;
 }

@@ -1,3 +1,5 @@
+import { type ConnectionEnd, ended } from '../connection-end.ts';
+
 /*
  * The greeting that both sides send first (RFC 23, section 3.1; RFC 37 for 3.1; RFC 15 for 2.0). The first eleven bytes contain the
  * peer's version. A side that sends no more until it knows the version can talk to older peers too.
@@ -34,7 +36,7 @@ export type Greeting =
   /** @property length the number of bytes of the greeting */
   | { kind: 'greeted'; version: 3; minor: number; length: number }
   | { kind: 'greeted'; version: 2; socketType: string; length: number }
-  | { kind: 'refused'; why: string };
+  | { kind: 'refused'; end: ConnectionEnd };
 
 /** @param bytes everything that the peer has sent so far */
 export function parseGreeting(bytes: Buffer): Greeting {
@@ -43,22 +45,22 @@ export function parseGreeting(bytes: Buffer): Greeting {
   // Version 1.0 starts with the length of an identity and flags (RFC 13); for an anonymous peer, 1 and 0.
   if (first !== 0xff) {
     if (first === 1 && second === undefined) return { kind: 'incomplete', version: undefined };
-    return { kind: 'refused', why: first === 1 && second === 0 ? OLD : strange(bytes) };
+    return { kind: 'refused', end: first === 1 && second === 0 ? OLD : strange(bytes) };
   }
   const tenth = bytes[9];
-  if (tenth !== undefined && (tenth & 1) === 0) return { kind: 'refused', why: OLD };
+  if (tenth !== undefined && (tenth & 1) === 0) return { kind: 'refused', end: OLD };
   const revision = bytes[10];
   if (revision === undefined) return { kind: 'incomplete', version: undefined };
-  if (revision === 0) return { kind: 'refused', why: OLD };
+  if (revision === 0) return { kind: 'refused', end: OLD };
   return revision < 3 ? parse2(bytes) : parse3(bytes);
 }
 
-const OLD = 'the peer speaks ZMTP 1.0 (libzmq 2), which is too old';
+const OLD = ended('old_zmtp', 'the peer speaks ZMTP 1.0 (libzmq 2), which is too old');
 
 function parse2(bytes: Buffer): Greeting {
   if (bytes.length < GREETING_2) return { kind: 'incomplete', version: 2 };
   const socketType = TYPES_2_0[bytes[11] ?? -1];
-  if (socketType === undefined) return { kind: 'refused', why: strange(bytes) };
+  if (socketType === undefined) return { kind: 'refused', end: strange(bytes) };
   return { kind: 'greeted', version: 2, socketType, length: GREETING_2 };
 }
 
@@ -68,7 +70,8 @@ function parse3(bytes: Buffer): Greeting {
   if (mechanism !== 'NULL') {
     const ours =
       mechanism === 'CURVE' ? 'no curve is configured here' : 'only CURVE and NULL are possible here';
-    return { kind: 'refused', why: `wrong security mechanism: the peer uses ${mechanism}, and ${ours}` };
+    const details = `the peer uses ${mechanism}, and ${ours}`;
+    return { kind: 'refused', end: ended('wrong_mechanism', 'wrong security mechanism', details) };
   }
   return { kind: 'greeted', version: 3, minor: bytes[11] ?? 0, length: GREETING_3 };
 }
@@ -82,11 +85,14 @@ export function mechanismOf(greeting: Buffer): string {
 }
 
 /** Says what a peer is that does not greet. */
-function strange(bytes: Buffer): string {
+function strange(bytes: Buffer): ConnectionEnd {
   const beginning = bytes.toString('latin1', 0, 24);
-  if (/^(HTTP\/|[A-Z]{3,7} )/.test(beginning)) return 'the peer is not ZeroMQ: it speaks HTTP';
+  if (/^(HTTP\/|[A-Z]{3,7} )/.test(beginning)) return ended('speaks_http', STRANGER, 'it speaks HTTP');
   // A record of TLS: an alert or a part of its handshake.
   if ((bytes[0] === 0x15 || bytes[0] === 0x16) && bytes[1] === 3)
-    return 'the peer is not ZeroMQ: it speaks TLS';
-  return `the peer is not ZeroMQ: it begins with ${JSON.stringify(beginning.replace(/[^ -~]/g, '.'))}`;
+    return ended('not_zeromq', STRANGER, 'it speaks TLS');
+  const shown = JSON.stringify(beginning.replace(/[^ -~]/g, '.'));
+  return ended('not_zeromq', STRANGER, `it begins with ${shown}`);
 }
+
+const STRANGER = 'the peer is not ZeroMQ';

@@ -1,4 +1,5 @@
 import { formatDuration } from '../../duration.ts';
+import { type ConnectionEnd, ended } from '../connection-end.ts';
 import type { Target } from '../transport.ts';
 import { pingCommand } from './metadata.ts';
 import { Silence } from './silence.ts';
@@ -10,8 +11,12 @@ interface HeartbeatOwner {
   isPaused(): boolean;
   ping(command: Buffer): void;
   /** The peer is silent. May be called again if it goes on being silent. */
-  dead(why: string): void;
+  dead(end: ConnectionEnd): void;
 }
+
+const STOPPED = 'it is stopped';
+/** What its PINGs had promised. */
+const UNKEPT = ended('no_heartbeat', 'the peer sent no further heartbeat', STOPPED, 'the network is gone');
 
 /** PINGs to a peer, and what its own PINGs promise (RFC 37, section 3.5). */
 export class Heartbeat {
@@ -21,16 +26,17 @@ export class Heartbeat {
 
   constructor(owner: HeartbeatOwner) {
     this.#owner = owner;
-    const why = 'the peer sent no further heartbeat: it is stopped, or the network is gone';
     this.#promised = new Silence(owner.chunks, () => {
       // What we do not read proves nothing.
-      if (!owner.isPaused()) owner.dead(why);
+      if (!owner.isPaused()) owner.dead(UNKEPT);
     });
   }
 
   start({ intervalMs, timeoutMs }: NonNullable<Target['heartbeat']>): void {
-    const why = `the peer answered no heartbeat for ${formatDuration(timeoutMs)}: it is stopped, or the network or its machine is gone`;
-    const answer = new Silence(this.#owner.chunks, () => this.#owner.dead(why));
+    const what = `the peer answered no heartbeat for ${formatDuration(timeoutMs)}`;
+    const answer = new Silence(this.#owner.chunks, () =>
+      this.#owner.dead(ended('no_heartbeat', what, STOPPED, 'the network or its machine is gone')),
+    );
     this.#interval = setInterval(() => {
       answer.expect(timeoutMs);
       this.#owner.ping(pingCommand(intervalMs + timeoutMs));

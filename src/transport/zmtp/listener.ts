@@ -1,17 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { StartError } from '../../errors.ts';
+import { type ConnectionEnd, stageOf, wordsOf } from '../connection-end.ts';
 import { listenCause } from '../listen-cause.ts';
 import type { Body } from '../message.ts';
-import type {
-  Client,
-  ClientOwner,
-  ConnectionEnd,
-  Listener,
-  ListenerOwner,
-  ListenOptions,
-  ReplyFate,
-} from '../transport.ts';
+import type { Client, ClientOwner, Listener, ListenerOwner, ListenOptions, ReplyFate } from '../transport.ts';
 import { IpcPath } from './ipc-path.ts';
 import { KEEP_ALIVE, netAddressOf } from './net-address.ts';
 import { Session, type SessionOwner } from './session.ts';
@@ -43,7 +36,8 @@ export class ZmtpListener implements Listener {
     this.#server.maxConnections = options.connections;
     this.#server.on('drop', (from) => {
       const why = `it is one more than the ${this.options.connections} connections allowed`;
-      owner.refused({ why, address: hostOf(from?.remoteAddress), key: undefined });
+      const address = hostOf(from?.remoteAddress);
+      owner.refused({ kind: 'too_many_connections', why, address, key: undefined });
     });
   }
 
@@ -112,9 +106,10 @@ export class ZmtpListener implements Listener {
     if (bound !== null && typeof bound === 'object')
       this.#address = this.#address.replace(/:\d+$/, `:${bound.port}`);
     // The system has no descriptor for a connection, or it was reset before it was accepted.
-    this.#server.on('error', (error) =>
-      this.owner.refused({ why: listenCause(error), address: undefined, key: undefined }),
-    );
+    this.#server.on('error', (error) => {
+      const why = listenCause(error);
+      this.owner.refused({ kind: 'accept_failed', why, address: undefined, key: undefined });
+    });
   }
 
   #accept(socket: Socket): void {
@@ -206,11 +201,14 @@ class ZmtpClient implements Client, SessionOwner {
     this.#owner?.tooLarge(envelope, bytes);
   }
 
-  closed({ kind, why }: ConnectionEnd): void {
+  closed(end: ConnectionEnd): void {
+    const stage = stageOf(end);
     // Who connects, says nothing and hangs up has only checked whether somebody listens, as a TCP probe of Kubernetes does.
-    const isProbe = kind === 'hung up' && !this.#session.hasSpoken;
-    if (kind !== 'dropped' && !isProbe)
-      this.#listener.owner.refused({ why, address: this.#host, key: undefined });
+    const isProbe = stage === 'hung up' && !this.#session.hasSpoken;
+    if (stage !== 'dropped' && !isProbe) {
+      const { kind } = end;
+      this.#listener.owner.refused({ kind, why: wordsOf(end), address: this.#host, key: undefined });
+    }
     this.#gone();
   }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
+import { type ConnectionEnd, ended, stageOf } from '../connection-end.ts';
 import type { Body } from '../message.ts';
-import type { ConnectionEnd, ConnectionOwner, PeerInfo, Target } from '../transport.ts';
+import type { ConnectionOwner, PeerInfo, Target } from '../transport.ts';
 import { CLOSED, endCause, hungUp, tooSlow } from './causes.ts';
 import { GREETING_REST, OPENING, parseGreeting, rest2 } from './greeting.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -66,8 +67,8 @@ export class Session implements ReaderOwner {
     socket.on('error', (error) => {
       this.#error = error;
     });
-    socket.on('end', () => this.#end({ kind: 'dropped', why: CLOSED }));
-    socket.on('close', () => this.#end({ kind: 'dropped', why: endCause(this.#error) }));
+    socket.on('end', () => this.#end(CLOSED));
+    socket.on('close', () => this.#end(endCause(this.#error)));
     this.#outbox.putCommand(OPENING);
   }
 
@@ -137,7 +138,7 @@ export class Session implements ReaderOwner {
 
   #greet(bytes: Buffer, hadSentRest: boolean): void {
     const greeting = parseGreeting(bytes);
-    if (greeting.kind === 'refused') return this.#end({ kind: 'handshake', why: greeting.why });
+    if (greeting.kind === 'refused') return this.#end(greeting.end);
     const { socketType } = this.#settings;
     if (!hadSentRest && greeting.version !== undefined)
       this.#outbox.putCommand(greeting.version === 3 ? GREETING_REST : rest2(socketType));
@@ -167,7 +168,7 @@ export class Session implements ReaderOwner {
   }
 
   broken(why: string): void {
-    this.#end({ kind: 'protocol', why: `the peer broke the protocol: it sent ${why}` });
+    this.#end(ended('broken_protocol', 'the peer broke the protocol', `it sent ${why}`));
   }
 
   /** The identity of a peer of version 2.0 is a message without a delimiter, or an empty one without a body. */
@@ -179,7 +180,7 @@ export class Session implements ReaderOwner {
   }
 
   #tooEarly(): void {
-    this.#end({ kind: 'handshake', why: 'the peer sent a message before the handshake was over' });
+    this.#end(ended('broken_handshake', 'the peer sent a message before the handshake was over'));
   }
 
   command(command: Buffer): void {
@@ -189,7 +190,7 @@ export class Session implements ReaderOwner {
         if (this.#state.kind !== 'handshake') return;
         return this.#ready(parsed.socketType ?? '');
       case 'error':
-        return this.#end({ kind: 'handshake', why: `the peer refused the connection: ${parsed.reason}` });
+        return this.#end(ended('refused', 'the peer refused the connection', parsed.reason));
       case 'ping':
         this.#outbox.putCommand(pongCommand(parsed.context));
         if (parsed.ttlMs > 0) this.#beating().expect(parsed.ttlMs);
@@ -199,7 +200,7 @@ export class Session implements ReaderOwner {
       case 'unknown':
         // Unknown commands may belong to a newer version (RFC 37, section 3.5).
         if (this.#state.kind === 'handshake')
-          this.#end({ kind: 'handshake', why: `the peer sent the command ${parsed.name} in place of READY` });
+          this.#end(ended('broken_handshake', `the peer sent the command ${parsed.name} in place of READY`));
         return;
       case 'pong':
     }
@@ -210,9 +211,9 @@ export class Session implements ReaderOwner {
     const { version } = this.#state;
     // Some peers do not send their type. libzmq accepts them too.
     if (socketType !== '' && !this.#settings.accepts.includes(socketType)) {
-      const why = `the peer is a ${socketType} socket, which does not fit (${this.#settings.accepts.join(', ')} do)`;
+      const what = `the peer is a ${socketType} socket, which does not fit (${this.#settings.accepts.join(', ')} do)`;
       if (version !== '2.0') this.#outbox.putCommand(errorCommand('Invalid socket type'));
-      return this.#end({ kind: 'handshake', why });
+      return this.#end(ended('wrong_socket_type', what));
     }
     clearTimeout(this.#handshake);
     this.#handshake = undefined;
@@ -228,7 +229,7 @@ export class Session implements ReaderOwner {
       chunks: () => this.#chunks,
       isPaused: () => this.#socket.isPaused(),
       ping: (command) => this.#outbox.putCommand(command),
-      dead: (why) => this.#end({ kind: 'dropped', why }),
+      dead: (end) => this.#end(end),
     });
     return this.#heartbeat;
   }
@@ -237,14 +238,14 @@ export class Session implements ReaderOwner {
     const { kind } = this.#state;
     if (kind !== 'greeting' && kind !== 'handshake') return;
     const isSilent = kind === 'greeting' && this.#state.bytes.length === 0;
-    this.#end({ kind: 'handshake', why: tooSlow(isSilent, this.#settings.handshakeTimeoutMs) });
+    this.#end(tooSlow(isSilent, this.#settings.handshakeTimeoutMs));
   }
 
   #end(end: ConnectionEnd): void {
     const { kind } = this.#state;
     if (kind === 'closed') return;
     this.close();
-    const isEarly = end.kind === 'dropped' && kind !== 'ready';
-    this.#owner.closed(isEarly ? { kind: 'hung up', why: hungUp(end.why, this.hasSpoken) } : end);
+    const isHangUp = kind !== 'ready' && stageOf(end) === 'dropped' && end.kind !== 'machine_gone';
+    this.#owner.closed(isHangUp ? hungUp(end, this.hasSpoken) : end);
   }
 }

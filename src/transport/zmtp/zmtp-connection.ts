@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { formatDuration } from '../../duration.ts';
+import type { ConnectionEnd } from '../connection-end.ts';
 import type { Body } from '../message.ts';
 import type { Connection, ConnectionOwner, Target } from '../transport.ts';
 import { connectCause, unanswered } from './causes.ts';
@@ -63,10 +64,10 @@ export class ZmtpConnection implements Connection {
     this.#owner.accepted();
   }
 
-  #unreachable(why: string): void {
+  #unreachable(end: ConnectionEnd): void {
     if (this.#state.kind !== 'connecting') return;
     this.#abandon();
-    this.#owner.closed({ kind: 'unreachable', why });
+    this.#owner.closed(end);
   }
 
   #abandon(): void {

@@ -11,7 +11,7 @@ function start() {
   const refusals = new Refusals(() => [...routes]);
   refusals.observe(events);
   const refuse = (why: string, address?: string, route = 'orders') =>
-    events.emit('refusedClient', { route, why, address, key: undefined });
+    events.emit('refusedClient', { route, kind: 'not_zeromq', why, address, key: undefined });
   return { refusals, refuse, events, routes };
 }
 

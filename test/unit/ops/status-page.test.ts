@@ -23,7 +23,7 @@ test('the status shows what each route and each endpoint is doing, and under whi
     zone: 'b',
     state: 'ejected',
     sinceMs: 12.6,
-    why: '5 failures in a row',
+    trouble: { kind: 'no_reply', what: '5 failures in a row', means: ['no reply in time'] },
     latencyMs: 1.23456,
     failuresInARow: 5,
     nextProbeMs: 800.4,
@@ -48,7 +48,10 @@ test('the status shows what each route and each endpoint is doing, and under whi
     recent: routeRecent({ seconds: 12.34, received: 4, p50Ms: 1.23456 }),
     endpoint: () => ({ answered: 3, unanswered: 1 }),
   });
-  const refused = { why: 'it speaks HTTP', count: 2, at: new Date(1_700_000_000_000), address: undefined };
+  const refused = {
+    ...({ kind: 'speaks_http', why: 'it speaks HTTP', count: 2 } as const),
+    ...{ at: new Date(1_700_000_000_000), address: undefined },
+  };
   const page = renderStatus({
     ...SIDECAR,
     routes: [route],
@@ -96,7 +99,12 @@ test('the status shows what each route and each endpoint is doing, and under whi
           ...{ ...routeTotals(), seconds: 60, p50Ms: null, p99Ms: null },
           ...{ replyP50Ms: null, replyP99Ms: null, goneP50Ms: null },
         },
-        refusedClients: [{ why: 'it speaks HTTP', count: 2, at: '2023-11-14T22:13:20.000Z', address: null }],
+        refusedClients: [
+          {
+            ...{ kind: 'speaks_http', why: 'it speaks HTTP', count: 2 },
+            ...{ at: '2023-11-14T22:13:20.000Z', address: null },
+          },
+        ],
         policy: {
           correlate: false,
           retry: { ...retry, hedgeMs: null },
@@ -133,7 +141,9 @@ test('the status shows what each route and each endpoint is doing, and under whi
             node: 'worker-2',
             zone: 'b',
             state: 'ejected',
-            why: '5 failures in a row',
+            why: '5 failures in a row: no reply in time',
+            trouble: { kind: 'no_reply', what: '5 failures in a row', means: ['no reply in time'] },
+            newest: null,
             sinceMs: 13,
             inFlight: 0,
             inFlightLimit: 8,

@@ -4,6 +4,8 @@ import type { RouteFigures, RouteRecent } from '../../../src/ops/recent.ts';
 import type { RouteCounts, RouteTotals } from '../../../src/ops/route-counts.ts';
 import type { SidecarStatus } from '../../../src/ops/status-page.ts';
 import type { EndpointStatus, RouteStatus } from '../../../src/proxy/status.ts';
+import { NEW } from '../../../src/proxy/upstream/trouble.ts';
+import { wordsOf } from '../../../src/transport/connection-end.ts';
 import { settingsOf } from '../../support/route.ts';
 
 /** A route that does nothing yet, but for what the test says. */
@@ -29,11 +31,14 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
 
 /** An endpoint that was never connected to, but for what the test says. */
 export function endpointStatus(given: Partial<EndpointStatus> = {}): EndpointStatus {
+  const { trouble = given.why === undefined ? NEW : undefined, newest } = given;
   return {
     address: 'tcp://10.1.2.3:7000',
     state: 'connecting',
     sinceMs: 0,
-    why: 'not connected yet',
+    why: [trouble, newest].flatMap((one) => (one === undefined ? [] : [wordsOf(one)])).join('; now: '),
+    trouble,
+    newest,
     inFlight: 0,
     inFlightLimit: 8,
     lanes: 1,

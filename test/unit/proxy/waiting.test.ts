@@ -8,6 +8,7 @@ import { RetryBudget } from '../../../src/proxy/request/budget.ts';
 import { LazyPirate } from '../../../src/proxy/request/lazy-pirate.ts';
 import { Request, type RequestClient } from '../../../src/proxy/request/request.ts';
 import { Upstream } from '../../../src/proxy/upstream/upstream.ts';
+import { ended } from '../../../src/transport/connection-end.ts';
 import { bodyOf, DELIMITER } from '../../../src/transport/message.ts';
 import type { ConnectionOwner, Target, Transport } from '../../../src/transport/transport.ts';
 import { type RouteOptions, settingsOf } from '../../support/route.ts';
@@ -115,7 +116,7 @@ function start(t: TestContext, { retry, ...options }: RouteOptions = {}) {
   const lose = (address: string) => {
     for (const one of open(address)) {
       one.isOpen = false;
-      one.owner.closed({ kind: 'dropped', why: 'lost' });
+      one.owner.closed(ended('closed', 'lost'));
     }
   };
   return {

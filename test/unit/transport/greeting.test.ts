@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { wordsOf } from '../../../src/transport/connection-end.ts';
 import { framesOf } from '../../../src/transport/message.ts';
 import { GREETING_REST, OPENING, parseGreeting, rest2 } from '../../../src/transport/zmtp/greeting.ts';
 import {
@@ -63,7 +64,7 @@ for (const [what, [bytes, why]] of Object.entries(refusals))
   test(`${what} is refused, with its name`, () => {
     const greeting = parseGreeting(bytes);
     assert.equal(greeting.kind, 'refused');
-    assert.match(greeting.kind === 'refused' ? greeting.why : '', why);
+    assert.match(greeting.kind === 'refused' ? wordsOf(greeting.end) : '', why);
   });
 
 test('any bytes are a greeting, the start of one, or refused, however they are split', () => {
@@ -130,7 +131,7 @@ test('what stands after the mechanism is ignored', () => {
 function whyRefused(...bytes: readonly (number | string)[]): string | undefined {
   const all = bytes.map((one) => (typeof one === 'string' ? Buffer.from(one) : Buffer.from([one])));
   const greeting = parseGreeting(Buffer.concat(all));
-  return greeting.kind === 'refused' ? greeting.why : undefined;
+  return greeting.kind === 'refused' ? wordsOf(greeting.end) : undefined;
 }
 
 test('only what begins with 1 and 0, or has an even tenth byte, is taken for ZMTP 1.0', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { connectCause } from '../../../../src/transport/zmtp/causes.ts';
 import { processStatus } from '../statuses.ts';
 import { explained, NO_ATTEMPTS, NOBODY_GONE, NONE, reasonLike, type Situation } from './situation.ts';
 
@@ -11,7 +12,13 @@ const COMMAND = 'lazypirate explain';
 const REASONS: Record<string, readonly [Situation, RegExp]> = {
   LazypirateNoEndpoints: [
     {
-      endpoints: [{ state: 'down', why: 'nobody listens there (connection refused)', sinceMs: 90_000 }],
+      endpoints: [
+        {
+          state: 'down',
+          trouble: connectCause(Object.assign(new Error(), { code: 'ECONNREFUSED' })),
+          sinceMs: 90_000,
+        },
+      ],
       recent: { outcomes: { ...NONE, no_endpoints: 9 } },
     },
     /is down since .*nobody listens there/,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { tooManyUnanswered } from '../../../../src/proxy/upstream/trouble.ts';
 import { explained, lacks, NO_ATTEMPTS, NONE, reasonLike, up } from './situation.ts';
 
 const A = 'tcp://10.0.0.1:7000';
@@ -54,7 +55,10 @@ const LATE = {
   ...{ retries: { unsent: 0, lost: 0, timeout: 16, protocol: 0, hedge: 0 } },
   ...{ replyP50Ms: undefined, replyP99Ms: undefined },
 };
-const EJECTED = { address: B, state: 'ejected', why: 'the probe failed: no reply in time' } as const;
+const EJECTED = {
+  ...({ address: B, state: 'ejected' } as const),
+  trouble: tooManyUnanswered('the probe failed', 'no_reply'),
+};
 
 test('what follows from servers that are too slow stands behind that cause, and has no advice of its own', () => {
   const { reasons, verdict } = explained({
@@ -93,10 +97,9 @@ test('a stopped endpoint among slow ones does not follow from their being slow',
 });
 
 test('what only an endpoint that is out failed is not blamed on the others', () => {
-  const ejected = { address: B, state: 'ejected', why: '5 failures in a row: no reply in time' } as const;
   const recent = { attempts: { ...NO_ATTEMPTS, ok: 100, timeout: 8, lost: 2 } };
   const of = (unanswered: number) =>
-    explained({ endpoints: [up(A), ejected], recent, attempts: { [A]: { answered: 100, unanswered } } });
+    explained({ endpoints: [up(A), EJECTED], recent, attempts: { [A]: { answered: 100, unanswered } } });
   lacks(of(0), /time out|drop/);
   reasonLike(of(5), /7% of the attempts time out/);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { RefusedClients } from '../../../../src/ops/refused-clients.ts';
 import { explained, lacks, NO_ATTEMPTS, NOBODY_GONE, NONE, NOW, reasonLike } from './situation.ts';
 
 const SILENT = { received: 0, outcomes: NONE, attempts: NO_ATTEMPTS };
@@ -43,12 +44,16 @@ test('messages that are too large are told by direction, with the limit and the 
 test('refused connections are told with reason, number, time and place; without any request they weigh more', () => {
   const refused = [
     {
+      kind: 'speaks_http' as const,
       why: 'the peer is not ZeroMQ: it speaks HTTP',
       count: 3,
       at: new Date(NOW.getTime() - 30_000),
       address: '10.0.0.9:4000',
     },
-    { why: 'an old one', count: 1, at: new Date(NOW.getTime() - 3_600_000), address: undefined },
+    {
+      ...({ kind: 'not_zeromq', why: 'an old one', count: 1 } as const),
+      ...{ at: new Date(NOW.getTime() - 3_600_000), address: undefined },
+    },
   ];
   const { text, severity, evidence, advice } = reasonLike(explained({ refused }), /refused/);
   assert.equal(
@@ -63,15 +68,16 @@ test('refused connections are told with reason, number, time and place; without 
 });
 
 test('each reason for which a client is refused has its advice', () => {
-  const rows: [string, RegExp][] = [
-    ['it is one more than the 4096 connections allowed', /leaks them/],
-    ['the peer is a PUB socket, which does not fit', /REQ or a DEALER/],
-    ['wrong security mechanism: it uses CURVE', /listenCurve/],
-    ['its key is not allowed', /allowedKeysFile/],
-    ['something new', /what connects there/],
+  const rows: [RefusedClients['kind'], RegExp][] = [
+    ['too_many_connections', /leaks them/],
+    ['wrong_socket_type', /REQ or a DEALER/],
+    ['wrong_mechanism', /One side uses CURVE .* `listenCurve`/],
+    ['no_key', /One side uses CURVE .* `listenCurve`/],
+    ['key_not_allowed', /allowedKeysFile/],
+    ['broken_handshake', /what connects there/],
   ];
-  for (const [why, words] of rows) {
-    const refused = [{ why, count: 1, at: NOW, address: undefined }];
+  for (const [kind, words] of rows) {
+    const refused = [{ kind, why: 'it is so', count: 1, at: NOW, address: undefined }];
     assert.match(reasonLike(explained({ refused }), /refused/).advice ?? '', words);
   }
 });

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NEW, NO_HANDSHAKE, tooManyUnanswered } from '../../../../src/proxy/upstream/trouble.ts';
+import { CLOSED, connectCause, tooSlow } from '../../../../src/transport/zmtp/causes.ts';
 import { explained, lacks, NO_ATTEMPTS, NONE, reasonLike, up } from './situation.ts';
 
 const [A, B, C] = ['tcp://10.0.0.1:7000', 'tcp://10.0.0.2:7000', 'tcp://10.0.0.3:7000'];
-const DOWN = { state: 'down', sinceMs: 240_000, why: 'the peer closed the connection' } as const;
+const DOWN = { state: 'down', sinceMs: 240_000, trouble: CLOSED } as const;
+const REFUSED = connectCause(Object.assign(new Error(), { code: 'ECONNREFUSED' }));
+const EJECTED = { state: 'ejected', trouble: tooManyUnanswered('5 failures in a row', 'no_reply') } as const;
 
 test('a pod that is gone is told with its name, since when, and why; others go on', () => {
-  const why = 'the peer closed the connection; now: nobody listens there (connection refused)';
-  const all = explained({ endpoints: [up(A), { ...DOWN, address: B, pod: 'orders-1', why }, up(C)] });
+  const all = explained({
+    endpoints: [up(A), { ...DOWN, address: B, pod: 'orders-1', newest: REFUSED }, up(C)],
+  });
   assert.equal(all.verdict.state, 'degraded');
   assert.match(
     all.verdict.text,
@@ -49,9 +54,8 @@ test('without any endpoint the route is broken, and the verdict says since when'
 });
 
 test('an ejected pod is told with its failures in a row, its share, and the next probe', () => {
-  const why = '5 failures in a row: no reply in time';
   const pod = {
-    ...{ address: B, pod: 'orders-1', state: 'ejected' as const, why, sinceMs: 90_000 },
+    ...{ ...EJECTED, address: B, pod: 'orders-1', sinceMs: 90_000 },
     ...{ failuresInARow: 7, nextProbeMs: 12_000 },
   };
   const all = explained({ endpoints: [up(A), pod], attempts: { [B]: { answered: 0, unanswered: 12 } } });
@@ -66,8 +70,7 @@ test('an ejected pod is told with its failures in a row, its share, and the next
 });
 
 test('an ejected pod that does reply, but too late, is not to be deleted', () => {
-  const why = '5 failures in a row: no reply in time';
-  const pod = { address: B, pod: 'orders-1', state: 'ejected' as const, why, latencyMs: 4_000 };
+  const pod = { ...EJECTED, address: B, pod: 'orders-1', latencyMs: 4_000 };
   const { evidence, advice } = reasonLike(explained({ endpoints: [up(A), pod] }), /ejected/);
   assert.equal(evidence[0], 'It does reply, but late: after 4 s.');
   assert.match(advice ?? '', /raise `timeout` \(now 2\.5 s\) above 4 s/);
@@ -75,10 +78,10 @@ test('an ejected pod that does reply, but too late, is not to be deleted', () =>
 });
 
 test('a long explanation becomes a short headline, and says below what it means', () => {
-  const why =
-    'the peer accepts connections and says nothing within 15s: it is stopped or hangs, something on the way holds it back, or it is not ZeroMQ; now: TCP connects, but no ZMTP handshake yet: the server is stopped';
   const { text, evidence } = reasonLike(
-    explained({ endpoints: [up(A), { ...DOWN, address: B, why }] }),
+    explained({
+      endpoints: [up(A), { ...DOWN, address: B, trouble: tooSlow(true, 15_000), newest: NO_HANDSHAKE }],
+    }),
     /says nothing/,
   );
   assert.match(text, /: the peer accepts connections and says nothing within 15s\.$/);
@@ -90,7 +93,7 @@ test('a long explanation becomes a short headline, and says below what it means'
 });
 
 test('an endpoint that is being connected for the first time is no trouble yet, and later it is', () => {
-  const connecting = { address: A, state: 'connecting', why: 'not connected yet' } as const;
+  const connecting = { address: A, state: 'connecting', trouble: NEW } as const;
   const young = explained({
     endpoints: [{ ...connecting, sinceMs: 500 }],
     recent: { received: 0, outcomes: NONE, attempts: NO_ATTEMPTS },

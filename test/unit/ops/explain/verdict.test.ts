@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Trouble } from '../../../../src/proxy/status.ts';
+import { IN_HANDSHAKE, NEW } from '../../../../src/proxy/upstream/trouble.ts';
+import { ended } from '../../../../src/transport/connection-end.ts';
 import { explained, NO_ATTEMPTS, NOBODY_GONE, NONE, up } from './situation.ts';
 
 test('a healthy sidecar says so, with its figures and nothing else', () => {
@@ -90,15 +93,15 @@ test('the reasons that break it come before those that do not', () => {
 });
 
 test('a sidecar that has just started and knows why nothing works does not call that starting', () => {
-  const of = (why: string) =>
+  const of = (trouble: Trouble, newest?: Trouble) =>
     explained({
-      endpoints: [{ state: 'connecting', sinceMs: 500, why }],
+      endpoints: [{ state: 'connecting', sinceMs: 500, trouble, newest }],
       recent: { outcomes: NONE, attempts: NO_ATTEMPTS, received: 0 },
       sidecar: { uptimeMs: 600 },
     }).verdict;
-  assert.equal(of('not connected yet').state, 'starting');
-  assert.equal(of('not connected yet; now: TCP connects, waiting for the ZMTP handshake').state, 'starting');
-  assert.equal(of('nobody listens there (connection refused)').state, 'broken');
+  assert.equal(of(NEW).state, 'starting');
+  assert.equal(of(NEW, IN_HANDSHAKE).state, 'starting');
+  assert.equal(of(ended('nobody_listens', 'nobody listens there (connection refused)')).state, 'broken');
 });
 
 test('the last request that failed is named, with the command that tells its story', () => {

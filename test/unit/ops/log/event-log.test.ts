@@ -165,13 +165,14 @@ test('listening and every change of an endpoint is logged, with a warning if it 
   const steps = ['new', 'connecting', 'up', 'down', 'gone'] as const;
   logged({ kind: 'endpoint', route: 'orders', endpoint, from: steps[0], to: steps[1], why: 'in the set' });
   logged({ kind: 'endpoint', route: 'orders', endpoint, from: steps[1], to: steps[2], why: 'connected' });
-  logged({ kind: 'endpoint', route: 'orders', endpoint, from: steps[2], to: steps[3], why: 'disconnect' });
+  const closed = { trouble: 'closed', why: 'the peer closed the connection' } as const;
+  logged({ kind: 'endpoint', route: 'orders', endpoint, from: steps[2], to: steps[3], ...closed });
   logged({ kind: 'endpoint', route: 'orders', endpoint, from: steps[3], to: steps[4], why: 'leaving' });
   assert.deepEqual(shown(lines), [
     { level: 'info', route: 'orders', address: 'tcp://127.0.0.1:5555', msg: 'listening' },
     { level: 'info', route: 'orders', endpoint, from: 'new', why: 'in the set', msg: 'endpoint connecting' },
     { level: 'info', route: 'orders', endpoint, from: 'connecting', why: 'connected', msg: 'endpoint up' },
-    { level: 'warn', route: 'orders', endpoint, from: 'up', why: 'disconnect', msg: 'endpoint down' },
+    { level: 'warn', route: 'orders', endpoint, from: 'up', ...closed, msg: 'endpoint down' },
     { level: 'info', route: 'orders', endpoint, from: 'down', why: 'leaving', msg: 'endpoint gone' },
   ]);
 });
