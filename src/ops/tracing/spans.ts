@@ -57,12 +57,11 @@ type Counted = { route: string; seconds: number } & (
 /** And where to find it among the traces. */
 export type TracedDuration = Counted & { traceId: string; spanId: string; endedAtMs: number };
 
-/** `traced` is for us, and not sent. An attempt that was not over when its request was has not been counted by then. */
-type Span = ReadableSpan & { traced?: TracedDuration };
+/** `counted` is for us, and not sent. An attempt that was not over when its request was has not been counted by then. */
+type Span = ReadableSpan & { counted: Counted | undefined };
 
 /** The parts of a span that differ. */
-type OwnPart = Pick<ReadableSpan, 'name' | 'kind' | 'attributes' | 'status'> & {
-  counted: Counted | undefined;
+type OwnPart = Pick<Span, 'name' | 'kind' | 'attributes' | 'status' | 'counted'> & {
   context: SpanContext;
   parent: SpanContext | undefined;
   startMs: number;
@@ -148,10 +147,8 @@ export class Spans {
     return { traceId, spanId: this.#ids.generateSpanId(), traceFlags: TraceFlags.SAMPLED };
   }
 
-  #span({ context, parent, startMs, endMs, counted, ...own }: OwnPart): Span {
-    const { traceId, spanId } = context;
+  #span({ context, parent, startMs, endMs, ...own }: OwnPart): Span {
     return {
-      ...(counted && { traced: { ...counted, traceId, spanId, endedAtMs: endMs } }),
       ...own,
       spanContext: () => context,
       ...(parent && { parentSpanContext: parent }),
@@ -171,6 +168,16 @@ export class Spans {
 }
 
 export const CONTENT_TYPE = 'application/x-protobuf';
+
+/** The durations that have been counted and are among these spans. */
+export function tracedIn(spans: readonly Span[]): TracedDuration[] {
+  return spans.flatMap(({ counted, spanContext, endTime: [seconds, nanos] }) => {
+    const { traceId, spanId } = spanContext();
+    return counted === undefined
+      ? []
+      : [{ ...counted, traceId, spanId, endedAtMs: seconds * 1_000 + nanos / 1e6 }];
+  });
+}
 
 /** An `ExportTraceServiceRequest` of OTLP. */
 export function encode(spans: readonly ReadableSpan[]): Uint8Array {

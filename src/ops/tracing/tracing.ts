@@ -11,7 +11,7 @@ interface TracingContext {
   events: Events;
   log: Log;
   counts: SpanCounts;
-  /** Told of each span that the collector has taken: from now on its trace can be found. */
+  /** Told of each span that the collector has taken and whose duration was counted: from now on its trace can be found. */
   exported(traced: TracedDuration): void;
   /** Requests that take longer are traced in any case; `undefined`: there are none. */
   slowMs(): number | undefined;
@@ -74,7 +74,7 @@ export class Tracing {
 
 async function startExport(config: TracingConfig, context: TracingContext): Promise<Exporting> {
   const { events, log, counts, exported, version } = context;
-  const { ATTEMPTS_MOST, CONTENT_TYPE, Spans, encode, rejectedIn } = await import('./spans.ts');
+  const { ATTEMPTS_MOST, CONTENT_TYPE, Spans, encode, rejectedIn, tracedIn } = await import('./spans.ts');
   const ended = new AbortController();
   const post = await Post.to({ ...config, lookup: context.lookup(ended.signal) });
   const resource = { ...context.resource, ...config.resource };
@@ -94,7 +94,7 @@ async function startExport(config: TracingConfig, context: TracingContext): Prom
       if (status >= 200 && status < 300) {
         const rejected = rejectedIn(body);
         // Which of them it has refused, it does not say.
-        if (rejected === 0) for (const { traced } of batch) if (traced !== undefined) exported(traced);
+        if (rejected === 0) for (const traced of tracedIn(batch)) exported(traced);
         return { kind: 'taken', rejected };
       }
       const why = `the collector answered ${status} ${reason}`.trim();
