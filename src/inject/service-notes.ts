@@ -13,17 +13,11 @@ export function serviceNotes(workload: Workload, { parsed }: PodConfig, find: Fi
     const selector = Object.entries(mapAt(service, ['spec', 'selector']));
     // The endpoints of a Service without a selector are made by somebody else, who names their ports.
     if (selector.length === 0) return [];
-    const names = mapsIn(mapAt(service, ['spec']), 'ports').map((one) =>
-      String(one['name'] ?? 'one without a name'),
-    );
+    const ports = mapsIn(mapAt(service, ['spec']), 'ports');
     const isOwn =
       namespace === workload.namespace && selector.every(([key, value]) => workload.labels[key] === value);
     return [
-      ...(typeof port === 'string' && !names.includes(port)
-        ? [
-            `${idOf(workload)}: Service/${name} has no port ${port}, so no server will be found; it has ${names.join(', ') || 'none'}`,
-          ]
-        : []),
+      ...portNotes(port, ports, `Service/${name}`).map((words) => `${idOf(workload)}: ${words}`),
       ...(isOwn
         ? [
             `${idOf(workload)}: its own pods are the servers of Service/${name}, so its sidecar would send requests to these pods: if only other apps need it, name them with --only KIND/NAME`,
@@ -31,4 +25,27 @@ export function serviceNotes(workload: Workload, { parsed }: PodConfig, find: Fi
         : []),
     ];
   });
+}
+
+/** A name is that of a port of the Service. A number is a port of the pods, whatever the Service says. */
+function portNotes(
+  port: string | number | undefined,
+  ports: readonly Record<string, unknown>[],
+  service: string,
+): string[] {
+  const has = `it has ${ports.map(portWords).join(', ') || 'none'}`;
+  if (typeof port === 'string')
+    return ports.some(({ name }) => name === port)
+      ? []
+      : [`${service} has no port ${port}, so no server will be found; ${has}`];
+  const onPods = ports.map((one) => one['targetPort'] ?? one['port']);
+  // The Service does not say which number a port of that name has.
+  if (onPods.some((one) => typeof one === 'string') || onPods.includes(port)) return [];
+  return [`a number is a port of the pods, and ${service} has none that is ${port} there; ${has}`];
+}
+
+function portWords({ name, port, targetPort }: Record<string, unknown>): string {
+  const onPods = targetPort ?? port;
+  const number = onPods === port ? `${port}` : `${port}, on the pods ${onPods}`;
+  return `${name ?? 'one without a name'} (${number})`;
 }

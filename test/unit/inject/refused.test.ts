@@ -333,8 +333,30 @@ describe('inject', () => {
   test('says that a Service of the input has no such port', () => {
     const notesOf = (port: string) =>
       run(labelled('shop') + SERVICE, { flags: { upstream: `service/orders:${port}` } }).notes.join('\n');
-    assert.match(notesOf('zqm'), /Deployment\/shop: Service\/orders has no port zqm, .* it has zmq$/m);
-    for (const port of ['zmq', '7000']) assert.doesNotMatch(notesOf(port), /has no port/);
+    assert.match(
+      notesOf('zqm'),
+      /Deployment\/shop: Service\/orders has no port zqm, .* it has zmq \(7000\)$/m,
+    );
+    for (const port of ['zmq', '7000']) assert.doesNotMatch(notesOf(port), /Service\/orders/);
+  });
+
+  test('says that a Service of the input has no such port on its pods', () => {
+    const notesOf = (port: number, targetPort: string) => {
+      const service = SERVICE.replace('port: 7000', `port: 80, targetPort: ${targetPort}`);
+      return run(labelled('shop') + service, { flags: { upstream: `service/orders:${port}` } }).notes.join(
+        '\n',
+      );
+    };
+    for (const port of [80, 5555])
+      assert.match(
+        notesOf(port, '7000'),
+        new RegExp(
+          `^Deployment/shop: a number is a port of the pods, and Service/orders has none that is ${port} there; it has zmq \\(80, on the pods 7000\\)$`,
+          'm',
+        ),
+      );
+    assert.doesNotMatch(notesOf(7000, '7000'), /Service\/orders/);
+    assert.doesNotMatch(notesOf(80, 'zmq'), /Service\/orders/, 'a port that the containers name');
   });
 
   test('says that there is nothing with pods, if flags ask for all', () => {
