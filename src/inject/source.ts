@@ -37,6 +37,8 @@ export class Source {
 /** What keeps the documents of two files apart. */
 function joint(before: string, after: string): string {
   const end = /\n$/.test(before) ? '' : '\n';
+  // Directives, such as %YAML, belong to the next document only behind the end of the one before.
+  if (/^(?:[ \t]*(?:#.*)?\r?\n)*%/.test(after)) return `${end}...\n`;
   return /^(?:[ \t]*(?:#.*)?\r?\n)*---(?=\s|$)/.test(after) ? end : `${end}---\n`;
 }
 

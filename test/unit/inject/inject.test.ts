@@ -378,3 +378,20 @@ test('objects in several files are told apart by their files', () => {
   assert.equal(objectsOf(text).length, 5);
   assert.ok(addedLines(`${deployment()}---\n${PLAIN}`, text).length > 100);
 });
+
+test('a file that begins with directives, behind another one, is still YAML and has its own lines', () => {
+  const files = (text: string) => [
+    { name: 'a.yaml', text: 'kind: A\n' },
+    { name: 'b.yaml', text: `# mine\n%YAML 1.2\n---\n${text}` },
+  ];
+  const options = { flags: { image: IMAGE }, only: [], isNative: true };
+  const after = addSidecars(files(PLAIN), options).text;
+  assert.deepEqual(
+    objectsOf(after).map(({ kind }) => kind),
+    ['A', 'Deployment'],
+  );
+  assert.throws(
+    () => addSidecars(files(deployment()), options),
+    /^ConfigError: b.yaml:1: Deployment\/shop: has directives/,
+  );
+});
