@@ -29,7 +29,8 @@ Options:
       --image IMAGE       image of the sidecar. None is published: build the Dockerfile and push the image
       --upstream, --listen, --route, --config
                           the same for every object of the input, without annotations. An annotation wins
-      --only KIND/NAME    --upstream, --listen, --route, --config and --remove are for this object only. Can be repeated
+      --only KIND/NAME    --upstream, --listen, --route, --config and --remove are for this object only. Can be repeated. If
+                          several namespaces have one of that name, NAMESPACE/KIND/NAME
       --kubernetes VERSION
                           version of the cluster: an error if it is too old. Native sidecars need 1.29
       --no-native         an ordinary container instead of a native sidecar, for Kubernetes 1.27 and 1.28

@@ -16,18 +16,14 @@ export class BesideObjects {
     owner: string,
   ): KubernetesObject[] | { object: KubernetesObject; owner: string } {
     const taken = objects.flatMap((object) => {
-      const there = this.#all.get(keyOf(object));
+      const there = this.#all.get(objectId(object));
       return there === undefined || isDeepStrictEqual(there.object, object) ? [] : [there];
     });
     if (taken[0] !== undefined) return taken[0];
-    const added = objects.filter((object) => !this.#all.has(keyOf(object)));
-    for (const object of added) this.#all.set(keyOf(object), { object, owner });
+    const added = objects.filter((object) => !this.#all.has(objectId(object)));
+    for (const object of added) this.#all.set(objectId(object), { object, owner });
     return added;
   }
-}
-
-function keyOf(object: KubernetesObject): string {
-  return `${object.metadata.namespace ?? ''} ${objectId(object)}`;
 }
 
 /**

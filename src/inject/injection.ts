@@ -76,7 +76,7 @@ export class Injection {
       else this.#takeWorkload(page, workload, additions, objects);
     }
     if (additions.length === 0 || this.problems.length > before) return;
-    this.#guarded(span, idOf(this.added.at(-1) ?? { kind: '', name: '' }), () => {
+    this.#guarded(span, this.added.slice(-1).map(idOf).join(), () => {
       const inPage = splicesOf(page, additions);
       const shifted = inPage.map((one) => ({
         ...one,

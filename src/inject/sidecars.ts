@@ -10,7 +10,7 @@ import { idOf, KINDS, type Workload } from './workload.ts';
 
 export interface InjectOptions {
   flags: WishFlags;
-  /** `KIND/NAME` of those that the flags are for; none: all. */
+  /** `KIND/NAME` or `NAMESPACE/KIND/NAME` of those that the flags are for; none: all. */
   only: readonly string[];
   isNative: boolean;
 }
@@ -28,7 +28,7 @@ const PROBLEMS_MOST = 100;
  * Puts the sidecar into every object that asks for it. One that has it already gets it anew: of this version, and as it is asked for
  * now.
  *
- * @throws {ConfigError} with everything that cannot be done, `FILE:LINE: KIND/NAME: words`
+ * @throws {ConfigError} with everything that cannot be done, `FILE:LINE: OBJECT: words`
  */
 export function addSidecars(files: readonly InputFile[], { flags, only, isNative }: InjectOptions): Outcome {
   refuse(flagsTogether(flags));
@@ -42,7 +42,7 @@ export function addSidecars(files: readonly InputFile[], { flags, only, isNative
   );
   const injection = new Injection(spliced(source.text, stripped.splices), flags, isNative, flagsFor);
   refuse(
-    selection.missing(),
+    selection.problems(),
     linesOf(injection.problems, (offset) => source.place(offsetBefore(offset, stripped.splices))),
   );
   const text = injection.text();
@@ -90,7 +90,7 @@ export function removeSidecars(files: readonly InputFile[], only: readonly strin
   const selection = new Selection(only);
   const { splices, workloads, objects, problems } = strip(source.text, (workload) => selection.has(workload));
   refuse(
-    selection.missing(),
+    selection.problems(),
     linesOf(problems, (offset) => source.place(offset)),
   );
   const notes = [
@@ -101,7 +101,7 @@ export function removeSidecars(files: readonly InputFile[], only: readonly strin
   return { text: spliced(source.text, splices), notes };
 }
 
-/** `FILE:LINE: KIND/NAME: words`. What is wrong with a flag comes first, and once, not for each object. */
+/** `FILE:LINE: OBJECT: words`. What is wrong with a flag comes first, and once, not for each object. */
 function linesOf(problems: readonly Problem[], place: (offset: number) => string): string[] {
   const flags: string[] = [];
   const objects: { offset: number; parts: string[] }[] = [];

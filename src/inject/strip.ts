@@ -16,7 +16,7 @@ export interface Stripped {
   splices: Splice[];
   /** The objects that had one, and the version that put it there. */
   workloads: { workload: Workload; version: string }[];
-  /** The objects beside them that are gone, as `KIND/NAME`. */
+  /** The objects beside them that are gone, by their ids. */
   objects: string[];
   problems: { id: string; refusal: Refusal }[];
 }

@@ -82,7 +82,7 @@ export function workloadOf({ object, path }: { object: Json; path: Path }): Work
   return {
     kind,
     name: nameIn(metadata),
-    namespace: typeof metadata['namespace'] === 'string' ? metadata['namespace'] : undefined,
+    namespace: namespaceIn(metadata),
     path,
     podPath: [...path, ...podPath],
     ownAnnotations: podPath.length === 0 ? {} : mapAt(metadata, ['annotations']),
@@ -115,11 +115,17 @@ export function isMap(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-export function idOf({ kind, name }: Pick<Workload, 'kind' | 'name'>): string {
-  return `${kind}/${name}`;
+/** `KIND/NAME`, or `NAMESPACE/KIND/NAME` if the object says in which namespace it is. */
+export function idOf({ kind, name, namespace }: Pick<Workload, 'kind' | 'name' | 'namespace'>): string {
+  return `${namespace === undefined ? '' : `${namespace}/`}${kind}/${name}`;
 }
 
 export function objectId(value: unknown): string {
   const { kind } = mapAt(value, []);
-  return `${kind}/${nameIn(mapAt(value, ['metadata']))}`;
+  const metadata = mapAt(value, ['metadata']);
+  return idOf({ kind: String(kind), name: nameIn(metadata), namespace: namespaceIn(metadata) });
+}
+
+function namespaceIn({ namespace }: Json): string | undefined {
+  return typeof namespace === 'string' ? namespace : undefined;
 }

@@ -242,6 +242,34 @@ describe('flags', () => {
     assert.deepEqual(routes, ['other', 'orders']);
   });
 
+  test('are for the object of one namespace, if it is named, and else for the only one of that name', () => {
+    const within = (namespace: string) =>
+      PLAIN.replace('name: shop\n', `name: shop\n${namespace && `  namespace: ${namespace}\n`}`);
+    const three = ['', 'day', 'night'].map(within).join('---\n');
+    const flags = { upstream: 'dns/orders:70' };
+    const notesOf = (text: string, only: string) => run(text, { flags, only: [only] }).notes;
+    for (const [only, id] of [
+      ['night/deploy/shop', 'night/Deployment/shop'],
+      ['/deploy/shop', 'Deployment/shop'],
+    ] as const) {
+      assert.equal(notesOf(three, only)[0], `${id}: sidecar added`);
+      assert.equal(notesOf(three, only).filter((one) => one.includes('sidecar')).length, 1);
+    }
+    assert.equal(notesOf(within('day'), 'deploy/shop')[0], 'day/Deployment/shop: sidecar added');
+    const several =
+      '--only Deployment/shop: the input has 3 of them; write /Deployment/shop or day/Deployment/shop or night/Deployment/shop';
+    assert.deepEqual(problemsOf(three, { flags, only: ['deploy/shop'] }), [several]);
+    assert.deepEqual(problemsOf(within('day'), { flags, only: ['night/deploy/shop'] }), [
+      '--only night/Deployment/shop: the input has no such object; did you mean day/Deployment/shop?',
+    ]);
+    const all = run(three, { flags }).text;
+    assert.throws(() => removed(all, ['deploy/shop']), { lines: [several] });
+    assert.equal(run(removed(all, ['day/deploy/shop']), { flags }).text, all);
+    const { notes } = run(removed(all, ['day/deploy/shop']), { flags });
+    assert.ok(notes.includes('day/Deployment/shop: sidecar added'), notes.join('\n'));
+    assert.ok(notes.includes('added: day/ConfigMap/shop-lazypirate'), notes.join('\n'));
+  });
+
   test('give way to an annotation with a whole configuration', () => {
     const { text } = run(deployment('lazypirate/config: mine'), { flags: { upstream: 'service/other:1' } });
     assert.deepEqual(podOf(text).volumes[0].configMap, { name: 'mine' });
