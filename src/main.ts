@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { drainSignals, signalBefore } from './lifecycle/signals.ts';
 
@@ -29,6 +29,7 @@ async function main(): Promise<void> {
     env,
     stdin,
     stdout,
+    isOutputClosed: seemsClosed(1),
     stderr,
     interrupted: interrupt.signal,
     onHangup: (listener) => void process.on('SIGHUP', listener),
@@ -60,9 +61,22 @@ function end(code: number): void {
   process.exit(code);
 }
 
+/**
+ * Where a standard stream is closed, Node opens /dev/null to read and write. A shell and systemd open it to write only; but Python's
+ * DEVNULL and the stdio `ignore` of Node look the same.
+ */
+function seemsClosed(descriptor: number): boolean {
+  const isNull = attempt(() => readlinkSync(`/proc/self/fd/${descriptor}`)) === '/dev/null';
+  return isNull && /^flags:\s*\d*2$/m.test(textOf(`/proc/self/fdinfo/${descriptor}`));
+}
+
 function textOf(file: string): string {
+  return attempt(() => readFileSync(file, 'latin1'));
+}
+
+function attempt(read: () => string): string {
   try {
-    return readFileSync(file, 'latin1');
+    return read();
   } catch {
     return '';
   }

@@ -3,6 +3,7 @@ import { type ConfigSources, fileOf } from '../config/text/flags.ts';
 import { migrate } from '../config/text/migrate.ts';
 import { ConfigError } from '../errors.ts';
 import type { Terminal } from './command.ts';
+import { needOutput } from './needed-output.ts';
 
 /**
  * Prints the file of an earlier version as this version needs it.
@@ -10,7 +11,9 @@ import type { Terminal } from './command.ts';
  * @returns the exit code
  * @throws {ConfigError} with every problem, if the new file would not be valid
  */
-export function printMigrated(sources: ConfigSources, { stdout, stderr }: Terminal): number {
+export function printMigrated(sources: ConfigSources, terminal: Terminal): number {
+  needOutput(terminal);
+  const { stdout, stderr } = terminal;
   const file = fileOf(sources);
   if (file === undefined) throw new ConfigError(['--migrate needs a file: --config FILE']);
   const { text, written, changes, notes } = migrate(textOf(file), file);

@@ -5,6 +5,7 @@ import { ConfigError, messageOf, UserError } from '../errors.ts';
 import { addSidecars, removeSidecars } from '../inject/sidecars.ts';
 import type { InputFile } from '../inject/source.ts';
 import type { Command, Terminal } from './command.ts';
+import { needOutput } from './needed-output.ts';
 
 const help = `Usage: lazypirate inject [OPTIONS] FILE... | -
        lazypirate inject --remove [--only KIND/NAME] FILE... | -
@@ -41,7 +42,7 @@ nothing. What was done is printed to standard error.
 
 Example: lazypirate inject --image registry.example.com/lazypirate:0.1.0 app.yaml | kubectl apply -f -
 
-Exit code 0; 2 if something cannot be done: then it prints file, line and reason for each, and no YAML.
+Exit code 0; 2 if something cannot be done: then it prints file, line and reason for each, and no YAML; 1 if it cannot print the YAML.
 `;
 
 const BYTES_MOST = 16 * 1024 * 1024;
@@ -66,6 +67,7 @@ export const inject: Command = {
     const { only = [], remove = false, kubernetes, 'no-native': isOrdinary = false, ...flags } = values;
     if (remove) refuseBeside({ ...flags, kubernetes, 'no-native': isOrdinary || undefined });
     if (kubernetes !== undefined) checkVersion(kubernetes, isOrdinary);
+    needOutput(terminal);
     const files = await filesOf(positionals, terminal);
     const done = remove
       ? removeSidecars(files, only)

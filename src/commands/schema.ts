@@ -1,6 +1,7 @@
 import { jsonSchema } from '../config/schema/config-schema.ts';
 import { parseArguments } from '../config/text/arguments.ts';
 import type { Command } from './command.ts';
+import { needOutput } from './needed-output.ts';
 
 const help = `Usage: lazypirate schema
 
@@ -11,9 +12,10 @@ export const schema: Command = {
   name: 'schema',
   summary: 'print the JSON Schema of the configuration file',
   help,
-  async run(args, { stdout }) {
+  async run(args, terminal) {
     parseArguments('schema', { args });
-    stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+    needOutput(terminal);
+    terminal.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
     return 0;
   },
 };

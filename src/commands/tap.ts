@@ -3,6 +3,7 @@ import { parseArguments } from '../config/text/arguments.ts';
 import type { TapLine } from '../ops/tap/tap-events.ts';
 import type { Command } from './command.ts';
 import { INSPECT_HELP, inspectAddress, streamFrom } from './inspect.ts';
+import { needOutput } from './needed-output.ts';
 import { Screen } from './screen.ts';
 import { TapText } from './tap-text.ts';
 
@@ -39,6 +40,7 @@ export const tap: Command = {
     } as const;
     const { values } = parseArguments('tap', { args, options });
     const { stdout, stderr, interrupted, env } = terminal;
+    needOutput(terminal);
     const address = inspectAddress(values.inspect, env);
     const left = new AbortController();
     stdout.on('error', () => left.abort());

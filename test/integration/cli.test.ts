@@ -367,6 +367,24 @@ test('output that cannot be written is one line that says why, and exit code 1',
   ]);
 });
 
+test('a command that does nothing but print says that standard output is closed, and ends with exit code 1', async (t) => {
+  for (const [args, code] of [
+    [['inject', 'config/minimal.yaml'], 1],
+    [['schema'], 1],
+    [['check', '--migrate', '-c', 'config/minimal.yaml'], 1],
+    [['tap'], 1],
+    [['check', '-c', 'config/minimal.yaml'], 0],
+  ] as const) {
+    const closed = Program.lazypirate(t, args, { through: ['sh', '-c', '"$0" "$@" >&-'] });
+    assert.equal((await closed.ended).code, code, args.join(' '));
+    const words =
+      'lazypirate: standard output is closed, so nothing can be printed; to discard it, write >/dev/null';
+    assert.deepEqual(closed.stderr, code === 0 ? [] : [words]);
+  }
+  const discarded = Program.lazypirate(t, ['schema'], { through: ['sh', '-c', '"$0" "$@" >/dev/null'] });
+  assert.deepEqual([(await discarded.ended).code, discarded.stderr], [0, []]);
+});
+
 test('the demo ends with its reader, and leaves no process behind', async (t) => {
   const through = ['sh', '-c', '"$0" "$@" | head -n 1'];
   const demo = Program.lazypirate(t, ['demo', '--for', '24h'], { through });

@@ -1,0 +1,15 @@
+import { UserError } from '../errors.ts';
+import type { Terminal } from './command.ts';
+
+/**
+ * For a command of which nothing is left but what it prints.
+ *
+ * @throws {UserError} if nobody can get that
+ */
+export function needOutput({ isOutputClosed = false }: Terminal): void {
+  if (isOutputClosed)
+    throw new UserError(
+      ['standard output is closed, so nothing can be printed; to discard it, write >/dev/null'],
+      1,
+    );
+}
