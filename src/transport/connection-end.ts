@@ -50,8 +50,10 @@ export interface ConnectionEnd extends Told {
   readonly kind: EndKind;
 }
 
-/** One of the meanings. It cannot be meant of a peer that was connected before. */
+/** A meaning that cannot be meant of a peer that was connected before. */
 export const NOT_ZEROMQ = 'it is not ZeroMQ';
+/** A meaning of every hang-up: the system closes or resets the connections of a process that ends. */
+export const JUST_ENDED = 'its process has just ended';
 
 export function ended(kind: EndKind, what: string, ...means: string[]): ConnectionEnd {
   return { kind, what, means };

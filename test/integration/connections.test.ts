@@ -7,6 +7,7 @@ import { Publisher } from 'zeromq';
 import { ask } from '../support/ask.ts';
 import { RawServer, serveZmtp30 } from '../support/raw-server.ts';
 import type { RecordedEvent } from '../support/recorded-events.ts';
+import { reset } from '../support/reset.ts';
 import { type RunningRoute, startRoute } from '../support/route.ts';
 import { until } from '../support/until.ts';
 import { greeting } from '../support/zmtp.ts';
@@ -159,3 +160,32 @@ test('the reason of a failed handshake is still shown when nobody listens there 
   assert.deepEqual([trouble?.kind, newest?.kind], ['broken_handshake', 'nobody_answers']);
   assert.equal(told(running, /nobody (answers|listens) there/), 0);
 });
+
+const GONE = {
+  zmtp: [/^the connection was reset .*before it said anything: it is a proxy/, /^nobody listens there/],
+  libzmq: [/^the peer closed the connection in the handshake: it wants a key/, /^nobody answers there$/],
+} as const;
+
+for (const transport of ['zmtp', 'libzmq'] as const)
+  test(`a server that is killed while ${transport} greets it is not called something else than ZeroMQ`, async (t) => {
+    const server = await RawServer.start(t, (socket, number) => {
+      if (number === 0) serveZmtp30(socket);
+      // As the kernel does for a process that is killed with a greeting unread.
+      else socket.once('data', () => reset(socket));
+    });
+    const running = await startRoute(t, [server.address], {
+      transport,
+      retry: { deadlineMs: 600_000, waitMs: 0 },
+    });
+    await running.event(isEndpoint(/^connected$/));
+    assert.equal((await ask(running.address, 'hello')).text, 'hello');
+    const [hungUp, gone] = GONE[transport];
+    server.sockets[0]?.destroy();
+    await running.event(isEndpoint(hungUp));
+    const { failure } = await ask(running.address, 'hello');
+    assert.equal(failure?.code, 'NO_ENDPOINTS');
+    assert.doesNotMatch(failure?.message ?? '', /not ZeroMQ/);
+    assert.match(failure?.message ?? '', /or its process has just ended/);
+    server.close();
+    await until('that nobody is there is the cause', () => gone.test(whyOf(running)));
+  });

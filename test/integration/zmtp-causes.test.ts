@@ -39,7 +39,7 @@ async function kindAndWords(...args: Parameters<typeof endOf>): Promise<[EndKind
 const HELLO = Buffer.concat([OPENING, GREETING_REST, readyCommand('REP')]);
 const helloOf = (type: string) => Buffer.concat([OPENING, GREETING_REST, readyCommand(type)]);
 const PROTOCOL = 'the peer broke the protocol: it sent';
-const NOT_THERE = 'it is not ZeroMQ, or it is a proxy with no server behind it';
+const NOT_THERE = 'it is not ZeroMQ, it is a proxy with no server behind it, or its process has just ended';
 const HANGS = 'it is stopped or hangs, something on the way holds it back, or it is not ZeroMQ';
 
 type Serve = (socket: Socket) => void;

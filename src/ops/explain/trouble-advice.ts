@@ -24,6 +24,13 @@ const NOBODY = ({ hasConnected }: Patient) =>
 const HANGS = ({ pod }: Patient) =>
   `Look at its logs and its CPU. If it is stopped (a debugger, SIGSTOP, a frozen node), let it continue; if it hangs, ${pod ? `\`kubectl delete pod ${pod}\`` : 'restart it'}.`;
 
+const STILL_THERE = 'See whether the server still runs (logs, restarts, OOMKilled). If it does:';
+const HUNG_UP = ({ hasConnected }: Patient) =>
+  hasConnected ? `${STILL_THERE} has it got other settings (CURVE)?` : CURVE;
+const HUNG_UP_AT_ONCE = ({ hasConnected }: Patient) =>
+  hasConnected
+    ? `${STILL_THERE} what stands between? A load balancer or a service mesh may have no server behind it.`
+    : 'Check the port: it belongs to something else, or to a proxy (a load balancer, a service mesh) that has no server behind it.';
 const MACHINE =
   'Nothing comes back from the machine: look at its node, and at NetworkPolicies and firewalls on the way.';
 const CURVE =
@@ -63,9 +70,8 @@ const ADVICE: Record<TroubleKind, Advice | undefined> = {
   broken_handshake: HANDSHAKE,
   no_handshake: HANGS,
   slow_handshake: HANGS,
-  hung_up: CURVE,
-  hung_up_at_once:
-    'Check the port: it belongs to something else, or to a proxy (a load balancer, a service mesh) that has no server behind it.',
+  hung_up: HUNG_UP,
+  hung_up_at_once: HUNG_UP_AT_ONCE,
   closed: ENDS,
   reset: ENDS,
   ended: ENDS,

@@ -1,5 +1,5 @@
 import type { Trouble, TroubleKind } from '../../proxy/status.ts';
-import { anyOf, NOT_ZEROMQ, stageOf, type Told, wordsOf } from '../../transport/connection-end.ts';
+import { anyOf, stageOf, wordsOf } from '../../transport/connection-end.ts';
 import type { EndpointPage } from '../status-page.ts';
 
 /* What is said about why an endpoint cannot be used. */
@@ -14,20 +14,15 @@ export interface TroubleWords {
   meaning: string | undefined;
 }
 
-export function troubleWords(
-  endpoint: Pick<EndpointPage, 'state' | 'why' | 'trouble' | 'newest'>,
-): TroubleWords {
+export function troubleWords(endpoint: Pick<EndpointPage, 'why' | 'trouble' | 'newest'>): TroubleWords {
   const all = troublesOf(endpoint);
   if (all.length === 0) return { headline: endpoint.why, meaning: undefined };
-  // What was connected before is a server of ZeroMQ, whatever a vague trouble may mean.
-  const hasConnected = endpoint.state !== 'connecting';
-  const parts = all.map(({ what, means }): Told => ({ what, means: likely(means, hasConnected) }));
-  const whole = joined(parts.map(wordsOf));
+  const whole = joined(all.map(wordsOf));
   if (whole.length <= HEADLINE_MOST) return { headline: whole, meaning: undefined };
   // What an older trouble may mean, the newer one has answered.
-  const means = parts.at(-1)?.means ?? [];
+  const means = all.at(-1)?.means ?? [];
   return {
-    headline: joined(parts.map(({ what }) => what)),
+    headline: joined(all.map(({ what }) => what)),
     meaning: means.length === 0 ? undefined : anyOf(means),
   };
 }
@@ -52,9 +47,4 @@ function hasFailedHandshake(kind: TroubleKind): boolean {
 
 function joined(parts: readonly string[]): string {
   return parts.join('; since then: ');
-}
-
-/** Of all the meanings only what can be. */
-function likely(means: readonly string[], hasConnected: boolean): readonly string[] {
-  return hasConnected ? means.filter((one) => one !== NOT_ZEROMQ) : means;
 }

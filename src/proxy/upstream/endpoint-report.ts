@@ -1,7 +1,7 @@
 import { wordsOf } from '../../transport/connection-end.ts';
 import type { Events, ObservedEndpoint, ResetReason } from '../events.ts';
 import type { EndpointStateKind, Trouble } from '../status.ts';
-import { IN_HANDSHAKE, isVaguer, NEW, NO_HANDSHAKE } from './trouble.ts';
+import { IN_HANDSHAKE, isVaguer, NEW, NO_HANDSHAKE, ofKnownServer } from './trouble.ts';
 
 /** What is said about an endpoint: its state, and why it is so, and what has happened there. Emits its events. */
 export class EndpointReport {
@@ -13,6 +13,8 @@ export class EndpointReport {
   #cause: Trouble | string = NEW;
   /** The result of the newest attempt to connect, if it is vaguer than the cause. */
   #newest: Trouble | undefined;
+  /** It was up at some time. */
+  #wasUp = false;
   /** Causes that were reported since it was last up, in words. */
   readonly #told = new Set<string>();
   /** The route's name, which a reload may change. */
@@ -48,14 +50,18 @@ export class EndpointReport {
     const from = this.kind;
     this.kind = kind;
     if (kind !== from) this.sinceMs = performance.now();
-    if (kind === 'up') this.#told.clear();
+    if (kind === 'up') {
+      this.#wasUp = true;
+      this.#told.clear();
+    }
     this.cause = cause;
     this.#told.add(this.why);
     this.#tell(from, this.why);
   }
 
   /** An attempt to connect has failed, or takes long. A vaguer cause does not hide the known one, and each cause is reported once. */
-  tried(trouble: Trouble): void {
+  tried(any: Trouble): void {
+    const trouble = this.#wasUp ? ofKnownServer(any) : any;
     if (this.#trouble === undefined || isVaguer(trouble, this.#trouble)) {
       this.#newest = trouble;
       return;
@@ -63,7 +69,10 @@ export class EndpointReport {
     this.cause = trouble;
     if (this.#told.has(this.why)) return;
     // After a failure in the handshake, it need not be reported that the next handshake takes long.
-    this.#told.add(this.why).add(wordsOf(NO_HANDSHAKE));
+    this.#told
+      .add(this.why)
+      .add(wordsOf(NO_HANDSHAKE))
+      .add(wordsOf(ofKnownServer(NO_HANDSHAKE)));
     this.#tell(this.kind, this.why);
   }
 

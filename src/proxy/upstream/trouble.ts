@@ -48,9 +48,20 @@ const RANKS: readonly (Stage | 'new' | 'no handshake')[] = [
   'handshake',
 ];
 
+/** What it may be at a server that was connected before: that one speaks ZeroMQ. */
+export function ofKnownServer(trouble: Trouble): Trouble {
+  return { ...trouble, means: trouble.means.filter((one) => one !== NOT_ZEROMQ) };
+}
+
 /** Whether one says less than the other. */
 export function isVaguer(one: Trouble, other: Trouble): boolean {
+  // Who hung up, and is gone at the next try, was ending.
+  if (stageOf(other) === 'hung up' && isGone(one)) return false;
   return rankOf(one) < rankOf(other);
+}
+
+function isGone({ kind }: Trouble): boolean {
+  return kind === 'nobody_listens' || kind === 'nobody_answers';
 }
 
 function rankOf(trouble: Trouble): number {

@@ -1,6 +1,6 @@
 import type { Event } from 'zeromq';
 import { formatDuration } from '../../duration.ts';
-import { type ConnectionEnd, ended, NOT_ZEROMQ } from '../connection-end.ts';
+import { type ConnectionEnd, ended, JUST_ENDED, NOT_ZEROMQ } from '../connection-end.ts';
 import type { CurveClient } from '../transport.ts';
 import type { PeerGreeting } from '../zmtp/greeting-probe.ts';
 
@@ -108,6 +108,7 @@ function brokenOff(code: string, { curve, timeoutMs, tookMs }: Handshake): Conne
     ...(curve === undefined
       ? [NOT_ZEROMQ, 'it wants a key (CURVE)', 'it is a proxy with no server behind it']
       : [`${named('serverKeyFile', curve.files)} is not its key`, 'it does not use CURVE', NOT_ZEROMQ]),
+    JUST_ENDED,
   );
 }
 

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../duration.ts';
 import { codeOf, messageOf } from '../../errors.ts';
-import { type ConnectionEnd, ended, NOT_ZEROMQ } from '../connection-end.ts';
+import { type ConnectionEnd, ended, JUST_ENDED, NOT_ZEROMQ } from '../connection-end.ts';
 
 /* Why there is no connection, and why one ended. */
 
@@ -86,6 +86,7 @@ export function hungUp({ what }: ConnectionEnd, hasSpoken: boolean): ConnectionE
     `${what}, before it said anything`,
     NOT_ZEROMQ,
     'it is a proxy with no server behind it',
+    JUST_ENDED,
   );
 }
 

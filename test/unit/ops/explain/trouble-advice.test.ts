@@ -86,6 +86,13 @@ test('the advice does not hang on words', () => {
   assert.match(troubleAdvice({ ...FRESH, trouble }) ?? '', /OOMKilled/);
 });
 
+test('a server that was connected before and hangs up has probably ended', () => {
+  for (const hasSpoken of [true, false]) {
+    const down = { ...FRESH, state: 'down', trouble: hungUp(CLOSED, hasSpoken) } as const;
+    assert.match(troubleAdvice(down) ?? '', /^See whether the server still runs/);
+  }
+});
+
 test('what the newest try shows decides, if there is advice for it', () => {
   const down = { ...FRESH, state: 'down', trouble: CLOSED } as const;
   const refused = connectCause(systemError('ECONNREFUSED'));

@@ -9,7 +9,7 @@ const RESET = ended(
   'the connection was reset (the peer was killed, or something on the way cut it)',
 );
 const REFUSED = ended('nobody_listens', 'nobody listens there (connection refused)');
-const DOWN = { state: 'down', why: '', newest: null } as const;
+const DOWN = { why: '', newest: null };
 
 test('what the newest try shows stands behind what came before', () => {
   assert.deepEqual(troubleWords({ ...DOWN, trouble: RESET, newest: REFUSED }), {
@@ -42,18 +42,6 @@ test('that the next handshake takes its time is left out where one has failed', 
       assert.equal(troubleWords({ ...DOWN, trouble, newest }).headline, trouble.what);
   assert.match(troubleWords({ ...DOWN, trouble: NEW, newest: IN_HANDSHAKE }).headline, /since then: TCP/);
   assert.match(troubleWords({ ...DOWN, trouble: RESET, newest: NO_HANDSHAKE }).headline, /since then: TCP/);
-});
-
-test('a server that was connected before is ZeroMQ; one that never was may be something else', () => {
-  const trouble = ended('hung_up', 'it hangs up', 'it is being stopped', 'a proxy cuts it', NOT_ZEROMQ);
-  assert.equal(
-    troubleWords({ ...DOWN, trouble }).headline,
-    'it hangs up: it is being stopped, or a proxy cuts it',
-  );
-  assert.equal(
-    troubleWords({ ...DOWN, state: 'connecting', trouble }).headline,
-    'it hangs up: it is being stopped, a proxy cuts it, or it is not ZeroMQ',
-  );
 });
 
 test('what is no trouble is told in its own words', () => {

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Events } from '../../../../src/proxy/events.ts';
+import { EndpointReport } from '../../../../src/proxy/upstream/endpoint-report.ts';
+import { NO_HANDSHAKE } from '../../../../src/proxy/upstream/trouble.ts';
+import { ended, wordsOf } from '../../../../src/transport/connection-end.ts';
+import { CLOSED, connectCause, hungUp } from '../../../../src/transport/zmtp/causes.ts';
+
+const REFUSED = connectCause(Object.assign(new Error(), { code: 'ECONNREFUSED' }));
+const AT_ONCE = hungUp(CLOSED, false);
+
+/** A report, and each change that it has told. */
+function reporting() {
+  const events = new Events((error) => {
+    throw error;
+  });
+  const told: string[] = [];
+  events.on('endpoint', ({ to, why, trouble }) => told.push(`${to} ${trouble}: ${why}`));
+  return { report: new EndpointReport('orders', { address: 'tcp://10.0.0.1:7000' }, events), told };
+}
+
+test('what hangs up at once may be something else, but not once it was connected', () => {
+  const { report } = reporting();
+  report.tried(AT_ONCE);
+  assert.equal(report.why, wordsOf(AT_ONCE));
+  assert.match(report.why, /it is not ZeroMQ, it is a proxy .*, or its process has just ended$/);
+  report.become('up', 'connected');
+  report.become('down', CLOSED);
+  report.tried(AT_ONCE);
+  assert.match(
+    report.why,
+    /^the peer closed the connection, before it said anything: it is a proxy with no server behind it, or its process has just ended$/,
+  );
+  report.tried(NO_HANDSHAKE);
+  assert.doesNotMatch(report.why, /not ZeroMQ/);
+});
+
+test('what hung up and is gone at the next try was ending: then only that is told', () => {
+  for (const gone of [REFUSED, ended('nobody_answers', 'nobody answers there')]) {
+    const { report, told } = reporting();
+    report.become('up', 'connected');
+    report.become('down', CLOSED);
+    report.tried(AT_ONCE);
+    report.tried(gone);
+    assert.equal(report.why, gone.what);
+    assert.equal(told.at(-1), `down ${gone.kind}: ${gone.what}`);
+    const count = told.length;
+    report.tried(AT_ONCE);
+    report.tried(gone);
+    assert.equal(told.length, count, 'each cause is told once');
+  }
+});
+
+test('a handshake that failed for a reason is still the cause when nobody listens any more', () => {
+  const { report } = reporting();
+  const wrong = ended('wrong_mechanism', 'wrong security mechanism', 'the peer uses CURVE');
+  report.tried(wrong);
+  report.tried(REFUSED);
+  assert.equal(report.why, `${wordsOf(wrong)}; now: ${REFUSED.what}`);
+});
+
+test('a handshake that takes long is not told after one that has failed', () => {
+  const { report, told } = reporting();
+  report.become('up', 'connected');
+  report.become('down', CLOSED);
+  report.tried(AT_ONCE);
+  report.tried(REFUSED);
+  const count = told.length;
+  report.tried(NO_HANDSHAKE);
+  assert.equal(told.length, count);
+});
