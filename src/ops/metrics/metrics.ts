@@ -104,11 +104,8 @@ export function createMetrics(sources: MetricsInput): Metrics {
       keepOnly(sources.routes());
     },
     spans: spans.counts,
-    showTrace(traced) {
-      const known = series.get(traced.route);
-      // The route may be gone by now.
-      if (known !== undefined) showExemplar(known, traced);
-    },
+    // If the route is gone by now, the next scrape removes its series again.
+    showTrace: (traced) => showExemplar(seriesOf(traced.route), traced),
     durationBounds: SECONDS_BUCKETS,
     counts: (route) => countsOf(seriesOf(route)),
     text(format = 'prometheus') {
