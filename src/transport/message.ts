@@ -51,6 +51,11 @@ export function bodyOf(frames: readonly Uint8Array[]): Body {
   return { chunks, bytes, weight: bytes + HEADER_MOST * frames.length };
 }
 
+/** The same body in memory of its own, for whoever keeps a body that is lent (`ConnectionOwner.message`). */
+export function copyOf({ chunks, bytes, weight }: Body): Body {
+  return { chunks: [Buffer.concat(chunks)], bytes, weight };
+}
+
 /** The wire bytes of an envelope: these frames, then the delimiter. */
 export function envelopeOf(frames: readonly Uint8Array[]): Buffer {
   const parts = frames.flatMap((frame) => [frameHeader(frame.length, MORE), frame]);

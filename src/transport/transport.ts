@@ -63,6 +63,7 @@ export interface ConnectionOwner {
   /** The peer has accepted the connection; the handshake follows. */
   accepted(): void;
   ready(peer: PeerInfo): void;
+  /** Both are lent: their memory is used again as soon as this returns. Whoever keeps them copies them (`copyOf`). */
   message(envelope: Buffer, body: Body): void;
   /** A message without a delimiter or a body arrived. */
   malformed(): void;

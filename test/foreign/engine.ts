@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { Request } from 'zeromq';
 import { type ConnectionEnd, ended, wordsOf } from '../../src/transport/connection-end.ts';
-import { type Body, bodyOf, DELIMITER, envelopeOf, framesOf } from '../../src/transport/message.ts';
+import { type Body, bodyOf, copyOf, DELIMITER, envelopeOf, framesOf } from '../../src/transport/message.ts';
 import type { PeerInfo } from '../../src/transport/transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
 import { until } from '../support/until.ts';
@@ -109,7 +109,7 @@ function connect(t: TestContext, address: string, heartbeatMs?: number) {
     {
       accepted: () => undefined,
       ready: ready.resolve,
-      message: (envelope, body) => came.push({ envelope, body }),
+      message: (envelope, body) => came.push({ envelope: Buffer.from(envelope), body: copyOf(body) }),
       malformed: () => closed.resolve(ended('broken_protocol', 'it sent a malformed message')),
       tooLarge: (_, bytes) => closed.resolve(ended('broken_protocol', `it sent ${bytes} bytes`)),
       closed: (end) => {

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Dealer, Reply, Request, Router } from 'zeromq';
 import type { ConnectionEnd } from '../../src/transport/connection-end.ts';
-import { type Body, bodyOf, DELIMITER, envelopeOf, framesOf } from '../../src/transport/message.ts';
+import { type Body, bodyOf, copyOf, DELIMITER, envelopeOf, framesOf } from '../../src/transport/message.ts';
 import type { Client, PeerInfo, Refusal, Target } from '../../src/transport/transport.ts';
 import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
 import { readyCommand } from '../../src/transport/zmtp/metadata.ts';
@@ -33,7 +33,12 @@ type Told =
   | { kind: 'closed'; end: ConnectionEnd };
 
 /** A connection, and what it tells, one after the other. */
-function connected(t: TestContext, address: string, settings: Partial<Target> = {}) {
+function connected(
+  t: TestContext,
+  address: string,
+  settings: Partial<Target> = {},
+  lent: (body: Body) => void = () => undefined,
+) {
   const told: Told[] = [];
   const waiting: ((one: Told) => void)[] = [];
   const tell = (one: Told) => {
@@ -53,7 +58,10 @@ function connected(t: TestContext, address: string, settings: Partial<Target> = 
   const connection = zmtp.connect(target, {
     accepted: () => tell({ kind: 'accepted' }),
     ready: (peer) => tell({ kind: 'ready', peer }),
-    message: (envelope, body) => tell({ kind: 'message', envelope, body }),
+    message: (envelope, body) => {
+      lent(body);
+      tell({ kind: 'message', envelope: Buffer.from(envelope), body: copyOf(body) });
+    },
     malformed: () => tell({ kind: 'malformed' }),
     tooLarge: (_, bytes) => tell({ kind: 'tooLarge', bytes }),
     closed: (end) => tell({ kind: 'closed', end }),
@@ -127,6 +135,22 @@ for (const [type, server] of [
       assert.deepEqual(framesOf(reply.body.chunks), frames, what);
     }
   });
+
+test('what is kept of a reply by mistake is emptied, so that it cannot become a part of another one', async (t) => {
+  const server = new Router({ linger: 0 });
+  t.after(() => server.close());
+  await server.bind('tcp://127.0.0.1:0');
+  const kept: Buffer[] = [];
+  const { connection, next } = connected(t, server.lastEndpoint ?? '', {}, (body) =>
+    kept.push(...body.chunks),
+  );
+  await next('ready');
+  connection.send(DELIMITER, bodyOf([Buffer.from('one of two')]));
+  await server.send(await server.receive());
+  await next('message');
+  await new Promise(setImmediate);
+  assert.deepEqual(Buffer.concat(kept), Buffer.alloc(2 + 'one of two'.length));
+});
 
 test('many messages of one turn arrive in order', async (t) => {
   const server = new Router({ linger: 0 });

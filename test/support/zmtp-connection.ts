@@ -1,5 +1,5 @@
 import type { ConnectionEnd } from '../../src/transport/connection-end.ts';
-import type { Body } from '../../src/transport/message.ts';
+import { type Body, copyOf } from '../../src/transport/message.ts';
 import type { Connection, PeerInfo, Target } from '../../src/transport/transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
 
@@ -36,7 +36,8 @@ export function connecting(
   const connection = zmtp.connect(target, {
     accepted: () => tell({ kind: 'accepted' }),
     ready: (peer) => tell({ kind: 'ready', peer }),
-    message: (envelope, body) => tell({ kind: 'message', envelope, body }),
+    message: (envelope, body) =>
+      tell({ kind: 'message', envelope: Buffer.from(envelope), body: copyOf(body) }),
     malformed: () => tell({ kind: 'malformed' }),
     tooLarge: (_, bytes) => tell({ kind: 'tooLarge', bytes }),
     closed: (end) => tell({ kind: 'closed', end }),

@@ -137,10 +137,12 @@ class ZmtpClient implements Client, SessionOwner {
       socketType: 'REP',
       accepts: ACCEPTED,
       messageBytes: listener.options.messageBytes,
+      isLent: false,
       handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       heartbeat: undefined,
     } as const;
     this.#session = new Session(socket, settings, this);
+    socket.on('data', (chunk: Buffer) => this.#session.read(chunk));
   }
 
   get address(): string | undefined {

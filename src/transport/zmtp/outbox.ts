@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import type { Body } from '../message.ts';
+import { type Body, copyOf } from '../message.ts';
 import { atEndOfTurn, currentTurn } from './turn.ts';
 import { copyBytes, WireSlice } from './wire-slice.ts';
 
-/** Larger messages are written as they are; smaller ones are copied into one block. */
+/** Larger messages are written as they are, unless they are lent. Smaller ones are copied into one block. */
 const COPY_MOST = 8_192;
 const BLOCK_LEAST = 1_024;
 /** Also the most that is written at once, except for a single larger message. */
@@ -71,7 +71,7 @@ export class Outbox {
     const bytes = envelope.length + lengthOf(body);
     const isAlone = this.#isAlone();
     if (!this.#makeRoom(bytes)) {
-      this.#held.push({ envelope, body, bytes });
+      this.#held.push({ envelope, body: isLent(body) ? copyOf(body) : body, bytes });
       this.#heldBytes += bytes;
       return number;
     }
@@ -155,7 +155,7 @@ export class Outbox {
   }
 
   #add(envelope: Buffer, body: Body, bytes: number): void {
-    if (bytes > COPY_MOST) return this.#give([envelope, ...body.chunks]);
+    if (bytes > COPY_MOST && !isLent(body)) return this.#give([envelope, ...body.chunks]);
     if (this.#filled + bytes > this.#block.length) this.#grow(this.#filled + bytes);
     let at = copyBytes(envelope, 0, envelope.length, this.#block, this.#filled);
     if (body instanceof WireSlice) at = body.copyTo(this.#block, at);
@@ -199,6 +199,10 @@ export class Outbox {
     // `drain` is emitted only above a certain length; the callback of an empty write always comes.
     socket.write(NOTHING, this.#drained);
   }
+}
+
+function isLent(body: Body): boolean {
+  return body instanceof WireSlice && body.isLent;
 }
 
 /** On the wire. */

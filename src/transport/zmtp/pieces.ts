@@ -1,19 +1,26 @@
 /** Smaller pieces share blocks, so that a message that arrives byte by byte does not need a Buffer for each byte. */
 const BLOCK_BYTES = 4_096;
 
-/** Collects a message's wire bytes from the chunks that were read, without copying the large ones. */
+/** Collects a message's wire bytes from the chunks that were read. */
 export class Pieces {
+  readonly #isLent: boolean;
   #all: Buffer[] = [];
   /** The block that small pieces are copied to. Its filled part is not in `#all` yet. */
   #block: Buffer | undefined;
   #filled = 0;
+
+  /** @param isLent whether the memory of the chunks is used again; otherwise large pieces are not copied */
+  constructor(isLent = false) {
+    this.#isLent = isLent;
+  }
 
   add(chunk: Buffer, from: number, to: number): void {
     const length = to - from;
     if (length === 0) return;
     if (length >= BLOCK_BYTES) {
       this.#seal();
-      this.#all.push(chunk.subarray(from, to));
+      const piece = chunk.subarray(from, to);
+      this.#all.push(this.#isLent ? Buffer.from(piece) : piece);
     } else this.#copy(chunk, from, to);
   }
 

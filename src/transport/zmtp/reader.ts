@@ -45,6 +45,7 @@ export class Reader {
   /** Most bytes of a body. Applies to messages that start to arrive from now on. A larger one is skipped, never stored. */
   messageBytes: number;
   readonly #owner: ReaderOwner;
+  readonly #isLent: boolean;
   #isOver = false;
   #isPaused = false;
   /** The current part of a message. `skip`: the message is over its limits, and only its end matters. */
@@ -57,8 +58,8 @@ export class Reader {
   #length = 0;
   #left = 0;
   /** The current part so far. */
-  readonly #pieces = new Pieces();
-  readonly #command = new Pieces();
+  readonly #pieces: Pieces;
+  readonly #command: Pieces;
   /** The envelope of the current message, once it is complete. */
   #envelope: Buffer | undefined;
   #envelopeBytes = 0;
@@ -67,9 +68,13 @@ export class Reader {
   #bytes = 0;
   #frames = 0;
 
-  constructor(messageBytes: number, owner: ReaderOwner) {
+  /** @param isLent whether the memory of a chunk is used again after `push`. Then so is that of the messages that it contains. */
+  constructor(messageBytes: number, owner: ReaderOwner, isLent = false) {
     this.messageBytes = messageBytes;
+    this.#isLent = isLent;
     this.#owner = owner;
+    this.#pieces = new Pieces(isLent);
+    this.#command = new Pieces(isLent);
   }
 
   /** Stops reading for good. What is pushed from now on is dropped. */
@@ -134,14 +139,16 @@ export class Reader {
 
   #pass(chunk: Buffer, start: number, from: number, end: number, bytes: number, headers: number): void {
     let [memory, offset] = [chunk, 0];
-    if (chunk.length > PIN_BYTES && chunk.length > PIN_TIMES * (end - start)) {
+    if (!this.#isLent && chunk.length > PIN_BYTES && chunk.length > PIN_TIMES * (end - start)) {
       memory = Buffer.allocUnsafe(end - start);
       copyBytes(chunk, start, end, memory, 0);
       offset = start;
     }
     const isPlain = from - start === DELIMITER.length;
     const envelope = isPlain ? DELIMITER : memory.subarray(start - offset, from - offset);
-    this.#owner.message(envelope, new WireSlice(memory, from - offset, end - offset, bytes, bytes + headers));
+    const weight = bytes + headers;
+    const body = new WireSlice(memory, from - offset, end - offset, bytes, weight, this.#isLent);
+    this.#owner.message(envelope, body);
   }
 
   /** Keeps the header, or what has come of the current frame. */

@@ -16,6 +16,8 @@ interface SessionSettings {
   /** The socket types that peers may have. */
   accepts: readonly string[];
   messageBytes: number;
+  /** Whether the memory of the chunks to `read` is used again. */
+  isLent: boolean;
   handshakeTimeoutMs: number;
   /** PINGs go only to peers that announced ZMTP 3.1. */
   heartbeat: Target['heartbeat'];
@@ -34,8 +36,8 @@ const NOTHING = Buffer.alloc(0);
 const ALIVE = pongCommand(NOTHING);
 
 /**
- * ZMTP 2.0, 3.0 and 3.1 with the NULL mechanism over one connected socket (RFC 15, 23, 37). Only this class reads, writes and closes
- * the socket.
+ * ZMTP 2.0, 3.0 and 3.1 with the NULL mechanism over one connected socket (RFC 15, 23, 37). Only this class writes and closes the socket;
+ * its owner passes on what is read.
  */
 export class Session implements ReaderOwner {
   readonly #socket: Socket;
@@ -59,11 +61,10 @@ export class Session implements ReaderOwner {
     this.#settings = settings;
     this.#owner = owner;
     this.#outbox = new Outbox(socket);
-    this.#reader = new Reader(settings.messageBytes, this);
+    this.#reader = new Reader(settings.messageBytes, this, settings.isLent);
     this.#intake = new Intake(socket, this.#reader);
     // Timers run before input is read. If this process was stalled, the answer may have come meanwhile.
     this.#handshake = setTimeout(() => setImmediate(() => this.#tooSlow()), settings.handshakeTimeoutMs);
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', (error) => {
       this.#error = error;
     });
@@ -99,6 +100,16 @@ export class Session implements ReaderOwner {
     return this.#outbox.withdraw(message);
   }
 
+  /** Takes what has come from the peer. */
+  read(chunk: Buffer): void {
+    this.#chunks++;
+    const state = this.#state;
+    if (state.kind === 'greeting') this.#greet(Buffer.concat([state.bytes, chunk]), state.hasSentRest);
+    else this.#intake.take(chunk, 0);
+    // A PING may be in what is held back. A PONG without one does no harm, and shows the peer that we are alive.
+    if (this.#isPinged && this.#intake.isHolding) this.#outbox.putCommand(ALIVE);
+  }
+
   /** Passes on no messages until `resume`. */
   pause(): void {
     this.#intake.pause();
@@ -125,15 +136,6 @@ export class Session implements ReaderOwner {
     this.#heartbeat?.stop();
     this.#intake.stop();
     this.#socket.destroy();
-  }
-
-  #read(chunk: Buffer): void {
-    this.#chunks++;
-    const state = this.#state;
-    if (state.kind === 'greeting') this.#greet(Buffer.concat([state.bytes, chunk]), state.hasSentRest);
-    else this.#intake.take(chunk, 0);
-    // A PING may be in what is held back. A PONG without one does no harm, and shows the peer that we are alive.
-    if (this.#isPinged && this.#intake.isHolding) this.#outbox.putCommand(ALIVE);
   }
 
   #greet(bytes: Buffer, hadSentRest: boolean): void {

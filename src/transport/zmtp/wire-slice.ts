@@ -7,13 +7,16 @@ export class WireSlice implements Body {
   readonly #to: number;
   readonly bytes: number;
   readonly weight: number;
+  /** Whether its memory is used again as soon as the call returns that it was passed to. */
+  readonly isLent: boolean;
 
-  constructor(memory: Buffer, from: number, to: number, bytes: number, weight: number) {
+  constructor(memory: Buffer, from: number, to: number, bytes: number, weight: number, isLent: boolean) {
     this.#memory = memory;
     this.#from = from;
     this.#to = to;
     this.bytes = bytes;
     this.weight = weight;
+    this.isLent = isLent;
   }
 
   get chunks(): Buffer[] {

@@ -10,6 +10,9 @@ import { Session } from './session.ts';
 /** The socket types that answer requests. */
 const ACCEPTED = ['REP', 'ROUTER', 'DEALER'];
 
+/** All connections read into this memory, one after the other. */
+const INPUT = Buffer.allocUnsafeSlow(65_536);
+
 type State =
   | { kind: 'connecting'; timeout: NodeJS.Timeout }
   | { kind: 'connected'; session: Session }
@@ -28,7 +31,8 @@ export class ZmtpConnection implements Connection {
     // Timers run before events of sockets. If this process was stalled, it may be connected meanwhile.
     const timeout = setTimeout(() => setImmediate(tooSlow), connectTimeoutMs);
     this.#state = { kind: 'connecting', timeout };
-    this.#socket = connect({ ...netAddressOf(target.address), ...KEEP_ALIVE });
+    const onread = { buffer: INPUT, callback: (bytes: number) => this.#read(bytes) };
+    this.#socket = connect({ ...netAddressOf(target.address), ...KEEP_ALIVE, onread });
     this.#socket.on('error', (error) => this.#unreachable(connectCause(error)));
     this.#socket.once('connect', () => this.#connected(target));
   }
@@ -57,11 +61,20 @@ export class ZmtpConnection implements Connection {
       socketType: 'DEALER',
       accepts: ACCEPTED,
       messageBytes,
+      isLent: true,
       handshakeTimeoutMs,
       heartbeat,
     } as const;
     this.#state = { kind: 'connected', session: new Session(this.#socket, settings, this.#owner) };
     this.#owner.accepted();
+  }
+
+  /** @returns whether to read on */
+  #read(bytes: number): true {
+    if (this.#state.kind === 'connected') this.#state.session.read(INPUT.subarray(0, bytes));
+    // If somebody keeps a part of it by mistake, it must never become another reply.
+    INPUT.fill(0, 0, bytes);
+    return true;
   }
 
   #unreachable(end: ConnectionEnd): void {

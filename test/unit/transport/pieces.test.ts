@@ -40,6 +40,14 @@ test('a large piece is not copied, and small ones share a block as long as they 
   );
 });
 
+test('of what is lent, a large piece is copied too', () => {
+  const pieces = new Pieces(true);
+  const large = Buffer.alloc(2 * BLOCK, 'L');
+  pieces.add(large, BLOCK, 2 * BLOCK);
+  large.fill('x');
+  assert.equal(textOf(pieces), 'L'.repeat(BLOCK));
+});
+
 test('no bytes are no piece', () => {
   const pieces = new Pieces();
   pieces.add(Buffer.from('a'), 1, 1);

@@ -3,8 +3,16 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { bodyOf, COMMAND, envelopeOf, frameHeader, framesOf } from '../../../src/transport/message.ts';
+import {
+  type Body,
+  bodyOf,
+  COMMAND,
+  envelopeOf,
+  frameHeader,
+  framesOf,
+} from '../../../src/transport/message.ts';
 import { Reader } from '../../../src/transport/zmtp/reader.ts';
+import { WireSlice } from '../../../src/transport/zmtp/wire-slice.ts';
 
 const MESSAGE_BYTES = 2 ** 20;
 /** Limits of the reader that are the same for all. */
@@ -18,24 +26,39 @@ type Told =
   | { kind: 'command'; text: string }
   | { kind: 'broken'; why: string };
 
-/** What a reader tells of the chunks. */
+/** What a reader tells of the chunks, whether they stay in memory or are only lent. */
 function read(chunks: readonly Buffer[], messageBytes = MESSAGE_BYTES): Told[] {
+  const told = toldOf(chunks, messageBytes, false);
+  assert.deepEqual(toldOf(chunks, messageBytes, true), told);
+  return told;
+}
+
+function toldOf(chunks: readonly Buffer[], messageBytes: number, isLent: boolean): Told[] {
   const told: Told[] = [];
   const addressOf = (envelope: Buffer) => framesOf([envelope]).slice(0, -1).map(String);
-  const reader = new Reader(messageBytes, {
-    message: (envelope, body) =>
+  const owner = {
+    message: (envelope: Buffer, body: Body) => {
+      if (body instanceof WireSlice) assert.equal(body.isLent, isLent);
       told.push({
         kind: 'message',
         address: addressOf(envelope),
         frames: framesOf(body.chunks).map((frame) => frame.toString('latin1')),
         bytes: body.bytes,
-      }),
-    malformed: () => told.push({ kind: 'malformed' }),
-    tooLarge: (envelope, bytes) => told.push({ kind: 'tooLarge', address: addressOf(envelope), bytes }),
-    command: (command) => told.push({ kind: 'command', text: command.toString('latin1') }),
-    broken: (why) => told.push({ kind: 'broken', why }),
-  });
-  for (const chunk of chunks) reader.push(chunk);
+      });
+    },
+    malformed: () => void told.push({ kind: 'malformed' }),
+    tooLarge: (envelope: Buffer, bytes: number) =>
+      void told.push({ kind: 'tooLarge', address: addressOf(envelope), bytes }),
+    command: (command: Buffer) => void told.push({ kind: 'command', text: command.toString('latin1') }),
+    broken: (why: string) => void told.push({ kind: 'broken', why }),
+  };
+  const reader = new Reader(messageBytes, owner, isLent);
+  const memory = Buffer.alloc(Math.max(0, ...chunks.map(({ length }) => length)));
+  for (const chunk of chunks) {
+    if (isLent) reader.push(memory.subarray(0, chunk.copy(memory)));
+    else reader.push(chunk);
+    memory.fill(0xff);
+  }
   return told;
 }
 
