@@ -7,18 +7,10 @@ import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { build } from '../support/built.ts';
-import {
-  Charts,
-  containersOf,
-  find,
-  helmSkip,
-  objectsOf,
-  podOf,
-  restrictedProblems,
-  schemaSkip,
-} from '../support/charts.ts';
+import { Charts, helmSkip, restrictedProblems, schemaSkip } from '../support/charts.ts';
 import { copyOf, EXAMPLES, pathWith } from '../support/example.ts';
 import { kustomize, kustomizeSkip } from '../support/kustomize.ts';
+import { containersOf, find, objectsOf, podOf } from '../support/objects.ts';
 import { commandsOn } from '../support/pages.ts';
 import { Program, startServe, startSidecar } from '../support/program.ts';
 import { rulesFor } from '../support/roles.ts';

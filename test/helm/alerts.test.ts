@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { stringify } from 'yaml';
-import { Charts, find, helmSkip } from '../support/charts.ts';
+import { Charts, helmSkip } from '../support/charts.ts';
+import { find } from '../support/objects.ts';
 import { lacks, run } from '../support/tools.ts';
 
 interface Alert {

@@ -5,20 +5,16 @@ import { describe, test } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { version } from '../../src/version.ts';
 import { FIXED, PODS, SERVICE, VARIANTS } from '../support/chart-variants.ts';
+import { Charts, helmSkip, IMAGE, restrictedProblems, schemaSkip } from '../support/charts.ts';
 import {
-  Charts,
   type Container,
   containersOf,
   find,
-  helmSkip,
-  IMAGE,
   type KubernetesObject,
   objectsOf,
   type PodSpec,
   podOf,
-  restrictedProblems,
-  schemaSkip,
-} from '../support/charts.ts';
+} from '../support/objects.ts';
 import { rulesFor } from '../support/roles.ts';
 
 function podsOf(objects: readonly KubernetesObject[]): PodSpec[] {

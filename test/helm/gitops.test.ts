@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { stringify } from 'yaml';
 import { EVERYTHING, VARIANTS } from '../support/chart-variants.ts';
-import { Charts, helmSkip, IMAGE, type KubernetesObject, objectsOf, schemaSkip } from '../support/charts.ts';
+import { Charts, helmSkip, IMAGE, schemaSkip } from '../support/charts.ts';
 import { kustomize, kustomizeSkip } from '../support/kustomize.ts';
+import { type KubernetesObject, objectsOf } from '../support/objects.ts';
 import { scratch } from '../support/scratch.ts';
 
 /** Argo CD adds these to `helm template`, with everything that the cluster serves as --api-versions. --is-upgrade is ours. */

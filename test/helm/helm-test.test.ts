@@ -3,19 +3,16 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, type TestContext, test } from 'node:test';
 import { VARIANTS } from '../support/chart-variants.ts';
+import { Charts, helmSkip, restrictedProblems, schemaSkip } from '../support/charts.ts';
+import { inThisProcess } from '../support/in-this-process.ts';
 import {
-  Charts,
   type Container,
   containersOf,
   find,
-  helmSkip,
   type KubernetesObject,
   type PodSpec,
   podOf,
-  restrictedProblems,
-  schemaSkip,
-} from '../support/charts.ts';
-import { inThisProcess } from '../support/in-this-process.ts';
+} from '../support/objects.ts';
 import { startServe } from '../support/program.ts';
 import { RawServer } from '../support/raw-server.ts';
 

@@ -3,17 +3,8 @@ import { describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { addSidecars } from '../../src/inject/sidecars.ts';
 import { version } from '../../src/version.ts';
-import {
-  Charts,
-  containersOf,
-  helmSkip,
-  IMAGE,
-  type KubernetesObject,
-  objectsOf,
-  type PodSpec,
-  podOf,
-  schemaSkip,
-} from '../support/charts.ts';
+import { Charts, helmSkip, IMAGE, schemaSkip } from '../support/charts.ts';
+import { containersOf, type KubernetesObject, objectsOf, type PodSpec, podOf } from '../support/objects.ts';
 
 /** The release and the object have one name, and are in one namespace. */
 const [NAME, NAMESPACE] = ['demo', 'shop'];

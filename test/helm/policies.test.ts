@@ -3,15 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { evaluate } from '../support/cel.ts';
-import {
-  Charts,
-  find,
-  helmSkip,
-  type KubernetesObject,
-  objectsOf,
-  openApis,
-  schemaSkip,
-} from '../support/charts.ts';
+import { Charts, helmSkip, openApis, schemaSkip } from '../support/charts.ts';
+import { find, type KubernetesObject, objectsOf } from '../support/objects.ts';
 import { rulesFor } from '../support/roles.ts';
 import { DISCOVERY, type Discovery, Workloads } from '../support/workloads.ts';
 

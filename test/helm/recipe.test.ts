@@ -4,18 +4,15 @@ import { basename, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load-config.ts';
+import { Charts, helmSkip, restrictedProblems, schemaSkip } from '../support/charts.ts';
 import {
-  Charts,
   containersOf,
   find,
-  helmSkip,
   type KubernetesObject,
   objectsOf,
   type PodSpec,
   podOf,
-  restrictedProblems,
-  schemaSkip,
-} from '../support/charts.ts';
+} from '../support/objects.ts';
 
 function podIn(objects: readonly KubernetesObject[]): PodSpec {
   return podOf(find(objects, 'Deployment', 'demo-shop')) as PodSpec;

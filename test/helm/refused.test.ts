@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { ConfigError } from '../../src/errors.ts';
-import { Charts, find, helmSkip } from '../support/charts.ts';
+import { Charts, helmSkip } from '../support/charts.ts';
+import { find } from '../support/objects.ts';
 
 /*
  * What would end the sidecar at its start is refused by `helm template`. Each configuration is given to the sidecar, too: what one refuses the

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { version } from '../../src/version.ts';
-import { Charts, helmSkip, type KubernetesObject } from '../support/charts.ts';
+import { Charts, helmSkip } from '../support/charts.ts';
+import type { KubernetesObject } from '../support/objects.ts';
 
 /*
  * upgrades/VERSION.json has values of the demo chart, and what an upgrade from that version must find again with the same values:

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { EVERYTHING, VARIANTS } from '../support/chart-variants.ts';
-import { Charts, helmSkip, objectsOf, openApis, schemaSkip } from '../support/charts.ts';
+import { Charts, helmSkip, openApis, schemaSkip } from '../support/charts.ts';
+import { objectsOf } from '../support/objects.ts';
 import { lacks } from '../support/tools.ts';
 
 /** `1.34` of `1.34.1`. */

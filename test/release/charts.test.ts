@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { containersOf, objectsOf, podOf } from '../support/charts.ts';
+import { containersOf, objectsOf, podOf } from '../support/objects.ts';
 import { Program } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 import { lacks, run } from '../support/tools.ts';

@@ -1,48 +1,14 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import { LOCATION, writeSchemas } from './kubernetes-schemas.ts';
+import { containersOf, type KubernetesObject, objectsOf, type PodSpec } from './objects.ts';
 import { scratch } from './scratch.ts';
 import { lacks, run } from './tools.ts';
 
 const HELM = fileURLToPath(new URL('../../helm', import.meta.url));
 /** A made-up image, because there is no default. */
 export const IMAGE = 'registry.example.com/lazypirate';
-
-export interface KubernetesObject {
-  apiVersion: string;
-  kind: string;
-  metadata: {
-    name: string;
-    namespace?: string;
-    labels?: Record<string, string>;
-    annotations?: Record<string, string>;
-  };
-  [key: string]: unknown;
-}
-
-export interface Container {
-  name: string;
-  image: string;
-  restartPolicy?: string;
-  args?: string[];
-  env?: { name: string; value?: string }[];
-  ports?: { name: string; containerPort: number }[];
-  volumeMounts?: { name: string; mountPath: string }[];
-  securityContext?: Record<string, unknown>;
-  [key: string]: unknown;
-}
-
-export interface PodSpec {
-  containers: Container[];
-  initContainers?: Container[];
-  volumes?: { name: string; [source: string]: unknown }[];
-  serviceAccountName?: string;
-  automountServiceAccountToken?: boolean;
-  securityContext?: Record<string, unknown>;
-  [key: string]: unknown;
-}
 
 /** For programs in Go that soon end: a fifth less work. */
 const NO_COLLECTION = 'GOGC=off';
@@ -151,36 +117,6 @@ export class Charts {
       .filter(({ status }) => status !== 'statusValid')
       .map(({ kind, name, status, msg }) => `${kind} ${name}: ${status} ${msg}`);
   }
-}
-
-/** Throws if the text is not YAML or has a duplicate key: Helm and kubectl silently take the last one. */
-export function objectsOf(yaml: string): KubernetesObject[] {
-  return parseAllDocuments(yaml)
-    .map((document) => {
-      const [error] = document.errors;
-      if (error !== undefined) throw error;
-      return document.toJSON() as KubernetesObject | null;
-    })
-    .filter((object) => object !== null);
-}
-
-export function find(objects: readonly KubernetesObject[], kind: string, name: string): KubernetesObject {
-  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
-  if (found === undefined)
-    throw new Error(
-      `no ${kind} ${name} in ${objects.map((one) => `${one.kind} ${one.metadata.name}`).join(', ')}`,
-    );
-  return found;
-}
-
-/** The pod that an object creates, if any. */
-export function podOf(object: KubernetesObject): PodSpec | undefined {
-  const { spec } = object as { spec?: { template?: { spec: PodSpec } } };
-  return object.kind === 'Pod' ? (spec as unknown as PodSpec) : spec?.template?.spec;
-}
-
-export function containersOf(pod: PodSpec): Container[] {
-  return [...(pod.initContainers ?? []), ...pod.containers];
 }
 
 /** Violations of the restricted Pod Security Standard (kubernetes.io/docs/concepts/security/pod-security-standards). */

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { type Charts, type KubernetesObject, objectsOf } from './charts.ts';
+import type { Charts } from './charts.ts';
+import { type KubernetesObject, objectsOf } from './objects.ts';
 
 const VERSIONS: Record<string, string> = {
   Deployment: 'apps/v1',

@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { addSidecars } from '../../../src/inject/sidecars.ts';
 import { version } from '../../../src/version.ts';
-import { addedLines, IMAGE, injected, objectsOf, problemsOf, removed, run } from './injected.ts';
+import { find, type KubernetesObject, objectsOf, podOf, templateOf } from '../../support/objects.ts';
+import {
+  addedLines,
+  configIn,
+  IMAGE,
+  injected,
+  namesOf,
+  podIn,
+  problemsOf,
+  removed,
+  run,
+} from './injected.ts';
 
 const ASK = 'lazypirate/upstream: service/orders:zmq';
 
@@ -24,29 +35,24 @@ spec:
 ${spec}`;
 }
 
-const PLAIN = deployment().replace(/ {6}annotations:\n.*\n/, '      labels: { app: shop }\n');
-
-function podOf(text: string, name = 'shop') {
-  const object = objectsOf(text).find(
-    ({ kind, metadata }) => kind === 'Deployment' && metadata.name === name,
-  );
-  return object?.['spec'].template.spec;
+function itemsOf({ items }: KubernetesObject): KubernetesObject[] {
+  return items as KubernetesObject[];
 }
+
+const PLAIN = deployment().replace(/ {6}annotations:\n.*\n/, '      labels: { app: shop }\n');
 
 describe('an object that asks for the sidecar', () => {
   test('gets it as its first init container, with volumes and a mark, and nothing else in it changes', () => {
-    const [configMap, role, binding, shop] = objectsOf(injected(deployment()));
-    const { metadata, spec } = shop?.['spec'].template ?? {};
-    assert.equal(spec.initContainers[0].name, 'lazypirate');
-    assert.equal(spec.initContainers[0].image, IMAGE);
-    assert.equal(spec.initContainers[0].restartPolicy, 'Always');
+    const objects = objectsOf(injected(deployment()));
+    const { metadata, spec } = templateOf(find(objects, 'Deployment', 'shop')) ?? assert.fail();
+    const [sidecar] = spec.initContainers ?? [];
+    assert.equal(sidecar?.name, 'lazypirate');
+    assert.equal(sidecar.image, IMAGE);
+    assert.equal(sidecar.restartPolicy, 'Always');
+    assert.deepEqual(namesOf(spec.volumes), ['lazypirate-config', 'lazypirate-token']);
+    assert.equal(metadata?.annotations?.['lazypirate/injected'], version);
     assert.deepEqual(
-      spec.volumes.map(({ name }: { name: string }) => name),
-      ['lazypirate-config', 'lazypirate-token'],
-    );
-    assert.equal(metadata.annotations['lazypirate/injected'], version);
-    assert.deepEqual(
-      [configMap, role, binding].map((one) => `${one?.kind}/${one?.metadata.name}`),
+      objects.slice(0, 3).map((one) => `${one.kind}/${one.metadata.name}`),
       ['ConfigMap/shop-lazypirate', 'Role/shop-lazypirate', 'RoleBinding/shop-lazypirate'],
     );
   });
@@ -101,7 +107,7 @@ describe('an object that asks for the sidecar', () => {
   }))
     test(`with ${title}: lines are only added, twice is as once, and all of it comes out again`, () => {
       const after = injected(text);
-      assert.equal(podOf(after).initContainers[0].name, 'lazypirate');
+      assert.equal(namesOf(podIn(after).initContainers)[0], 'lazypirate');
     });
 
   test('keeps the comment that stands right above it, and the licence stays on top', () => {
@@ -121,17 +127,14 @@ describe('an object that asks for the sidecar', () => {
   test('may be in JSON, and in a List', () => {
     const list = { apiVersion: 'v1', kind: 'List', items: [{ kind: 'X' }, objectsOf(deployment())[0]] };
     const text = `${JSON.stringify(list, null, 2)}\n`;
-    const after = injected(text);
-    assert.equal(
-      objectsOf(after).at(-1)?.['items'][1].spec.template.spec.initContainers[0].name,
-      'lazypirate',
-    );
+    const sidecarIn = (after: string) => {
+      const items = find(objectsOf(after).slice(-1).flatMap(itemsOf), 'Deployment', 'shop');
+      return podOf(items)?.initContainers?.[0]?.name;
+    };
+    assert.equal(sidecarIn(injected(text)), 'lazypirate');
     const line = JSON.stringify(list);
     const short = run(line).text;
-    assert.equal(
-      objectsOf(short).at(-1)?.['items'][1].spec.template.spec.initContainers[0].name,
-      'lazypirate',
-    );
+    assert.equal(sidecarIn(short), 'lazypirate');
     assert.equal(removed(short), line);
     assert.equal(run(short).text, short);
   });
@@ -139,10 +142,7 @@ describe('an object that asks for the sidecar', () => {
   test('in flow style gets it in flow style, and an empty list is empty again', () => {
     const text = deployment(ASK, '      volumes: []\n      initContainers: [{ name: first, image: x }]\n');
     const after = run(text).text;
-    assert.deepEqual(
-      podOf(after).initContainers.map(({ name }: { name: string }) => name),
-      ['lazypirate', 'first'],
-    );
+    assert.deepEqual(namesOf(podIn(after).initContainers), ['lazypirate', 'first']);
     assert.equal(run(after).text, after);
     assert.equal(removed(after), text);
   });
@@ -164,10 +164,7 @@ describe('an object that asks for the sidecar', () => {
           / {2}template:\n([\s\S]*)/,
           (_, rest: string) => `  ${open}\n${rest.replaceAll(/^(?=.)/gm, inset)}`,
         );
-      const shop = objectsOf(injected(text)).at(-1);
-      const template =
-        kind === 'CronJob' ? shop?.['spec'].jobTemplate.spec.template : shop?.['spec'].template;
-      assert.equal(template.spec.initContainers[0].name, 'lazypirate');
+      assert.deepEqual(namesOf(podIn(injected(text), 'shop', kind).initContainers), ['lazypirate']);
     });
 
   test('may be a pod', () => {
@@ -179,7 +176,7 @@ spec:
 `;
     const after = run(text).text;
     const [configMap, pod] = objectsOf(after);
-    assert.equal(pod?.['spec'].initContainers[0].name, 'lazypirate');
+    assert.deepEqual(namesOf((pod && podOf(pod))?.initContainers), ['lazypirate']);
     assert.deepEqual([configMap?.metadata.name, configMap?.metadata.namespace], ['shop-lazypirate', 'till']);
     assert.equal(removed(after), text);
     assert.equal(run(after).text, after);
@@ -198,16 +195,16 @@ spec:
     ),
   }))
     test(`gets an ordinary container behind its own, with ${title}`, () => {
-      const { containers, initContainers } = podOf(injected(text, { isNative: false }));
+      const { containers, initContainers } = podIn(injected(text, { isNative: false }));
       assert.equal(initContainers, undefined);
-      assert.equal(containers.at(-1).name, 'lazypirate');
-      assert.equal(containers.at(-1).restartPolicy, undefined);
+      assert.equal(containers.at(-1)?.name, 'lazypirate');
+      assert.equal(containers.at(-1)?.restartPolicy, undefined);
     });
 
   test('gets an ordinary container behind its own in flow style', () => {
     const text = deployment().replace(/containers:[\s\S]*/, 'containers: [{ name: app, image: x }]\n');
     const after = run(text, { isNative: false }).text;
-    assert.equal(podOf(after).containers[1].name, 'lazypirate');
+    assert.equal(podIn(after).containers[1]?.name, 'lazypirate');
     assert.equal(run(after, { isNative: false }).text, after);
     assert.equal(removed(after), text);
   });
@@ -227,7 +224,7 @@ describe('flags', () => {
   test('ask for a sidecar in every object with pods, and a template without metadata gets one', () => {
     const bare = `${PLAIN.replace(/ {4}metadata:\n.*\n/, '')}---\n${deployment('x: y', '', 'till')}`;
     const after = injected(bare, { flags: { upstream: 'dns/orders:7000' } });
-    for (const name of ['shop', 'till']) assert.equal(podOf(after, name).initContainers.length, 1);
+    for (const name of ['shop', 'till']) assert.equal(podIn(after, name).initContainers?.length, 1);
   });
 
   test('are for the named objects only, and annotations win', () => {
@@ -238,7 +235,7 @@ describe('flags', () => {
     });
     const routes = objectsOf(after)
       .filter(({ kind }) => kind === 'ConfigMap')
-      .map((one) => objectsOf(one['data']['config.yaml'])[0]?.['routes'][0].name);
+      .flatMap((one) => namesOf(configIn(one).routes));
     assert.deepEqual(routes, ['other', 'orders']);
   });
 
@@ -272,7 +269,7 @@ describe('flags', () => {
 
   test('give way to an annotation with a whole configuration', () => {
     const { text } = run(deployment('lazypirate/config: mine'), { flags: { upstream: 'service/other:1' } });
-    assert.deepEqual(podOf(text).volumes[0].configMap, { name: 'mine' });
+    assert.deepEqual(podIn(text).volumes?.[0]?.['configMap'], { name: 'mine' });
   });
 
   test('that name what is not there are refused, with what is meant', () => {
@@ -364,7 +361,7 @@ describe('--remove', () => {
         'Deployment/till',
       ],
     );
-    assert.equal(podOf(after).initContainers, undefined);
+    assert.equal(podIn(after).initContainers, undefined);
     assert.equal(removed(after), both);
   });
 

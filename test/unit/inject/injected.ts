@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
-import { parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { ConfigError } from '../../../src/errors.ts';
 import { addSidecars, type InjectOptions, removeSidecars } from '../../../src/inject/sidecars.ts';
+import { find, type KubernetesObject, objectsOf, type PodSpec, podOf } from '../../support/objects.ts';
 
 export const IMAGE = 'registry.example.com/lazypirate:0.1.0';
-
-export interface KubernetesObject {
-  kind: string;
-  metadata: { name: string; namespace?: string };
-  // biome-ignore lint: the tests look at any part of any object
-  [key: string]: any;
-}
 
 export function run(text: string, options: Partial<InjectOptions> = {}) {
   const { flags, ...rest } = options;
@@ -26,13 +20,23 @@ export function removed(text: string, only: string[] = []): string {
   return removeSidecars([{ name: 'app.yaml', text }], only).text;
 }
 
-export function objectsOf(text: string): KubernetesObject[] {
-  return parseAllDocuments(text, { uniqueKeys: true })
-    .map((document) => {
-      assert.deepEqual(document.errors, []);
-      return document.toJS() as KubernetesObject | null;
-    })
-    .filter((object) => object !== null);
+/** The pods of an object of the text. */
+export function podIn(text: string, name = 'shop', kind = 'Deployment'): PodSpec {
+  return podOf(find(objectsOf(text), kind, name)) ?? assert.fail(`${kind} ${name} has no pods`);
+}
+
+/** The configuration in a ConfigMap, as far as tests look into it. */
+export function configIn({ data }: KubernetesObject): Configuration {
+  return parse((data as Record<string, string>)['config.yaml'] ?? '');
+}
+
+interface Configuration {
+  drain?: { timeout: string };
+  routes: { name: string; listenMode?: string }[];
+}
+
+export function namesOf(all: readonly { name: string }[] = []): string[] {
+  return all.map(({ name }) => name);
 }
 
 /** The lines of the one text that are not in the other, in order; fails if the other is not the one with lines added. */

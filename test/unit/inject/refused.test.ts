@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { InjectOptions } from '../../../src/inject/sidecars.ts';
-import { IMAGE, injected, objectsOf, problemsOf, run } from './injected.ts';
+import { find, objectsOf } from '../../support/objects.ts';
+import { configIn, IMAGE, injected, namesOf, podIn, problemsOf, run } from './injected.ts';
 
 const ASK = '{ lazypirate/upstream: "service/orders:zmq" }';
 
@@ -378,9 +379,9 @@ describe('inject', () => {
 
   test('lets a short grace period shorten the drain of a configuration that it makes', () => {
     const [configMap] = objectsOf(run(workload({ spec: '      terminationGracePeriodSeconds: 5\n' })).text);
-    assert.deepEqual(objectsOf(configMap?.['data']['config.yaml'])[0]?.['drain'], { timeout: '4s' });
+    assert.deepEqual(configMap && configIn(configMap).drain, { timeout: '4s' });
     const [long] = objectsOf(run(workload()).text);
-    assert.equal(objectsOf(long?.['data']['config.yaml'])[0]?.['drain'], undefined);
+    assert.equal(long && configIn(long).drain, undefined);
   });
 
   test('mounts the directory of a socket in every container, which every user may use', () => {
@@ -392,41 +393,39 @@ describe('inject', () => {
       annotations: `\n        ${annotations.slice(2, -2).replace(', ', '\n        ')}`,
       containers,
     });
-    const [configMap, shop] = objectsOf(injected(text));
-    const { spec } = shop?.['spec'].template ?? {};
+    const after = injected(text);
+    const spec = podIn(after);
     const mount = { name: 'lazypirate-run', mountPath: '/run/lazypirate' };
-    for (const { volumeMounts } of spec.containers) assert.deepEqual(volumeMounts[0], mount);
-    assert.deepEqual(spec.initContainers[0].volumeMounts.at(-1), mount);
-    assert.deepEqual(spec.volumes.at(-1), { name: 'lazypirate-run', emptyDir: {} });
-    assert.equal(objectsOf(configMap?.['data']['config.yaml'])[0]?.['routes'][0].listenMode, '777');
+    for (const { volumeMounts } of spec.containers) assert.deepEqual(volumeMounts?.[0], mount);
+    assert.deepEqual(spec.initContainers?.[0]?.volumeMounts?.at(-1), mount);
+    assert.deepEqual(spec.volumes?.at(-1), { name: 'lazypirate-run', emptyDir: {} });
+    const configMap = find(objectsOf(after), 'ConfigMap', 'shop-lazypirate');
+    assert.equal(configIn(configMap).routes[0]?.listenMode, '777');
   });
 
   test('takes a configuration of the input, with the Role that it needs and its own admin port', () => {
     const text = workload(MINE) + CONFIG_MAP(`admin: { listen: "0.0.0.0:8080" }\nroutes: [${ROUTE}]`);
-    const objects = objectsOf(run(text).text);
+    const after = run(text).text;
     assert.deepEqual(
-      objects.map(({ kind, metadata }) => `${kind}/${metadata.name}`),
+      objectsOf(after).map(({ kind, metadata }) => `${kind}/${metadata.name}`),
       ['Role/shop-lazypirate', 'RoleBinding/shop-lazypirate', 'Deployment/shop', 'ConfigMap/mine'],
     );
-    const { spec } = objects[2]?.['spec'].template ?? {};
-    assert.equal(spec.initContainers[0].ports[0].containerPort, 8080);
-    assert.deepEqual(spec.volumes[0].configMap, { name: 'mine' });
+    const { initContainers, volumes } = podIn(after);
+    assert.equal(initContainers?.[0]?.ports?.[0]?.containerPort, 8080);
+    assert.deepEqual(volumes?.[0]?.['configMap'], { name: 'mine' });
   });
 
   test('takes a configuration that it cannot see, and says that nobody has checked it', () => {
     const { text, notes } = run(workload(MINE));
-    const [shop] = objectsOf(text);
-    const volumes = (one: typeof shop) =>
-      one?.['spec'].template.spec.volumes.map(({ name }: { name: string }) => name);
-    assert.deepEqual(volumes(shop), ['lazypirate-config', 'lazypirate-token']);
+    assert.deepEqual(namesOf(podIn(text).volumes), ['lazypirate-config', 'lazypirate-token']);
     assert.match(
       notes.join('\n'),
       /ConfigMap mine is not in the input, so it was not checked, and no Role was added/,
     );
-    const [none] = objectsOf(
-      run(workload({ annotations: '{ lazypirate/config: mine, lazypirate/discovery: disabled }' })).text,
+    const none = run(
+      workload({ annotations: '{ lazypirate/config: mine, lazypirate/discovery: disabled }' }),
     );
-    assert.deepEqual(volumes(none), ['lazypirate-config']);
+    assert.deepEqual(namesOf(podIn(none.text).volumes), ['lazypirate-config']);
   });
 
   test('binds the Role of another namespace to the account of the pods in their own', () => {
@@ -456,8 +455,7 @@ describe('inject', () => {
     const text = workload({
       annotations: `{ lazypirate/upstream: "service/orders:zmq", lazypirate/image: "${image}" }`,
     });
-    const shop = objectsOf(run(text, { flags: { image: IMAGE } }).text).at(-1);
-    assert.equal(shop?.['spec'].template.spec.initContainers[0].image, image);
+    assert.equal(podIn(run(text, { flags: { image: IMAGE } }).text).initContainers?.[0]?.image, image);
   });
 });
 
