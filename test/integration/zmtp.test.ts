@@ -306,7 +306,7 @@ test('messages that the kernel never got are known when the connection drops', a
   for (let index = 0; index < 100; index++) connection.send(DELIMITER, body);
   await new Promise(setImmediate);
   for (const socket of sockets) socket.resetAndDestroy();
-  assert.equal((await next('closed')).end.kind, 'dropped');
+  assert.equal((await next('closed')).end.kind, 'reset');
   assert.ok(connection.handedOver > 0 && connection.handedOver < 100, `${connection.handedOver} of 100`);
 });
 
