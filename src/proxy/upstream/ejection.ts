@@ -52,7 +52,11 @@ export class Ejection {
     return this.state.kind !== 'in';
   }
 
-  /** Whether the next request should probe it. */
+  /** When the next request should probe it; `undefined` while it is in. */
+  get probeDueMs(): number | undefined {
+    return this.state.kind === 'in' ? undefined : this.state.untilMs;
+  }
+
   isProbeDue(nowMs: number): boolean {
     return this.state.kind !== 'in' && nowMs >= this.state.untilMs;
   }

@@ -14,11 +14,20 @@ export class EndpointHealth {
   #settings: EjectionSettings;
   readonly #ejection: Ejection;
   readonly #report: EndpointReport;
+  readonly #probeDue: () => void;
+  #untilProbe: NodeJS.Timeout | undefined;
 
-  constructor(settings: EjectionSettings, report: EndpointReport, random: () => number) {
+  /** @param probeDue called when the time of an ejection is up, and when that of a probe is up without a result */
+  constructor(
+    settings: EjectionSettings,
+    report: EndpointReport,
+    random: () => number,
+    probeDue: () => void,
+  ) {
     this.#settings = settings;
     this.#ejection = new Ejection(settings, random);
     this.#report = report;
+    this.#probeDue = probeDue;
   }
 
   /** It is no longer in the set. */
@@ -36,13 +45,18 @@ export class EndpointHealth {
 
   /** An attempt is being sent: as the probe if one is due, whose result is awaited for `timeoutMs`. */
   sending(nowMs: number, timeoutMs: number): void {
-    if (this.#ejection.state.kind !== 'in' && this.isProbeDue(nowMs)) this.#ejection.probe(nowMs, timeoutMs);
+    if (!this.isEjected || !this.isProbeDue(nowMs)) return;
+    this.#ejection.probe(nowMs, timeoutMs);
+    this.#awaitProbe(nowMs);
   }
 
   /** @returns whether it was ejected and is no longer */
   adjust(settings: EjectionSettings): boolean {
     this.#settings = settings;
-    return this.#ejection.adjust(settings, performance.now()) && this.#returned('ejection is turned off');
+    const nowMs = performance.now();
+    if (this.#ejection.adjust(settings, nowMs)) return this.#returned('ejection is turned off');
+    this.#awaitProbe(nowMs);
+    return false;
   }
 
   /** A connection is open. @returns whether it came up */
@@ -85,12 +99,14 @@ export class EndpointHealth {
     if (this.isRemoved || !this.#ejection.failed(sentMs, nowMs, mayEject)) return false;
     const what = wasEjected ? 'the probe failed' : `${this.#settings.failures} failures in a row`;
     this.#report.become('ejected', tooManyUnanswered(what, why));
+    this.#awaitProbe(nowMs);
     return !wasEjected;
   }
 
   /** It is no longer in the set. */
   terminate(why: string, hasAttempts: boolean): void {
     this.state = 'terminating';
+    clearTimeout(this.#untilProbe);
     if (hasAttempts) this.#report.become('terminating', why);
     else this.#report.cause = why;
   }
@@ -104,12 +120,24 @@ export class EndpointHealth {
   }
 
   status(nowMs: number) {
-    const { state, failuresInARow } = this.#ejection;
-    const nextProbeMs = state.kind === 'in' ? undefined : Math.max(0, state.untilMs - nowMs);
+    const { probeDueMs, failuresInARow } = this.#ejection;
+    const nextProbeMs = probeDueMs === undefined ? undefined : Math.max(0, probeDueMs - nowMs);
     return { ...this.#report.status(nowMs), failuresInARow, nextProbeMs };
   }
 
+  /** Those who stand in line may be all that could probe it, and nothing else may happen meanwhile. */
+  #awaitProbe(nowMs: number): void {
+    clearTimeout(this.#untilProbe);
+    const { probeDueMs } = this.#ejection;
+    if (probeDueMs === undefined || this.isRemoved) return;
+    // A timer of Node may fire a little early.
+    const look = () =>
+      this.isProbeDue(performance.now()) ? this.#probeDue() : this.#awaitProbe(performance.now());
+    this.#untilProbe = setTimeout(look, Math.max(1, Math.ceil(probeDueMs - nowMs))).unref();
+  }
+
   #returned(why: string): boolean {
+    clearTimeout(this.#untilProbe);
     if (this.isRemoved) return false;
     this.#report.become(this.state, why);
     return true;

@@ -52,7 +52,8 @@ export class Endpoint implements LaneOwner {
     this.#correlate = settings.upstream.connection.correlate;
     this.#owner = owner;
     this.#report = new EndpointReport(settings.name, endpoint, events);
-    this.#health = new EndpointHealth(settings.endpoints.ejection, this.#report, random);
+    const { ejection } = settings.endpoints;
+    this.#health = new EndpointHealth(ejection, this.#report, random, () => owner.freed(this));
     this.#capacity = new Capacity(settings.endpoints, () => owner.freed(this));
     this.#capacity.isCorrelated = this.#correlate === true;
     this.#lanes = new Lanes(() => this.#makeLane());
