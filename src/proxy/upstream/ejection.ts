@@ -67,6 +67,15 @@ export class Ejection {
   }
 
   /**
+   * An attempt was given up before its time, or never left. That tells nothing. If it was the probe, the next request probes at once: were
+   * its time waited out, a retry that a late reply always cuts short could keep the endpoint from ever being judged.
+   */
+  cutShort(sentMs: number, nowMs: number): void {
+    const { state } = this;
+    if (state.kind === 'probing' && sentMs === state.sinceMs) this.state = { ...state, untilMs: nowMs };
+  }
+
+  /**
    * An attempt was answered in time.
    *
    * @param sentMs when it was sent: an attempt sent before the ejection does not end it

@@ -103,6 +103,11 @@ export class EndpointHealth {
     return !wasEjected;
   }
 
+  /** An attempt was given up before its time, or never left. */
+  cutShort(sentMs: number, nowMs: number): void {
+    this.#ejection.cutShort(sentMs, nowMs);
+  }
+
   /** It is no longer in the set. */
   terminate(why: string, hasAttempts: boolean): void {
     this.state = 'terminating';

@@ -219,6 +219,11 @@ export class Endpoint implements LaneOwner {
 
   abandoned({ sentMs }: Attempt, nowMs: number): void {
     this.latency.atLeast(nowMs - sentMs, nowMs);
+    this.#health.cutShort(sentMs, nowMs);
+  }
+
+  unsent(sentMs: number, nowMs: number): void {
+    this.#health.cutShort(sentMs, nowMs);
   }
 
   unanswered(sentMs: number, nowMs: number): void {

@@ -25,6 +25,8 @@ export interface LaneOwner {
   abandoned(attempt: Attempt, nowMs: number): void;
   /** There may be room for one more attempt, after one has `ended` and its request knows. */
   freed(): void;
+  /** The connection of an attempt dropped before it had left. */
+  unsent(sentMs: number, nowMs: number): void;
   /** An attempt sent at this time got no reply: its connection dropped, or the peer broke the protocol. */
   unanswered(sentMs: number, nowMs: number): void;
   /** The lane takes no more attempts and needs a replacement: now, or when it is `closed` if its connection was lost. */

@@ -234,8 +234,11 @@ export class Lane implements ConnectionOwner {
   /** Late attempts have been reported already. */
   #tellUnanswered(attempts: readonly Attempt[]): void {
     const nowMs = performance.now();
-    for (const { state, isUnsent, sentMs } of attempts)
-      if (state === 'awaited' && !isUnsent) this.#owner.unanswered(sentMs, nowMs);
+    for (const { state, isUnsent, sentMs } of attempts) {
+      if (state !== 'awaited') continue;
+      if (isUnsent) this.#owner.unsent(sentMs, nowMs);
+      else this.#owner.unanswered(sentMs, nowMs);
+    }
   }
 
   #closeIfDone(): void {

@@ -65,3 +65,47 @@ test('an endpoint whose probe fails is probed again when its longer time is up',
   pass(2 * OUT_MS);
   assert.equal(second.attempts[0]?.endpoint.address, A);
 });
+
+test('a probe that a late reply to another attempt cuts short tells nothing, so the next request probes', (t) => {
+  const { ready, begin, pass, reply, stateOf } = ejected(t, {
+    retry: { timeoutMs: 500, deadlineMs: 60_000, attempts: 2, backoff: { baseMs: 25, maxMs: 1_000 } },
+  });
+  // The request that A has lost.
+  reply(B);
+  pass(100);
+  ready(A);
+  pass(OUT_MS - 500);
+  const slow = begin();
+  pass(550);
+  assert.deepEqual(
+    slow.attempts.map(({ endpoint }) => endpoint.address),
+    [B, A],
+  );
+  reply(B);
+  assert.notEqual(slow.reply, undefined);
+  assert.deepEqual(
+    [slow.attempts[1]?.result, stateOf(A)?.state, stateOf(A)?.nextProbeMs],
+    ['cancelled', 'ejected', 0],
+  );
+  pass(100);
+  ready(A);
+  const next = begin();
+  assert.equal(next.attempts[0]?.endpoint.address, A);
+});
+
+test('a probe whose connection drops before it has left tells nothing, so the next request probes', (t) => {
+  const { ready, begin, pass, connections, stateOf } = ejected(t, {
+    retry: { timeoutMs: 60_000, deadlineMs: 60_000, attempts: 1, retryOn: [] },
+  });
+  pass(100);
+  ready(A);
+  pass(OUT_MS);
+  const probe = begin();
+  assert.equal(probe.attempts[0]?.endpoint.address, A);
+  const connection = connections.findLast(({ address, isOpen }) => address === A && isOpen);
+  assert.ok(connection !== undefined);
+  connection.sent = 0;
+  connection.isOpen = false;
+  connection.owner.closed({ kind: 'closed', what: 'lost', means: [] });
+  assert.deepEqual([probe.attempts[0]?.result, stateOf(A)?.nextProbeMs], ['unsent', 0]);
+});

@@ -185,3 +185,27 @@ test('failures in a row are counted past the ejection, until a reply comes in ti
   ejection.succeeded(3_100, 3_110);
   assert.equal(ejection.failuresInARow, 0);
 });
+
+test('a probe that is cut short tells nothing: the next request probes, and the time does not grow', () => {
+  const ejection = out(0);
+  ejection.probe(1_000, 100);
+  ejection.cutShort(1_000, 1_040);
+  assert.deepEqual([ejection.isOut, ejection.isProbeDue(1_040), ejection.failuresInARow], [true, true, 3]);
+  ejection.probe(1_050, 100);
+  ejection.failed(1_050, 1_150, always);
+  assert.ok(ejection.state.kind === 'out');
+  assert.equal(ejection.state.untilMs - 1_150, 2_000);
+});
+
+test('that another attempt is cut short says nothing about the probe', () => {
+  const ejection = out(0);
+  ejection.cutShort(0, 500);
+  assert.equal(ejection.isProbeDue(500), false);
+  ejection.probe(1_000, 100);
+  ejection.cutShort(900, 1_040);
+  ejection.cutShort(1_010, 1_040);
+  assert.equal(ejection.isProbeDue(1_040), false);
+  const fresh = new Ejection(SETTINGS, () => 0.5);
+  fresh.cutShort(0, 10);
+  assert.equal(fresh.isOut, false);
+});
