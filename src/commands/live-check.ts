@@ -65,9 +65,10 @@ async function firstFinding(discovery: Discovery, over: AbortSignal): Promise<Fi
   };
   await discovery.run(
     {
-      found: (endpoints, why) => is({ kind: 'found', endpoints, why }),
+      found: (endpoints, why) =>
+        is({ kind: 'found', endpoints, why: typeof why === 'object' ? why.words : why }),
       confirmed: () => undefined,
-      failed: (_, why) => is({ kind: 'failed', why }),
+      failed: ({ message }) => is({ kind: 'failed', why: message }),
     },
     AbortSignal.any([enough.signal, over]),
   );

@@ -13,18 +13,50 @@ export interface Discovered {
 /** `unreachable`: no answer. `forbidden`: no permission. `not_found`: it does not exist. `invalid`: the answer makes no sense. */
 export type DiscoveryFailure = 'unreachable' | 'forbidden' | 'not_found' | 'invalid';
 
+/** Why nobody could tell the endpoints. */
+export interface DiscoveryTrouble {
+  reason: DiscoveryFailure;
+  /** Who could not. `kubeconfig`: nobody was asked, because it is not known whom, or how. */
+  source: 'api_server' | 'name_server' | 'kubeconfig';
+  /** The connection was refused: the machine answers, and nobody listens there. */
+  isRefused: boolean;
+  /** For users. */
+  message: string;
+}
+
+/**
+ * Why Kubernetes knows no endpoint. `no_slices`: nor the Service, as it seems. `no_port`: there is none of that name. `no_pods`: nothing
+ * is selected. `none_ready`: no pod that is.
+ */
+export interface NoEndpoints {
+  kind: 'no_slices' | 'no_port' | 'no_pods' | 'none_ready';
+  /** A sentence for users, unchanged while the cause is the same. */
+  words: string;
+  of: Selected;
+  port: string | number;
+  /** The names of the ports that there are. */
+  portNames: readonly string[];
+}
+
+/** What Kubernetes is asked for: a Service by its name, or pods by a selector. */
+export interface Selected {
+  kind: 'service' | 'pods';
+  name: string;
+  namespace: string;
+}
+
 /** Receives the addresses. */
 export interface DiscoveryOwner {
   /**
    * The whole current set, each address once. An empty set means that there are no endpoints.
    *
-   * @param why the set is empty or may be partly out of date: one sentence for users, unchanged while the cause is the same
+   * @param why the set is empty or may be partly out of date: as a sentence for users, unchanged while the cause is the same
    */
-  found(endpoints: readonly Discovered[], why?: string): void;
+  found(endpoints: readonly Discovered[], why?: string | NoEndpoints): void;
   /** The last set is still correct. */
   confirmed(): void;
   /** Discovery failed; the last set stays valid. */
-  failed(reason: DiscoveryFailure, message: string): void;
+  failed(trouble: DiscoveryTrouble): void;
 }
 
 /** Tells a route the addresses of its upstream, and every change, until it is stopped. */

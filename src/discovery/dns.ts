@@ -40,7 +40,8 @@ export class DnsDiscovery implements Discovery {
         const answer = await this.#lookup(name, signal, this.#known);
         if (!signal.aborted) pauseMs = Math.min(intervalMs, this.#take(answer, owner) ?? intervalMs);
       } catch (error) {
-        if (!signal.aborted) owner.failed('unreachable', `${name}: ${messageOf(error)}`);
+        const message = `${name}: ${messageOf(error)}`;
+        if (!signal.aborted) owner.failed({ reason: 'unreachable', ...NAME_SERVER, message });
       }
       // Varied by up to a tenth, so that sidecars that started together do not keep asking at the same moment.
       await pause(pauseMs * (0.9 + Math.random() / 5), signal);
@@ -50,7 +51,8 @@ export class DnsDiscovery implements Discovery {
   /** @returns when to look again, if sooner than usual */
   #take(answer: LookupAnswer, owner: DiscoveryOwner): number | undefined {
     if (answer.kind === 'failed') {
-      owner.failed(answer.reason, answer.why);
+      const { reason, isRefused = false, why: message } = answer;
+      owner.failed({ reason, ...NAME_SERVER, isRefused, message });
       return undefined;
     }
     const last = this.#last;
@@ -71,6 +73,8 @@ export class DnsDiscovery implements Discovery {
     return undefined;
   }
 }
+
+const NAME_SERVER = { source: 'name_server', isRefused: false } as const;
 
 function failureWords(name: string, type: 'A' | 'AAAA', ofFamily: FamilyAnswer): string | undefined {
   if (ofFamily.kind !== 'failed') return undefined;

@@ -10,12 +10,13 @@ import { addressesInHosts, namesToTry, parseResolvConf, type ResolvConf } from '
 export type FamilyAnswer =
   | { kind: 'some'; addresses: readonly string[] }
   | { kind: 'none' | 'missing' }
-  | { kind: 'failed'; why: string };
+  /** @property isSilent no name server has answered; `isRefused`: it refused the connection */
+  | { kind: 'failed'; why: string; isSilent?: boolean; isRefused?: boolean };
 
 export type LookupAnswer =
   /** `name` is the name that was found, with its search domain. At least one family has addresses. */
   | ({ kind: 'found'; name: string } & Record<Family, FamilyAnswer>)
-  | { kind: 'failed'; reason: DiscoveryFailure; why: string };
+  | { kind: 'failed'; reason: DiscoveryFailure; why: string; isRefused?: boolean };
 
 /** The files that configure name lookups on the machine. */
 export interface NameFiles {
@@ -54,9 +55,9 @@ export async function lookUp(
     isKnown ||= kinds.includes('none');
     if (!kinds.includes('failed')) continue;
     const why = `${candidate}: ${whyOf(IPv4, IPv6)}`;
-    failure ??= { kind: 'failed', reason: 'unreachable', why };
+    failure ??= { kind: 'failed', reason: 'unreachable', why, isRefused: is('isRefused', IPv4, IPv6) };
     // As in the C library: try the next name only if the name server answered and the name does not exist.
-    if (candidate === known || kinds.includes('none') || why.includes(NO_ANSWER)) return failure;
+    if (candidate === known || kinds.includes('none') || is('isSilent', IPv4, IPv6)) return failure;
   }
   if (failure !== undefined) return failure;
   const why = isKnown ? `${name} has no address (no A and no AAAA record)` : `there is no DNS name ${name}`;
@@ -89,8 +90,6 @@ export function addressesIn(ofFamily: FamilyAnswer): readonly string[] {
   return ofFamily.kind === 'some' ? ofFamily.addresses : [];
 }
 
-const NO_ANSWER = 'no answer';
-
 /** Asks each name server in turn until one answers, with as many attempts as resolv.conf says. */
 async function ask(
   name: string,
@@ -99,6 +98,7 @@ async function ask(
   signal: AbortSignal,
 ): Promise<FamilyAnswer> {
   let why = '';
+  let last: string | undefined;
   for (let attempt = 0; attempt < conf.attempts; attempt++) {
     for (const server of conf.servers) {
       signal.throwIfAborted();
@@ -115,21 +115,27 @@ async function ask(
         const code = codeOf(error);
         if (code === 'ENODATA') return { kind: 'none' };
         if (code === 'ENOTFOUND') return { kind: 'missing' };
+        last = code;
         why = WORDS[code ?? ''] ?? code ?? messageOf(error);
       } finally {
         signal.removeEventListener('abort', cancel);
       }
     }
   }
-  return { kind: 'failed', why };
+  const isRefused = last === 'ECONNREFUSED';
+  return { kind: 'failed', why, isSilent: isRefused || last === 'ETIMEOUT', isRefused };
 }
 
 const WORDS: Record<string, string> = {
   ESERVFAIL: 'SERVFAIL',
   EREFUSED: 'REFUSED',
-  ETIMEOUT: `${NO_ANSWER} from the name server`,
-  ECONNREFUSED: `${NO_ANSWER} from the name server (connection refused)`,
+  ETIMEOUT: 'no answer from the name server',
+  ECONNREFUSED: 'no answer from the name server (connection refused)',
 };
+
+function is(what: 'isSilent' | 'isRefused', ...families: readonly FamilyAnswer[]): boolean {
+  return families.some((one) => one.kind === 'failed' && one[what] === true);
+}
 
 function whyOf(IPv4: FamilyAnswer, IPv6: FamilyAnswer): string {
   const four = IPv4.kind === 'failed' ? IPv4.why : undefined;

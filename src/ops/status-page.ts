@@ -129,12 +129,13 @@ function nextStatus({ endpoints, standby, discovery }: UpstreamStatus) {
   return { discovery: discoveryStatus(discovery), standby, endpoints: endpoints.map(endpointStatus) };
 }
 
-function discoveryStatus({ isFixed, state, syncedMs, why, failure }: DiscoveryStatus) {
+function discoveryStatus({ isFixed, state, syncedMs, why, empty, failure }: DiscoveryStatus) {
   return {
     fixed: isFixed,
     state,
     syncedMs: syncedMs === undefined ? null : Math.round(syncedMs),
     why: why ?? null,
+    empty: empty ?? null,
     failure: failure === undefined ? null : { ...failure, sinceMs: Math.round(failure.sinceMs) },
   };
 }

@@ -1,4 +1,4 @@
-import type { DiscoveryFailure } from '../discovery/discovery.ts';
+import type { DiscoveryTrouble, NoEndpoints } from '../discovery/discovery.ts';
 import type { EndKind, Told } from '../transport/connection-end.ts';
 import type { ObservedEndpoint } from './events.ts';
 import type { RouteSettings } from './settings.ts';
@@ -45,8 +45,10 @@ export interface DiscoveryStatus {
   syncedMs: number | undefined;
   /** The reason of the last failure; or, while live, why the set is empty or may be partly out of date. */
   why: string | undefined;
+  /** Why Kubernetes knows no endpoint, if it is asked and has said so. */
+  empty?: NoEndpoints | undefined;
   /** While it fails: in which way, and for how long it has not succeeded. */
-  failure: { reason: DiscoveryFailure; sinceMs: number } | undefined;
+  failure: (Omit<DiscoveryTrouble, 'message'> & { sinceMs: number }) | undefined;
 }
 
 export interface EndpointStatus extends ObservedEndpoint {

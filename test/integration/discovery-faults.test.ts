@@ -29,8 +29,12 @@ test('a server that is down at the start is found when it is up', async (t) => {
   await server.close();
   const { told } = discover(t, server.kubeconfig(t), SERVICE);
   await told.until(({ failures }) => failures.length > 0);
-  assert.equal(told.failures[0]?.reason, 'unreachable');
-  assert.match(told.failures[0]?.message ?? '', /^https:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/);
+  const [refused] = told.failures;
+  assert.deepEqual(
+    [refused?.reason, refused?.source, refused?.isRefused],
+    ['unreachable', 'api_server', true],
+  );
+  assert.match(refused?.message ?? '', /^https:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/);
   await server.listen();
   await told.untilSet(ONE);
 });
@@ -117,7 +121,7 @@ test('an event that does not end is not waited for', async (t) => {
   const part = 'x'.repeat(1_024 * 1_024);
   for (let times = 0; times < 10; times++) server.sendRaw(part);
   await told.until(({ failures }) => failures.length > 0);
-  assert.equal(told.failures[0]?.reason, 'invalid');
+  assert.deepEqual([told.failures[0]?.reason, told.failures[0]?.source], ['invalid', 'api_server']);
   assert.match(told.failures[0]?.message ?? '', /an event that does not end/);
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
   await told.untilSet(TWO);
@@ -213,7 +217,7 @@ test('an unknown certificate is refused', async (t) => {
   writeFileSync(kubeconfig, JSON.stringify(config));
   const { told } = discover(t, kubeconfig, SERVICE);
   await told.until(({ failures }) => failures.length > 0);
-  assert.equal(told.failures[0]?.reason, 'unreachable');
+  assert.deepEqual([told.failures[0]?.reason, told.failures[0]?.isRefused], ['unreachable', false]);
   assert.match(told.failures[0]?.message ?? '', /certificate/);
 });
 
@@ -223,7 +227,7 @@ test('an invalid kubeconfig is reported, not thrown', async (t) => {
   writeFileSync(kubeconfig, 'clusters: 7');
   const { told } = discover(t, kubeconfig, SERVICE);
   await told.until(({ failures }) => failures.length > 0);
-  assert.equal(told.failures[0]?.reason, 'invalid');
+  assert.deepEqual([told.failures[0]?.reason, told.failures[0]?.source], ['invalid', 'kubeconfig']);
   assert.match(told.failures[0]?.message ?? '', /the kubeconfig cannot be used/);
 });
 

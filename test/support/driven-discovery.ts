@@ -20,6 +20,7 @@ export class DrivenDiscovery implements Discovery {
   }
 
   async fail(message: string): Promise<void> {
-    (await this.#listening.promise).failed('unreachable', message);
+    const trouble = { reason: 'unreachable', source: 'name_server', isRefused: false } as const;
+    (await this.#listening.promise).failed({ ...trouble, message });
   }
 }

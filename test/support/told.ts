@@ -1,4 +1,9 @@
-import type { Discovered, DiscoveryFailure, DiscoveryOwner } from '../../src/discovery/discovery.ts';
+import type {
+  Discovered,
+  DiscoveryOwner,
+  DiscoveryTrouble,
+  NoEndpoints,
+} from '../../src/discovery/discovery.ts';
 
 /** Records everything that a discovery reports. */
 export class Told implements DiscoveryOwner {
@@ -7,7 +12,7 @@ export class Told implements DiscoveryOwner {
   endpoints: readonly Discovered[] = [];
   /** The reason that came with each set. */
   whys: (string | undefined)[] = [];
-  failures: { reason: DiscoveryFailure; message: string; atMs: number }[] = [];
+  failures: (DiscoveryTrouble & { atMs: number })[] = [];
   confirmations = 0;
   readonly #watchers = new Set<() => void>();
 
@@ -16,9 +21,9 @@ export class Told implements DiscoveryOwner {
     return this.sets.at(-1);
   }
 
-  found(endpoints: readonly Discovered[], why?: string): void {
+  found(endpoints: readonly Discovered[], why?: string | NoEndpoints): void {
     this.endpoints = endpoints;
-    this.whys.push(why);
+    this.whys.push(typeof why === 'object' ? why.words : why);
     this.sets.push(endpoints.map(({ address }) => address).sort());
     this.#tell();
   }
@@ -28,8 +33,8 @@ export class Told implements DiscoveryOwner {
     this.#tell();
   }
 
-  failed(reason: DiscoveryFailure, message: string): void {
-    this.failures.push({ reason, message, atMs: performance.now() });
+  failed(trouble: DiscoveryTrouble): void {
+    this.failures.push({ ...trouble, atMs: performance.now() });
     this.#tell();
   }
 

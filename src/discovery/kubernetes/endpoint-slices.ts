@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { tcpAddress } from '../../tcp-address.ts';
 import { type Family, FamilyChoice } from '../address-family.ts';
-import type { Discovered } from '../discovery.ts';
+import type { Discovered, NoEndpoints, Selected } from '../discovery.ts';
 import { namesOf } from './names.ts';
 
 /** The part of a discovery.k8s.io/v1 EndpointSlice that is used. The server may send anything, so no field is taken for granted. */
@@ -59,31 +59,40 @@ export function endpointsOf(
   return [...byAddress.values()];
 }
 
-/**
- * The reason why a Service has no endpoints, for users.
- *
- * @param service what to call the Service in the text
- */
+/** The reason why a Service has no endpoints. */
 export function whyNoEndpoints(
   slices: readonly EndpointSlice[],
   port: string | number,
-  service: string,
-): string {
-  if (slices.length === 0) return `there is no EndpointSlice of ${service}; check its name and namespace`;
+  { name, namespace }: Omit<Selected, 'kind'>,
+): NoEndpoints {
+  const service = `Service ${name} in namespace ${namespace}`;
   const ports = slices.flatMap((slice) => slice.ports ?? []);
+  const portNames = uniqueNames(ports.map((one) => one?.name));
+  const because = (kind: NoEndpoints['kind'], words: string): NoEndpoints => ({
+    ...{ kind, words, of: { kind: 'service', name, namespace } },
+    ...{ port, portNames },
+  });
+  if (slices.length === 0)
+    return because('no_slices', `there is no EndpointSlice of ${service}; check its name and namespace`);
   const hasEndpoints = slices.some(({ endpoints }) => (endpoints ?? []).length > 0);
   const isKnown = typeof port === 'number' || ports.some((one) => one?.name === port);
+  const without = `${service} has no port named "${port}"`;
   // Kubernetes leaves out a port of the Service whose targetPort no pod has.
   if (!isKnown && ports.length === 0 && hasEndpoints)
-    return `${service} has no port named "${port}", or its targetPort names a port that its pods do not have`;
+    return because('no_port', `${without}, or its targetPort names a port that its pods do not have`);
   if (!isKnown && ports.length > 0) {
     const known = ports.map((one) =>
       one?.name ? `"${one.name}" (${one.port})` : `${one?.port} (without a name)`,
     );
-    return `${service} has no port named "${port}"; its ports: ${portList(known)}`;
+    return because('no_port', `${without}; its ports: ${portList(known)}`);
   }
-  if (!hasEndpoints) return `${service} selects no pods`;
-  return `no pod of ${service} is ready`;
+  if (!hasEndpoints) return because('no_pods', `${service} selects no pods`);
+  return because('none_ready', `no pod of ${service} is ready`);
+}
+
+/** Each name once, and no port that has none. */
+export function uniqueNames(names: readonly (string | undefined)[]): string[] {
+  return [...new Set(names)].filter((name): name is string => typeof name === 'string' && name !== '');
 }
 
 const LISTED_MOST = 10;

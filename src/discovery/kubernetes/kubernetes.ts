@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { formatDuration } from '../../duration.ts';
-import { messageOf } from '../../errors.ts';
+import { codeOf, messageOf } from '../../errors.ts';
 import { FamilyChoice, ownFamilies } from '../address-family.ts';
 import type { Discovery, DiscoveryOwner } from '../discovery.ts';
 import type { KubernetesSettings } from '../discovery-settings.ts';
@@ -55,8 +55,8 @@ export class KubernetesDiscovery implements Discovery {
   }
 
   #slices(api: Api, owner: DiscoveryOwner, name: string): Watcher<EndpointSlice> {
-    const { port, namespace } = this.#settings;
-    const resource = new KubernetesResource(api, namespace, {
+    const { port } = this.#settings;
+    const resource = new KubernetesResource(api, this.#settings.namespace, {
       api: 'apis/discovery.k8s.io/v1',
       name: 'endpointslices',
       labelSelector: `kubernetes.io/service-name=${name}`,
@@ -70,8 +70,11 @@ export class KubernetesDiscovery implements Discovery {
         const slices = [...objects];
         const found = endpointsOf(slices, port, this.#zone, families);
         if ('waitMs' in found) return found.waitMs;
-        const service = `Service ${name} in namespace ${resource.namespace}`;
-        owner.found(found, found.length === 0 ? whyNoEndpoints(slices, port, service) : undefined);
+        const { namespace } = resource;
+        owner.found(
+          found,
+          found.length === 0 ? whyNoEndpoints(slices, port, { name, namespace }) : undefined,
+        );
         return undefined;
       },
     );
@@ -94,8 +97,8 @@ export class KubernetesDiscovery implements Discovery {
         const states = [...objects];
         const ready = states.flatMap((one) => (one.kind === 'ready' ? [one.endpoint] : []));
         const found = [...new Map(ready.map((one) => [one.address, one])).values()];
-        const pods = `pods with ${labelSelector} in namespace ${resource.namespace}`;
-        owner.found(found, found.length === 0 ? whyNoPod(states, port, pods) : undefined);
+        const of = { name: labelSelector, namespace: resource.namespace };
+        owner.found(found, found.length === 0 ? whyNoPod(states, port, of) : undefined);
         return undefined;
       },
     );
@@ -204,7 +207,8 @@ class KubernetesResource implements ApiResource {
       }
       return config;
     } catch (error) {
-      throw new ApiFailure('invalid', `the kubeconfig cannot be used: ${messageOf(error)}`);
+      const message = `the kubeconfig cannot be used: ${messageOf(error)}`;
+      throw new ApiFailure('invalid', message, { source: 'kubeconfig' });
     }
   }
 
@@ -247,10 +251,16 @@ class KubernetesResource implements ApiResource {
     if (late.aborted)
       return new ApiFailure('unreachable', `${server}: no answer within ${formatDuration(timeoutMs)}`);
     if (cause !== undefined || typeof code === 'string') {
-      return new ApiFailure('unreachable', `${server}: ${messageOf(cause ?? error) || messageOf(error)}`);
+      const message = `${server}: ${messageOf(cause ?? error) || messageOf(error)}`;
+      return new ApiFailure('unreachable', message, { isRefused: isRefusal(error) });
     }
     return new ApiFailure('invalid', `${server}: ${messageOf(error).slice(0, 300)}`);
   }
+}
+
+/** `fetch` hides the error of the connection in the causes of its own. */
+function isRefusal(error: unknown): boolean {
+  return codeOf(error) === 'ECONNREFUSED' || (error instanceof Error && isRefusal(error.cause));
 }
 
 type Query = Record<string, string | number>;

@@ -1,8 +1,8 @@
 import { isIP, isIPv6 } from 'node:net';
 import { tcpAddress } from '../../tcp-address.ts';
 import { type Family, ownFamilies } from '../address-family.ts';
-import type { Discovered } from '../discovery.ts';
-import { portList } from './endpoint-slices.ts';
+import type { Discovered, NoEndpoints, Selected } from '../discovery.ts';
+import { portList, uniqueNames } from './endpoint-slices.ts';
 import { namesOf } from './names.ts';
 
 /** The part of a v1 Pod that is used. The server may send anything, so no field is taken for granted. */
@@ -48,17 +48,24 @@ export function podState(pod: Pod, port: string | number, own = ownFamilies()): 
   return { kind: 'ready', endpoint: { address: tcpAddress(ip, number), ...names } };
 }
 
-/**
- * The reason why no pod can take requests, for users.
- *
- * @param pods what to call the pods in the text
- */
-export function whyNoPod(states: readonly PodState[], port: string | number, pods: string): string {
-  if (states.length === 0) return `there are no ${pods}; check the selector and the namespace`;
-  const nameless = states.flatMap((one) => (one.kind === 'noPort' ? [one] : []));
-  if (nameless.length === 0) return `there are ${pods}, but none is ready`;
-  const known = portList(nameless.flatMap(({ ports }) => ports.map((name) => `"${name}"`)));
-  return `the ${pods} have no port named "${port}"; their ports: ${known}`;
+/** The reason why no pod can take requests. */
+export function whyNoPod(
+  states: readonly PodState[],
+  port: string | number,
+  { name, namespace }: Omit<Selected, 'kind'>,
+): NoEndpoints {
+  const pods = `pods with ${name} in namespace ${namespace}`;
+  const nameless = states.flatMap((one) => (one.kind === 'noPort' ? one.ports : []));
+  const because = (kind: NoEndpoints['kind'], words: string): NoEndpoints => ({
+    ...{ kind, words, of: { kind: 'pods', name, namespace } },
+    ...{ port, portNames: uniqueNames(nameless) },
+  });
+  if (states.length === 0)
+    return because('no_pods', `there are no ${pods}; check the selector and the namespace`);
+  if (states.every(({ kind }) => kind !== 'noPort'))
+    return because('none_ready', `there are ${pods}, but none is ready`);
+  const known = portList(nameless.map((one) => `"${one}"`));
+  return because('no_port', `the ${pods} have no port named "${port}"; their ports: ${known}`);
 }
 
 /** The primary address of a pod, or its address of the other family if this machine has only that family. */

@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.ts';
 import { pause } from '../../lifecycle/pause.ts';
-import type { DiscoveryFailure, DiscoveryOwner } from '../discovery.ts';
+import type { DiscoveryFailure, DiscoveryOwner, DiscoveryTrouble } from '../discovery.ts';
 
 /** Minimum time between two lists, and between two watches. */
 const PACE_MS = 1_000;
@@ -22,15 +22,22 @@ const TOGETHER_MS = 5;
 /** and if there are so many endpoints that reporting is slow, it may take only one part in this many of the time. */
 const REPORTING_SHARE = 20;
 
+type FailureDetails = Pick<ApiFailure, 'source' | 'isRefused' | 'retryAfterMs'>;
+
 /** The server refused, or could not answer. */
 export class ApiFailure extends Error {
   /** `expired`: the server no longer has this version (410), so a new list is needed. */
   readonly reason: DiscoveryFailure | 'expired';
+  readonly source: DiscoveryTrouble['source'];
+  readonly isRefused: boolean;
   readonly retryAfterMs: number;
 
-  constructor(reason: DiscoveryFailure | 'expired', message: string, retryAfterMs = 0) {
+  constructor(reason: ApiFailure['reason'], message: string, more: Partial<FailureDetails> = {}) {
     super(message);
+    const { source = 'api_server', isRefused = false, retryAfterMs = 0 } = more;
     this.reason = reason;
+    this.source = source;
+    this.isRefused = isRefused;
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -179,7 +186,7 @@ export class Watcher<T> {
     try {
       this.#report();
     } catch (error) {
-      this.#owner.failed('invalid', messageOf(error));
+      this.#tell(new ApiFailure('invalid', messageOf(error)));
     }
   }
 
@@ -193,13 +200,17 @@ export class Watcher<T> {
     this.#togetherMs = Math.max(TOGETHER_MS, REPORTING_SHARE * (performance.now() - sinceMs));
   }
 
+  #tell({ reason, source, isRefused, message }: ApiFailure): void {
+    if (reason !== 'expired') this.#owner.failed({ reason, source, isRefused, message });
+  }
+
   /** @returns how long to wait before the next try */
   #failed(error: unknown): number {
     const failure = error instanceof ApiFailure ? error : new ApiFailure('invalid', messageOf(error));
     const nowMs = performance.now();
     this.#failures = nowMs - this.#failedMs >= HEALTHY_MS ? 1 : this.#failures + 1;
     this.#failedMs = nowMs;
-    if (failure.reason !== 'expired') this.#owner.failed(failure.reason, failure.message);
+    this.#tell(failure);
     const most = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** (this.#failures - 1));
     const least = failure.reason === 'forbidden' ? FORBIDDEN_MS : failure.retryAfterMs;
     return Math.max(Math.random() * most, Math.min(least, BACKOFF_MAX_MS));
@@ -219,10 +230,10 @@ export function statusFailure(status: unknown, retryAfterMs = 0): ApiFailure {
     case 410:
       return new ApiFailure('expired', `${code}: ${text}`);
     case 429:
-      return new ApiFailure('unreachable', `${code}: ${text}`, retryAfterMs);
+      return new ApiFailure('unreachable', `${code}: ${text}`, { retryAfterMs });
     default:
       return typeof code === 'number' && code >= 500
-        ? new ApiFailure('unreachable', `${code}: ${text}`, retryAfterMs)
+        ? new ApiFailure('unreachable', `${code}: ${text}`, { retryAfterMs })
         : new ApiFailure('invalid', `${code ?? 'no code'}: ${text}`);
   }
 }

@@ -3,7 +3,8 @@ import type { RouteView } from './route-view.ts';
 import { length, sentence, since } from './words.ts';
 
 type Discovery = RouteView['route']['discovery'];
-type DiscoveryFailure = NonNullable<Discovery['failure']>['reason'];
+type Failure = NonNullable<Discovery['failure']>;
+type NoEndpoints = NonNullable<Discovery['empty']>;
 
 /** A set that nothing has confirmed for so long may be out of date. The API server is asked again every few minutes. */
 const STALE_MS = 900_000;
@@ -11,11 +12,11 @@ const STALE_MS = 900_000;
 /** What is wrong with how the endpoints are found. */
 export function discoveryReasons(view: RouteView): Finding[] {
   const { route, endpoints, isStarting } = view;
-  const { fixed, state, why, syncedMs } = route.discovery;
+  const { fixed, state, why, failure, syncedMs } = route.discovery;
   const reasons: Finding[] = [];
   if (!fixed && state !== 'starting') {
     if (endpoints.length === 0 && route.standby === 0) reasons.push(noEndpoints(view, route.discovery));
-    else if (state === 'lost') reasons.push(lost(view, route.discovery));
+    else if (failure !== null) reasons.push(lost(view, route.discovery, failure));
     else if ((syncedMs ?? 0) > STALE_MS) reasons.push(stale(view, syncedMs ?? 0));
     else if (why !== null) reasons.push(reason(view, 'note', sentence(why), [], null));
   } else if (!fixed && !isStarting) {
@@ -28,11 +29,10 @@ export function discoveryReasons(view: RouteView): Finding[] {
 }
 
 function noEndpoints(view: RouteView, discovery: Discovery): Finding {
-  const { why, failure } = discovery;
+  const { why, empty, failure } = discovery;
   if (failure !== null) {
-    const text = `The endpoints are not known: ${whatFails(failure.reason, why ?? '')}.`;
-    const evidence = failureEvidence(view, discovery);
-    return reason(view, 'broken', text, evidence, failureAdvice(failure.reason, why ?? ''));
+    const text = `The endpoints are not known: ${whatFails(failure, why)}.`;
+    return reason(view, 'broken', text, [failingSince(view, failure)], failureAdvice(failure));
   }
   return reason(
     view,
@@ -41,27 +41,28 @@ function noEndpoints(view: RouteView, discovery: Discovery): Finding {
     [
       `Requests wait for an endpoint for up to ${length(view.route.policy.retry.waitMs)} (\`wait\`), then get NO_ENDPOINTS.`,
     ],
-    emptyAdvice(why ?? ''),
+    empty === null ? null : emptyAdvice(empty),
   );
 }
 
-function lost(view: RouteView, discovery: Discovery): Finding {
-  const { why, failure, syncedMs } = discovery;
-  const kind = failure?.reason ?? 'unreachable';
+function lost(view: RouteView, { why, syncedMs }: Discovery, failure: Failure): Finding {
   const count = view.endpoints.length;
   const known = count === 1 ? 'The one known endpoint stays' : `The ${count} known endpoints stay`;
-  const text = `Changes of the endpoints are not seen: ${whatFails(kind, why ?? '')}. ${known} in use.`;
+  const text = `Changes of the endpoints are not seen: ${whatFails(failure, why)}. ${known} in use.`;
   const synced = syncedMs === null ? '' : ` The endpoints were last confirmed ${length(syncedMs)} ago.`;
   const evidence = [
-    `${failureEvidence(view, discovery).join(' ')}${synced}`.trim(),
+    `${failingSince(view, failure)}${synced}`,
     'If a pod moves now, requests still go to its old address; new pods get none.',
   ];
-  return { ...reason(view, 'degraded', text, evidence, failureAdvice(kind, why ?? '')), harm: 'later' };
+  return { ...reason(view, 'degraded', text, evidence, failureAdvice(failure)), harm: 'later' };
 }
 
 function stale(view: RouteView, syncedMs: number): Finding {
   const text = `Nothing has confirmed the endpoints for ${length(syncedMs)}, so they may be out of date.`;
-  return { ...reason(view, 'degraded', text, [], failureAdvice('unreachable', 'https://')), harm: 'later' };
+  return {
+    ...reason(view, 'degraded', text, [], unreachableAdvice({ source: 'api_server', isRefused: false })),
+    harm: 'later',
+  };
 }
 
 /** The upstream of a reload that is not connected yet. */
@@ -76,86 +77,75 @@ function delayed(view: RouteView, next: NonNullable<RouteView['route']['next']>)
   return reason(view, 'degraded', text, evidence, 'Compare the new upstream with where the servers are.');
 }
 
-/** The API server puts its address or a status in front of what it says. */
-function isApiServer(why: string): boolean {
-  return /^https?:|^\d{3}: |kubeconfig/.test(why);
-}
-
-/** Something answers at the address, though not the API server: then the network lets this pod reach it. */
-function isRefused(why: string): boolean {
-  return /ECONNREFUSED|connection refused/.test(why);
-}
-
-function whatFails(kind: DiscoveryFailure, why: string): string {
+function whatFails({ reason: kind, source, isRefused }: Failure, why: string | null): string {
   // Node repeats the address, which the API server's own stands in front of.
-  const details = why === '' ? '' : ` (${why.replace(/(connect E[A-Z]+) \S+$/, '$1')})`;
-  const who = isApiServer(why) ? 'the API server' : 'the name server';
+  const details = why === null ? '' : ` (${why.replace(/(connect E[A-Z]+) \S+$/, '$1')})`;
+  const who = source === 'name_server' ? 'the name server' : 'the API server';
   switch (kind) {
     case 'unreachable':
-      return `${who} ${isRefused(why) ? 'refuses connections' : 'cannot be reached'}${details}`;
+      return `${who} ${isRefused ? 'refuses connections' : 'cannot be reached'}${details}`;
     case 'forbidden':
       return `the API server refuses the service account of this pod${details}`;
     case 'not_found':
-      return isApiServer(why)
-        ? `the API server does not know what is asked for${details}`
-        : `DNS does not know the name${details}`;
+      return source === 'name_server'
+        ? `DNS does not know the name${details}`
+        : `the API server does not know what is asked for${details}`;
     case 'invalid':
-      return why.includes('kubeconfig')
+      return source === 'kubeconfig'
         ? `there is no way to ask the API server${details}`
         : `the answer of ${who} makes no sense${details}`;
   }
 }
 
-function failureEvidence({ now }: RouteView, { failure }: Discovery): string[] {
-  return failure === null ? [] : [`It has failed ${since(failure.sinceMs, now)}.`];
+function failingSince({ now }: RouteView, { sinceMs }: Failure): string {
+  return `It has failed ${since(sinceMs, now)}.`;
 }
 
-function failureAdvice(kind: DiscoveryFailure, why: string): string {
-  switch (kind) {
+function failureAdvice(failure: Failure): string {
+  switch (failure.reason) {
     case 'unreachable':
-      return `${
-        isApiServer(why)
-          ? 'Look whether the API server is up: `kubectl get --raw /readyz`.'
-          : 'Look whether the cluster DNS is up: `kubectl get pods -n kube-system -l k8s-app=kube-dns`.'
-      } ${
-        isRefused(why)
-          ? 'The network is not the cause: the machine answers, and nothing listens on that port.'
-          : 'If it is, look for a NetworkPolicy that does not let this pod reach it.'
-      }`;
+      return unreachableAdvice(failure);
     case 'forbidden':
       return 'Grant list and watch of endpointslices (or pods) in that namespace: `kubectl auth can-i list endpointslices.discovery.k8s.io --as system:serviceaccount:NAMESPACE:ACCOUNT`.';
     case 'not_found':
       return 'Check the name and the namespace in the configuration. A headless Service has a DNS name only while it has ready pods.';
     case 'invalid':
-      return why.includes('kubeconfig')
+      return failure.source === 'kubeconfig'
         ? 'Run in a pod with a mounted service account token (automountServiceAccountToken), or set KUBECONFIG.'
         : 'Is there a proxy in between, or is it another server?';
   }
 }
 
-/** By what discovery says of an empty set. */
-function emptyAdvice(why: string): string | null {
-  const [, service = 'NAME', namespace = 'NAMESPACE'] =
-    /Service (\S+) in namespace (\S+?);?(?: |$)/.exec(why) ?? [];
-  const [, pods = 'KEY=VALUE', place = 'NAMESPACE'] =
-    /pods with (\S+) in namespace (\S+?)[;,]?(?: |$)/.exec(why) ?? [];
-  if (/no EndpointSlice/.test(why))
-    return `Does the Service exist, and has it a selector? \`kubectl get service ${service} -n ${namespace}\``;
-  const [, wrong, known = ''] = /no port named "(.+?)"(?:.*?ports: (.*))?$/.exec(why) ?? [];
-  const names = [...known.matchAll(/"(.+?)"/g)].map(([, name]) => name);
-  if (wrong !== undefined && names.length === 1)
-    return `Set \`upstream.kubernetes.port\` to \`${names[0]}\` (now \`${wrong}\`). A changed configuration file is applied without a restart.`;
-  if (/no port named/.test(why) && /Service/.test(why))
-    return `Set \`upstream.kubernetes.port\` to a port that the Service has: \`kubectl get service ${service} -n ${namespace} -o yaml\`. A changed configuration file is applied without a restart.`;
-  if (/no port named/.test(why))
-    return 'Set `upstream.kubernetes.port` to a port that the pods have, or name it in their containers. A changed configuration file is applied without a restart.';
-  if (/selects no pods/.test(why))
-    return `Compare the selector of the Service with the labels of the pods: \`kubectl get pods -n ${namespace} --show-labels\``;
-  if (/no pod of|none is ready/.test(why))
-    return `Find out why the pods are not ready: \`kubectl get pods -n ${/Service/.test(why) ? namespace : place}\`, then \`kubectl describe pod\``;
-  if (/there are no pods/.test(why))
-    return `Compare the selector and the namespace with the pods: \`kubectl get pods -n ${place} -l ${pods}\``;
-  return null;
+function unreachableAdvice({ source, isRefused }: Pick<Failure, 'source' | 'isRefused'>): string {
+  const first =
+    source === 'name_server'
+      ? 'Look whether the cluster DNS is up: `kubectl get pods -n kube-system -l k8s-app=kube-dns`.'
+      : 'Look whether the API server is up: `kubectl get --raw /readyz`.';
+  return isRefused
+    ? `${first} The network is not the cause: the machine answers, and nothing listens on that port.`
+    : `${first} If it is, look for a NetworkPolicy that does not let this pod reach it.`;
+}
+
+const RELOADED = 'A changed configuration file is applied without a restart.';
+
+function emptyAdvice({ kind, of: { kind: of, name, namespace }, port, portNames }: NoEndpoints): string {
+  const [only, ...others] = portNames;
+  switch (kind) {
+    case 'no_slices':
+      return `Does the Service exist, and has it a selector? \`kubectl get service ${name} -n ${namespace}\``;
+    case 'no_port':
+      if (only !== undefined && others.length === 0)
+        return `Set \`upstream.kubernetes.port\` to \`${only}\` (now \`${port}\`). ${RELOADED}`;
+      return of === 'service'
+        ? `Set \`upstream.kubernetes.port\` to a port that the Service has: \`kubectl get service ${name} -n ${namespace} -o yaml\`. ${RELOADED}`
+        : `Set \`upstream.kubernetes.port\` to a port that the pods have, or name it in their containers. ${RELOADED}`;
+    case 'no_pods':
+      return of === 'service'
+        ? `Compare the selector of the Service with the labels of the pods: \`kubectl get pods -n ${namespace} --show-labels\``
+        : `Compare the selector and the namespace with the pods: \`kubectl get pods -n ${namespace} -l ${name}\``;
+    case 'none_ready':
+      return `Find out why the pods are not ready: \`kubectl get pods -n ${namespace}\`, then \`kubectl describe pod\``;
+  }
 }
 
 function reason(

@@ -1,12 +1,12 @@
-import type { DiscoveryFailure } from '../../discovery/discovery.ts';
+import type { DiscoveryTrouble, NoEndpoints } from '../../discovery/discovery.ts';
 import type { Events } from '../events.ts';
 import type { DiscoveryStatus } from '../status.ts';
 
 /** `failed`: discovery has never succeeded. `lost`: it has succeeded before, but failed last time. */
 type State =
   | { kind: 'starting'; why?: never }
-  | { kind: 'live'; why: string | undefined }
-  | { kind: 'failed' | 'lost'; why: string; reason: DiscoveryFailure; sinceMs: number };
+  | { kind: 'live'; why: string | undefined; empty: NoEndpoints | undefined }
+  | { kind: 'failed' | 'lost'; why: string; trouble: DiscoveryTrouble; sinceMs: number };
 
 /** What a route knows about its set of endpoints, and the events about it. */
 export class DiscoveryState {
@@ -17,8 +17,8 @@ export class DiscoveryState {
   isFixed = false;
   #state: State = { kind: 'starting' };
   #syncedMs: number | undefined;
-  /** The explanation that came with the newest set. */
-  #setWhy: string | undefined;
+  /** What came with the newest set. */
+  #setWhy: string | NoEndpoints | undefined;
 
   constructor(route: string, events: Events) {
     this.route = route;
@@ -31,21 +31,22 @@ export class DiscoveryState {
     return why === undefined ? 'no endpoint is known yet' : `no endpoint is known: ${why}`;
   }
 
-  found(endpoints: number, why: string | undefined, nowMs: number): void {
-    const wasWhy = this.#setWhy;
+  found(endpoints: number, why: string | NoEndpoints | undefined, nowMs: number): void {
+    const was = this.#setWhy;
     this.#setWhy = why;
-    this.#synced(endpoints, wasWhy, nowMs);
+    this.#synced(endpoints, was, nowMs);
   }
 
   confirmed(endpoints: number, nowMs: number): void {
     this.#synced(endpoints, this.#setWhy, nowMs);
   }
 
-  failed(reason: DiscoveryFailure, message: string, nowMs: number): void {
+  failed(trouble: DiscoveryTrouble, nowMs: number): void {
+    const { reason, message } = trouble;
     const { kind, why } = this.#state;
     const isFirst = kind === 'starting' || kind === 'failed';
     const sinceMs = 'sinceMs' in this.#state ? this.#state.sinceMs : nowMs;
-    this.#state = { kind: isFirst ? 'failed' : 'lost', why: message, reason, sinceMs };
+    this.#state = { kind: isFirst ? 'failed' : 'lost', why: message, trouble, sinceMs };
     const isNew = kind === 'starting' || kind === 'live' || why !== message;
     this.#events.emit('discoveryFailed', { route: this.route, reason, message, isFirst, isNew });
   }
@@ -53,21 +54,29 @@ export class DiscoveryState {
   status(nowMs: number): DiscoveryStatus {
     const { kind: state, why } = this.#state;
     const syncedMs = this.#syncedMs === undefined ? undefined : nowMs - this.#syncedMs;
-    const failure =
-      'reason' in this.#state
-        ? { reason: this.#state.reason, sinceMs: nowMs - this.#state.sinceMs }
-        : undefined;
-    return { isFixed: this.isFixed, state, syncedMs, why, failure };
+    const empty = 'empty' in this.#state ? this.#state.empty : undefined;
+    return { isFixed: this.isFixed, state, syncedMs, why, empty, failure: this.#failure(nowMs) };
   }
 
-  #synced(endpoints: number, wasWhy: string | undefined, nowMs: number): void {
+  #failure(nowMs: number): DiscoveryStatus['failure'] {
+    if (!('trouble' in this.#state)) return undefined;
+    const { reason, source, isRefused } = this.#state.trouble;
+    return { reason, source, isRefused, sinceMs: nowMs - this.#state.sinceMs };
+  }
+
+  #synced(endpoints: number, was: string | NoEndpoints | undefined, nowMs: number): void {
     const { kind } = this.#state;
-    const why = this.#setWhy;
-    this.#state = { kind: 'live', why };
+    const [why, wasWhy] = [inWords(this.#setWhy), inWords(was)];
+    const empty = typeof this.#setWhy === 'object' ? this.#setWhy : undefined;
+    this.#state = { kind: 'live', why, empty };
     this.#syncedMs = nowMs;
     if (this.isFixed) return;
     const isFirst = kind === 'starting' || kind === 'failed';
     const wasLost = kind === 'lost';
     this.#events.emit('discovered', { route: this.route, endpoints, isFirst, wasLost, why, wasWhy });
   }
+}
+
+function inWords(why: string | NoEndpoints | undefined): string | undefined {
+  return typeof why === 'object' ? why.words : why;
 }

@@ -1,4 +1,10 @@
-import type { Discovered, Discovery, DiscoveryFailure, DiscoveryOwner } from '../../discovery/discovery.ts';
+import type {
+  Discovered,
+  Discovery,
+  DiscoveryOwner,
+  DiscoveryTrouble,
+  NoEndpoints,
+} from '../../discovery/discovery.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Events } from '../events.ts';
 import type { EndpointSettings, RouteSettings } from '../settings.ts';
@@ -113,7 +119,7 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
   }
 
   /** Connects to new endpoints. Endpoints that are no longer in the set get no more requests. */
-  found(endpoints: readonly Discovered[], why?: string): void {
+  found(endpoints: readonly Discovered[], why?: string | NoEndpoints): void {
     if (this.#stopping.signal.aborted) return;
     this.#discovery.found(endpoints.length, why, performance.now());
     this.#known = endpoints;
@@ -124,8 +130,8 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
     this.#discovery.confirmed(this.all.length + this.#standby, performance.now());
   }
 
-  failed(reason: DiscoveryFailure, message: string): void {
-    if (!this.#stopping.signal.aborted) this.#discovery.failed(reason, message, performance.now());
+  failed(trouble: DiscoveryTrouble): void {
+    if (!this.#stopping.signal.aborted) this.#discovery.failed(trouble, performance.now());
   }
 
   /** Closes lanes that have been idle for a minute, except the first of each endpoint. */

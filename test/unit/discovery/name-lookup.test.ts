@@ -89,6 +89,17 @@ test('a silent name server is reported after its timeout', async (t) => {
   assert.deepEqual(answer, ['unreachable', `${NAME}: no answer from the name server`]);
 });
 
+test('a name server at which nobody listens is told from one that is silent', async (t) => {
+  const files = nameFiles('nameserver 127.0.0.1:1\noptions attempts:1\n');
+  const answer = await lookUp(NAME, never, { files });
+  const why = `${NAME}: no answer from the name server (connection refused)`;
+  assert.deepEqual(answer, { kind: 'failed', reason: 'unreachable', why, isRefused: true });
+  const server = await NameServer.start(t);
+  server.replies.set(`A ${NAME}`, 'silence').set(`AAAA ${NAME}`, 'silence');
+  const silent = await lookUp(NAME, never, { files: server.files('options timeout:1 attempts:1') });
+  assert.ok(silent.kind === 'failed' && silent.isRefused === false);
+});
+
 test('a lookup ends when it is aborted, whatever the name server does', async (t) => {
   const server = await NameServer.start(t);
   server.replies.set(`A ${NAME}`, 'silence').set(`AAAA ${NAME}`, 'silence');

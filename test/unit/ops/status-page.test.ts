@@ -40,7 +40,7 @@ test('the status shows what each route and each endpoint is doing, and under whi
       state: 'lost',
       syncedMs: 1_499.7,
       why: 'no answer',
-      failure: { reason: 'unreachable', sinceMs: 900.6 },
+      failure: { reason: 'unreachable', source: 'api_server', isRefused: false, sinceMs: 900.6 },
     },
   });
   const figures = routeFigures({
@@ -131,7 +131,8 @@ test('the status shows what each route and each endpoint is doing, and under whi
           state: 'lost',
           syncedMs: 1_500,
           why: 'no answer',
-          failure: { reason: 'unreachable', sinceMs: 901 },
+          empty: null,
+          failure: { reason: 'unreachable', source: 'api_server', isRefused: false, sinceMs: 901 },
         },
         standby: 7,
         endpoints: [

@@ -146,6 +146,8 @@ test('if this machine has only one family, that one is chosen', () => {
   assert.equal(found(many, new FamilyChoice(BOTH)).length, 3, 'far more of them have IPv6');
 });
 
+const IT = { name: 'it', namespace: 'shop' };
+
 test('the reason why there is no endpoint is given', () => {
   const unready = { addresses: ['10.0.0.1'], conditions: { ready: false } };
   const rows: [EndpointSlice[], string | number, string][] = [
@@ -166,7 +168,11 @@ test('the reason why there is no endpoint is given', () => {
     [[slice([unready])], 'zmq', 'no pod of it is ready'],
     [[slice([unready])], 7000, 'no pod of it is ready'],
   ];
-  for (const [slices, port, why] of rows) assert.equal(whyNoEndpoints(slices, port, 'it'), why);
+  for (const [slices, port, why] of rows)
+    assert.equal(
+      whyNoEndpoints(slices, port, IT).words,
+      why.replace(/\bit\b/, 'Service it in namespace shop'),
+    );
 });
 
 test('zone hints are followed if all endpoints have one and some are for our zone', () => {
@@ -195,7 +201,7 @@ test('no answer from a server causes an error', () => {
       const slice = { endpoints, ports, addressType: type } as unknown as EndpointSlice;
       try {
         endpointsOf([slice], 'zmq', 'a');
-        whyNoEndpoints([slice], 'zmq', 'it');
+        whyNoEndpoints([slice], 'zmq', IT);
       } catch (error) {
         assert.ok(error instanceof TypeError);
       }

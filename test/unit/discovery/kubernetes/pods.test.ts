@@ -86,5 +86,8 @@ test('the reason why no pod can take requests is given', () => {
     ],
     [[pod({ spec: { containers: [{}] } })], 'the pods have no port named "zmq"; their ports: none'],
   ];
-  for (const [pods, why] of rows) assert.equal(whyNoPod(states(...pods), 'zmq', 'pods'), why);
+  for (const [pods, why] of rows) {
+    const { words } = whyNoPod(states(...pods), 'zmq', { name: 'a=b', namespace: 'shop' });
+    assert.equal(words, why.replace('pods', 'pods with a=b in namespace shop'));
+  }
 });

@@ -64,7 +64,7 @@ const REASONS: Record<string, readonly [Situation, RegExp]> = {
       route: {
         discovery: {
           ...{ isFixed: false, state: 'lost', syncedMs: 1_000_000, why: 'https://10.96.0.1: no answer' },
-          failure: { reason: 'unreachable', sinceMs: 990_000 },
+          failure: { reason: 'unreachable', source: 'api_server', isRefused: false, sinceMs: 990_000 },
         },
       },
     },

@@ -1,18 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { NoEndpoints } from '../../../../src/discovery/discovery.ts';
 import { whyNoEndpoints } from '../../../../src/discovery/kubernetes/endpoint-slices.ts';
 import { podState, whyNoPod } from '../../../../src/discovery/kubernetes/pods.ts';
 import type { DiscoveryStatus } from '../../../../src/proxy/status.ts';
 import { explained, lacks, reasonLike, up } from './situation.ts';
 
-const SERVICE = 'Service orders in namespace shop';
+const SERVICE = { name: 'orders', namespace: 'shop' };
 const LIVE = { isFixed: false, state: 'live', syncedMs: 1_000, why: undefined, failure: undefined } as const;
 
-function empty(why: string) {
-  return explained({ endpoints: [], route: { discovery: { ...LIVE, why } } });
-}
-
-function failing(failure: NonNullable<DiscoveryStatus['failure']>, why: string, endpoints = [] as object[]) {
+function failing(
+  given: Partial<NonNullable<DiscoveryStatus['failure']>>,
+  why: string,
+  endpoints = [] as object[],
+) {
+  const failure = {
+    ...({ reason: 'unreachable', source: 'api_server', isRefused: false, sinceMs: 65_000 } as const),
+    ...given,
+  };
   const state = endpoints.length > 0 ? 'lost' : 'failed';
   const syncedMs = endpoints.length > 0 ? 420_000 : undefined;
   return explained({ endpoints, route: { discovery: { ...LIVE, state, syncedMs, why, failure } } });
@@ -20,10 +25,10 @@ function failing(failure: NonNullable<DiscoveryStatus['failure']>, why: string, 
 
 const slice = (ports: object[], endpoints: object[]) => ({ addressType: 'IPv4', ports, endpoints });
 const pod = { addresses: ['10.0.0.1'], conditions: { ready: false } };
-const PODS = 'pods with app=orders in namespace shop';
+const PODS = { name: 'app=orders', namespace: 'shop' };
 
 /** Each way in which a set can be empty, in discovery's own words, and what must be advised. */
-const EMPTY: [string, string, RegExp][] = [
+const EMPTY: [string, NoEndpoints, RegExp][] = [
   ['the Service does not exist', whyNoEndpoints([], 'zmq', SERVICE), /kubectl get service orders -n shop`/],
   [
     'the Service has no such port',
@@ -66,21 +71,18 @@ const EMPTY: [string, string, RegExp][] = [
   ['the pods have no such port', whyNoPod([podState({}, 'zmq')], 'zmq', PODS), /a port that the pods have/],
 ];
 
-for (const [title, why, words] of EMPTY)
+for (const [title, empty, words] of EMPTY)
   test(`${title}: that is the cause, with what to do`, () => {
-    const all = empty(why);
+    const all = explained({ endpoints: [], route: { discovery: { ...LIVE, why: empty.words, empty } } });
     assert.equal(all.verdict.state, 'broken');
     const [first] = all.reasons;
     assert.equal(first?.severity, 'broken');
-    assert.equal(first?.text.toLowerCase(), `${why}.`.toLowerCase());
+    assert.equal(first?.text.toLowerCase(), `${empty.words}.`.toLowerCase());
     assert.match(`${first?.text}\n${first?.advice}`, words);
   });
 
 test('an API server that never answered leaves no endpoints, and is told with its address and since when', () => {
-  const all = failing(
-    { reason: 'unreachable', sinceMs: 65_000 },
-    'https://10.96.0.1: connect ECONNREFUSED 10.96.0.1:443',
-  );
+  const all = failing({ isRefused: true }, 'https://10.96.0.1: connect ECONNREFUSED 10.96.0.1:443');
   const { severity, evidence, advice } = reasonLike(
     all,
     /endpoints are not known: the API server refuses connections \(https:\/\/10\.96\.0\.1: connect ECONNREFUSED\)/,
@@ -92,9 +94,7 @@ test('an API server that never answered leaves no endpoints, and is told with it
 });
 
 test('an API server that is lost leaves the known endpoints in use', () => {
-  const all = failing({ reason: 'unreachable', sinceMs: 65_000 }, 'https://10.96.0.1: no answer', [
-    up('tcp://10.0.0.1:7000'),
-  ]);
+  const all = failing({}, 'https://10.96.0.1: no answer', [up('tcp://10.0.0.1:7000')]);
   assert.equal(all.verdict.state, 'degraded');
   const { severity, evidence, advice } = reasonLike(
     all,
@@ -108,14 +108,22 @@ test('an API server that is lost leaves the known endpoints in use', () => {
 });
 
 test('a missing permission, a name without DNS and a missing token are told apart', () => {
-  const forbidden = failing({ reason: 'forbidden', sinceMs: 1 }, '403: endpointslices is forbidden');
+  const forbidden = failing({ reason: 'forbidden' }, '403: endpointslices is forbidden');
   assert.match(reasonLike(forbidden, /refuses the service account/).all, /kubectl auth can-i list/);
-  const unknown = failing({ reason: 'not_found', sinceMs: 1 }, 'there is no DNS name orders.shop.svc');
+  const unknown = failing(
+    { reason: 'not_found', source: 'name_server' },
+    'there is no DNS name orders.shop.svc',
+  );
   assert.match(reasonLike(unknown, /DNS does not know the name/).all, /headless/);
-  const silent = failing({ reason: 'unreachable', sinceMs: 1 }, 'orders.shop.svc: no answer');
+  const silent = failing({ source: 'name_server' }, 'orders.shop.svc: no answer');
   assert.match(reasonLike(silent, /the name server cannot be reached/).all, /kube-dns/);
-  const invalid = failing({ reason: 'invalid', sinceMs: 1 }, 'the kubeconfig cannot be used: there is none');
+  const invalid = failing(
+    { reason: 'invalid', source: 'kubeconfig' },
+    'the kubeconfig cannot be used: there is none',
+  );
   assert.match(reasonLike(invalid, /no way to ask the API server/).all, /automountServiceAccountToken/);
+  const nonsense = failing({ reason: 'invalid' }, 'it sent an object without a name');
+  reasonLike(nonsense, /the answer of the API server makes no sense/);
 });
 
 test('a set that nothing confirms any more may be out of date', () => {

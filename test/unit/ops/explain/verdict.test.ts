@@ -69,7 +69,7 @@ const LOST = {
   state: 'lost',
   syncedMs: 9_000,
   why: 'https://10.96.0.1: no answer',
-  failure: { reason: 'unreachable', sinceMs: 5_000 },
+  failure: { reason: 'unreachable', source: 'api_server', isRefused: false, sinceMs: 5_000 },
 } as const;
 
 test('the reasons that break it come before those that do not', () => {

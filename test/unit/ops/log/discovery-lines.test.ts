@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
+import type { DiscoveryFailure } from '../../../../src/discovery/discovery.ts';
 import { logEvents } from '../../../../src/ops/log/event-log.ts';
 import { createLog } from '../../../../src/ops/log/log.ts';
 import { Events } from '../../../../src/proxy/events.ts';
 import { DiscoveryState } from '../../../../src/proxy/upstream/discovery-state.ts';
+
+const UNTOLD = { source: 'api_server', isRefused: false } as const;
+const failure = (reason: DiscoveryFailure, message: string) => ({ ...UNTOLD, reason, message });
 
 /** What is known of the set of a route, and the lines that are written about it: level, message, why and endpoints. */
 function start() {
@@ -47,7 +51,7 @@ test('an empty set is warned about once per cause, and the recovery is logged', 
   state.found(0, 'a', 0);
   assert.deepEqual(status(), ['live', 'a']);
   assert.equal(state.whyNone, 'no endpoint is known: a');
-  state.failed('unreachable', 'down', 0);
+  state.failed(failure('unreachable', 'down'), 0);
   state.found(0, 'a', 0);
   state.found(0, 'b', 0);
   state.found(2, undefined, 0);
@@ -74,11 +78,11 @@ test('a set that may be partly out of date is warned about once', () => {
 
 test('a discovery that has never succeeded is called failed, and lost only after a success', () => {
   const { state, status, lines } = start();
-  for (const message of ['a', 'a', 'b']) state.failed('unreachable', message, 0);
+  for (const message of ['a', 'a', 'b']) state.failed(failure('unreachable', message), 0);
   assert.deepEqual(status(), ['failed', 'b']);
   assert.equal(state.whyNone, 'no endpoint is known: b');
   state.found(1, undefined, 0);
-  state.failed('unreachable', 'c', 0);
+  state.failed(failure('unreachable', 'c'), 0);
   assert.deepEqual(status(), ['lost', 'c']);
   state.confirmed(1, 0);
   assert.deepEqual(lines, [
@@ -92,11 +96,11 @@ test('a discovery that has never succeeded is called failed, and lost only after
 
 test('a failure tells its kind, and since when nothing has been learned', () => {
   const { state } = start();
-  state.failed('unreachable', 'a', 100);
-  state.failed('forbidden', 'b', 200);
-  assert.deepEqual(state.status(250).failure, { reason: 'forbidden', sinceMs: 150 });
+  state.failed(failure('unreachable', 'a'), 100);
+  state.failed(failure('forbidden', 'b'), 200);
+  assert.deepEqual(state.status(250).failure, { ...UNTOLD, reason: 'forbidden', sinceMs: 150 });
   state.found(1, undefined, 300);
   assert.equal(state.status(300).failure, undefined);
-  state.failed('invalid', 'c', 400);
-  assert.deepEqual(state.status(450).failure, { reason: 'invalid', sinceMs: 50 });
+  state.failed(failure('invalid', 'c'), 400);
+  assert.deepEqual(state.status(450).failure, { ...UNTOLD, reason: 'invalid', sinceMs: 50 });
 });
