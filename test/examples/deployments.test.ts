@@ -23,6 +23,9 @@ const KUBECTL = `case "$*" in
   *) echo "kubectl $*" ;;
 esac`;
 
+/** The last thing that a page says. */
+const REMOVED = /\nkubectl delete namespace shop\n$/;
+
 /** Runs everything that the page of the example in this folder says, and returns what was printed. */
 function follow(folder: string, programs: Record<string, string>): string {
   const script = commandsOn(join(folder, 'README.md')).join('');
@@ -87,7 +90,7 @@ describe('the example with', () => {
 
   test('plain YAML gets the sidecar from lazypirate inject', () => {
     const folder = copyOf('kubernetes');
-    follow(folder, { kubectl: KUBECTL, docker: 'echo "docker $*"' });
+    assert.match(follow(folder, { kubectl: KUBECTL, docker: 'echo "docker $*"' }), REMOVED);
     checkSidecar(readFileSync(join(folder, OBJECTS), 'utf8'), image, 'default');
   });
 
@@ -108,7 +111,9 @@ describe('the example with', () => {
 
   test('Kustomize gets the sidecar from the component', { skip: kustomizeSkip }, () => {
     const folder = copyOf('kustomize');
-    assert.match(follow(folder, { kubectl: KUBECTL }), /^kubectl apply --kustomize \.$/m);
+    const printed = follow(folder, { kubectl: KUBECTL });
+    assert.match(printed, /^kubectl apply --kustomize \.$/m);
+    assert.match(printed, REMOVED);
     checkSidecar(kustomize(folder), image, 'default');
   });
 
@@ -119,9 +124,12 @@ describe('the example with', () => {
 export HELM_CACHE_HOME="$home" HELM_CONFIG_HOME="$home" HELM_DATA_HOME="$home"
 case "$*" in
   "upgrade --install "*) shift 2; exec ${helm} template --kube-version 1.34.0 "$@" > ${OBJECTS} ;;
+  "uninstall "*) echo "helm $*" ;;
   *) exec ${helm} "$@" ;;
 esac`;
-    follow(folder, { helm: stub, kubectl: KUBECTL });
+    const printed = follow(folder, { helm: stub, kubectl: KUBECTL });
+    assert.match(printed, /^helm uninstall shop --namespace shop$/m);
+    assert.match(printed, REMOVED);
     checkSidecar(readFileSync(join(folder, OBJECTS), 'utf8'), image, 'shop');
   });
 
@@ -140,6 +148,8 @@ esac`;
     assert.ok(existsSync(join(folder, source, 'app.mjs')));
     assert.ok(app.entrypoint.includes(`${target}/app.mjs`));
     const docker = `case "$*" in "compose ps "*) echo 1234 ;; *) echo "docker $*" ;; esac`;
-    assert.match(follow(folder, { docker }), /^docker kill 1234$/m);
+    const printed = follow(folder, { docker });
+    assert.match(printed, /^docker kill 1234$/m);
+    assert.match(printed, /\ndocker compose down\n$/);
   });
 });

@@ -20,6 +20,8 @@ const OWN_FOLDERS = `mount -t tmpfs none /run
 cp -a /etc /run && mount --bind /run/etc /etc
 mount -t tmpfs none /opt
 `;
+/** What it leaves behind, if it is not removed. */
+const LEFT = '/run/*.pid /opt/* /etc/lazypirate* /etc/systemd/system/{lazypirate,shop,orders}*';
 /** Starts a unit as systemd does, without what shields it; restarts it once, after a `kill`. */
 const SYSTEMCTL = `start() {
   unit=$(echo "$1" | sed 's/@.*/@/') instance=\${1#*@}
@@ -30,6 +32,7 @@ const SYSTEMCTL = `start() {
 }
 case "$1" in
   daemon-reload) ;;
+  disable) shift 2; for unit in "$@"; do kill "$(cat "/run/$unit.pid")" && rm "/run/$unit.pid"; done ;;
   enable) shift 2; for unit in "$@"; do start "$unit"; done ;;
   kill) kill -KILL "$(cat "/run/$3.pid")"; start "$3" ;;
   *) exit 1 ;;
@@ -44,11 +47,13 @@ const PROGRAMS = {
   node: `exec ${process.execPath} "$@"`,
 };
 
-test('the example with systemd: a server is killed, another one is added, and no order is missing', {
+test('the example with systemd: a server is killed, another one is added, no order is missing, and all of it is removed', {
   skip: shellSkip() || pythonSkip,
 }, async (t) => {
   const shell = new Shell(t, copyOf('systemd'), { PATH: pathWith(PROGRAMS) });
-  const [install = '', kill = '', change = '', ...more] = commandsOn(join(EXAMPLES, 'systemd/README.md'));
+  const [install = '', kill = '', change = '', remove = '', ...more] = commandsOn(
+    join(EXAMPLES, 'systemd/README.md'),
+  );
   assert.deepEqual(more, []);
   shell.paste(OWN_FOLDERS);
   shell.paste(install);
@@ -67,6 +72,9 @@ test('the example with systemd: a server is killed, another one is added, and no
     orders.map((line) => line.replace(/ by 700[123]$/, '')),
     Array.from({ length: orders.length }, (_, at) => `order ${at + 1}: done`),
   );
+  shell.paste(remove);
+  shell.paste(`shopt -s nullglob; echo left: ${LEFT}\n`);
+  assert.equal(await shell.prints(/^left:(.*)$/), '');
 });
 
 /** Why units cannot be verified here, or false. Without that option, it fails for errors in units of the machine too. */
