@@ -15,7 +15,6 @@ export function problemsOf(
   written: WrittenConfig,
   changes: readonly Change[] = allChanges(),
 ): string[] {
-  const known = jsonSchema() as SchemaNode;
   const found = issues
     .flatMap((one) => issuesInside(one, written.value))
     .flatMap((issue): { path: Path; words: () => string }[] => {
@@ -23,7 +22,8 @@ export function problemsOf(
       if (issue.code !== 'unrecognized_keys') return [{ path, words: () => wordsOf(issue, written.value) }];
       return issue.keys.map((key) => ({
         path: [...path, key],
-        words: () => newWordFor(keyText([...path, key]), changes) ?? unknownKey(nodeAt(known, path), key),
+        words: () =>
+          newWordFor(keyText([...path, key]), changes) ?? unknownKey(nodeAt(keysKnown(), path), key),
       }));
     });
   const lines = found.slice(0, MOST).map(({ path, words }) => problemLine(written, path, words()));
@@ -111,6 +111,14 @@ function unknownKey(node: SchemaNode, key: string): string {
   );
   const near = known.find((one) => isMisspelling(one.toLowerCase(), key.toLowerCase()));
   return near === undefined ? 'is not a known key here' : `is not a known key here; did you mean ${near}?`;
+}
+
+/** Made once, when it is first needed: that takes as long as all else about a wrong file. */
+let known: SchemaNode | undefined;
+
+function keysKnown(): SchemaNode {
+  known ??= jsonSchema() as SchemaNode;
+  return known;
 }
 
 interface SchemaNode {
