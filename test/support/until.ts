@@ -3,6 +3,9 @@ import { setTimeout } from 'node:timers/promises';
 /** Far longer than any machine needs: after this time, waiting is in vain. */
 const PATIENCE_MS = 300_000;
 
+/** To look costs work, here and in the process that is asked: what takes longer is looked at less often, but often enough to tell the time. */
+const [SHARE, LEAST_MS, MOST_MS] = [0.05, 1, 100];
+
 /** Waits until the condition holds. Throws, naming the condition, if it never does. */
 export async function until(
   what: string | (() => string),
@@ -10,9 +13,10 @@ export async function until(
 ): Promise<void> {
   const sinceMs = performance.now();
   while (!(await isSo())) {
-    if (performance.now() - sinceMs > PATIENCE_MS)
+    const waitedMs = performance.now() - sinceMs;
+    if (waitedMs > PATIENCE_MS)
       throw new Error(`not within ${PATIENCE_MS} ms: ${typeof what === 'string' ? what : what()}`);
-    await setTimeout(1);
+    await setTimeout(Math.min(Math.max(waitedMs * SHARE, LEAST_MS), MOST_MS));
   }
 }
 
