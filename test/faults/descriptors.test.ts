@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { cpuMs, descriptors } from '../support/process.ts';
+import { FROM_SOURCE } from '../support/program.ts';
 import { lacks } from '../support/tools.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 import { Books, bodiesOf } from './books.ts';
@@ -25,7 +26,7 @@ async function startLimited(t: TestContext, hook?: string) {
     {},
     {
       through: ['prlimit', `--nofile=${LIMIT}`],
-      env: hook === undefined ? {} : { NODE_OPTIONS: `--import=${hook}` },
+      ...(hook !== undefined && { main: FROM_SOURCE, env: { NODE_OPTIONS: `--import=${hook}` } }),
     },
   );
   return { upstream, trial, books: await Books.open(t, trial) };

@@ -154,7 +154,7 @@ const FLOOD_CAP_MIB = 128;
 /** More, because V8 frees what was read and dropped only after tens of MiB of it, and later where its threads wait for a CPU. */
 const UNFINISHED_CAP_MIB = 192;
 const UNFINISHED_MIB = 512;
-/** Uses one connection to the upstream, because the bundle cannot be told to close the connections that it opens for a flood. */
+/** Uses one connection to the upstream. */
 const SMALL = { correlate: true, limits: { queueBytes: '8MiB', messageBytes: '1MiB' } };
 const capSkip = MemoryCap.isPossible ? pythonSkip : 'this machine lets us make no control group';
 
