@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -131,7 +132,11 @@ test('a wrong key of the server is named as the cause that no request can be sen
     ),
     words,
   );
+  const fingerprint = createHash('sha256').update(other.publicKey).digest('hex').slice(0, 12);
+  assert.ok(words.includes(`The fingerprint of the key in it is ${fingerprint}.`), words);
   assert.match(words, /-> Put the public key of the server into that file\./);
+  for (const { publicKey, secretKey } of [other, ours])
+    assert.ok(!words.includes(secretKey) && !words.includes(publicKey), 'no key is shown');
 });
 
 test('a request that failed is told attempt by attempt, with the app that sent it', async (t) => {

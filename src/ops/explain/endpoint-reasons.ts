@@ -50,7 +50,7 @@ function outReason(view: RouteView, group: readonly EndpointPage[]): Finding {
     severity: up.length === 0 && view.health === 'broken' ? 'broken' : 'degraded',
     text: sentence(`${who} ${what}: ${headline}`),
     evidence: [
-      ...(meaning === undefined ? [] : [sentence(`that means: ${meaning}`)]),
+      ...(meaning === undefined ? [] : [sentence(meaning)]),
       ...(isAlone
         ? attemptsWords(view, first)
         : group

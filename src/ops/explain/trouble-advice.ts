@@ -62,7 +62,7 @@ const ADVICE: Record<TroubleKind, Advice | undefined> = {
   old_zmtp: 'Update the ZeroMQ library of the server, if it is ZeroMQ at all: check the port.',
   wrong_mechanism: CURVE,
   wrong_server_key:
-    'Put the public key of the server into that file. If the two are the same, the server may refuse the key in curve.publicKeyFile and not say so.',
+    "Put the public key of the server into that file. Are they the same (`printf %s 'KEY' | sha256sum` begins with the fingerprint)? Then the server may refuse the key in curve.publicKeyFile and not say so.",
   key_refused: "Add the key in curve.publicKeyFile to the server's list of allowed clients.",
   wrong_socket_type:
     'This is the port of another ZeroMQ service: check the port. The server needs a REP or a ROUTER socket.',

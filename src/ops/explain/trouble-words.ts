@@ -10,7 +10,7 @@ const HEADLINE_MOST = 90;
 export interface TroubleWords {
   /** In short. */
   headline: string;
-  /** What it may mean, if the headline leaves that out. */
+  /** What it may mean, or its details, if the headline leaves that out. */
   meaning: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export function troubleWords(endpoint: Pick<EndpointPage, 'why' | 'trouble' | 'n
   const means = all.at(-1)?.means ?? [];
   return {
     headline: joined(all.map(({ what }) => what)),
-    meaning: means.length === 0 ? undefined : anyOf(means),
+    meaning: means.length > 1 ? `that means: ${anyOf(means)}` : means[0],
   };
 }
 

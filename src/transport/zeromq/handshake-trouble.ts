@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import type { Event } from 'zeromq';
 import { formatDuration } from '../../duration.ts';
 import { type ConnectionEnd, ended, JUST_ENDED, NOT_ZEROMQ } from '../connection-end.ts';
@@ -20,8 +21,10 @@ import type { PeerGreeting } from '../zmtp/greeting-probe.ts';
 /** Used instead of an event: the time is over, and libzmq has reported nothing. */
 export const SILENCE = 'silence';
 
+type PublicKeys = Omit<CurveClient, 'secretKey'>;
+
 interface Handshake {
-  curve: Pick<CurveClient, 'files'> | undefined;
+  curve: PublicKeys | undefined;
   timeoutMs: number;
   tookMs: number;
 }
@@ -38,7 +41,9 @@ export function troubleOf(event: Event | typeof SILENCE, handshake: Handshake): 
     );
   switch (event.type) {
     case 'handshake:error:auth': {
-      const fix = `it has to allow the public key in ${named('publicKeyFile', curve?.files)}`;
+      // The configuration has made sure that it belongs to the secret one, so it is a public one.
+      const key = curve === undefined ? '' : `, which is ${curve.publicKey}`;
+      const fix = `it has to allow the public key in ${named('publicKeyFile', curve?.files)}${key}`;
       return ended('key_refused', 'the server refused our key', fix);
     }
     case 'handshake:error:protocol':
@@ -58,17 +63,24 @@ export function troubleOf(event: Event | typeof SILENCE, handshake: Handshake): 
 export function sharper(
   end: ConnectionEnd,
   greeting: PeerGreeting | undefined,
-  { files }: Pick<CurveClient, 'files'>,
+  curve: PublicKeys,
 ): ConnectionEnd {
   if (greeting === undefined) return end;
   if (greeting.kind === 'strange') return greeting.end;
   const { mechanism } = greeting;
-  return mechanism === 'CURVE' ? wrongKey(files) : noCurve(` (its mechanism is ${mechanism})`);
+  return mechanism === 'CURVE' ? wrongKey(curve) : noCurve(` (its mechanism is ${mechanism})`);
 }
 
-function wrongKey(files: CurveClient['files']): ConnectionEnd {
+function wrongKey({ serverKey, files }: PublicKeys): ConnectionEnd {
   const what = `${named('serverKeyFile', files)} does not hold the key of this server`;
-  return ended('wrong_server_key', what);
+  return ended('wrong_server_key', what, `the fingerprint of the key in it is ${fingerprint(serverKey)}`);
+}
+
+/** To compare a key without showing it: somebody may have taken a secret one for the public one. */
+function fingerprint(key: string): string {
+  // Loaded only when needed: it is large.
+  const { createHash } = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto');
+  return createHash('sha256').update(key).digest('hex').slice(0, 12);
 }
 
 /** @param mechanism stands behind, if that is known */
@@ -117,7 +129,8 @@ function brokenProtocol(code: string, curve: Handshake['curve']): ConnectionEnd 
     return curve !== undefined
       ? noCurve()
       : ended('wrong_mechanism', MECHANISM, 'the server wants a key, and this route has no curve');
-  if (code === 'ERR_ZMTP_CRYPTOGRAPHIC' || code === 'ERR_ZMTP_KEY_EXCHANGE') return wrongKey(curve?.files);
+  if (curve !== undefined && (code === 'ERR_ZMTP_CRYPTOGRAPHIC' || code === 'ERR_ZMTP_KEY_EXCHANGE'))
+    return wrongKey(curve);
   const proxy = `a proxy meddles (${code})`;
   return ended('broken_handshake', 'the peer broke the protocol in the handshake', NOT_ZEROMQ, proxy);
 }

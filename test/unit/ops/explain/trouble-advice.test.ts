@@ -18,7 +18,7 @@ import {
 const systemError = (code: string) => Object.assign(new Error(code), { code });
 const ofLibzmq = (type: string, code: string, hasCurve: boolean) =>
   troubleOf({ type, error: systemError(code) } as unknown as Event, {
-    curve: hasCurve ? {} : undefined,
+    curve: hasCurve ? { serverKey: 'theirs', publicKey: 'ours' } : undefined,
     timeoutMs: 15_000,
     tookMs: 10,
   });
