@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 
@@ -62,4 +63,27 @@ describe('workflows', () => {
     assert.equal(text.match(/ghcr\.io/g)?.length, 1);
     assert.match(text, /release\.ts names "\$GITHUB_REF_NAME" "\$GITHUB_REPOSITORY" "\$REGISTRY"/);
   });
+});
+
+/** Files that name dependencies, and what Dependabot calls their kind. */
+const ECOSYSTEMS = {
+  'package.json': 'npm',
+  'requirements.txt': 'pip',
+  'go.mod': 'gomod',
+  'Cargo.toml': 'cargo',
+  'pom.xml': 'maven',
+  Dockerfile: 'docker',
+};
+
+test('Dependabot looks after the dependencies of this repository, of its workflows and of each example', () => {
+  const { updates } = parse(readFileSync('.github/dependabot.yml', 'utf8')) as {
+    updates: { 'package-ecosystem': string; directory: string }[];
+  };
+  const found = Object.entries(ECOSYSTEMS).flatMap(([name, ecosystem]) =>
+    globSync([name, `config/examples/*/${name}`]).map((file) => `${ecosystem} ${join('/', dirname(file))}`),
+  );
+  assert.deepEqual(
+    updates.map((one) => `${one['package-ecosystem']} ${one.directory}`).sort(),
+    ['github-actions /', ...found].sort(),
+  );
 });
