@@ -33,8 +33,6 @@ export class Injection {
   readonly objects: string[] = [];
   readonly problems: Problem[] = [];
   readonly notes: string[] = [];
-  /** How many objects with pods there are, as far as they were looked for. */
-  seen = 0;
   readonly #text: string;
   readonly #spans: readonly DocumentSpan[];
   readonly #isNative: boolean;
@@ -88,7 +86,6 @@ export class Injection {
   }
 
   #takeWorkload(page: Page, workload: Workload, additions: Addition[], objects: KubernetesObject[]): void {
-    this.seen++;
     const id = idOf(workload);
     const wishes = wishesOf(workload, this.#flagsFor(workload));
     const mark = workload.annotations[MARK];

@@ -20,9 +20,13 @@ export class Selection {
     return this.#named.length === 0 || naming.length > 0;
   }
 
-  /** What is named and was never asked about, and what is the name of several objects. */
-  problems(): string[] {
-    return this.#named.flatMap((one) => one.problem([...this.#seen]) ?? []);
+  /**
+   * What is named and was never asked about, and what is the name of several objects.
+   *
+   * @param asked about which objects `has` was asked
+   */
+  problems(asked: 'object' | 'object with a sidecar of inject'): string[] {
+    return this.#named.flatMap((one) => one.problem([...this.#seen], asked) ?? []);
   }
 }
 
@@ -57,16 +61,14 @@ class Named {
     return isNamed;
   }
 
-  problem(seen: readonly string[]): string | undefined {
+  problem(seen: readonly string[], asked: string): string | undefined {
     const id = [...(this.#namespace ? [this.#namespace] : []), this.#object].join('/');
     if (this.#found.size > 1)
       return `--only ${id}: the input has ${this.#found.size} of them; write ${[...this.#found].join(' or ')}`;
     if (this.#found.size === 1) return undefined;
     const near = seen.find((one) => isMisspelling(one, id) || `/${one}`.endsWith(`/${this.#object}`));
     const hint =
-      near === undefined
-        ? `there are ${seen.slice(0, 20).join(', ') || 'none with pods'}`
-        : `did you mean ${near}?`;
-    return `--only ${id}: the input has no such object; ${hint}`;
+      near === undefined ? `there are ${seen.slice(0, 20).join(', ') || 'none'}` : `did you mean ${near}?`;
+    return `--only ${id}: the input has no such ${asked}; ${hint}`;
   }
 }

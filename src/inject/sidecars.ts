@@ -42,7 +42,7 @@ export function addSidecars(files: readonly InputFile[], { flags, only, isNative
   );
   const injection = new Injection(spliced(source.text, stripped.splices), flags, isNative, flagsFor);
   refuse(
-    selection.problems(),
+    selection.problems('object'),
     linesOf(injection.problems, (offset) => source.place(offsetBefore(offset, stripped.splices))),
   );
   const text = injection.text();
@@ -90,7 +90,7 @@ export function removeSidecars(files: readonly InputFile[], only: readonly strin
   const selection = new Selection(only);
   const { splices, workloads, objects, problems } = strip(source.text, (workload) => selection.has(workload));
   refuse(
-    selection.problems(),
+    selection.problems('object with a sidecar of inject'),
     linesOf(problems, (offset) => source.place(offset)),
   );
   const notes = [

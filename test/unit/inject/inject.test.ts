@@ -365,6 +365,15 @@ describe('--remove', () => {
     assert.equal(removed(after), both);
   });
 
+  test('says that a named object has no sidecar, and which have one', () => {
+    const text = `${run(deployment()).text}---\n${PLAIN.replace('name: shop', 'name: till')}`;
+    assert.throws(() => removed(text, ['deploy/till']), {
+      lines: [
+        '--only Deployment/till: the input has no such object with a sidecar of inject; there are Deployment/shop',
+      ],
+    });
+  });
+
   test('leaves what another object of the same name still needs', () => {
     const text = `${deployment()}---\n${deployment().replace('Deployment', 'StatefulSet')}`;
     const after = removed(run(text).text, ['deployment/shop']);
