@@ -52,9 +52,9 @@ function lost(view: RouteView, { why, syncedMs }: Discovery, failure: Failure): 
   const synced = syncedMs === null ? '' : ` The endpoints were last confirmed ${length(syncedMs)} ago.`;
   const evidence = [
     `${failingSince(view, failure)}${synced}`,
-    'If a pod moves now, requests still go to its old address; new pods get none.',
+    'Until that is mended, a pod that stops is still tried, and one that starts gets no request: hold back rollouts and scaling.',
   ];
-  return { ...reason(view, 'degraded', text, evidence, failureAdvice(failure)), harm: 'later' };
+  return { ...reason(view, 'degraded', text, evidence, failureAdvice(failure)), harm: 'while_pods_stay' };
 }
 
 function stale(view: RouteView, syncedMs: number): Finding {

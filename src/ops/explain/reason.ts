@@ -13,16 +13,19 @@ export interface Reason {
   consequenceOf: number | null;
 }
 
-/** What others may follow from. `slow`: replies come after the timeout. `mute`: none comes. `losses`: connections drop. */
-export type Cause = 'slow' | 'mute' | 'losses';
+/**
+ * What others may follow from. `slow`: replies come after the timeout. `mute`: none comes. `losses`: connections drop. `slow_endpoint`: one
+ * is slower than the others.
+ */
+export type Cause = 'slow' | 'mute' | 'losses' | 'slow_endpoint';
 
 /** A reason that does not know the others yet. */
 export interface Finding extends Omit<Reason, 'consequenceOf'> {
   cause?: Cause;
   /** If one of these causes is found in the same route, this follows from it. */
   mayFollow?: readonly Cause[];
-  /** Though it is wrong, no request fails: `none` will, if nothing else happens, or some may `later`. */
-  harm?: 'none' | 'later';
+  /** Though it is wrong, no request fails: `none` will, if nothing else happens; or none `while_pods_stay`; or some may `later`. */
+  harm?: 'none' | 'while_pods_stay' | 'later';
 }
 
 /** What is in force now, in one line, and why: the most likely cause first, each followed by its consequences. */

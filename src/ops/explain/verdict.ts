@@ -90,8 +90,11 @@ function degree(bad: readonly RouteView[], which: string, findings: readonly Fin
   const harms = findings
     .filter(({ route, severity }) => severity !== 'note' && bad.some((view) => view.route.name === route))
     .map(({ harm }) => harm);
-  if (harms.every((harm) => harm === 'none') && bad.every(({ failed }) => failed === 0))
-    return `No request of ${which} fails, so this can wait until morning.`;
+  const canWait = harms.every((harm) => harm === 'none' || harm === 'while_pods_stay');
+  if (canWait && bad.every(({ failed }) => failed === 0))
+    return harms.includes('while_pods_stay')
+      ? `No request of ${which} fails. This can wait as long as no pod starts or stops.`
+      : `No request of ${which} fails, so this can wait until morning.`;
   if (harms.every((harm) => harm !== undefined)) return `No request of ${which} fails yet.`;
   return `Requests are answered, but not all is well (${which}).`;
 }

@@ -4,7 +4,7 @@ import type { NoEndpoints } from '../../../../src/discovery/discovery.ts';
 import { whyNoEndpoints } from '../../../../src/discovery/kubernetes/endpoint-slices.ts';
 import { podState, whyNoPod } from '../../../../src/discovery/kubernetes/pods.ts';
 import type { DiscoveryStatus } from '../../../../src/proxy/status.ts';
-import { explained, lacks, reasonLike, up } from './situation.ts';
+import { explained, lacks, NO_ATTEMPTS, NONE, reasonLike, up } from './situation.ts';
 
 const SERVICE = { name: 'orders', namespace: 'shop' };
 const LIVE = { isFixed: false, state: 'live', syncedMs: 1_000, why: undefined, failure: undefined } as const;
@@ -101,10 +101,29 @@ test('an API server that is lost leaves the known endpoints in use', () => {
     /API server cannot be reached \(https:\/\/10\.96\.0\.1: no answer\)\. The one known endpoint stays in use/,
   );
   assert.equal(severity, 'degraded');
-  assert.match(all.verdict.text, /^No request of route orders fails yet\. /);
+  assert.match(
+    all.verdict.text,
+    /^No request of route orders fails\. This can wait as long as no pod starts or stops\. All 100/,
+  );
   assert.match(evidence[0] ?? '', /The endpoints were last confirmed 7 min ago\.$/);
-  assert.match(evidence[1] ?? '', /requests still go to its old address/);
+  assert.equal(
+    evidence[1],
+    'Until that is mended, a pod that stops is still tried, and one that starts gets no request: hold back rollouts and scaling.',
+  );
   assert.match(advice ?? '', /NetworkPolicy/);
+});
+
+test('an API server that is lost while requests fail is not something that can wait', () => {
+  const failure = { reason: 'unreachable', source: 'api_server', isRefused: true, sinceMs: 65_000 } as const;
+  const discovery = { ...LIVE, state: 'lost', why: 'https://10.96.0.1: no', failure } as const;
+  const { verdict } = explained({
+    route: { discovery },
+    recent: { outcomes: { ...NONE, ok: 99, lost: 1 }, attempts: { ...NO_ATTEMPTS, ok: 99, lost: 1 } },
+  });
+  assert.doesNotMatch(verdict.text, /can wait/);
+  const oneDown = { address: 'tcp://10.0.0.2:7000', state: 'down', why: 'x', sinceMs: 5_000 } as const;
+  const last = explained({ endpoints: [up('tcp://10.0.0.1:7000'), oneDown], route: { discovery } });
+  assert.match(last.verdict.text, /^No request of route orders fails yet/, 'one is left');
 });
 
 test('a missing permission, a name without DNS and a missing token are told apart', () => {
