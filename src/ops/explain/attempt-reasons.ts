@@ -33,7 +33,7 @@ function timeouts(view: RouteView): Finding[] {
       evidence: [...lateWords(lateReplies), ...replyTimes(view)],
       advice: isMute
         ? `The servers accept connections and do not answer: look at their logs and their CPU. If a request can take that long, ${longer}.`
-        : `If that is normal for these servers, ${longer}. Otherwise find out what makes them slow: CPU, a database, or too many requests at once (then add upstream pods).`,
+        : `If that is normal for these servers, ${longer}. Otherwise look at their CPU, at what they depend on, and at their load (more pods).`,
       ...(isMute ? { cause: 'mute' } : late > 0 ? { cause: 'slow' } : {}),
     },
   ];
@@ -67,10 +67,14 @@ function lateWords({ salvaged, discarded }: RouteView['route']['recent']['lateRe
 
 function replyTimes({ route, endpoints }: RouteView): string[] {
   const { replyP50Ms, replyP99Ms } = route.recent;
-  const averages = endpoints
-    .filter(({ latencyMs, state }) => latencyMs !== null && (state === 'up' || state === 'ejected'))
-    .slice(0, 5)
-    .map((one) => `${nameOf(one)} ${length(one.latencyMs ?? 0)}`);
+  const known = endpoints.filter(
+    ({ latencyMs, state }) => latencyMs !== null && (state === 'up' || state === 'ejected'),
+  );
+  // Where all take as long, the headline has said it.
+  const areEqual = new Set(known.map(({ latencyMs }) => length(latencyMs ?? 0))).size < 2 && known.length > 1;
+  const averages = areEqual
+    ? []
+    : known.slice(0, 5).map((one) => `${nameOf(one)} ${length(one.latencyMs ?? 0)}`);
   return [
     ...(replyP50Ms === null || replyP99Ms === null
       ? []

@@ -58,7 +58,7 @@ function outReason(view: RouteView, group: readonly EndpointPage[]): Finding {
             .map((one) =>
               `${sentence(`${nameOf(one)} ${stateWords(view, one)}`)} ${attemptsWords(view, one).join(' ')}`.trim(),
             )),
-      ...(isAlone && endpoints.length > 1 ? [othersWords(view)] : []),
+      ...(isAlone && endpoints.length > 1 && !(isLate && areAllLate(view)) ? [othersWords(view)] : []),
     ],
     advice: advice === undefined ? null : `${advice}${isAlone ? lookAt(pod) : ''}`,
     mayFollow: consequenceOf(trouble?.kind, isLate),
@@ -75,6 +75,11 @@ function consequenceOf(kind: TroubleKind | undefined, isLate: boolean): Cause[] 
 /** It was ejected because its replies come too late, and they do come. */
 function isLateAnswer({ route }: RouteView, { trouble, latencyMs }: EndpointPage): boolean {
   return trouble?.kind === 'no_reply' && (latencyMs ?? 0) > route.policy.retry.timeoutMs;
+}
+
+/** Then they take the requests meanwhile, but no better. */
+function areAllLate({ route, up }: RouteView): boolean {
+  return up.every(({ latencyMs }) => (latencyMs ?? 0) > route.policy.retry.timeoutMs);
 }
 
 function lateAdvice({ route }: RouteView, { latencyMs }: EndpointPage): string {
@@ -95,6 +100,7 @@ function othersWords({ up, endpoints }: RouteView): string {
 
 function attemptsWords(view: RouteView, endpoint: EndpointPage): string[] {
   const { recent, failuresInARow, nextProbeMs, state, latencyMs } = endpoint;
+  if (isLateAnswer(view, endpoint)) return [`It does reply, but late: after ${length(latencyMs ?? 0)}.`];
   const all = recent.answered + recent.unanswered;
   const probe =
     nextProbeMs === undefined
@@ -105,7 +111,6 @@ function attemptsWords(view: RouteView, endpoint: EndpointPage): string[] {
   // Nothing is sent to an endpoint that is down.
   const when = state === 'down' ? 'Before that, in the last minute,' : 'In the last minute';
   return [
-    ...(isLateAnswer(view, endpoint) ? [`It does reply, but late: after ${length(latencyMs ?? 0)}.`] : []),
     ...(failuresInARow > 0 && state === 'ejected'
       ? [`It has failed ${counted(failuresInARow, 'time')} in a row${probe}.`]
       : []),
@@ -162,6 +167,7 @@ function slow(view: RouteView): Finding[] {
           ...attemptsWords(view, one.endpoint),
         ],
         advice: `Look at its CPU (throttling), its node and its logs.${lookAt(one.endpoint.pod)}`,
+        cause: 'slow_endpoint' as const,
         harm: 'later' as const,
       },
     ];

@@ -149,7 +149,7 @@ function slow({ route, health }: RouteView): Finding[] {
       advice: isServer
         ? 'Look at the CPU, the logs and what the servers depend on; or add upstream pods.'
         : 'Look at the other reasons: failed attempts make requests wait for the next one. If many are queued, add upstream pods.',
-      mayFollow: ['slow', 'mute', ...(isServer ? [] : (['losses'] as const))],
+      mayFollow: ['slow', 'mute', isServer ? 'slow_endpoint' : 'losses'],
     },
   ];
 }

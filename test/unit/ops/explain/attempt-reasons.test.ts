@@ -82,7 +82,23 @@ test('what follows from servers that are too slow stands behind that cause, and 
     ],
   );
   const ejected = consequences.find(({ text }) => text.includes('ejected'));
-  assert.equal(ejected?.evidence[0], 'It does reply, but late: after 4 s.');
+  assert.deepEqual(ejected?.evidence, ['It does reply, but late: after 4 s.']);
+  assert.deepEqual(cause?.evidence, ['16 replies came late and still answered their requests.']);
+});
+
+test('the reply times of servers are listed where they differ', () => {
+  const { evidence } = reasonLike(
+    explained({
+      endpoints: [up(A, { latencyMs: 4_000 }), up(B, { latencyMs: 3_000 })],
+      recent: LATE,
+      attempts: { [A]: { answered: 0, unanswered: 16 } },
+    }),
+    /^The servers take about 4 s/,
+  );
+  assert.equal(
+    evidence.at(-1),
+    'Reply times, late ones included: tcp://10.0.0.1:7000 4 s, tcp://10.0.0.2:7000 3 s.',
+  );
 });
 
 test('a stopped endpoint among slow ones does not follow from their being slow', () => {

@@ -115,6 +115,12 @@ test('a pod that is much slower than the others is named; near the timeout it is
   );
   assert.equal(note.severity, 'note');
   assert.equal(reasonLike(slow(1_400), /takes 1\.4 s/).severity, 'degraded');
+  const { reasons } = explained({
+    endpoints: [up(A, { latencyMs: 8 }), up(B, { latencyMs: 10 }), up(C, { latencyMs: 1_900 })],
+    recent: { p99Ms: 1_900, replyP99Ms: 1_900 },
+  });
+  const requests = reasons.find(({ text }) => text.startsWith('Requests are slow because the servers are'));
+  assert.equal(reasons[requests?.consequenceOf ?? -1]?.text.includes('times as long'), true);
   lacks(slow(20), /times as long/);
   lacks(explained({ endpoints: [up(A, { latencyMs: 0.5 }), up(B, { latencyMs: 5 })] }), /times as long/);
 });
