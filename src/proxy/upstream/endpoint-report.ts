@@ -36,7 +36,7 @@ export class EndpointReport {
   }
 
   set cause(cause: Trouble | string) {
-    this.#cause = cause;
+    this.#cause = typeof cause === 'string' ? cause : this.#possible(cause);
     this.#newest = undefined;
   }
 
@@ -60,10 +60,9 @@ export class EndpointReport {
   }
 
   /** An attempt to connect has failed, or takes long. A vaguer cause does not hide the known one, and each cause is reported once. */
-  tried(any: Trouble): void {
-    const trouble = this.#wasUp ? ofKnownServer(any) : any;
+  tried(trouble: Trouble): void {
     if (this.#trouble === undefined || isVaguer(trouble, this.#trouble)) {
-      this.#newest = trouble;
+      this.#newest = this.#possible(trouble);
       return;
     }
     this.cause = trouble;
@@ -74,6 +73,11 @@ export class EndpointReport {
       .add(wordsOf(NO_HANDSHAKE))
       .add(wordsOf(ofKnownServer(NO_HANDSHAKE)));
     this.#tell(this.kind, this.why);
+  }
+
+  /** A connection has ended; `undefined`: we closed it on purpose. */
+  closed(trouble: Trouble | undefined): void {
+    this.lastEvent = trouble === undefined ? 'closed' : wordsOf(this.#possible(trouble));
   }
 
   /** An attempt to connect has reached the handshake. */
@@ -100,6 +104,11 @@ export class EndpointReport {
   #tell(from: EndpointStateKind | 'new', why: string): void {
     const { route, endpoint, kind: to } = this;
     this.#events.emit('endpoint', { route, endpoint, from, to, why, trouble: this.#trouble?.kind });
+  }
+
+  /** Without what it cannot be. */
+  #possible(trouble: Trouble): Trouble {
+    return this.#wasUp ? ofKnownServer(trouble) : trouble;
   }
 
   get #trouble(): Trouble | undefined {

@@ -1,5 +1,4 @@
 import type { Discovered } from '../../discovery/discovery.ts';
-import { wordsOf } from '../../transport/connection-end.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Events, ObservedEndpoint, ResetReason } from '../events.ts';
 import type { Correlate, RouteSettings } from '../settings.ts';
@@ -242,7 +241,7 @@ export class Endpoint implements LaneOwner {
 
   closed(lane: Lane, trouble: Trouble | undefined, wasReadyMs: number): void {
     this.#lanes.closed(lane, trouble !== undefined, wasReadyMs);
-    this.#report.lastEvent = trouble === undefined ? 'closed' : wordsOf(trouble);
+    this.#report.closed(trouble);
     if (this.#health.isRemoved) return this.#goneIfDone();
     if (trouble !== undefined) this.#tried(trouble);
     this.#lanes.keepOne();

@@ -31,8 +31,18 @@ test('what hangs up at once may be something else, but not once it was connected
     report.why,
     /^the peer closed the connection, before it said anything: it is a proxy with no server behind it, or its process has just ended$/,
   );
+  report.closed(AT_ONCE);
+  assert.equal(report.lastEvent, report.why);
   report.tried(NO_HANDSHAKE);
   assert.doesNotMatch(report.why, /not ZeroMQ/);
+});
+
+test('what was up and goes down because another connection hangs up is not something else', () => {
+  const { report, told } = reporting();
+  report.become('up', 'connected');
+  report.become('down', AT_ONCE);
+  assert.match(report.why, /before it said anything: it is a proxy/);
+  assert.doesNotMatch(told.at(-1) ?? '', /not ZeroMQ/);
 });
 
 test('what hung up and is gone at the next try was ending: then only that is told', () => {
