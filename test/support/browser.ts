@@ -40,9 +40,11 @@ export async function openTab(
   page.on('pageerror', ({ message }) => troubles.push(message));
   page.on('dialog', (dialog) => troubles.push(`dialog: ${dialog.message()}`));
   page.on('console', (message) => {
-    // A sidecar that does not answer is no error of the page.
-    if (['error', 'warning'].includes(message.type()) && !/: net::ERR_/.test(message.text()))
-      troubles.push(message.text());
+    if (!['error', 'warning'].includes(message.type())) return;
+    // No error of the page: the sidecar does not answer, or no longer keeps the request that somebody wants to read about.
+    const isForgotten =
+      /status of 404/.test(message.text()) && /\/explain\?request=/.test(message.location().url);
+    if (!isForgotten && !/: net::ERR_/.test(message.text())) troubles.push(message.text());
   });
   page.on('request', (request) => {
     const { protocol, origin } = new URL(request.url());
