@@ -19,8 +19,8 @@ spec:
   containers:
     - name: app
 `;
-/** Objects that need the same ConfigMap, which stands in one document with them. */
-function sharing(pods: number): string {
+/** Objects that need the same ConfigMap, which stands in one document with them and with much else. */
+function sharing(pods: number, others: number): string {
   const pod = (index: number) => `- apiVersion: v1
   kind: Pod
   metadata:
@@ -40,7 +40,7 @@ items:
   data:
     config.yaml: |
       routes: [{ name: a, listen: "tcp://127.0.0.1:1", upstream: { kubernetes: { service: a, port: 1 } } }]
-${Array.from({ length: pods }, (_, index) => pod(index)).join('')}`;
+${'- kind: X\n'.repeat(others)}${Array.from({ length: pods }, (_, index) => pod(index)).join('')}`;
 }
 
 const BOMB = `a: &a [x]\nb: &b [${'*a,'.repeat(9)}*a]\n${[...'cdefghij'].map((name, index) => `${name}: &${name} [${`*${'bcdefghi'[index]},`.repeat(9)}x]`).join('\n')}\n`;
@@ -67,7 +67,7 @@ const HOSTILE: Record<string, [text: string, words: RegExp | undefined]> = {
     `apiVersion: v1\nkind: List\nitems: [${Array.from({ length: 3_000 }, (_, i) => `{apiVersion: v1, kind: Pod, metadata: {name: p${i}, annotations: {lazypirate/x: y}}},`).join('')}]`,
     /and \d+ more problems/,
   ],
-  'a List in which many objects share a ConfigMap': [sharing(100), undefined],
+  'a List in which many objects share a ConfigMap': [sharing(20, 2_000), undefined],
   'many documents': ['---\nkind: lazypirate/x\n'.repeat(5_000), undefined],
   'a prototype': [`${POD}__proto__: { isAdmin: true }\n`, undefined],
 };
