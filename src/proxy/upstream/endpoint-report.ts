@@ -68,10 +68,7 @@ export class EndpointReport {
     this.cause = trouble;
     if (this.#told.has(this.why)) return;
     // After a failure in the handshake, it need not be reported that the next handshake takes long.
-    this.#told
-      .add(this.why)
-      .add(wordsOf(NO_HANDSHAKE))
-      .add(wordsOf(ofKnownServer(NO_HANDSHAKE)));
+    this.#told.add(this.why).add(wordsOf(this.#possible(NO_HANDSHAKE)));
     this.#tell(this.kind, this.why);
   }
 
