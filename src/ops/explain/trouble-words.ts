@@ -15,8 +15,9 @@ export interface TroubleWords {
 }
 
 export function troubleWords(endpoint: Pick<EndpointPage, 'why' | 'trouble' | 'newest'>): TroubleWords {
+  // A sidecar of an earlier version tells no trouble, only in words.
+  if (!endpoint.trouble) return { headline: endpoint.why, meaning: undefined };
   const all = troublesOf(endpoint);
-  if (all.length === 0) return { headline: endpoint.why, meaning: undefined };
   const whole = joined(all.map(wordsOf));
   if (whole.length <= HEADLINE_MOST) return { headline: whole, meaning: undefined };
   // What an older trouble may mean, the newer one has answered.
@@ -29,10 +30,9 @@ export function troubleWords(endpoint: Pick<EndpointPage, 'why' | 'trouble' | 'n
 
 /** The trouble, and what the newest try shows, if that says more. */
 export function troublesOf({ trouble, newest }: Pick<EndpointPage, 'trouble' | 'newest'>): Trouble[] {
-  if (trouble === null) return [];
-  return newest === null || (isInHandshake(newest.kind) && hasFailedHandshake(trouble.kind))
-    ? [trouble]
-    : [trouble, newest];
+  const isNoMore =
+    trouble !== null && newest !== null && isInHandshake(newest.kind) && hasFailedHandshake(trouble.kind);
+  return [trouble, isNoMore ? null : newest].filter((one) => one !== null);
 }
 
 function isInHandshake(kind: TroubleKind): boolean {

@@ -100,6 +100,8 @@ test('what the newest try shows decides, if there is advice for it', () => {
   const unknown = connectCause(systemError('EWHATEVER'));
   assert.match(troubleAdvice({ ...down, newest: unknown }) ?? '', /OOMKilled/);
   assert.equal(troubleAdvice({ ...FRESH, trouble: NEW }), undefined);
+  // Such as the end of an ejection while it was down.
+  assert.match(troubleAdvice({ ...down, trouble: null, newest: refused }) ?? '', /^Find out why/);
 });
 
 test('a pod is named in the commands, an address is not', () => {

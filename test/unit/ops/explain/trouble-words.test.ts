@@ -44,6 +44,8 @@ test('that the next handshake takes its time is left out where one has failed', 
   assert.match(troubleWords({ ...DOWN, trouble: RESET, newest: NO_HANDSHAKE }).headline, /since then: TCP/);
 });
 
-test('what is no trouble is told in its own words', () => {
+test('what is no trouble is told in its own words, and so is what a sidecar of an earlier version says', () => {
+  const earlier = { why: 'nobody listens there' } as Parameters<typeof troubleWords>[0];
+  assert.equal(troubleWords(earlier).headline, 'nobody listens there');
   assert.equal(troubleWords({ ...DOWN, why: 'it answered', trouble: null }).headline, 'it answered');
 });
