@@ -290,7 +290,7 @@ test('reconnecting leaks no descriptors', {
   };
   for (let number = 0; number < 10; number++) await round();
   const before = descriptors();
-  for (let number = 0; number < 200; number++) await round();
+  for (let number = 0; number < 60; number++) await round();
   await until('no connection stands', () => server.connections === 0);
   assert.ok(descriptors() <= before + 2, `${before} before, ${descriptors()} after`);
 });
