@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LOCATION, writeSchemas } from './kubernetes-schemas.ts';
 import { containersOf, type KubernetesObject, objectsOf, type PodSpec } from './objects.ts';
+import { rendered } from './rendered.ts';
 import { scratch } from './scratch.ts';
 import { lacks, run } from './tools.ts';
 
@@ -85,7 +86,9 @@ export class Charts {
     writeFileSync(file, JSON.stringify(values));
     const image = `--set-string=lazypirate.image.repository=${IMAGE}`;
     const release = ['--namespace', 'shop', '--kube-version', '1.34.0', image];
-    return this.helm('template', 'demo', chart, ...release, '--values', file, ...args);
+    return rendered(this.#program, chart, [JSON.stringify(values), ...release, ...args], () =>
+      this.helm('template', 'demo', chart, ...release, '--values', file, ...args),
+    );
   }
 
   render(chart: string, values: object = {}, ...args: string[]): KubernetesObject[] {

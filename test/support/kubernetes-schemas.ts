@@ -10,6 +10,11 @@ interface GroupVersionKind {
   kind: string;
 }
 
+const EITHER = {
+  'io.k8s.apimachinery.pkg.util.intstr.IntOrString': { type: ['string', 'integer'] },
+  'io.k8s.apimachinery.pkg.api.resource.Quantity': { type: ['string', 'number'] },
+};
+
 /** The schema location for kubeconform, in the directory that `writeSchemas` has filled. */
 export const LOCATION = '{{ .ResourceKind }}{{ .KindSuffix }}.json';
 
@@ -24,24 +29,17 @@ export function writeSchemas(
   wanted: ReadonlySet<string>,
 ): void {
   const { definitions } = JSON.parse(readFileSync(openApi, 'utf8')) as { definitions: Record<string, Json> };
-  const strict = Object.fromEntries(Object.entries(definitions).map(([name, one]) => [name, strictly(one)]));
-  Object.assign(strict, {
-    'io.k8s.apimachinery.pkg.util.intstr.IntOrString': { type: ['string', 'integer'] },
-    'io.k8s.apimachinery.pkg.api.resource.Quantity': { type: ['string', 'number'] },
-  });
+  const strict = new Map<string, unknown>(Object.entries(EITHER));
   for (const [name, definition] of Object.entries(definitions)) {
     const kinds = (definition['x-kubernetes-group-version-kind'] ?? []) as GroupVersionKind[];
     for (const kind of kinds.filter((one) => wanted.has(one.kind))) {
-      const schema = { $ref: `#/definitions/${name}`, definitions: reachable(strict, name) };
+      const schema = { $ref: `#/definitions/${name}`, definitions: reachable(definitions, name, strict) };
       writeFileSync(join(directory, fileOf(kind)), JSON.stringify(schema));
     }
   }
   const files = customResources.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
   for (const file of files.filter((one) => one.endsWith('.yaml'))) {
-    const text = readFileSync(file, 'utf8');
-    // `spec.names.kind`: to parse all of them takes seconds.
-    if (![...text.matchAll(/^ {4}kind: (\S+)$/gm)].some(([, kind = '']) => wanted.has(kind))) continue;
-    for (const document of parseAllDocuments(text)) writeCustomResource(directory, document.toJSON());
+    for (const definition of definitionsIn(file, wanted)) writeCustomResource(directory, definition);
   }
 }
 
@@ -84,14 +82,35 @@ function strictly(node: unknown): unknown {
   return isObject && !isOpen ? { ...closed, additionalProperties: false } : closed;
 }
 
-function reachable(definitions: Record<string, unknown>, from: string): Record<string, unknown> {
+/** The strict form of a definition, and of those that it names. Each is made once. */
+function reachable(
+  definitions: Record<string, Json>,
+  from: string,
+  strict: Map<string, unknown>,
+): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   const visit = (name: string): void => {
     if (name in found) return;
-    found[name] = definitions[name];
-    for (const [, next] of JSON.stringify(definitions[name]).matchAll(/"#\/definitions\/([^"]+)"/g))
-      visit(next ?? '');
+    found[name] = strict.get(name) ?? strictly(definitions[name]);
+    strict.set(name, found[name]);
+    for (const [, next = ''] of JSON.stringify(found[name]).matchAll(/"#\/definitions\/([^"]+)"/g))
+      visit(next);
   };
   visit(from);
+  return found;
+}
+
+/** They are the same for each version of Kubernetes. */
+const definitionsOf = new Map<string, (Json | null)[]>();
+
+/** The custom resources that a file defines, if it defines a kind that is wanted: to parse all files takes seconds. */
+function definitionsIn(file: string, wanted: ReadonlySet<string>): (Json | null)[] {
+  const known = definitionsOf.get(file);
+  if (known !== undefined) return known;
+  const text = readFileSync(file, 'utf8');
+  // `spec.names.kind`
+  if (![...text.matchAll(/^ {4}kind: (\S+)$/gm)].some(([, kind = '']) => wanted.has(kind))) return [];
+  const found = parseAllDocuments(text).map((document) => document.toJSON() as Json | null);
+  definitionsOf.set(file, found);
   return found;
 }
