@@ -16,7 +16,7 @@ import { LazyPirate } from '../proxy/request/lazy-pirate.ts';
 import { Request, type RequestClient } from '../proxy/request/request.ts';
 import type { RetryPolicy } from '../proxy/settings.ts';
 import { Upstream } from '../proxy/upstream/upstream.ts';
-import { type Body, bodyOf, DELIMITER, framesOf } from '../transport/message.ts';
+import { type Body, bodyOf, copyOf, DELIMITER, framesOf } from '../transport/message.ts';
 import { zmtp } from '../transport/zmtp/zmtp-transport.ts';
 import type { Command, Terminal } from './command.ts';
 
@@ -51,9 +51,10 @@ export const send: Command = {
     });
     const upstream = new Upstream(settings, zmtp, admission, events, '');
     const budget = new RetryBudget(settings.requests.budget, performance.now());
-    const settled = Promise.withResolvers<Request>();
+    const settled = Promise.withResolvers<{ request: Request; reply: Body | undefined }>();
     const pirate = new LazyPirate(settings, upstream, budget, admission, events, {
-      deliver: settled.resolve,
+      // The reply is only lent.
+      deliver: (request) => settled.resolve({ request, reply: request.reply && copyOf(request.reply) }),
     });
     const arrivedMs = performance.now();
     const { bytes, weight } = body;
@@ -67,7 +68,8 @@ export const send: Command = {
     terminal.interrupted.addEventListener('abort', interrupt);
     try {
       pirate.begin(request, arrivedMs);
-      const { reply, failure = BUG, attempts } = await settled.promise;
+      const { request: asked, reply } = await settled.promise;
+      const { failure = BUG, attempts } = asked;
       const elapsedMs = performance.now() - arrivedMs;
       if (reply !== undefined) return printReply(reply, elapsedMs, attempts.length, terminal);
       const { why } = upstream.status(performance.now()).endpoints[0] ?? {};
