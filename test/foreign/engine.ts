@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { Request } from 'zeromq';
-import { type ConnectionEnd, ended, wordsOf } from '../../src/transport/connection-end.ts';
+import { type ConnectionEnd, ended, stageOf, wordsOf } from '../../src/transport/connection-end.ts';
 import { type Body, bodyOf, copyOf, DELIMITER, envelopeOf, framesOf } from '../../src/transport/message.ts';
 import type { PeerInfo } from '../../src/transport/transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
@@ -84,7 +84,7 @@ export async function withEngine(t: TestContext, peer: Peer): Promise<void> {
     const { ready, closed } = connect(t, servers.addresses.REP);
     await ready;
     servers.program.kill('SIGKILL');
-    assert.equal((await closed).kind, 'dropped');
+    assert.equal(stageOf(await closed), 'dropped');
   });
 }
 
