@@ -255,6 +255,8 @@ export class LazyPirate implements RequestOwner {
 
   /** Releases everything that the request holds, and passes its result on. */
   #conclude(request: Request, nowMs: number): void {
+    // When it left the line, another one got its outcome, did not read it, and lost the connection that both came from.
+    if (request.state === DECIDED) return;
     request.state = DECIDED;
     this.#timers.clear(request);
     if (request.line !== undefined) this.#leaveLine(request);

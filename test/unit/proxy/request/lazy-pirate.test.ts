@@ -9,6 +9,7 @@ import { Attempt } from '../../../../src/proxy/upstream/attempt.ts';
 import type { Lane } from '../../../../src/proxy/upstream/lane.ts';
 import type { PendingRequest } from '../../../../src/proxy/upstream/pending-request.ts';
 import type { Upstream } from '../../../../src/proxy/upstream/upstream.ts';
+import { WaitingLine } from '../../../../src/proxy/upstream/waiting-line.ts';
 import { type Body, bodyOf, DELIMITER, framesOf } from '../../../../src/transport/message.ts';
 import { type RecordedEvent, recordEvents } from '../../../support/recorded-events.ts';
 import { type RouteOptions, settingsOf } from '../../../support/route.ts';
@@ -141,6 +142,17 @@ test('the first reply is the result, and nothing is left in flight', (t) => {
   pass(2_000);
   assert.equal(settled.length, 1, 'it is settled once');
   assert.deepEqual(told(), ['sent', 'attempt ok']);
+});
+
+test('a request whose client leaves in the moment in which its time is up is settled once', (t) => {
+  const { upstream, pirate, request, begin, pass, settled } = start(t);
+  upstream.hasRoom = false;
+  begin();
+  new WaitingLine().join(request);
+  // The one behind it is refused, and its client does not read that: the client has sent both.
+  upstream.freed = () => pirate.abandon(request);
+  pass(1_001);
+  assert.equal(settled.length, 1);
 });
 
 test('a connection that drops is followed by another attempt at once, and its reply counts', (t) => {
