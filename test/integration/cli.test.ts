@@ -107,25 +107,6 @@ test('a Node that is too old is reported in one line', async (t) => {
   assert.deepEqual(program.stderr, ['lazypirate: needs Node 24 or newer, but this is 23.11.1']);
 });
 
-test('simulate, soak and bench refuse wrong arguments and show the right ones', async (t) => {
-  const rows: [string, ...string[]][] = [
-    ['simulation/main.ts', '--seeds', 'abc'],
-    ['simulation/main.ts', '--seeds', '0'],
-    ['soak/main.ts', '--minutes', '1.5'],
-    ['soak/main.ts', 'stray'],
-    ['bench/bench.ts', 'nope'],
-    ['bench/bench.ts', 'goals', 'nope'],
-    ['bench/bench.ts', '--nope'],
-  ];
-  const refused = async ([file, ...args]: (typeof rows)[number]) => {
-    const program = Program.start(t, process.execPath, [`test/${file}`, ...args]);
-    assert.deepEqual(await program.ended, { code: 2, signal: null }, `${file} ${args}`);
-    assert.deepEqual(program.stdout, []);
-    assert.match(program.stderr.join('\n'), /usage: npm run/);
-  };
-  await Promise.all(rows.map(refused));
-});
-
 test('check and run report the same problems, each with line and path, and exit with 2', async () => {
   const file = join(scratch(), 'bad.yaml');
   writeFileSync(file, 'log: { level: loud }\nroutes:\n  - name: a\n    atempts: 3\n');

@@ -7,7 +7,8 @@ import { curveKeyPair, Reply } from 'zeromq';
 import type { Explanation } from '../../src/ops/explain/reason.ts';
 import { context } from '../../src/transport/zeromq/context.ts';
 import { App } from '../support/ask.ts';
-import { Program, type RunningSidecar, startServe, startSidecar } from '../support/program.ts';
+import { inThisProcess } from '../support/in-this-process.ts';
+import { type RunningSidecar, startServe, startSidecar } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 
@@ -42,7 +43,7 @@ async function asked({ inspect }: RunningSidecar): Promise<Explanation> {
 }
 
 /** Waits until the sidecar gives such a reason, then returns what the command prints, as one line. */
-async function told(t: TestContext, sidecar: RunningSidecar, text: RegExp): Promise<string> {
+async function told(sidecar: RunningSidecar, text: RegExp): Promise<string> {
   let last: string[] = [];
   await until(
     () => `no reason is like ${text}:\n${last.join('\n')}`,
@@ -51,9 +52,15 @@ async function told(t: TestContext, sidecar: RunningSidecar, text: RegExp): Prom
       return last.some((one) => text.test(one));
     },
   );
-  const command = Program.lazypirate(t, ['explain', '--inspect', sidecar.inspect.replace('http://', '')]);
-  assert.deepEqual(await command.ended, { code: 0, signal: null }, command.stderr.join('\n'));
-  return command.stdout.join(' ').replace(/ +/g, ' ');
+  return explained(sidecar);
+}
+
+/** What the command prints, as one line. */
+async function explained({ inspect }: RunningSidecar, ...args: string[]): Promise<string> {
+  const where = ['--inspect', inspect.replace('http://', '')];
+  const { code, stdout, stderr } = await inThisProcess('explain', ...where, ...args);
+  assert.equal(code, 0, stderr.join('\n'));
+  return stdout.join(' ').replace(/ +/g, ' ');
 }
 
 async function untilAllIsWell(sidecar: RunningSidecar): Promise<void> {
@@ -65,7 +72,7 @@ test('a killed upstream is named, with the cause and what to do, and the route i
   await untilAllIsWell(sidecar);
   const [victim] = serves;
   victim?.program.kill('SIGKILL');
-  const words = await told(t, sidecar, /nobody listens there/);
+  const words = await told(sidecar, /nobody listens there/);
   assert.match(words, /^DEGRADED /);
   assert.ok(words.includes(`${victim?.address} is down since `), words);
   assert.match(words, /2 other endpoints take the requests meanwhile/);
@@ -78,7 +85,7 @@ test('a process that is stopped is named, with what to do if it is stopped and i
   await untilAllIsWell(sidecar);
   const [victim] = serves;
   victim?.program.kill('SIGSTOP');
-  const words = await told(t, sidecar, /(down|ejected) since/);
+  const words = await told(sidecar, /(down|ejected) since/);
   assert.ok(words.includes(`${victim?.address} is `), words);
   assert.match(
     words,
@@ -88,17 +95,13 @@ test('a process that is stopped is named, with what to do if it is stopped and i
 
 test('the slow one of three is named, with how much slower it is', async (t) => {
   const { serves, sidecar } = await start(t, ['20ms', '20ms', '2s'], '--timeout', '60s');
-  const words = await told(t, sidecar, /takes 2(\.\d)? s to reply, .* times as long as the others/);
+  const words = await told(sidecar, /takes 2(\.\d)? s to reply, .* times as long as the others/);
   assert.ok(words.includes(`${serves[2]?.address} takes 2`), words);
 });
 
 test('servers that are all slower than the timeout: it says that replies come too late, and how long they take', async (t) => {
   const { sidecar } = await start(t, ['1s'], '--timeout', '100ms', '--attempts', '20');
-  const words = await told(
-    t,
-    sidecar,
-    /^The servers take about 1( |\.\d )s to reply, but `timeout` is 100 ms/,
-  );
+  const words = await told(sidecar, /^The servers take about 1( |\.\d )s to reply, but `timeout` is 100 ms/);
   assert.match(words, /raise `timeout` \(now 100 ms\) above 1( |\.\d )s/);
 });
 
@@ -124,7 +127,7 @@ test('a wrong key of the server is named as the cause that no request can be sen
     '--config',
     file('config.yaml', JSON.stringify({ routes: [route] })),
   ]);
-  const words = await told(t, sidecar, /has not connected once .* does not hold the key of this server/);
+  const words = await told(sidecar, /has not connected once .* does not hold the key of this server/);
   assert.match(words, /^BROKEN Route orders does not work: no request can be sent since /);
   assert.ok(
     words.includes(
@@ -156,10 +159,7 @@ test('a request that failed is told attempt by attempt, with the app that sent i
   const app = new App(sidecar.address);
   t.after(() => app.close());
   const { failure } = await app.ask('x');
-  const inspect = ['--inspect', sidecar.inspect.replace('http://', '')];
-  const command = Program.lazypirate(t, ['explain', ...inspect, failure?.requestId ?? '']);
-  assert.deepEqual(await command.ended, { code: 0, signal: null }, command.stderr.join('\n'));
-  const words = command.stdout.join(' ').replace(/ +/g, ' ');
+  const words = await explained(sidecar, failure?.requestId ?? '');
   assert.ok(words.startsWith(`Request ${failure?.requestId} came to route default at `), words);
   assert.ok(words.includes(`Attempt 1 went to ${serve.address} after `), words);
   assert.match(words, /no reply within /);
