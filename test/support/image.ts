@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,10 +31,37 @@ export function imageSkip(): string | false {
 
 /** Builds the Dockerfile under this name. */
 export function buildImage(name: string): void {
-  const folder = scratch();
   // By their tags, because a stand-in of a base image has another digest.
-  const dockerfile = join(folder, 'Dockerfile');
-  writeFileSync(dockerfile, DOCKERFILE.replace(/^(FROM .*?)@\S+/gm, '$1'));
+  const dockerfile = DOCKERFILE.replace(/^(FROM .*?)@\S+/gm, '$1');
+  const [start = ''] = INSTALLED.exec(dockerfile) ?? [];
+  if (start === '')
+    throw new Error('the Dockerfile does not begin with a stage that installs its dependencies');
+  bud(name, dockerfile.replace(start, `FROM ${dependencies(start)} AS build\n`));
+}
+
+/** The first stage, until its dependencies are there. */
+const INSTALLED = /^FROM .* AS build\n(?:.*\n)*?RUN .*npm ci .*\n/m;
+const DEPENDENCIES = 'localhost/lazypirate-dependencies';
+
+/** An image of what this makes, which takes most of the time of a build and depends on few files: it is kept until they change. */
+function dependencies(dockerfile: string): string {
+  const hash = createHash('sha256').update(dockerfile);
+  for (const { name } of BASES) hash.update(run('podman', ['image', 'inspect', '--format={{.Id}}', name]));
+  for (const file of ['package.json', 'package-lock.json']) hash.update(readFileSync(join(ROOT, file)));
+  const name = `${DEPENDENCIES}:${hash.digest('hex').slice(0, 16)}`;
+  if (spawnSync('podman', ['image', 'exists', name]).status === 0) return name;
+  bud(name, dockerfile);
+  const kept = run('podman', ['images', '--format={{.Repository}}:{{.Tag}}', DEPENDENCIES])
+    .trim()
+    .split('\n');
+  // One that is in use stays.
+  for (const old of kept.filter((one) => one !== name)) spawnSync('podman', ['rmi', old]);
+  return name;
+}
+
+function bud(name: string, dockerfile: string): void {
+  const folder = scratch();
+  writeFileSync(join(folder, 'Dockerfile'), dockerfile);
   const npmrc = join(folder, 'npmrc');
   const authorities = process.env['NODE_EXTRA_CA_CERTS'];
   writeFileSync(npmrc, authorities ? 'cafile=/run/authorities.pem\n' : '');
@@ -46,7 +74,7 @@ export function buildImage(name: string): void {
     '--build-arg=SOURCE=https://example.com/lazypirate',
     `--secret=id=npmrc,src=${npmrc}`,
     ...(authorities ? [`--volume=${authorities}:/run/authorities.pem:ro`] : []),
-    `--file=${dockerfile}`,
+    `--file=${join(folder, 'Dockerfile')}`,
     `--tag=${name}`,
     ROOT,
   ]);
