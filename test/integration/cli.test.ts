@@ -174,7 +174,7 @@ test('send prints the reply of an upstream, one line a frame, and takes standard
   const words = await lazypirate(t, 'send', address, 'hello', 'world');
   assert.deepEqual([words.code, words.stdout], [0, ['hello', 'world']]);
   assert.match(words.stderr[0] ?? '', /^[\d.]+ ms, 1 attempt$/);
-  assert.deepEqual((await lazypirate(t, 'send', address)).stdout, ['from standard input']);
+  assert.deepEqual((await inThisProcess('send', address)).stdout, ['from standard input']);
 });
 
 test('send without a reply fails with 1 and one line that says why', async (t) => {
@@ -189,7 +189,7 @@ test('send without a reply fails with 1 and one line that says why', async (t) =
       /^no connection to tcp:\/\/127\.0\.0\.1:1 within 100ms, so the request was not sent: .+ \([\d.]+ ms\)$/,
     ],
   ] as const) {
-    const { code, stdout, stderr } = await lazypirate(t, ...args);
+    const { code, stdout, stderr } = await inThisProcess(...args);
     assert.deepEqual([code, stdout, stderr.length], [1, [], 1], stderr.join('\n'));
     assert.match(stderr[0] ?? '', words);
   }
@@ -198,7 +198,7 @@ test('send without a reply fails with 1 and one line that says why', async (t) =
 test('send waits, in one attempt, for a sidecar that gives up only after its own attempts', async (t) => {
   const serve = await startServe(t, ['--drop', '1']);
   const sidecar = await startSidecar(t, ['--listen', 'tcp://127.0.0.1:0', '--upstream', serve.address]);
-  const { code, stdout, stderr } = await lazypirate(t, 'send', sidecar.address, 'hello');
+  const { code, stdout, stderr } = await inThisProcess('send', sidecar.address, 'hello');
   assert.deepEqual([code, stdout], [1, []]);
   assert.match(stderr[0] ?? '', /^failure reply 504 TIMEOUT: no reply in time/);
   assert.match(
@@ -216,7 +216,7 @@ test('send explains a failure reply of either format', async (t) => {
       upstream: { endpoints: ["tcp://127.0.0.1:1"] } }`;
     writeFileSync(file, `routes: [${route}]`);
     const sidecar = await startSidecar(t, ['--config', file]);
-    const { code, stdout, stderr } = await lazypirate(t, 'send', sidecar.address, 'hello');
+    const { code, stdout, stderr } = await inThisProcess('send', sidecar.address, 'hello');
     assert.deepEqual([code, stdout], [1, []], format);
     assert.match(stderr[0] ?? '', /^failure reply 503 NO_ENDPOINTS: /);
     assert.match(
@@ -263,9 +263,8 @@ test('send that is interrupted while it waits for its input ends with 1 and one 
   assert.deepEqual([code, program.stderr], [1, ['lazypirate: interrupted; nothing was sent']]);
 });
 
-test('send takes the address where a sidecar listens by default', async (t) => {
-  const { code, stderr } = await lazypirate(
-    t,
+test('send takes the address where a sidecar listens by default', async () => {
+  const { code, stderr } = await inThisProcess(
     'send',
     'tcp://localhost:5555',
     'hello',
