@@ -100,7 +100,8 @@ export class EndpointReport {
 
   #tell(from: EndpointStateKind | 'new', why: string): void {
     const { route, endpoint, kind: to } = this;
-    this.#events.emit('endpoint', { route, endpoint, from, to, why, trouble: this.#trouble?.kind });
+    const trouble = this.#trouble === NEW ? undefined : this.#trouble?.kind;
+    this.#events.emit('endpoint', { route, endpoint, from, to, why, trouble });
   }
 
   /** Without what it cannot be. */

@@ -16,7 +16,8 @@ function reporting() {
   });
   const told: string[] = [];
   events.on('endpoint', ({ to, why, trouble }) => told.push(`${to} ${trouble}: ${why}`));
-  return { report: new EndpointReport('orders', { address: 'tcp://10.0.0.1:7000' }, events), told };
+  const report = new EndpointReport('orders', { address: 'tcp://10.0.0.1:7000' }, events);
+  return { report, told };
 }
 
 test('what hangs up at once may be something else, but not once it was connected', () => {
@@ -67,6 +68,19 @@ test('a handshake that failed for a reason is still the cause when nobody listen
   report.tried(wrong);
   report.tried(REFUSED);
   assert.equal(report.why, `${wordsOf(wrong)}; now: ${REFUSED.what}`);
+});
+
+test('an endpoint that is new, or up, has no trouble to tell', () => {
+  const { report, told } = reporting();
+  report.become('up', 'connected');
+  report.become('down', CLOSED);
+  report.become('up', 'connected');
+  assert.deepEqual(told, [
+    'connecting undefined: in the set',
+    'up undefined: connected',
+    'down closed: the peer closed the connection',
+    'up undefined: connected',
+  ]);
 });
 
 test('a handshake that takes long is not told after one that has failed', () => {
