@@ -163,11 +163,12 @@ export class ZeromqListener implements Listener {
     const name = id.toString('latin1');
     const known = this.#clients.get(name);
     if (known !== undefined) return known;
+    // Before the new one is there, which is idle too.
+    if (this.#clients.size >= this.#clientsMost) this.#forgetIdle();
     const from = this.address.startsWith('ipc:') ? this.address : undefined;
     const client = new ZeromqClient(from, (envelope, body) => this.#send(id, envelope, body));
     client.owner = this.#owner.joined(client);
     this.#clients.set(name, client);
-    if (this.#clients.size > this.#clientsMost) this.#forgetIdle();
     return client;
   }
 

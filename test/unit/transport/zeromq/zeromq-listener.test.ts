@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Request } from 'zeromq';
+import type { Client } from '../../../../src/transport/transport.ts';
+import { context } from '../../../../src/transport/zeromq/context.ts';
+import { libzmq } from '../../../../src/transport/zeromq/zeromq-transport.ts';
+
+/** It looks for clients to forget when it knows this many. */
+const CLIENTS_MOST = 2_048;
+const AT_ONCE = 128;
+
+test('the first request of each app is passed on, however many apps there have been', async (t) => {
+  let left = 0;
+  const listener = await libzmq.listen(
+    { address: 'tcp://127.0.0.1:0', secretKey: undefined },
+    { mode: undefined, connections: 10_000, messageBytes: 1_000, unreadBytes: 1_000, allowedKeys: [] },
+    {
+      joined: (client: Client) => ({
+        isIdle: true,
+        request: (envelope, body) => void client.reply(envelope, body),
+        malformed: () => assert.fail('malformed'),
+        tooLarge: () => assert.fail('too large'),
+        overflow: () => assert.fail('overflow'),
+        left: () => left++,
+      }),
+      refused: ({ why }) => assert.fail(why),
+    },
+  );
+  t.after(() => listener.close(0));
+  const ask = async (number: number) => {
+    const app = new Request({ context, linger: 0 });
+    app.connect(listener.address);
+    await app.send(`${number}`);
+    assert.deepEqual((await app.receive()).map(String), [`${number}`]);
+    app.close();
+  };
+  let apps = 0;
+  while (apps <= CLIENTS_MOST)
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => await ask(apps++)));
+  assert.equal(left, CLIENTS_MOST);
+});
