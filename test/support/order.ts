@@ -4,6 +4,7 @@ export const LONGEST = [
   'faults/upstream',
   'integration/discovery-faults',
   'faults/hostile-app',
+  'helm/dashboard',
   'helm/charts',
   'integration/connections',
   'integration/cli',
@@ -19,6 +20,7 @@ export const LONGEST = [
   'faults/restart',
   'faults/process',
   'faults/leaving',
+  'examples/languages',
   'unit/config/hostile',
 ].map((name) => `test/${name}.test.ts`);
 

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 const PATIENCE_MS = 300_000;
 
 /** To look costs work, here and in the process that is asked: what takes longer is looked at less often, but often enough to tell the time. */
-const [SHARE, LEAST_MS, MOST_MS] = [0.05, 1, 100];
+const [SHARE, LEAST_MS, MOST_MS] = [0.05, 1, 500];
 
 /** Waits until the condition holds. Throws, naming the condition, if it never does. */
 export async function until(
