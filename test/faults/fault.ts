@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { TRANSPORT } from '../support/chosen-transport.ts';
 import { Exposition } from '../support/exposition.ts';
 import { descriptors } from '../support/process.ts';
 import { type Program, type ProgramOptions, type RunningSidecar, startSidecar } from '../support/program.ts';
@@ -45,7 +46,14 @@ const PATIENT = { timeout: '60s', deadline: '10m' };
 
 /** A configuration with one route, as JSON, which is valid YAML. */
 export function routeOf(endpoints: readonly string[], keys: object = {}) {
-  return { name: 'orders', listen: 'tcp://127.0.0.1:0', upstream: { endpoints }, ...PATIENT, ...keys };
+  return {
+    name: 'orders',
+    listen: 'tcp://127.0.0.1:0',
+    transport: TRANSPORT,
+    upstream: { endpoints },
+    ...PATIENT,
+    ...keys,
+  };
 }
 
 /** A sidecar that must be as before when the test is over: nothing in flight, no internal error, the same number of descriptors. */

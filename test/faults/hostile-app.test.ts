@@ -5,6 +5,7 @@ import { Dealer } from 'zeromq';
 import { context } from '../../src/transport/zeromq/context.ts';
 import { failureOf } from '../support/ask.ts';
 import { AS_IN_IMAGE, build } from '../support/built.ts';
+import { TRANSPORT } from '../support/chosen-transport.ts';
 import { MemoryCap } from '../support/memory-cap.ts';
 import { rssMiB } from '../support/process.ts';
 import { Program } from '../support/program.ts';
@@ -203,5 +204,5 @@ fault(
     const figures = await books.balance({ executed: async () => bodiesOf(upstream), strangers: 0 });
     return `${sent} MiB of one message, of which 1 MiB is allowed: not killed; ${cap.peakMiB.toFixed(0)} MiB at most; a good client: ${figures}`;
   },
-  capSkip,
+  TRANSPORT === 'libzmq' ? 'libzmq keeps an unfinished message, whatever its size' : capSkip,
 );

@@ -9,10 +9,11 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { ON_TRANSPORT, RESULTS_PAGE } from '../support/chosen-transport.ts';
 import { commit } from '../support/commit.ts';
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
-const RESULTS = `${HERE}RESULTS.md`;
+const RESULTS = `${HERE}${RESULTS_PAGE}`;
 const FAILED = '## Failed';
 const SKIPPED = '## Not injected here';
 const MACHINE = [
@@ -24,7 +25,7 @@ const MACHINE = [
 ].join(', ');
 const HEAD = `# Faults
 
-The faults that \`npm run test:faults\` injected into a sidecar process, and what it measured. Each line is a test that fails if a
+The faults that \`npm run test:faults\` injected into a sidecar process${ON_TRANSPORT}, and what it measured. Each line is a test that fails if a
 promise is broken. A short version of each runs in \`npm test\`. The command writes this page.
 
 Descriptors are compared when the sidecar is idle and has closed the connections that it no longer needs. These tests tell it to close
@@ -84,7 +85,7 @@ const parts = [
 ];
 writeFileSync(RESULTS, parts.join('\n'));
 console.log(
-  `${faults.length} faults, ${failed.length} failed, ${skipped.length} skipped: test/faults/RESULTS.md`,
+  `${faults.length} faults, ${failed.length} failed, ${skipped.length} skipped: test/faults/${RESULTS_PAGE}`,
 );
 process.exitCode = failed.length > 0 || (values.all && skipped.length > 0) ? 1 : 0;
 

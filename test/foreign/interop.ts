@@ -4,19 +4,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Request, Router } from 'zeromq';
+import { TRANSPORT } from '../support/chosen-transport.ts';
 import type { Scope } from '../support/program.ts';
 import { until } from '../support/until.ts';
 import { withEngine } from './engine.ts';
-import {
-  hasHeartbeats,
-  isUpstream,
-  PEERS,
-  type Peer,
-  SHAPES,
-  type Shape,
-  SIDECAR_TRANSPORT,
-  type Type,
-} from './peers.ts';
+import { hasHeartbeats, isUpstream, PEERS, type Peer, SHAPES, type Shape, type Type } from './peers.ts';
 import { ForeignApp, ForeignServers, isMissing } from './program.ts';
 import { type RouteConfig, Sidecar } from './sidecar.ts';
 import { CORRELATE, type Correlate, column, type Results } from './table.ts';
@@ -61,7 +53,7 @@ async function throughSidecar(t: TestContext, peer: Peer, results: Results): Pro
   const heartbeat = { interval: `${HEARTBEAT_MS}ms`, timeout: '5m' };
   const isPinged = peer.zmtp === '3.1';
   // libzmq pings whatever it is connected to.
-  if (isPinged || SIDECAR_TRANSPORT === 'zmtp')
+  if (isPinged || TRANSPORT === 'zmtp')
     routes.push({ name: 'heartbeats', endpoint: wire.address, correlate: true, heartbeat });
   const sidecar = await Sidecar.start(t, routes);
   const app = new ForeignApp(t, peer);
@@ -100,7 +92,7 @@ async function throughSidecar(t: TestContext, peer: Peer, results: Results): Pro
       results['heartbeats'] = [];
     });
 
-  if (SIDECAR_TRANSPORT === 'zmtp')
+  if (TRANSPORT === 'zmtp')
     await t.test(
       `correlate: auto sends many requests to a REP: ${peer.echoes}; to a ROUTER: false`,
       async () => {
@@ -112,7 +104,7 @@ async function throughSidecar(t: TestContext, peer: Peer, results: Results): Pro
       },
     );
 
-  if (!isPinged && SIDECAR_TRANSPORT === 'zmtp')
+  if (!isPinged && TRANSPORT === 'zmtp')
     await t.test('a server of an older ZMTP gets no PINGs', async () => {
       assert.equal(await asked(sidecar.address('heartbeats'), [1]), 'right');
       await beats(5, HEARTBEAT_MS);

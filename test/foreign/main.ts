@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { TRANSPORT } from '../support/chosen-transport.ts';
 import { scratch } from '../support/scratch.ts';
-import { PEERS, SIDECAR_TRANSPORT } from './peers.ts';
+import { PEERS } from './peers.ts';
 import { page, type Results } from './table.ts';
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
@@ -25,8 +26,8 @@ tests.on('test:pass', ({ skip }) => {
 });
 for await (const chunk of tests.compose(spec)) process.stdout.write(chunk);
 
-if (SIDECAR_TRANSPORT !== 'zmtp') {
-  console.error(`README.md is as it was: it is not about ${SIDECAR_TRANSPORT}`);
+if (TRANSPORT !== 'zmtp') {
+  console.error(`README.md is as it was: it is not about ${TRANSPORT}`);
   process.exitCode = isWhole ? 0 : 1;
 } else if (isWhole) {
   const results = PEERS.map(({ id }) => [

@@ -11,8 +11,7 @@
  *
  * Byte A of frame F of request R is 31 A + 7 F + 13 R, modulo 256.
  */
-
-import { TRANSPORT } from '../support/route.ts';
+import { TRANSPORT } from '../support/chosen-transport.ts';
 
 export type Type = 'REQ' | 'DEALER' | 'REP' | 'ROUTER';
 export type Shape = keyof typeof SHAPES;
@@ -24,9 +23,6 @@ export const SHAPES = {
   'empty frames': [[0], [0, 3], [3, 0, 3], [3, 0], [0, 0, 0]],
   '1 MiB': [[2 ** 20]],
 } satisfies Record<string, number[][]>;
-
-/** `LAZYPIRATE_TRANSPORT=libzmq` runs the sidecars on libzmq. README.md is about the default. */
-export const SIDECAR_TRANSPORT = TRANSPORT;
 
 /** What this implementation does not do as the others do. The tests check that it is so. */
 export interface Fault {
@@ -55,7 +51,7 @@ export interface Peer {
 
 /** Whether a sidecar can use it as an upstream: libzmq never tells that a server of ZMTP 2.0 is ready. */
 export function isUpstream({ zmtp }: Peer): boolean {
-  return zmtp !== '2.0' || SIDECAR_TRANSPORT === 'zmtp';
+  return zmtp !== '2.0' || TRANSPORT === 'zmtp';
 }
 
 /** Whether PINGs pass between it and a sidecar. ZMTP has PINGs since 3.1. */

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { TRANSPORT } from '../support/chosen-transport.ts';
 import { Program, type Scope } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
-import { SIDECAR_TRANSPORT } from './peers.ts';
 import type { Correlate } from './table.ts';
 
 /** What differs between the routes. */
@@ -65,7 +65,7 @@ export class Sidecar {
       name,
       listen: this.#addresses.get(name) ?? 'tcp://127.0.0.1:0',
       upstream: { endpoints: [endpoint] },
-      transport: SIDECAR_TRANSPORT,
+      transport: TRANSPORT,
       correlate,
       heartbeat,
       timeout: '5m',

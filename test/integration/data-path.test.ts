@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { Dealer, Router } from 'zeromq';
 import { context } from '../../src/transport/zeromq/context.ts';
 import { App, ask } from '../support/ask.ts';
-import { startRoute, TRANSPORT } from '../support/route.ts';
+import { TRANSPORT } from '../support/chosen-transport.ts';
+import { startRoute } from '../support/route.ts';
 import { scratch } from '../support/scratch.ts';
 import {
   delay,

@@ -1,10 +1,11 @@
 /*
  * npm run soak -- [--minutes N] [--requests M] stops at whichever limit comes first; without either, after ten minutes. Prints a
- * verdict and writes it to RESULTS.md. Exits with 1 if something grew or a promise was broken.
+ * verdict and writes it to RESULTS.md (RESULTS-libzmq.md with LAZYPIRATE_TRANSPORT=libzmq). Exits with 1 if something grew or a promise was broken.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { wholeNumbers } from '../support/arguments.ts';
+import { ON_TRANSPORT, RESULTS_PAGE } from '../support/chosen-transport.ts';
 import { commit } from '../support/commit.ts';
 import { APPS, DROPPED, POLICY, type Soaked, soak, UPSTREAMS } from './soak.ts';
 import type { Tally } from './tally.ts';
@@ -39,7 +40,7 @@ function page(course: Soaked, findings: readonly Finding[]): string {
   );
   return `# Soak
 
-Written by \`npm run soak\` at ${commit()}. A sidecar process, bundled and started as in the image, has one plain and one correlated
+Written by \`npm run soak\` at ${commit()}${ON_TRANSPORT}. A sidecar process, bundled and started as in the image, has one plain and one correlated
 route. Everything that observes is on: a tap of every request, traces, metrics of each endpoint, the history, and somebody who reads the
 pages. ${POLICY.routes} times ${APPS} apps, in separate processes, send requests to ${UPSTREAMS} \`serve\` processes, through a network that resets and delays
 connections. Bodies have 64 B to 1 MiB; nine in ten have up to 1 KiB. Everything shared ${availableParallelism()} cores. Growth is measured after a
@@ -62,7 +63,7 @@ try {
   );
   const findings = judge(course, POLICY);
   const result = page(course, findings);
-  writeFileSync(new URL('RESULTS.md', import.meta.url), result);
+  writeFileSync(new URL(RESULTS_PAGE, import.meta.url), result);
   console.log(`\n${result}`);
   process.exitCode = findings.every(({ isHeld }) => isHeld) ? 0 : 1;
 } finally {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { AS_IN_IMAGE, build } from '../support/built.ts';
+import { TRANSPORT } from '../support/chosen-transport.ts';
 import { Exposition } from '../support/exposition.ts';
 import { descriptors, rssMiB } from '../support/process.ts';
 import { Program, type RunningSidecar, type Scope, startServe, startSidecar } from '../support/program.ts';
@@ -130,6 +131,7 @@ async function startRoutes(scope: Scope, endpoints: readonly string[], collector
   const routes = [false, true].map((correlate) => ({
     name: correlate ? 'correlated' : 'plain',
     listen: 'tcp://127.0.0.1:0',
+    transport: TRANSPORT,
     upstream: { endpoints },
     ...{ correlate, timeout: TIMEOUT_MS, attempts, deadline, budget },
   }));

@@ -14,10 +14,8 @@ import type {
 } from '../../src/proxy/settings.ts';
 import { libzmq } from '../../src/transport/zeromq/zeromq-transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
+import { TRANSPORT } from './chosen-transport.ts';
 import { type RecordedEvent, recordEvents } from './recorded-events.ts';
-
-/** `LAZYPIRATE_TRANSPORT=libzmq` runs the tests of the data path on libzmq. */
-export const TRANSPORT = process.env['LAZYPIRATE_TRANSPORT'] === 'libzmq' ? 'libzmq' : 'zmtp';
 
 const MiB = 2 ** 20;
 
