@@ -125,7 +125,8 @@ function trafficWords(views: readonly RouteView[]): string {
     recent.length === 1 && only !== undefined && only.p50Ms !== null && only.p99Ms !== null
       ? `: ${length(only.p50Ms)} median, ${length(only.p99Ms)} p99`
       : '';
-  return `All ${all} of ${time} were answered${repeated}${times}.${openWords}`;
+  const answered = settled === 1 ? `The only request of ${time} was` : `All ${all} of ${time} were`;
+  return `${answered} answered${repeated}${times}.${openWords}`;
 }
 
 function failuresWords(views: readonly RouteView[]): string {

@@ -19,6 +19,11 @@ test('in the first minute it says over how long it has counted', () => {
   assert.match(explained({ recent: { seconds: 12.3 } }).verdict.text, /All 100 requests of the last 12 s/);
 });
 
+test('of a single request it does not say that all of them were answered', () => {
+  const { text } = explained({ recent: { outcomes: { ...NONE, ok: 1 } } }).verdict;
+  assert.match(text, /The only request of the last minute was answered: 1\.5 ms median/);
+});
+
 test('attempts that failed without harm are told in the verdict', () => {
   const attempts = { ...NO_ATTEMPTS, ok: 1_000, lost: 2 };
   assert.match(explained({ recent: { attempts } }).verdict.text, /answered, though 2 attempts failed/);
