@@ -136,7 +136,7 @@ export interface Refusal {
 export interface Client {
   /** Where it connected from: `IP:PORT`, or the address of an ipc listener. Also known after it has left, if at all. */
   readonly address: string | undefined;
-  /** Not every transport knows at once what becomes of a reply. */
+  /** Not every transport knows at once what becomes of a reply. The body may be lent (`ConnectionOwner.message`). */
   reply(envelope: Buffer, body: Body): ReplyFate | Promise<ReplyFate>;
   /** Reads no further requests until `resume`, not even those that have already reached this process. */
   pause(): void;
