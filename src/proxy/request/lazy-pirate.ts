@@ -24,6 +24,7 @@ const HEDGE_AGAIN_MS = 10;
 
 /** Takes over each request once, when it has its result and nothing of it is in flight any more. */
 interface Outcomes {
+  /** Its reply is lent: its memory is used again as soon as this returns. Whoever keeps it copies it (`copyOf`). */
   deliver(request: Request, nowMs: number): void;
 }
 
@@ -221,7 +222,7 @@ export class LazyPirate implements RequestOwner {
           ? this.#whyNoPlace()
           : undefined;
     if (!request.mayHaveLeft)
-      return noPlace ?? this.#whyNoPlace() ?? { code: 'NO_ENDPOINTS', message: this.upstream.whyUnusable };
+      return noPlace ?? this.#whyNoPlace() ?? (newestFailure === 'unsent' ? UNSENT : NOT_TAKEN);
     const further = noPlace === undefined ? '' : `. There was no further attempt: ${noPlace.message}`;
     if (newestFailure !== undefined && newestFailure !== 'timeout')
       return { code: 'LOST', message: `${MESSAGES[newestFailure]}${further}` };
@@ -284,8 +285,14 @@ export class LazyPirate implements RequestOwner {
   }
 }
 
+/** Endpoints were connected and had room, but their connections were busy or being made, or the kernel took nothing. */
+const NOT_TAKEN: Failure = {
+  code: 'NO_ENDPOINTS',
+  message: 'no connection to an endpoint could take the request in time',
+};
 const MESSAGES = {
   unsent: 'the connection dropped before the request could be sent',
   lost: 'the connection dropped before the reply came',
   protocol: 'the upstream sent something that is not a reply',
 } as const;
+const UNSENT: Failure = { code: 'NO_ENDPOINTS', message: MESSAGES.unsent };

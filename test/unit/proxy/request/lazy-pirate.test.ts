@@ -219,7 +219,10 @@ test('a request that certainly never left this process fails as one that found n
   const { upstream, begin, settled } = start(t, { retry: { attempts: 1 } });
   begin();
   upstream.fail(0, 'unsent');
-  assert.equal(settled[0]?.failure?.code, 'NO_ENDPOINTS');
+  assert.deepEqual(settled[0]?.failure, {
+    code: 'NO_ENDPOINTS',
+    message: 'the connection dropped before the request could be sent',
+  });
 });
 
 test('a retry that the budget denies leaves a late reply its time, until the deadline', (t) => {
@@ -317,6 +320,20 @@ test('an abandoned request whose attempt could be taken back was never sent', (t
   pirate.abandon(request);
   assert.equal(upstream.at(0).isUnsent, true);
   assert.equal(settled[0]?.failure?.code, 'NO_ENDPOINTS');
+});
+
+test('a request that waits for a connection while endpoints are connected is not told that none can be reached', (t) => {
+  const { upstream, begin, pass, settled } = start(t);
+  Object.assign(upstream, {
+    hasRoom: false,
+    whyUnusable: 'no endpoint could be reached: tcp://10.0.0.1:7000: connected',
+  });
+  begin();
+  pass(1_005);
+  assert.deepEqual(settled[0]?.failure, {
+    code: 'NO_ENDPOINTS',
+    message: 'no connection to an endpoint could take the request in time',
+  });
 });
 
 test('a request whose deadline has passed before its turn is not sent', (t) => {
