@@ -45,7 +45,7 @@ export class EndpointHealth {
 
   /** An attempt is being sent: as the probe if one is due, whose result is awaited for `timeoutMs`. */
   sending(nowMs: number, timeoutMs: number): void {
-    if (!this.isEjected || !this.isProbeDue(nowMs)) return;
+    if (this.#ejection.state.kind === 'in' || !this.isProbeDue(nowMs)) return;
     this.#ejection.probe(nowMs, timeoutMs);
     this.#awaitProbe(nowMs);
   }
