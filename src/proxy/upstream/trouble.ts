@@ -66,5 +66,7 @@ function isGone({ kind }: Trouble): boolean {
 
 function rankOf(trouble: Trouble): number {
   if (trouble.kind === 'new') return 0;
+  // It says only that time has passed. If one handshake took too long, and the peer ends each later one, that is to be told.
+  if (trouble.kind === 'slow_handshake') return RANKS.indexOf('hung up');
   return RANKS.indexOf(stageOf(trouble) ?? (breaksProtocol(trouble) ? 'protocol' : 'no handshake'));
 }

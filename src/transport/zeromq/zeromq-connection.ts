@@ -115,9 +115,15 @@ export class ZeromqConnection implements Connection {
 
   #accepted(): void {
     if (this.#state.kind !== 'connecting') return;
-    const timer = setTimeout(() => this.#dropped(SILENCE), this.#target.handshakeTimeoutMs + SILENCE_MS);
+    // After the process stood still, what libzmq has reported meanwhile is read first.
+    const silent = () => setImmediate(() => setImmediate(() => this.#silent()));
+    const timer = setTimeout(silent, this.#target.handshakeTimeoutMs + SILENCE_MS);
     this.#state = { kind: 'handshake', sinceMs: performance.now(), timer };
     this.#owner.accepted();
+  }
+
+  #silent(): void {
+    if (this.#state.kind === 'handshake') this.#dropped(SILENCE);
   }
 
   #ready(): void {

@@ -4,7 +4,7 @@ import { Events } from '../../../../src/proxy/events.ts';
 import { EndpointReport } from '../../../../src/proxy/upstream/endpoint-report.ts';
 import { NO_HANDSHAKE } from '../../../../src/proxy/upstream/trouble.ts';
 import { ended, wordsOf } from '../../../../src/transport/connection-end.ts';
-import { CLOSED, connectCause, hungUp } from '../../../../src/transport/zmtp/causes.ts';
+import { CLOSED, connectCause, hungUp, tooSlow } from '../../../../src/transport/zmtp/causes.ts';
 
 const REFUSED = connectCause(Object.assign(new Error(), { code: 'ECONNREFUSED' }));
 const AT_ONCE = hungUp(CLOSED, false);
@@ -68,6 +68,19 @@ test('a handshake that failed for a reason is still the cause when nobody listen
   report.tried(wrong);
   report.tried(REFUSED);
   assert.equal(report.why, `${wordsOf(wrong)}; now: ${REFUSED.what}`);
+});
+
+test('a peer that ends each handshake is told as that, although one handshake has only taken too long', () => {
+  const { report, told } = reporting();
+  const slow = tooSlow(true, 300);
+  report.tried(slow);
+  report.tried(AT_ONCE);
+  assert.equal(report.why, wordsOf(AT_ONCE));
+  assert.equal(told.at(-1), `connecting hung_up_at_once: ${wordsOf(AT_ONCE)}`);
+  const count = told.length;
+  report.tried(slow);
+  report.tried(AT_ONCE);
+  assert.equal(told.length, count, 'each cause is told once');
 });
 
 test('an endpoint that is new, or up, has no trouble to tell', () => {
