@@ -18,12 +18,15 @@ export interface Page {
 /** Takes about 5 s to read. */
 const CHARACTERS_MOST = 4 * 1024 * 1024;
 const ALIASES_MOST = 100;
+/** At the start of a line that is not the first, or a second one at the start. */
+const LATE_MARK = /(?<=[\r\n]|^\uFEFF)\uFEFF/;
 
 /** @throws {Refusal} if it is not YAML, or too large */
 export function readPage(whole: string, span: DocumentSpan): Page {
   const text = whole.slice(span.start, span.end);
   if (text.length > CHARACTERS_MOST)
     throw new Refusal(0, `the document has more than ${CHARACTERS_MOST / 1024 ** 2} MiB: split it`);
+  refuseLateMark(text, span.start);
   const document = parseDocument(text, {
     uniqueKeys: false,
     prettyErrors: false,
@@ -39,6 +42,16 @@ export function readPage(whole: string, span: DocumentSpan): Page {
   }
   const root = isNode(document.contents) ? document.contents : null;
   return { span, text, document, root, anchors: usedAnchors(root), value: plainValue(document) };
+}
+
+/**
+ * Kubernetes ignores a byte order mark at the start of any line. The parser here reads one that is below `---` as a part of the
+ * first key, and so would not see what the object is.
+ */
+function refuseLateMark(text: string, start: number): void {
+  const at = start > 0 && text.startsWith('\uFEFF') ? 0 : text.search(LATE_MARK);
+  if (at >= 0)
+    throw new Refusal(at, 'has a byte order mark (U+FEFF) that is not at the start of the file: remove it');
 }
 
 export function plainValue(document: Document): unknown {

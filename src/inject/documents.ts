@@ -22,7 +22,7 @@ export function documentsOf(text: string): DocumentSpan[] {
     start = end;
     marker = undefined;
   };
-  for (const { index, 0: mark } of text.matchAll(/(?<![^\n\uFEFF])(?:---|\.\.\.)(?=[ \t\r\n]|$)/g)) {
+  for (const { index, 0: mark } of text.matchAll(/(?<=^\uFEFF?|\n)(?:---|\.\.\.)(?=[ \t\r\n]|$)/g)) {
     if (mark === '...') close(nextLine(text, index));
     else {
       if (marker !== undefined || !isPrefix(text.slice(start, index))) close(index);

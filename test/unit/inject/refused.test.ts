@@ -267,6 +267,19 @@ describe('inject refuses', () => {
       );
     });
 
+  for (const [title, before, line] of [
+    ['an empty line', '\n', 2],
+    ['a comment', '# licence\n', 2],
+    ['the line ---', 'kind: A\n---\n', 3],
+    ['three dots', 'kind: A\n...\n', 3],
+    ['another one', '\uFEFF', 1],
+  ] as const)
+    test(`a byte order mark behind ${title}`, () => {
+      const words = 'has a byte order mark (U+FEFF) that is not at the start of the file: remove it';
+      assert.deepEqual(problemsOf(`${before}\uFEFF${workload()}`), [`app.yaml:${line}: ${words}`]);
+      assert.deepEqual(problemsOf(`${before}\uFEFF---\n${workload()}`), [`app.yaml:${line}: ${words}`]);
+    });
+
   test('everything that is wrong at once, in the order of the input', () => {
     const text = [
       workload({ spec: '      hostNetwork: true\n' }),
