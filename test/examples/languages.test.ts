@@ -49,11 +49,12 @@ describe('the example in', { skip: shellSkip(), concurrency: true }, () => {
       assert.deepEqual(more, []);
       const shell = new Shell(t, builtFolder(language), { ...ENV, PATH: pathWith() });
       shell.paste(start);
+      shell.needsLast('the app');
       await Promise.all(
         [7001, 7002].map((port) => shell.prints(new RegExp(`^order \\d+: (done by ${port})$`))),
       );
       const done = shell.program.stdout.filter((line) => line.startsWith('order ')).length;
-      const order = await shell.program.line((line) => {
+      const order = await shell.line((line) => {
         const number = Number(/^7001 works on order (\d+)$/.exec(line)?.[1]);
         return number > done ? number : undefined;
       });

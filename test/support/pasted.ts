@@ -16,6 +16,7 @@ export function shellSkip(): string | false {
 /** A shell into which commands can be pasted as they stand on a page: it has ports of its own, and no other network. */
 export class Shell {
   readonly program: Program;
+  #lost: Promise<never> | undefined;
 
   /** @param env besides it, the shell has only the PATH */
   constructor(scope: Scope, folder: string, env: NodeJS.ProcessEnv = {}) {
@@ -27,9 +28,27 @@ export class Shell {
     this.program.child.stdin?.write(commands);
   }
 
+  /** The program that was pasted last has to live: when it ends, whoever waits for a line gets all that was printed as an error. */
+  needsLast(what: string): void {
+    const words = `${what} has ended`;
+    this.paste(`tail --pid=$! -f /dev/null && echo '${words}' &\n`);
+    const isOver = this.program.line((line) => (line === words ? words : undefined));
+    this.#lost = isOver.then(() => {
+      throw new Error([`${words}:`, ...this.program.stdout].join('\n'));
+    });
+    // Nobody need wait when it is ended on purpose.
+    this.#lost.catch(() => undefined);
+  }
+
+  /** The first line, past or to come, of which `read` makes something. */
+  line<T>(read: (line: string) => T | undefined): Promise<T> {
+    const line = this.program.line(read);
+    return this.#lost === undefined ? line : Promise.race([line, this.#lost]);
+  }
+
   /** What stands first in brackets, in the first line that matches, past or to come. */
   prints(pattern: RegExp): Promise<string> {
-    return this.program.line((line) => pattern.exec(line)?.[1]);
+    return this.line((line) => pattern.exec(line)?.[1]);
   }
 
   /** Waits for what it has started, and leaves it. */
