@@ -4,9 +4,8 @@ import type { DiscoveryStatus } from '../status.ts';
 
 /** `failed`: discovery has never succeeded. `lost`: it has succeeded before, but failed last time. */
 type State =
-  | { kind: 'starting'; why?: never }
-  | { kind: 'live'; why: string | undefined; empty: NoEndpoints | undefined }
-  | { kind: 'failed' | 'lost'; why: string; trouble: DiscoveryTrouble; sinceMs: number };
+  | { kind: 'starting' | 'live' }
+  | { kind: 'failed' | 'lost'; trouble: DiscoveryTrouble; sinceMs: number };
 
 /** What a route knows about its set of endpoints, and the events about it. */
 export class DiscoveryState {
@@ -27,7 +26,7 @@ export class DiscoveryState {
 
   /** Why there is no endpoint, for the failure reply. */
   get whyNone(): string {
-    const { why } = this.#state;
+    const why = this.#why;
     return why === undefined ? 'no endpoint is known yet' : `no endpoint is known: ${why}`;
   }
 
@@ -43,19 +42,25 @@ export class DiscoveryState {
 
   failed(trouble: DiscoveryTrouble, nowMs: number): void {
     const { reason, message } = trouble;
-    const { kind, why } = this.#state;
+    const { kind } = this.#state;
     const isFirst = kind === 'starting' || kind === 'failed';
     const sinceMs = 'sinceMs' in this.#state ? this.#state.sinceMs : nowMs;
-    this.#state = { kind: isFirst ? 'failed' : 'lost', why: message, trouble, sinceMs };
-    const isNew = kind === 'starting' || kind === 'live' || why !== message;
+    const isNew = !('trouble' in this.#state) || this.#state.trouble.message !== message;
+    this.#state = { kind: isFirst ? 'failed' : 'lost', trouble, sinceMs };
     this.#events.emit('discoveryFailed', { route: this.route, reason, message, isFirst, isNew });
   }
 
   status(nowMs: number): DiscoveryStatus {
-    const { kind: state, why } = this.#state;
+    const { kind: state } = this.#state;
     const syncedMs = this.#syncedMs === undefined ? undefined : nowMs - this.#syncedMs;
-    const empty = 'empty' in this.#state ? this.#state.empty : undefined;
-    return { isFixed: this.isFixed, state, syncedMs, why, empty, failure: this.#failure(nowMs) };
+    const empty = state === 'live' && typeof this.#setWhy === 'object' ? this.#setWhy : undefined;
+    return { isFixed: this.isFixed, state, syncedMs, why: this.#why, empty, failure: this.#failure(nowMs) };
+  }
+
+  /** The reason of the last failure, or what came with the set that is current. */
+  get #why(): string | undefined {
+    if ('trouble' in this.#state) return this.#state.trouble.message;
+    return this.#state.kind === 'live' ? inWords(this.#setWhy) : undefined;
   }
 
   #failure(nowMs: number): DiscoveryStatus['failure'] {
@@ -67,8 +72,7 @@ export class DiscoveryState {
   #synced(endpoints: number, was: string | NoEndpoints | undefined, nowMs: number): void {
     const { kind } = this.#state;
     const [why, wasWhy] = [inWords(this.#setWhy), inWords(was)];
-    const empty = typeof this.#setWhy === 'object' ? this.#setWhy : undefined;
-    this.#state = { kind: 'live', why, empty };
+    this.#state = { kind: 'live' };
     this.#syncedMs = nowMs;
     if (this.isFixed) return;
     const isFirst = kind === 'starting' || kind === 'failed';
