@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     env,
     stdin,
     stdout,
-    isOutputClosed: seemsClosed(1),
+    isOutputClosed: () => seemsClosed(1),
     stderr,
     interrupted: interrupt.signal,
     onHangup: (listener) => void process.on('SIGHUP', listener),

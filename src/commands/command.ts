@@ -6,7 +6,7 @@ export interface Terminal {
   stdin: Readable & { isTTY?: boolean };
   stdout: Writable & { isTTY?: boolean; columns?: number; rows?: number };
   /** Whether it seems that standard output was closed. What is written to it then is lost without an error. */
-  isOutputClosed?: boolean;
+  isOutputClosed?: () => boolean;
   stderr: Writable;
   /** Aborted by the first SIGINT or SIGTERM, whose name is the reason; a second one ends the process at once. */
   interrupted: AbortSignal;

@@ -6,8 +6,8 @@ import type { Terminal } from './command.ts';
  *
  * @throws {UserError} if nobody can get that
  */
-export function needOutput({ isOutputClosed = false }: Terminal): void {
-  if (isOutputClosed)
+export function needOutput({ isOutputClosed }: Terminal): void {
+  if (isOutputClosed?.())
     throw new UserError(
       ['standard output is closed, so nothing can be printed; to discard it, write >/dev/null'],
       1,
