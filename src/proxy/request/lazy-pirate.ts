@@ -256,7 +256,8 @@ export class LazyPirate implements RequestOwner {
 
   /** Releases everything that the request holds, and passes its result on. */
   #conclude(request: Request, nowMs: number): void {
-    // When it left the line, another one got its outcome, did not read it, and lost the connection that both came from.
+    // It may have ended meanwhile. When it leaves the line, another request may end whose client reads nothing. Then that client loses its
+    // connection, and all of its requests end, also this one.
     if (request.state === DECIDED) return;
     request.state = DECIDED;
     this.#timers.clear(request);
