@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test';
+import { inspect } from 'node:util';
 import type { Discovery } from '../../src/discovery/discovery.ts';
 import type { DiscoverySettings } from '../../src/discovery/discovery-settings.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
@@ -16,11 +17,14 @@ import { libzmq } from '../../src/transport/zeromq/zeromq-transport.ts';
 import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
 import { TRANSPORT } from './chosen-transport.ts';
 import { type RecordedEvent, recordEvents } from './recorded-events.ts';
+import { soon } from './until.ts';
 
 const MiB = 2 ** 20;
 
 /** Longer than any machine takes for a reply that comes: what is lost unnoticed takes so long, and a test of that counts it. */
 const PATIENT_MS = 60_000;
+
+const EVENTS_TOLD = 50;
 
 interface Limits extends AdmissionLimits {
   inFlightPerEndpoint: number;
@@ -58,7 +62,7 @@ export interface RunningRoute {
   count(kind: RecordedEvent['kind'], what?: string): number;
   /** Is told of each event from now on. */
   watch(watcher: (event: RecordedEvent) => void): void;
-  /** Resolves with the first event, past or to come, that satisfies the predicate. */
+  /** Resolves with the first event, past or to come, that satisfies the predicate. If none comes, it fails, and says which came. */
   event(predicate: (event: RecordedEvent) => boolean): Promise<RecordedEvent>;
 }
 
@@ -99,18 +103,28 @@ export async function startRoute(
     apply: (changes) => route.apply(settingsOf({ ...options, ...changes })),
     count: (kind, what) => events.filter((one) => one.kind === kind && isAbout(one, what)).length,
     watch: (watcher) => void watchers.add(watcher),
-    event: (predicate) =>
-      new Promise((resolve) => {
-        const past = events.find(predicate);
-        if (past !== undefined) return resolve(past);
-        const watcher = (event: RecordedEvent) => {
-          if (!predicate(event)) return;
-          watchers.delete(watcher);
-          resolve(event);
-        };
-        watchers.add(watcher);
-      }),
+    event: (predicate) => {
+      const { promise, resolve } = Promise.withResolvers<RecordedEvent>();
+      const past = events.find(predicate);
+      if (past !== undefined) return Promise.resolve(past);
+      const watcher = (event: RecordedEvent) => {
+        if (!predicate(event)) return;
+        watchers.delete(watcher);
+        resolve(event);
+      };
+      watchers.add(watcher);
+      return soon(() => `an event like ${predicate}; there came\n${listOf(events)}`, promise);
+    },
   };
+}
+
+/** The newest are enough to see what happened in place of what was awaited. */
+function listOf(events: readonly RecordedEvent[]): string {
+  const newest = events
+    .slice(-EVENTS_TOLD)
+    .map((event) => inspect(event, { breakLength: Number.POSITIVE_INFINITY }));
+  const earlier = events.length - newest.length;
+  return [...(earlier > 0 ? [`${earlier} earlier ones`] : []), ...newest].join('\n') || 'none';
 }
 
 function isAbout(event: RecordedEvent, what: string | undefined): boolean {

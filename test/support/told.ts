@@ -4,6 +4,7 @@ import type {
   DiscoveryTrouble,
   NoEndpoints,
 } from '../../src/discovery/discovery.ts';
+import { soon } from './until.ts';
 
 /** Records everything that a discovery reports. */
 export class Told implements DiscoveryOwner {
@@ -39,15 +40,15 @@ export class Told implements DiscoveryOwner {
   }
 
   until(isSo: (told: this) => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (!isSo(this)) return;
-        this.#watchers.delete(look);
-        resolve();
-      };
-      this.#watchers.add(look);
-      look();
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = () => {
+      if (!isSo(this)) return;
+      this.#watchers.delete(look);
+      resolve();
+    };
+    this.#watchers.add(look);
+    look();
+    return soon(() => `${isSo}; told were ${JSON.stringify({ ...this, endpoints: undefined })}`, promise);
   }
 
   /** Resolves when the newest set is this one. */
