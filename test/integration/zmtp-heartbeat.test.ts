@@ -109,6 +109,25 @@ test('an app whose PINGs have a TTL is dropped when it falls silent, and not bef
   assert.equal(isGone, false);
 });
 
+test('a peer that falls silent after a PING in the handshake did not complete it, and has not hung up', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const came: Buffer[] = [];
+  const { address } = await RawServer.start(t, (socket) => {
+    socket.write(Buffer.concat([OPENING, GREETING_REST, pingCommand(100)]));
+    socket.on('data', (chunk: Buffer) => came.push(chunk));
+  });
+  const { told } = connecting(t, address, { handshakeTimeoutMs: 10_000 });
+  await until('the PING is answered', () => Buffer.concat(came).includes(PONG));
+  t.mock.timers.tick(10_000);
+  await until('it has ended', () => told.length === 2);
+  const [, last] = told;
+  assert.ok(last?.kind === 'closed');
+  assert.deepEqual(
+    [last.end.kind, last.end.what],
+    ['slow_handshake', 'the handshake was not completed within 10s'],
+  );
+});
+
 test('PINGs of an app that does not read do not fill the memory', async (t) => {
   let replies = 0;
   const { address } = await listening(t, {

@@ -195,7 +195,8 @@ export class Session implements ReaderOwner {
         return this.#end(ended('refused', 'the peer refused the connection', parsed.reason));
       case 'ping':
         this.#outbox.putCommand(pongCommand(parsed.context));
-        if (parsed.ttlMs > 0) this.#beating().expect(parsed.ttlMs);
+        // Until the peer is ready, the time for the handshake is its limit.
+        if (parsed.ttlMs > 0 && this.#state.kind === 'ready') this.#beating().expect(parsed.ttlMs);
         return;
       case 'broken':
         return this.broken('a command that cannot be read');
