@@ -62,8 +62,8 @@ function end(code: number): void {
 }
 
 /**
- * Where a standard stream is closed, Node opens /dev/null to read and write. A shell and systemd open it to write only; but Python's
- * DEVNULL and the stdio `ignore` of Node look the same.
+ * Where a standard stream is closed, Node opens /dev/null to read and write. A shell and systemd open it to write only. Python's DEVNULL,
+ * the stdio `ignore` of Node and daemon(3) open it as Node does, and nothing that a process can see of itself tells them apart.
  */
 function seemsClosed(descriptor: number): boolean {
   const isNull = attempt(() => readlinkSync(`/proc/self/fd/${descriptor}`)) === '/dev/null';

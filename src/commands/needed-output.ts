@@ -9,7 +9,9 @@ import type { Terminal } from './command.ts';
 export function needOutput({ isOutputClosed }: Terminal): void {
   if (isOutputClosed?.())
     throw new UserError(
-      ['standard output is closed, so nothing can be printed; to discard it, write >/dev/null'],
+      [
+        'standard output seems to be closed, so nothing can be printed; to discard it, open /dev/null to write only, as >/dev/null does',
+      ],
       1,
     );
 }

@@ -358,7 +358,7 @@ test('a command that does nothing but print says that standard output is closed,
     const closed = Program.lazypirate(t, args, { through: ['sh', '-c', '"$0" "$@" >&-'] });
     assert.equal((await closed.ended).code, code, args.join(' '));
     const words =
-      'lazypirate: standard output is closed, so nothing can be printed; to discard it, write >/dev/null';
+      'lazypirate: standard output seems to be closed, so nothing can be printed; to discard it, open /dev/null to write only, as >/dev/null does';
     assert.deepEqual(closed.stderr, code === 0 ? [] : [words]);
   }
   const discarded = Program.lazypirate(t, ['schema'], { through: ['sh', '-c', '"$0" "$@" >/dev/null'] });
