@@ -110,7 +110,8 @@ function overview(): string {
   const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(9)}${summary}`);
   return `lazypirate ${version} makes ZeroMQ request/reply reliable for the app beside it.
 
-Usage: lazypirate [COMMAND] [OPTIONS]
+Usage: lazypirate [COMMAND] [ARGUMENTS]
+       lazypirate --version
 
 Commands:
 ${rows.join('\n')}

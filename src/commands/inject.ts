@@ -7,12 +7,12 @@ import type { InputFile } from '../inject/source.ts';
 import type { Command, Terminal } from './command.ts';
 import { needOutput } from './needed-output.ts';
 
-const help = `Usage: lazypirate inject [OPTIONS] FILE... | -
-       lazypirate inject --remove [--only KIND/NAME] FILE... | -
+const help = `Usage: lazypirate inject [--only KIND/NAME]... [OPTIONS] FILE...
+       lazypirate inject [--only KIND/NAME]... --remove FILE...
 
 Reads Kubernetes YAML or JSON, and writes it to standard output with the sidecar in each Pod, Deployment, StatefulSet, DaemonSet,
 ReplicaSet, ReplicationController, Job and CronJob that asks for it. It adds the ConfigMap that the sidecar needs, and, for
-EndpointSlices, Role and RoleBinding. Everything else stays as it is, with its comments. - is standard input.
+EndpointSlices, Role and RoleBinding. Everything else stays as it is, with its comments. A FILE of - is standard input.
 
 Annotations of the pod template ask for it (of the pod itself, if it is a Pod):
   lazypirate/upstream   service/NAME:PORT or service/NAMESPACE/NAME:PORT (EndpointSlices), dns/NAME:PORT, or

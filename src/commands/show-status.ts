@@ -8,7 +8,7 @@ import { askSidecar, INSPECT_HELP, inspectAddress } from './inspect.ts';
 import { Screen } from './screen.ts';
 import { type Poll, statusLines } from './status-lines.ts';
 
-const help = `Usage: lazypirate status [OPTIONS]
+const help = `Usage: lazypirate status [--watch | --json] [OPTIONS]
 
 Asks a running sidecar how its routes and endpoints are, and shows it as a table. \`lazypirate explain\` says why, and what to do.
 
