@@ -286,9 +286,12 @@ export class LazyPirate implements RequestOwner {
   }
 }
 
-/** Endpoints were connected and had room, but their connections were busy or being made, or the kernel took nothing. */
+/**
+ * Endpoints were connected, and none was full at the last moment. But their connections were busy or being made, or the kernel took
+ * nothing, or those that had filled them ended in the same moment. So it is not endpoints that were missing, and more of them help.
+ */
 const NOT_TAKEN: Failure = {
-  code: 'NO_ENDPOINTS',
+  code: 'OVERLOADED',
   message: 'no connection to an endpoint could take the request in time',
 };
 const MESSAGES = {

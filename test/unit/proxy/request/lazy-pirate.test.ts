@@ -319,10 +319,10 @@ test('an abandoned request whose attempt could be taken back was never sent', (t
   begin();
   pirate.abandon(request);
   assert.equal(upstream.at(0).isUnsent, true);
-  assert.equal(settled[0]?.failure?.code, 'NO_ENDPOINTS');
+  assert.equal(settled[0]?.failure?.code, 'OVERLOADED');
 });
 
-test('a request that waits for a connection while endpoints are connected is not told that none can be reached', (t) => {
+test('a request that waits in vain for a connection while endpoints are connected ends as overloaded, as if they were full', (t) => {
   const { upstream, begin, pass, settled } = start(t);
   Object.assign(upstream, {
     hasRoom: false,
@@ -331,7 +331,7 @@ test('a request that waits for a connection while endpoints are connected is not
   begin();
   pass(1_005);
   assert.deepEqual(settled[0]?.failure, {
-    code: 'NO_ENDPOINTS',
+    code: 'OVERLOADED',
     message: 'no connection to an endpoint could take the request in time',
   });
 });
