@@ -10,15 +10,19 @@ import { zmtp } from '../../src/transport/zmtp/zmtp-transport.ts';
 import { until } from '../support/until.ts';
 import { echo, listening } from '../support/zmtp-listener.ts';
 import { type Peer, SHAPES, type Shape } from './peers.ts';
-import { ForeignApp, ForeignServers } from './program.ts';
+import type { ForeignApp, ForeignServers } from './program.ts';
 import { beats, Wire } from './wire.ts';
 
 const HEARTBEAT_MS = 50;
 const PATIENT_MS = 300_000;
 const MESSAGE_BYTES = 4 * 2 ** 20;
 
-export async function withEngine(t: TestContext, peer: Peer): Promise<void> {
-  const servers = await ForeignServers.start(t, peer);
+export async function withEngine(
+  t: TestContext,
+  peer: Peer,
+  servers: ForeignServers,
+  app: ForeignApp,
+): Promise<void> {
   const has = (type: string, shape: string) =>
     !peer.faults.some((fault) => fault.type === type && fault.shape === shape);
   const shapes = (type: string) =>
@@ -43,13 +47,11 @@ export async function withEngine(t: TestContext, peer: Peer): Promise<void> {
 
   for (const type of ['REQ', 'DEALER'] as const)
     await t.test(`a ${type} to a listener`, async (t) => {
-      const wire = await Wire.start(
-        t,
-        (await listening(t, echo, 'tcp://127.0.0.1:0', { messageBytes: MESSAGE_BYTES })).address,
-      );
-      const app = new ForeignApp(t, peer);
+      const { address } = await listening(t, echo, 'tcp://127.0.0.1:0', { messageBytes: MESSAGE_BYTES });
+      const wire = await Wire.start(t, address);
       await app.open(type, wire.address, peer.sendsPings ? HEARTBEAT_MS : undefined);
-      for (const sizes of shapes(type)) assert.equal(await app.ask(sizes, 4), 'right');
+      // The other shapes come to this listener through a sidecar.
+      assert.equal(await app.ask([1], 4), 'right');
       if (!peer.sendsPings) return;
       await wire.heartbeats();
       assert.equal(await app.ask([1]), 'right');
@@ -69,12 +71,14 @@ export async function withEngine(t: TestContext, peer: Peer): Promise<void> {
 
   if (peer.zmtp !== '2.0')
     await t.test(`a REP that gets PINGs of libzmq: ${peer.onPing}`, async (t) => {
+      const failures = () => servers.program.stderr.filter((line) => line.includes('REP: ')).length;
+      const before = failures();
       const wire = await Wire.start(t, servers.addresses.REP);
       const app = new Request({ linger: 0, heartbeatInterval: HEARTBEAT_MS, heartbeatTimeout: PATIENT_MS });
       t.after(() => app.close());
       app.connect(wire.address);
       const { toServer, toClient } = wire;
-      if (peer.onPing === 'fails') return until('an error', () => servers.program.stderr.length > 0);
+      if (peer.onPing === 'fails') return until('an error', () => failures() > before);
       await until('PINGs', () => toServer.pings > 2 && (peer.onPing === 'ignores' || toClient.pongs > 2));
       assert.equal(toClient.pongs > 0, peer.onPing === 'answers');
       assert.equal(wire.connections, 1);

@@ -2,7 +2,7 @@
  * The foreign implementations that are tested, and the contract of their programs:
  *
  *     PEER serve TYPE ADDRESS ...   binds each address (port 0: any) with a REP or a ROUTER, prints "serving TYPE ADDRESS" for each,
- *                                   and echoes until it is killed
+ *                                   and echoes until it is killed. "TYPE: WHY" on standard error if it cannot receive or send
  *     PEER app                      reads commands, one a line, and prints one line for each:
  *       open TYPE ADDRESS [MS]        closes the socket that is open, and connects a REQ or a DEALER, which sends a heartbeat each MS
  *                                     milliseconds if that is given: "opened"

@@ -22,34 +22,47 @@ function start(scope: Scope, { id }: Peer, ...args: string[]): Program {
   return Program.start(scope, join(FOLDER ?? '', id), args);
 }
 
-/** A REP and a ROUTER of a peer, in a process that can be killed. */
+/** A REP and a ROUTER of a peer, in a process that can be killed and started again with the same addresses. */
 export class ForeignServers {
+  readonly addresses = { REP: 'tcp://127.0.0.1:0', ROUTER: 'tcp://127.0.0.1:0' };
+  readonly #scope: Scope;
   readonly #peer: Peer;
-  readonly program: Program;
-  readonly addresses: Record<'REP' | 'ROUTER', string>;
+  #program: Program;
 
-  private constructor(peer: Peer, program: Program, addresses: Record<'REP' | 'ROUTER', string>) {
+  private constructor(scope: Scope, peer: Peer) {
+    this.#scope = scope;
     this.#peer = peer;
-    this.program = program;
-    this.addresses = addresses;
+    this.#program = this.#spawn();
   }
 
-  static async start(
-    scope: Scope,
-    peer: Peer,
-    at = { REP: 'tcp://127.0.0.1:0', ROUTER: 'tcp://127.0.0.1:0' },
-  ): Promise<ForeignServers> {
-    const program = start(scope, peer, 'serve', 'REP', at.REP, 'ROUTER', at.ROUTER);
-    const address = (type: string) =>
-      program.line((line) => (line.startsWith(`serving ${type} `) ? line.split(' ')[2] : undefined));
-    return new ForeignServers(peer, program, { REP: await address('REP'), ROUTER: await address('ROUTER') });
+  static async start(scope: Scope, peer: Peer): Promise<ForeignServers> {
+    const servers = new ForeignServers(scope, peer);
+    await servers.#serving();
+    return servers;
   }
 
-  /** Kills the process, and starts another one with the same addresses. */
-  async restart(scope: Scope): Promise<ForeignServers> {
-    this.program.kill('SIGKILL');
-    await this.program.ended;
-    return ForeignServers.start(scope, this.#peer, this.addresses);
+  /** The process that is running now. */
+  get program(): Program {
+    return this.#program;
+  }
+
+  async restart(): Promise<void> {
+    this.#program.kill('SIGKILL');
+    await this.#program.ended;
+    this.#program = this.#spawn();
+    await this.#serving();
+  }
+
+  #spawn(): Program {
+    const { REP, ROUTER } = this.addresses;
+    return start(this.#scope, this.#peer, 'serve', 'REP', REP, 'ROUTER', ROUTER);
+  }
+
+  async #serving(): Promise<void> {
+    for (const type of ['REP', 'ROUTER'] as const)
+      this.addresses[type] = await this.#program.line((line) =>
+        line.startsWith(`serving ${type} `) ? line.split(' ')[2] : undefined,
+      );
   }
 }
 
