@@ -1,5 +1,6 @@
 """A peer on libzmq through pyzmq. peers.ts has the contract."""
 
+import signal
 import sys
 import threading
 
@@ -17,7 +18,8 @@ def serve(kind, address):
         while True:
             socket.send_multipart(socket.recv_multipart())
 
-    threading.Thread(target=echo).start()
+    # If another address cannot be bound, the process must end.
+    threading.Thread(target=echo, daemon=True).start()
 
 
 def opened(kind, address, heartbeat_ms=None):
@@ -73,3 +75,4 @@ if sys.argv[1] == "app":
 else:
     for kind, address in zip(sys.argv[2::2], sys.argv[3::2]):
         serve(kind, address)
+    signal.pause()

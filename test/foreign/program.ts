@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { OWN_LOOPBACK } from '../support/own-loopback.ts';
 import { Program, type Scope } from '../support/program.ts';
 import type { Peer, Type } from './peers.ts';
 
@@ -24,7 +25,7 @@ function start(scope: Scope, { id }: Peer, ...args: string[]): Program {
 
 /** A REP and a ROUTER of a peer, in a process that can be killed and started again with the same addresses. */
 export class ForeignServers {
-  readonly addresses = { REP: 'tcp://127.0.0.1:0', ROUTER: 'tcp://127.0.0.1:0' };
+  readonly addresses = { REP: `tcp://${OWN_LOOPBACK}:0`, ROUTER: `tcp://${OWN_LOOPBACK}:0` };
   readonly #scope: Scope;
   readonly #peer: Peer;
   #program: Program;

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TRANSPORT } from '../support/chosen-transport.ts';
+import { OWN_LOOPBACK } from '../support/own-loopback.ts';
 import { Program, type Scope } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 import type { Correlate } from './table.ts';
@@ -63,7 +64,7 @@ export class Sidecar {
   async #start(scope: Scope): Promise<void> {
     const routes = this.#routes.map(({ name, endpoint, correlate, heartbeat }) => ({
       name,
-      listen: this.#addresses.get(name) ?? 'tcp://127.0.0.1:0',
+      listen: this.#addresses.get(name) ?? `tcp://${OWN_LOOPBACK}:0`,
       upstream: { endpoints: [endpoint] },
       transport: TRANSPORT,
       correlate,

@@ -15,9 +15,9 @@ export class Wire {
   static async start(scope: Scope, server: string): Promise<Wire> {
     const wire = new Wire();
     const sockets: Socket[] = [];
-    const port = Number(server.split(':').pop());
+    const { hostname: host, port } = new URL(server);
     const listener = createServer({ noDelay: true }, (near) => {
-      const far = connect({ host: '127.0.0.1', port, noDelay: true });
+      const far = connect({ host, port: Number(port), noDelay: true });
       wire.connections++;
       sockets.push(near, far);
       relay(near, far, wire.toServer);

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { OWN_LOOPBACK } from './own-loopback.ts';
 import { Program, type Scope } from './program.ts';
 
 const UPSTREAM = fileURLToPath(new URL('./upstream.ts', import.meta.url));
@@ -24,7 +25,7 @@ export class UpstreamProcess {
   /** @param within a command that runs it, as `ip netns exec NAME` does */
   static async start(
     scope: Scope,
-    address = 'tcp://127.0.0.1:*',
+    address = `tcp://${OWN_LOOPBACK}:*`,
     within: readonly string[] = [],
   ): Promise<UpstreamProcess> {
     const [program = '', ...args] = [...within, process.execPath, UPSTREAM, address];

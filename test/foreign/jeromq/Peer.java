@@ -12,7 +12,14 @@ public class Peer {
 
     public static void main(String[] args) throws Exception {
         if (args[0].equals("app")) app();
-        else for (int at = 1; at < args.length; at += 2) serve(args[at], args[at + 1]);
+        else
+            try {
+                for (int at = 1; at < args.length; at += 2) serve(args[at], args[at + 1]);
+            } catch (Exception error) {
+                // A thread that serves another address already would keep this process alive.
+                error.printStackTrace();
+                System.exit(1);
+            }
     }
 
     static void serve(String type, String address) throws Exception {
