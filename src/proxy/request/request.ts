@@ -5,7 +5,7 @@ import { type Cause, type Executed, type Failure, type Outcome, TOO_LATE } from 
 import type { RetryPolicy, RouteSettings } from '../settings.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 import type { PendingRequest } from '../upstream/pending-request.ts';
-import type { WaitingLine } from '../upstream/waiting-line.ts';
+import type { Line } from '../upstream/waiting-line.ts';
 import type { Admitted, Stage } from './admission.ts';
 import { type Timed, UNSET } from './timers.ts';
 
@@ -99,7 +99,7 @@ export class Request implements PendingRequest, Admitted, Timed {
   /** Its position among the requests of its client in flight. */
   index = 0;
   stage: Stage = 'outside';
-  line: WaitingLine | undefined;
+  line: Line | undefined;
   ahead: Request | undefined;
   behind: Request | undefined;
   bucket = UNSET;

@@ -1,7 +1,7 @@
 import type { Body } from '../../transport/message.ts';
 import type { ObservedRequest } from '../events.ts';
 import type { Attempt } from './attempt.ts';
-import type { WaitingLine } from './waiting-line.ts';
+import type { Line } from './waiting-line.ts';
 
 /** A request as its upstream sees it: it waits for a place at an endpoint, or for replies. */
 export interface PendingRequest extends ObservedRequest {
@@ -12,7 +12,7 @@ export interface PendingRequest extends ObservedRequest {
   /** In the order in which they were sent. A retry prefers endpoints that the request has not tried. */
   readonly attempts: readonly Attempt[];
   /** The line that it waits in, and its neighbours there. Only the line changes these. */
-  line: WaitingLine | undefined;
+  line: Line | undefined;
   ahead: PendingRequest | undefined;
   behind: PendingRequest | undefined;
   /** It has left the line and was sent. */

@@ -119,9 +119,10 @@ export class Upstream implements EndpointSetOwner {
 
   /**
    * Sends the request, if it is next and there is room at an endpoint. Otherwise it joins the line, until it is `granted` or
-   * `tooLate`, or leaves it.
+   * `tooLate`, or leaves it. One that stands in line already stays there.
    */
   send(request: PendingRequest, nowMs: number): Attempt | undefined {
+    if (request.line !== undefined) return undefined;
     const attempt = this.#placeFor(request, nowMs)?.send(request, nowMs);
     if (attempt !== undefined) return attempt;
     // If others wait already, whatever could help them has been opened or is on its way.
@@ -238,7 +239,7 @@ export class Upstream implements EndpointSetOwner {
     const endpoint = isFirst ? this.#chooseInTime(request, nowMs) : this.#choose(request, nowMs);
     const attempt = endpoint?.send(request, nowMs);
     if (attempt === undefined && !(isFirst && this.#isTooLate(request, nowMs))) return false;
-    this.#line.leave(request);
+    request.line?.leave(request);
     if (attempt === undefined) request.tooLate();
     else request.granted(attempt, nowMs);
     return true;

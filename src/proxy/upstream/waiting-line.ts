@@ -31,49 +31,45 @@ export class WaitingLine {
     return [...this.#retries.all(), ...this.#firsts.all()];
   }
 
-  /** Joins the line, unless it is there already. */
+  /** Joins the line, unless it stands in one already. */
   join(request: PendingRequest): void {
     if (request.line !== undefined) return;
-    request.line = this;
-    this.#listOf(request).add(request);
-  }
-
-  leave(request: PendingRequest): void {
-    if (request.line !== this) return;
-    request.line = undefined;
-    this.#listOf(request).remove(request);
+    const list = request.attempts.length > 0 ? this.#retries : this.#firsts;
+    list.add(request);
   }
 
   /** Removes all, and returns them. */
   clear(): PendingRequest[] {
     const { all } = this;
-    for (const request of all) this.leave(request);
+    for (const request of all) request.line?.leave(request);
     return all;
-  }
-
-  #listOf({ attempts }: PendingRequest): LinkedList {
-    return attempts.length > 0 ? this.#retries : this.#firsts;
   }
 }
 
-class LinkedList {
+/** What a request in line knows of it. */
+export interface Line {
+  leave(request: PendingRequest): void;
+}
+
+class LinkedList implements Line {
   first: PendingRequest | undefined;
   last: PendingRequest | undefined;
 
   add(request: PendingRequest): void {
+    request.line = this;
     request.ahead = this.last;
     if (this.last === undefined) this.first = request;
     else this.last.behind = request;
     this.last = request;
   }
 
-  remove(request: PendingRequest): void {
+  leave(request: PendingRequest): void {
     const { ahead, behind } = request;
     if (ahead === undefined) this.first = behind;
     else ahead.behind = behind;
     if (behind === undefined) this.last = ahead;
     else behind.ahead = ahead;
-    request.ahead = request.behind = undefined;
+    request.line = request.ahead = request.behind = undefined;
   }
 
   *all(): Generator<PendingRequest> {

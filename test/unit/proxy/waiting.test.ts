@@ -140,6 +140,52 @@ test('an idle endpoint serves the request behind one that it is too slow for', (
   assert.equal(hasty.attempts[0]?.endpoint.address, A);
 });
 
+test('a request in line whose deadline moves forward keeps its place there, even if an endpoint is free', (t) => {
+  const { found, ready, reply, begin, pass, admission } = startVirtual(t, {
+    limits: { inFlightPerEndpoint: 1, adaptive: false },
+  });
+  found(A, B);
+  ready(B);
+  for (let i = 0; i < 6; i++) {
+    begin();
+    pass(400);
+    reply(B);
+  }
+  ready(A);
+  begin();
+  begin();
+  const hasty = begin(10, 300);
+  const patient = begin();
+  const last = begin(10, 350);
+  pass(10);
+  reply(B);
+  const inLine = [hasty, patient, last];
+  assert.deepEqual(
+    inLine.map(({ state }) => state.kind),
+    ['waiting', 'waiting', 'waiting'],
+    'B is free, but too slow for the first and the last',
+  );
+  // As when the client of the patient one sends ahead, after a reload that shortened the deadline.
+  patient.shorten(patient.arrivedMs + 1_000);
+  assert.ok(patient.line !== undefined || patient.attempts.length > 0);
+  assert.ok(patient.line === undefined || patient.attempts.length === 0, 'what was sent is in line no more');
+  reply(A);
+  reply(A);
+  reply(A);
+  reply(B);
+  begin();
+  assert.deepEqual(
+    inLine.map(({ attempts, line }) => [attempts.length, line]),
+    [
+      [1, undefined],
+      [1, undefined],
+      [1, undefined],
+    ],
+    'each was sent once',
+  );
+  assert.equal(admission.queued, 0);
+});
+
 test('an attempt that a bug in the transport keeps from being sent takes no place', (t) => {
   const { found, ready, begin, connections, upstream, clock } = startVirtual(t);
   found(A);
