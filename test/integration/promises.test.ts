@@ -15,7 +15,7 @@ import {
 import { monotonicMs } from '../support/stall-recorder.ts';
 import { stalledMs, wasStalled } from '../support/stalls.ts';
 
-const REQUESTS = Number(process.env['LAZYPIRATE_REQUESTS'] ?? 20_000);
+const REQUESTS = Number(process.env['LAZYPIRATE_REQUESTS'] ?? 8_000);
 const CLIENTS = 64;
 const UPSTREAMS = 3;
 const FAULT_SHARE = 0.01;
@@ -36,19 +36,31 @@ const FAULTS: Record<string, Step> = {
   'far oversize': { do: 'reply', frames: [Buffer.alloc(10_000)] },
 };
 
-/** Upstreams that do one of the faults with one in a hundred requests, and count what they executed. */
-async function startFaulty(t: TestContext) {
+/**
+ * Upstreams that do a fault with one in a hundred requests, and count what they executed: chance says when, and each fault has its turn.
+ * The very first request is dropped each time. Where requests have no ids, a connection that is used again while a reply is late gets
+ * that reply first.
+ */
+async function startFaulty(t: TestContext, correlate: boolean) {
   const executions = new Map<string, number>();
-  const faults = new Map<string, number>(Object.keys(FAULTS).map((name) => [name, 0]));
+  const names = Object.keys(FAULTS);
+  const faults = new Map<string, number>(names.map((name) => [name, 0]));
+  let drawn = 0;
+  let unlucky: string | undefined;
   const upstreams: ScriptedUpstream[] = [];
   for (let i = 0; i < UPSTREAMS; i++) {
-    const upstream: ScriptedUpstream = await ScriptedUpstream.start((body) => {
+    const late = new Map<string, string>();
+    const upstream: ScriptedUpstream = await ScriptedUpstream.start((body, _number, connection) => {
       executions.set(body, (executions.get(body) ?? 0) + 1);
       upstream.seen.length = 0;
+      unlucky ??= body;
+      if (body === unlucky) return drop;
+      const first = correlate ? undefined : late.get(connection);
+      if (first !== undefined) return { do: 'reply', frames: [first] };
       if (Math.random() >= FAULT_SHARE) return reply;
-      const names = Object.keys(FAULTS);
-      const name = names[Math.floor(Math.random() * names.length)] ?? 'drop';
+      const name = names[drawn++ % names.length] ?? 'drop';
       faults.set(name, (faults.get(name) ?? 0) + 1);
+      if (name === 'late') late.set(connection, body);
       if (name === 'die') setImmediate(() => upstream.listen());
       return FAULTS[name] ?? drop;
     });
@@ -62,7 +74,7 @@ async function startFaulty(t: TestContext) {
 
 for (const correlate of [false, true]) {
   test(`promises 1 to 5 hold over ${REQUESTS} requests with 1 % faults, correlate: ${correlate}`, async (t) => {
-    const { addresses, executions, faults } = await startFaulty(t);
+    const { addresses, executions, faults } = await startFaulty(t, correlate);
     const running = await startRoute(t, addresses, {
       correlate,
       budget: BUDGET,
@@ -113,8 +125,9 @@ for (const correlate of [false, true]) {
         `faults ${JSON.stringify(Object.fromEntries(faults))}`,
     );
 
+    // By chance it is fewer in one of 100 million runs.
     for (const [name, times] of faults)
-      assert.ok(times > REQUESTS / 5_000, `${name} happened ${times} times`);
+      assert.ok(times > REQUESTS / 2_000, `${name} happened ${times} times`);
     assert.deepEqual([outcomes.crossed, outcomes.broken], [0, 0], '1: no cross-talk');
     assert.equal(
       outcomes.own + outcomes.failed + outcomes.oversize + outcomes.stalled,
@@ -138,7 +151,7 @@ for (const correlate of [false, true]) {
     assert.ok(most.inFlight <= LIMITS.inFlight && most.perEndpoint <= LIMITS.inFlightPerEndpoint, '5');
     // With correlation a fault on one connection costs the attempts beside it.
     const allowed = correlate ? 0.002 : 0.001;
-    assert.ok(outcomes.failed < asked * allowed, 'it is good for something where it was not stalled');
+    assert.ok(outcomes.failed <= asked * allowed, 'it is good for something where it was not stalled');
     const { queued, queuedBytes, inFlight, endpoints } = route.status();
     assert.deepEqual([queued, queuedBytes, inFlight], [0, 0, 0], 'nothing is left behind');
     assert.deepEqual(

@@ -24,7 +24,8 @@ export const die: Step = { do: 'die' };
 export const delay = (ms: number): Step => ({ do: 'delay', ms });
 export const garbage = (...frames: (string | Buffer)[]): Step => ({ do: 'garbage', frames });
 
-export type Script = (body: string, number: number) => Step;
+/** @param connection one for each, for as long as it lives */
+export type Script = (body: string, number: number, connection: string) => Step;
 
 /** A server on a real socket that looks like a REP and follows a script for each request. */
 export class ScriptedUpstream {
@@ -73,7 +74,7 @@ export class ScriptedUpstream {
       if (bodyAt < 0) continue;
       const body = String(frames[bodyAt]);
       this.seen.push(body);
-      const step = this.script(body, this.#count++);
+      const step = this.script(body, this.#count++, frames[0]?.toString('hex') ?? '');
       this.#do(step, socket, frames.slice(0, bodyAt), frames.slice(bodyAt)).catch(() => undefined);
     }
   }
