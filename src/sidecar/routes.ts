@@ -7,6 +7,7 @@ import { Route } from '../proxy/route.ts';
 import type { RouteSettings } from '../proxy/settings.ts';
 import { doorAddresses } from './doors.ts';
 import { type DrainSettings, drain, leave } from './drain.ts';
+import { type EndpointChanges, endpointChanges } from './endpoint-changes.ts';
 import { transportOf } from './implementations.ts';
 import { isSameListener, ListenerChange } from './listener-change.ts';
 
@@ -28,6 +29,8 @@ interface RouteChanges {
   added: string[];
   changed: string[];
   removed: string[];
+  /** Of the changed ones. */
+  endpoints?: EndpointChanges[];
 }
 
 /** A new configuration whose listeners are all bound. */
@@ -125,12 +128,16 @@ export class Routes {
     drainSettings: DrainSettings,
   ): RouteChanges {
     const changes: RouteChanges = { added: [], changed: [], removed: [] };
+    const endpoints: EndpointChanges[] = [];
     const before = this.#serving;
     this.#serving = bound.map(([, route]) => route);
     for (const [settings, route] of bound) {
       const { name } = settings;
       if (this.#leaving.delete(route) || fresh.includes(route)) changes.added.push(name);
-      else if (!isDeepStrictEqual(route.settings, settings)) changes.changed.push(name);
+      else if (!isDeepStrictEqual(route.settings, settings)) {
+        changes.changed.push(name);
+        endpoints.push(...endpointChanges(route.settings, settings));
+      }
       route.apply(settings);
     }
     for (const route of fresh) this.#start(route);
@@ -139,7 +146,7 @@ export class Routes {
       changes.removed.push(route.name);
       void this.#retire(route, drainSettings);
     }
-    return changes;
+    return endpoints.length === 0 ? changes : { ...changes, endpoints };
   }
 
   /** Keeps serving until its apps are quiet, as in a drain, unless the route is wanted again. */

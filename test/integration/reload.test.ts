@@ -59,9 +59,11 @@ test('a change is logged with what it did, a refused one with what is wrong, onc
   const { address: endpoint } = await startServe(t);
   const [config = {}] = configsFor([endpoint]);
   const { mounted, program, address, admin } = await start(t, config);
-  mounted.write(JSON.stringify(configsFor([endpoint])[7]));
-  const { added, changed, removed } = await program.logged('reload applied');
-  assert.deepEqual([added, changed, removed], [['prices'], [], []]);
+  const another = 'tcp://127.0.0.1:9';
+  mounted.write(JSON.stringify(configsFor([endpoint, another])[7]));
+  const { added, changed, removed, endpoints } = await program.logged('reload applied');
+  assert.deepEqual([added, changed, removed], [['prices'], ['orders'], []]);
+  assert.deepEqual(endpoints, [{ route: 'orders', added: [another], removed: [] }]);
   mounted.write('routes:\n  - name: orders\n    timout: 1s\n');
   const { level, problems } = await program.logged('reload refused');
   assert.equal(level, 'error');
