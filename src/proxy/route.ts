@@ -119,7 +119,7 @@ export class Route implements ListenerOwner, TurnsOwner {
 
   /**
    * Applies other settings on the same listener: each group goes to its owner if it has changed. Requests in progress keep the policy that
-   * they arrived under. If there is a new upstream, the old one is used until the new one is connected, or until the old one is no longer
+   * they arrived under. If they need a new upstream, the old one is used until the new one is connected, or until the old one is no longer
    * usable.
    */
   apply(settings: RouteSettings): void {
@@ -128,11 +128,12 @@ export class Route implements ListenerOwner, TurnsOwner {
     const hasChanged = (group: keyof RouteSettings) => !isDeepStrictEqual(settings[group], before[group]);
     this.#settings = this.#pirate.settings = this.#delivery.settings = settings;
     this.#run = `${settings.name}.${this.#mark}`;
-    const { name, endpoints, requests } = settings;
+    const { name, requests } = settings;
     if (hasChanged('name'))
       this.#events.emit('renamed', { route: name, was: before.name, unsettled: this.#admission.unsettled });
     if (hasChanged('listener')) this.#frontend.change(settings.listener);
-    if (hasChanged('name') || hasChanged('endpoints')) this.#upstreams.adjust(name, endpoints);
+    if (hasChanged('name') || hasChanged('endpoints') || hasChanged('upstream'))
+      this.#upstreams.adjust(settings);
     if (hasChanged('requests')) this.#admit(requests);
     if (!this.#upstreams.keep(settings.upstream)) this.#add(this.#makeUpstream(settings));
   }

@@ -11,7 +11,7 @@ export interface RouteSettings {
   transport: 'zmtp' | 'libzmq';
   /** The frontend's. */
   listener: ListenerSettings;
-  /** They make an upstream: another one takes over if they change. */
+  /** They make an upstream: another one takes over if they change, except for a list of endpoints that still has a connected one. */
   upstream: UpstreamSettings;
   /** The endpoints'. Connections stay when they change, and so does everything that was learned about endpoints. */
   endpoints: EndpointSettings;

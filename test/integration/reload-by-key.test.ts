@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
@@ -11,6 +10,7 @@ import { StaticDiscovery } from '../../src/discovery/static.ts';
 import { Events } from '../../src/proxy/events.ts';
 import type { RouteSettings } from '../../src/proxy/settings.ts';
 import { Routes } from '../../src/sidecar/routes.ts';
+import { countingRelay } from '../support/counting-relay.ts';
 import { RawApp, requestOf } from '../support/raw-app.ts';
 import { type RecordedEvent, recordEvents } from '../support/recorded-events.ts';
 import { scratch } from '../support/scratch.ts';
@@ -20,9 +20,10 @@ import { until } from '../support/until.ts';
 /* What a reload touches, for each key of a route. Requests in flight go on, whatever it is. */
 
 /**
- * `no setting`: the settings in force stay the same. `nothing`: they change in place. `connections`: an endpoint gets new ones, and what was
- * learned about it stays. `upstream`: there is another one, with connections and a memory of its own. `route`: there is another one, with a
- * listener of its own. The rest cannot be had without keys: the group of settings that changes, or `refused`.
+ * `no setting`: the settings in force stay the same. `nothing`: they change in place, and endpoints that stay are as they were.
+ * `connections`: an endpoint gets new ones, and what was learned about it stays. `upstream`: there is another one, with connections and a
+ * memory of its own. `route`: there is another one, with a listener of its own. The rest cannot be had without keys: the group of settings
+ * that changes, or `refused`.
  */
 type Touched =
   | 'no setting'
@@ -37,7 +38,8 @@ interface Change {
   touches: Touched;
   /** Keys of the route before, beside those that all have. */
   from?: object;
-  to: object;
+  /** Or what it is, given the endpoints before. */
+  to: object | ((endpoints: readonly string[]) => object);
 }
 
 const files = scratch();
@@ -69,7 +71,10 @@ const CHANGES: Record<string, Change> = {
   listen: { touches: 'route', to: { listen: `ipc://${join(files, 'another.sock')}` } },
   listenMode: { touches: 'nothing', to: { listenMode: '700' } },
   allowNonLoopback: { touches: 'no setting', to: { allowNonLoopback: true } },
-  'upstream.endpoints': { touches: 'upstream', to: { upstream: { endpoints: ['tcp://127.0.0.1:9'] } } },
+  'upstream.endpoints': {
+    touches: 'nothing',
+    to: (listed) => ({ upstream: { endpoints: ['tcp://127.0.0.1:9', ...listed.toReversed()] } }),
+  },
   'upstream.kubernetes.service': inKubernetes(kubernetes, { service: 'prices' }),
   'upstream.kubernetes.podSelector': inKubernetes(pods, { podSelector: 'app=prices' }),
   'upstream.kubernetes.namespace': inKubernetes(kubernetes, { namespace: 'stock' }),
@@ -170,29 +175,6 @@ test('it is known of each key of a route what a reload of it touches', () => {
   assert.deepEqual(Object.keys(CHANGES).sort(), pathsOf(routes).sort());
 });
 
-/** A relay in front of an upstream that counts the connections that it has ever got. */
-async function countingRelay(t: TestContext, upstream: string) {
-  const port = Number(upstream.split(':').at(-1));
-  const relay = { address: '', connections: 0 };
-  const relaying = createServer((near) => {
-    relay.connections++;
-    const far = connect({ port, host: '127.0.0.1' });
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const)
-      one
-        .pipe(other)
-        .on('error', () => undefined)
-        .on('close', () => one.destroy());
-  });
-  await new Promise<void>((resolve) => relaying.listen(0, '127.0.0.1', resolve));
-  t.after(() => relaying.close());
-  const at = relaying.address();
-  relay.address = `tcp://127.0.0.1:${typeof at === 'object' ? at?.port : ''}`;
-  return relay;
-}
-
 /** A route in use: of two endpoints one is ejected, and the other one has a latency and holds a request. */
 async function startInUse(t: TestContext, from: object) {
   const held = Promise.withResolvers<void>();
@@ -248,13 +230,15 @@ for (const [key, { touches, from = {}, to }] of Object.entries(CHANGES)) {
     const inUse = await startInUse(t, from);
     const { routes, route, configOf, relay, good, bad, events, count, held, holding } = inUse;
     const status = (address: string) => route.status().endpoints.find((one) => one.address === address);
+    const listed = [relay.address, bad.address];
+    const wanted = configOf(typeof to === 'function' ? to(listed) : to);
     const memory = () => [status(relay.address)?.latencyMs, status(bad.address)?.state];
     const connections = relay.connections;
     const before = memory();
     assert.equal(before[1], 'ejected');
     events.length = 0;
-    const changes = (await routes.prepare(configOf(to))).commit();
-    const [name = 'a'] = configOf(to).routes.map((one) => one.name);
+    const { endpoints: _, ...changes } = (await routes.prepare(wanted)).commit();
+    const [name = 'a'] = wanted.routes.map((one) => one.name);
     if (touches === 'route') {
       assert.deepEqual(changes, { added: [name], changed: [], removed: ['a'] });
       assert.notEqual(routes.all[0], route);
@@ -273,7 +257,11 @@ for (const [key, { touches, from = {}, to }] of Object.entries(CHANGES)) {
       await inUse.ask(inUse.app, 'after');
       assert.equal(relay.connections, connections);
       assert.deepEqual(
-        events.filter(({ kind }) => ['endpoint', 'reset', 'upstreamSwitched'].includes(kind)),
+        events.filter(
+          (one) =>
+            one.kind === 'upstreamSwitched' ||
+            ((one.kind === 'endpoint' || one.kind === 'reset') && listed.includes(one.endpoint)),
+        ),
         [],
       );
     }

@@ -1,6 +1,6 @@
 import { Events } from '../../src/proxy/events.ts';
 import type { RouteSettings } from '../../src/proxy/settings.ts';
-import type { RouteStatus } from '../../src/proxy/status.ts';
+import type { RouteStatus, UpstreamStatus } from '../../src/proxy/status.ts';
 import { type RecordedEvent, recordEvents } from '../support/recorded-events.ts';
 import type { VirtualApp } from './apps.ts';
 import type { VirtualClient } from './virtual-transport.ts';
@@ -100,6 +100,20 @@ export class Checks implements Observer {
         this.wrong(`5: ${inFlight} in flight at ${address}`);
   }
 
+  /** A reload has changed nothing but the list of endpoints. */
+  relisted(before: RouteStatus, after: RouteStatus): void {
+    if (before.isUsable && !after.isUsable) this.wrong('a list took every connected endpoint away');
+    const { endpoints, upstream } = after.settings;
+    if (upstream.discovery.kind !== 'static' || endpoints.subset !== 'all') return;
+    const listed = upstream.discovery.endpoints;
+    const [was, is, wanted] = [before, after, after.next ?? after].map(inSet);
+    for (const address of listed)
+      if (was?.has(address) && was.get(address) !== is?.get(address))
+        this.wrong(`${address} stays in the list: it was ${was.get(address)}, and is ${is?.get(address)}`);
+    const found = [...(wanted?.keys() ?? [])].toSorted().join();
+    if (found !== listed.toSorted().join()) this.wrong(`the list is ${listed}, and in use is ${found}`);
+  }
+
   outcomes(apps: readonly VirtualApp[], status: RouteStatus, elapsedMs: number): void {
     const { received, settled, retries, sends, malformed } = this.counts;
     const { queued, queuedBytes, inFlight, inFlightBytes, refused, answering, endpoints } = status;
@@ -146,4 +160,15 @@ export class Checks implements Observer {
       this.fingerprint = (this.fingerprint * 31 + line.charCodeAt(at)) | 0;
     this.#trace?.(`${this.#world.time.nowMs.toFixed(2)} ${line}`);
   }
+}
+
+/** What is known of the endpoints of an upstream, except those that have been removed. */
+function inSet({ endpoints }: UpstreamStatus): Map<string, string> {
+  const all = endpoints.filter(({ state }) => state !== 'terminating' && state !== 'gone');
+  return new Map(
+    all.map(({ address, state, sinceMs, latencyMs }) => [
+      address,
+      `${state} for ${sinceMs} ms, with a latency of ${latencyMs} ms`,
+    ]),
+  );
 }

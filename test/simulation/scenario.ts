@@ -6,6 +6,8 @@ import type { Habits, Kind } from './world.ts';
 
 export interface Scenario {
   settings: RouteSettings;
+  /** The configuration lists the endpoints: a reload changes them. Otherwise they are discovered. */
+  isListed: boolean;
   /** Some of them are there from the start. */
   servers: { kind: Kind; habits: Habits }[];
   apps: AppHabits[];
@@ -62,6 +64,7 @@ function anyScenario(chance: Chance): Scenario {
   const isMixed = chance.is(0.3);
   return {
     settings,
+    isListed: chance.is(0.5),
     servers: Array.from({ length: chance.whole(1, 5) }, () => {
       const kind = kindBy(chance, settings);
       return { kind, habits: habits(chance, settings, kind) };
@@ -131,6 +134,21 @@ function kindBy(chance: Chance, { upstream }: RouteSettings): Kind {
   const { correlate } = upstream.connection;
   const socketType = chance.one(['REP', 'REP', 'ROUTER', ''] as const);
   return { socketType, isEchoing: correlate === true || chance.is(0.7), isTidy: chance.is(0.4) };
+}
+
+/** Nothing is there. */
+const NOWHERE = 'tcp://10.0.0.99:7000';
+
+/** The settings with a list of endpoints, which cannot be empty. */
+export function listing(settings: RouteSettings, known: ReadonlySet<string>): RouteSettings {
+  const endpoints = known.size === 0 ? [NOWHERE] : [...known];
+  return { ...settings, upstream: { ...settings.upstream, discovery: { kind: 'static', endpoints } } };
+}
+
+/** The settings with a discovery. */
+export function discovering(settings: RouteSettings): RouteSettings {
+  const discovery = { kind: 'dns', name: 'servers', port: 7000, intervalMs: 1_000 } as const;
+  return { ...settings, upstream: { ...settings.upstream, discovery } };
 }
 
 export function habits(

@@ -1,9 +1,11 @@
+import { StaticDiscovery } from '../../src/discovery/static.ts';
 import { Route } from '../../src/proxy/route.ts';
+import type { RouteSettings } from '../../src/proxy/settings.ts';
 import { DrivenDiscovery } from '../support/driven-discovery.ts';
 import { type AppHabits, VirtualApp } from './apps.ts';
 import { Chance } from './chance.ts';
 import { Checks } from './checks.ts';
-import { habits, LARGE_BYTES, MIXED, type Scenario, scenarioOf } from './scenario.ts';
+import { discovering, habits, LARGE_BYTES, listing, MIXED, type Scenario, scenarioOf } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { VirtualTransport } from './virtual-transport.ts';
 import { type Habits, Server, World } from './world.ts';
@@ -59,21 +61,25 @@ class Simulation {
     this.#scenario = scenario;
     this.#world = world;
     this.#chance = world.chance;
-    this.#checks = new Checks(world, scenario.settings, trace);
     world.latencyMs = scenario.latencyMs;
     world.loss = scenario.loss;
     world.blocking = scenario.blocking;
     world.gathering = scenario.gathering;
     world.aheadMost = scenario.aheadMost;
-    world.observer = this.#checks;
     scenario.servers.forEach(({ kind, habits }, index) => {
       const address = `tcp://10.0.0.${index + 1}:7000`;
+      if (world.chance.is(0.9)) this.#known.add(address);
       world.servers.set(address, new Server(world, kind, habits, (body) => this.#checks.executed(body)));
     });
+    const settings = scenario.isListed
+      ? listing(scenario.settings, this.#known)
+      : discovering(scenario.settings);
+    this.#checks = new Checks(world, settings, trace);
+    world.observer = this.#checks;
     this.#route = new Route(
-      scenario.settings,
+      settings,
       new VirtualTransport(world),
-      () => this.#discovery,
+      (one) => (one.kind === 'static' ? new StaticDiscovery(one.endpoints) : this.#discovery),
       this.#checks.events,
       'self',
     );
@@ -88,8 +94,7 @@ class Simulation {
     this.#checks.tell(JSON.stringify(this.#scenario));
     await this.#route.listen();
     const running = this.#route.run().catch(failed);
-    for (const address of this.#world.servers.keys()) if (this.#chance.is(0.9)) this.#known.add(address);
-    this.#find();
+    if (!this.#scenario.isListed) this.#find();
     for (const [index, habits] of this.#scenario.apps.entries()) this.#addApp(`app${index}`, habits);
     for (const app of this.#apps) app.start();
 
@@ -224,41 +229,62 @@ class Simulation {
     this.#world.time.stall(ms);
   }
 
-  /** Other settings; the connections of an upstream stay as they were made. */
+  /** Other settings; the connections of an upstream stay as they were made, and so do those to endpoints that stay in a list. */
   #reload(isOtherUpstream = false): void {
-    const { settings } = scenarioOf(this.#chance);
-    const latest = this.#checks.policies.at(-1) ?? settings;
+    const chance = this.#chance;
+    const { settings } = scenarioOf(chance);
+    const latest = this.#latest;
     const { inFlightPerClient, budget } = latest.requests;
     const requests = { ...settings.requests, inFlightPerClient, budget };
     const listener = { ...settings.listener, listen: latest.listener.listen };
-    const next = { ...settings, listener, requests, upstream: latest.upstream };
-    if (isOtherUpstream) {
-      const endpoints = [`the ones after reload ${this.#checks.policies.length}`];
-      next.upstream = { ...latest.upstream, discovery: { kind: 'static', endpoints } };
-      this.#discovery = new DrivenDiscovery();
+    const other = isOtherUpstream && { connectTimeoutMs: 100 + this.#checks.policies.length };
+    const connection = { ...latest.upstream.connection, ...other };
+    const next = { ...settings, listener, requests, upstream: { ...latest.upstream, connection } };
+    if (this.#scenario.isListed) {
+      if (chance.is(0.5)) this.#toggle(chance.one([...this.#world.servers.keys()]));
+      return this.#apply(listing(next, this.#known));
     }
-    this.#checks.policies.push(next);
-    this.#checks.tell(`reload: ${JSON.stringify(next)}`);
-    this.#route.apply(next);
+    if (isOtherUpstream) this.#discovery = new DrivenDiscovery();
+    this.#apply(next);
     if (isOtherUpstream) this.#find();
+  }
+
+  #toggle(address: string): void {
+    if (!this.#known.delete(address)) this.#known.add(address);
+  }
+
+  #apply(settings: RouteSettings): void {
+    this.#checks.policies.push(settings);
+    this.#checks.tell(`reload: ${JSON.stringify(settings)}`);
+    this.#route.apply(settings);
+  }
+
+  /** The settings of the newest reload. */
+  get #latest(): RouteSettings {
+    return this.#checks.policies.at(-1) ?? this.#scenario.settings;
   }
 
   /** Apps that are connected stay so. */
   #move(): void {
     const listen = `tcp://127.0.0.1:${6_000 + this.#checks.policies.length}`;
-    const latest = this.#checks.policies.at(-1) ?? this.#scenario.settings;
+    const latest = this.#latest;
     const next = { ...latest, listener: { ...latest.listener, listen } };
     this.#checks.policies.push(next);
     const moving = async () => {
       await this.#route.release();
       await this.#route.listen(listen);
-      this.#route.apply(next);
+      // Another reload may have come meanwhile.
+      this.#route.apply(this.#latest);
     };
     moving().catch((error) => this.#checks.wrong(`the listener has not moved: ${error}`));
   }
 
+  /** Other servers are in the set: discovery tells it, or a reload. */
   #find(): void {
-    void this.#discovery.find(...this.#known);
+    if (!this.#scenario.isListed) return void this.#discovery.find(...this.#known);
+    const before = this.#route.status();
+    this.#apply(listing(this.#latest, this.#known));
+    this.#checks.relisted(before, this.#route.status());
   }
 
   #addApp(id: string, habits: AppHabits): VirtualApp {

@@ -17,7 +17,8 @@ const endpoints = z
   .meta({
     title: 'list of addresses',
     uniqueItems: true,
-    description: 'Addresses of the endpoints: `tcp://IP:PORT` or `ipc:///PATH`.',
+    description:
+      'Addresses of the endpoints: `tcp://IP:PORT` or `ipc:///PATH`. If a reload changes the list, connections to those that stay in it are kept.',
   });
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

@@ -7,7 +7,7 @@ import type {
 } from '../../discovery/discovery.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Events } from '../events.ts';
-import type { EndpointSettings, RouteSettings } from '../settings.ts';
+import type { RouteSettings, SubsetSize } from '../settings.ts';
 import type { UpstreamStatus } from '../status.ts';
 import { DiscoveryState } from './discovery-state.ts';
 import { mayEject } from './ejection.ts';
@@ -80,12 +80,23 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
     }
   }
 
-  /** Applies another name and other settings of endpoints. Connections stay, and nothing that was learned is forgotten. */
-  adjust(name: string, endpoints: EndpointSettings): void {
-    this.#settings = { ...this.#settings, name, endpoints };
-    this.#discovery.route = name;
-    for (const endpoint of this.all) endpoint.adjust(this.#settings);
+  /**
+   * Applies another name and other settings of endpoints, and another list of them if there is one. Those that stay keep their
+   * connections and what was learned about them.
+   */
+  adjust(settings: RouteSettings, list = this.#known): void {
+    this.#settings = settings;
+    this.#discovery.route = settings.name;
+    this.#known = list;
+    for (const endpoint of this.all) endpoint.adjust(settings);
     this.#fill();
+  }
+
+  /** Whether it stays usable with this list, if it is usable now. */
+  staysUsable(list: readonly Discovered[], size: SubsetSize): boolean {
+    if (!this.isUsable) return true;
+    const chosen = new Set(subset(list, size, this.#self).map(({ address }) => address));
+    return this.all.some((one) => one.isUp && chosen.has(one.address));
   }
 
   /** Takes no more requests. Those in flight may finish. */

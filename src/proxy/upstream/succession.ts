@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Events } from '../events.ts';
-import type { EndpointSettings, UpstreamSettings } from '../settings.ts';
+import type { RouteSettings, UpstreamSettings } from '../settings.ts';
 import type { UpstreamsStatus } from '../status.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -9,8 +9,8 @@ const DELAYED_MS = 3_000;
 
 /**
  * The upstreams of one route across reloads. The current one is used until the next one is connected, or until it has no usable
- * endpoint itself. So a reload to an unreachable upstream takes nothing away. Earlier ones stay only while replies from them are
- * awaited.
+ * endpoint itself. So a reload to an unreachable upstream takes nothing away. Earlier ones stay only while replies from them are awaited.
+ * Another list of endpoints needs no other upstream, unless it has none of those that are connected.
  */
 export class Succession {
   #current: Upstream;
@@ -37,10 +37,12 @@ export class Succession {
     return this.#current;
   }
 
-  adjust(name: string, endpoints: EndpointSettings): void {
-    this.#route = name;
-    this.#current.adjust(name, endpoints);
-    this.#next?.adjust(name, endpoints);
+  /** The next upstream keeps its list of endpoints: it has nothing connected that could stay, and another upstream replaces it. */
+  adjust(settings: RouteSettings): void {
+    this.#route = settings.name;
+    // First, because it may take over while the current one is changed.
+    this.#next?.adjust({ ...settings, upstream: this.#next.settings });
+    this.#current.adjust(settings);
   }
 
   /**

@@ -1,7 +1,8 @@
-import type { Discovery } from '../../discovery/discovery.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Discovered, Discovery } from '../../discovery/discovery.ts';
 import type { Transport } from '../../transport/transport.ts';
 import type { Events } from '../events.ts';
-import type { EndpointSettings, RouteSettings, UpstreamSettings } from '../settings.ts';
+import type { RouteSettings, UpstreamSettings } from '../settings.ts';
 import type { UpstreamStatus } from '../status.ts';
 import type { Attempt } from './attempt.ts';
 import { choose } from './balancer.ts';
@@ -25,7 +26,8 @@ interface Room {
 
 /** The endpoints that can answer a route's requests, and the requests that wait for one of them. */
 export class Upstream implements EndpointSetOwner {
-  readonly settings: UpstreamSettings;
+  /** Its list of endpoints may be replaced. For all else another upstream takes over. */
+  settings: UpstreamSettings;
   /** Called when it becomes usable or unusable, and when it `isDone`. */
   changed: () => void = () => undefined;
   readonly #set: EndpointSet;
@@ -57,9 +59,14 @@ export class Upstream implements EndpointSetOwner {
     await this.#set.run(discovery);
   }
 
-  /** Applies another name and other settings of endpoints. Connections stay, and nothing that was learned is forgotten. */
-  adjust(name: string, endpoints: EndpointSettings): void {
-    this.#set.adjust(name, endpoints);
+  /**
+   * Applies another name and other settings of endpoints, and another list of them unless it would lose every connected one by that.
+   * What stays keeps its connections, and nothing that was learned about it is forgotten.
+   */
+  adjust(settings: RouteSettings): void {
+    const list = this.#newList(settings);
+    if (list !== undefined) this.settings = settings.upstream;
+    this.#set.adjust({ ...settings, upstream: this.settings }, list);
     this.freed();
   }
 
@@ -177,6 +184,17 @@ export class Upstream implements EndpointSetOwner {
 
   status(nowMs: number): UpstreamStatus {
     return this.#set.status(nowMs);
+  }
+
+  /** The list of endpoints in these settings, if it is all that differs from its own, and can replace its own at once. */
+  #newList({ upstream, endpoints }: RouteSettings): readonly Discovered[] | undefined {
+    const { discovery, connection } = upstream;
+    const own = this.settings;
+    if (discovery.kind !== 'static' || own.discovery.kind !== 'static') return undefined;
+    if (!isDeepStrictEqual(connection, own.connection)) return undefined;
+    if (isDeepStrictEqual(discovery, own.discovery)) return undefined;
+    const list = discovery.endpoints.map((address) => ({ address }));
+    return this.#set.staysUsable(list, endpoints.subset) ? list : undefined;
   }
 
   /** The next in line, if it may be sent. */

@@ -16,6 +16,7 @@ import { VirtualClock } from './virtual-clock.ts';
 /** A connection of a transport that does nothing by itself. */
 interface Fake {
   address: string;
+  target: Target;
   owner: ConnectionOwner;
   sent: number;
   isOpen: boolean;
@@ -32,7 +33,7 @@ export function startVirtual(t: TestContext, { retry, ...options }: RouteOptions
   const connections: Fake[] = [];
   const transport = {
     connect(target: Target, owner: ConnectionOwner) {
-      const fake: Fake = { address: target.address, owner, sent: 0, isOpen: true, isBroken: false };
+      const fake: Fake = { address: target.address, target, owner, sent: 0, isOpen: true, isBroken: false };
       connections.push(fake);
       return {
         send: () => {
