@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { stringify } from 'yaml';
 import { Charts, helmSkip } from '../support/charts.ts';
+import { kept } from '../support/kept.ts';
 import { find } from '../support/objects.ts';
 import { lacks, run } from '../support/tools.ts';
 
@@ -214,10 +215,16 @@ describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
     return { alerts: spec?.groups[0]?.rules ?? [], file };
   };
 
-  const promtool = (tests: object[]): string => {
+  /** What promtool says of the rules, or of a file with tests of them. */
+  const verdict = (command: 'check' | 'test', file: string): string => {
+    const inputs = [join(charts.directory, 'rules.yaml'), file].map((one) => readFileSync(one, 'utf8'));
+    return kept('promtool', [command, ...inputs], () => run('promtool', [command, 'rules', file]));
+  };
+
+  const promtool = (tests: object[]): void => {
     const file = join(charts.directory, 'tests.yaml');
     writeFileSync(file, stringify({ rule_files: ['rules.yaml'], evaluation_interval: '1m', tests }));
-    return run('promtool', ['test', 'rules', file]);
+    verdict('test', file);
   };
 
   /** This alert fires for these, each with the command for one pod. */
@@ -257,7 +264,7 @@ describe('the alerts', { skip: helmSkip || lacks('promtool') }, () => {
   test('are rules that Prometheus takes', () => {
     const { alerts, file } = rulesWith();
     assert.deepEqual(alerts.map(({ alert }) => alert).sort(), Object.keys(CASES).sort());
-    assert.match(run('promtool', ['check', 'rules', file]), new RegExp(`${alerts.length} rules found`));
+    assert.match(verdict('check', file), new RegExp(`${alerts.length} rules found`));
   });
 
   test('each fires when it should', () => {

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load-config.ts';
+import { version } from '../../src/version.ts';
 import { Charts, helmSkip, restrictedProblems, schemaSkip } from '../support/charts.ts';
 import {
   containersOf,
@@ -54,6 +55,10 @@ describe('a chart of `helm create` with the lines of the README', { skip: helmSk
       'orders',
     );
     if (schemaSkip === false) assert.deepEqual(charts.problems(charts.template(chart)), []);
+  });
+
+  test('gets the library built into it by Helm', () => {
+    assert.deepEqual(charts.builtInto(chart), [`lazypirate-${version}.tgz`]);
   });
 
   test('binds the Role to the very account that its pods run as, whatever its name', () => {

@@ -73,6 +73,10 @@ describe('Helm 3', { skip: helmSkip || lacks('helm3') }, () => {
     for (const chart of [older.library, older.demo, own]) older.helm('lint', '--strict', chart);
   });
 
+  test('builds the library into the chart that its `helm create` has made', () => {
+    assert.deepEqual(older.builtInto(own), charts.builtInto(own));
+  });
+
   for (const [title, lazypirate] of Object.entries(VARIANTS))
     test(`${title}: renders the very same`, () => {
       const values = { lazypirate, networkPolicy: { enabled: true } };

@@ -1,9 +1,9 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { contentsOf, identityOf, kept } from './kept.ts';
 import { LOCATION, writeSchemas } from './kubernetes-schemas.ts';
 import { containersOf, type KubernetesObject, objectsOf, type PodSpec } from './objects.ts';
-import { rendered } from './rendered.ts';
 import { scratch } from './scratch.ts';
 import { lacks, run } from './tools.ts';
 
@@ -35,6 +35,12 @@ export function openApis(): { version: string; file: string }[] {
     .sort((one, other) => one.version.localeCompare(other.version, 'en', { numeric: true }));
 }
 
+const CRD_FOLDERS = (KUBERNETES_CRDS ?? '').split(':');
+/** Exit code 1 means that an object is not valid, which is an answer too. */
+const VALIDATE =
+  'export "$3"; kubeconform -strict -verbose -output json -schema-location "$1" "$2" || [ $? -eq 1 ]';
+const WRITE_SCHEMAS = new URL('./kubernetes-schemas.ts', import.meta.url);
+
 /** Copies of the charts with their dependencies, and other files that a test needs. */
 export class Charts {
   readonly directory = scratch();
@@ -43,16 +49,19 @@ export class Charts {
   /** The kinds of objects whose schemas have been written, by OpenAPI document. */
   readonly #kinds = new Map<string, Set<string>>();
   readonly #program: string;
+  /** Values that name the image. */
+  readonly #image = join(this.directory, 'image.json');
 
   /** With a Helm of this name. */
   constructor(program = 'helm') {
     this.#program = program;
+    writeFileSync(this.#image, JSON.stringify({ lazypirate: { image: { repository: IMAGE } } }));
     for (const chart of ['lazypirate', 'lazypirate-demo'])
       cpSync(join(HELM, chart), join(this.directory, chart), {
         recursive: true,
         filter: (path) => !path.includes('/charts') && !path.endsWith('Chart.lock'),
       });
-    this.resolve(this.demo);
+    this.addLibrary(this.demo);
   }
 
   /** The chart that `helm create shop` makes, with the lines that the library's README says to add. */
@@ -63,12 +72,22 @@ export class Charts {
     const diff =
       /```diff\n([\s\S]*?)```/.exec(readFileSync(join(HELM, 'lazypirate/README.md'), 'utf8'))?.[1] ?? '';
     run('git', ['-C', chart, 'apply', '-'], diff);
-    this.resolve(chart);
+    this.addLibrary(chart);
     return { chart, diff };
   }
 
-  resolve(chart: string): void {
-    this.helm('dependency', 'build', chart);
+  /** What `helm dependency build` puts into a chart like this one. */
+  builtInto(chart: string): string[] {
+    const like = join(this.directory, 'like');
+    mkdirSync(like);
+    cpSync(join(chart, 'Chart.yaml'), join(like, 'Chart.yaml'));
+    this.helm('dependency', 'build', like);
+    return readdirSync(join(like, 'charts'));
+  }
+
+  /** Instead of `helm dependency build`, whose archive says when it was made, and so is another one each time. */
+  addLibrary(chart: string): void {
+    cpSync(this.library, join(chart, 'charts/lazypirate'), { recursive: true });
   }
 
   helm(...args: string[]): string {
@@ -82,13 +101,12 @@ export class Charts {
 
   /** The output of `helm template` for the release `demo` in the namespace `shop`. */
   template(chart: string, values: object = {}, ...args: string[]): string {
-    const file = join(this.directory, 'values.json');
-    writeFileSync(file, JSON.stringify(values));
-    const image = `--set-string=lazypirate.image.repository=${IMAGE}`;
-    const release = ['--namespace', 'shop', '--kube-version', '1.34.0', image];
-    return rendered(this.#program, chart, [JSON.stringify(values), ...release, ...args], () =>
-      this.helm('template', 'demo', chart, ...release, '--values', file, ...args),
-    );
+    const options = ['--namespace', 'shop', '--kube-version', '1.34.0', ...args];
+    return kept(this.#program, [contentsOf(chart), IMAGE, values, options], () => {
+      const file = join(this.directory, 'values.json');
+      writeFileSync(file, JSON.stringify(values));
+      return this.helm('template', 'demo', chart, '--values', this.#image, '--values', file, ...options);
+    });
   }
 
   render(chart: string, values: object = {}, ...args: string[]): KubernetesObject[] {
@@ -97,21 +115,11 @@ export class Charts {
 
   /** Every problem that the Kubernetes schemas find in these objects. */
   problems(yaml: string, openApi = KUBERNETES_OPENAPI ?? ''): string[] {
-    const schemas = join(this.directory, 'schemas', basename(openApi));
-    const known = this.#kinds.get(openApi) ?? new Set();
-    const kinds = objectsOf(yaml).map(({ kind }) => kind);
-    const unknown = new Set(kinds.filter((kind) => !known.has(kind)));
-    if (unknown.size > 0) {
-      mkdirSync(schemas, { recursive: true });
-      writeSchemas(schemas, openApi, (KUBERNETES_CRDS ?? '').split(':'), unknown);
-      this.#kinds.set(openApi, new Set([...known, ...unknown]));
-    }
-    const file = join(this.directory, 'objects.yaml');
-    writeFileSync(file, yaml);
-    // Exit code 1 means that an object is not valid, which is an answer too.
-    const script =
-      'export "$3"; kubeconform -strict -verbose -output json -schema-location "$1" "$2" || [ $? -eq 1 ]';
-    const report = run('sh', ['-c', script, 'sh', join(schemas, LOCATION), file, NO_COLLECTION]);
+    const definitions = CRD_FOLDERS.flatMap((folder) =>
+      readdirSync(folder).map((name) => join(folder, name)),
+    );
+    const schemas = [[openApi, ...definitions].map(identityOf), readFileSync(WRITE_SCHEMAS, 'utf8')];
+    const report = kept('kubeconform', [VALIDATE, yaml, schemas], () => this.#validate(yaml, openApi));
     const { resources } = JSON.parse(report) as {
       resources: { kind: string; name: string; status: string; msg: string }[];
     };
@@ -119,6 +127,21 @@ export class Charts {
     return resources
       .filter(({ status }) => status !== 'statusValid')
       .map(({ kind, name, status, msg }) => `${kind} ${name}: ${status} ${msg}`);
+  }
+
+  #validate(yaml: string, openApi: string): string {
+    const schemas = join(this.directory, 'schemas', basename(openApi));
+    const known = this.#kinds.get(openApi) ?? new Set();
+    const kinds = objectsOf(yaml).map(({ kind }) => kind);
+    const unknown = new Set(kinds.filter((kind) => !known.has(kind)));
+    if (unknown.size > 0) {
+      mkdirSync(schemas, { recursive: true });
+      writeSchemas(schemas, openApi, CRD_FOLDERS, unknown);
+      this.#kinds.set(openApi, new Set([...known, ...unknown]));
+    }
+    const file = join(this.directory, 'objects.yaml');
+    writeFileSync(file, yaml);
+    return run('sh', ['-c', VALIDATE, 'sh', join(schemas, LOCATION), file, NO_COLLECTION]);
   }
 }
 

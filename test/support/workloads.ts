@@ -102,7 +102,7 @@ export class Workloads {
     mkdirSync(join(this.#chart, 'templates'), { recursive: true });
     writeFileSync(join(this.#chart, 'Chart.yaml'), stringify(chart));
     writeFileSync(join(this.#chart, 'templates/workloads.yaml'), TEMPLATE);
-    charts.helm('dependency', 'update', '--skip-refresh', this.#chart);
+    charts.addLibrary(this.#chart);
   }
 
   /** As the chart renders them. All have the label and the annotations that ask for the sidecar. */
