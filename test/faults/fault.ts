@@ -38,7 +38,10 @@ export interface Trial extends RunningSidecar {
 /** The part of `/status` that these tests read. */
 interface Status {
   uptimeMs: number;
-  routes: { policy: object; endpoints: { address: string; state: string; lanes: number }[] }[];
+  routes: {
+    policy: object;
+    endpoints: { address: string; state: string; lanes: number; inFlightLimit: number }[];
+  }[];
 }
 
 /** Long enough for any machine: everything that is not lost comes in time. */

@@ -17,6 +17,7 @@ const SERVICE_MS = 120;
 /** Of one endpoint, by default. */
 const IN_FLIGHT = 8;
 const MANY = 500;
+const APPS = 12;
 
 /** Sends the same number of requests without a sidecar, and returns how long that took. */
 async function askDirectly(address: string, requests: number): Promise<number> {
@@ -27,7 +28,7 @@ async function askDirectly(address: string, requests: number): Promise<number> {
     while (asked++ < requests) await app.ask('directly');
     app.close();
   };
-  await Promise.all(Array.from({ length: 12 }, run));
+  await Promise.all(Array.from({ length: APPS }, run));
   return performance.now() - sinceMs;
 }
 
@@ -43,7 +44,7 @@ for (const correlate of [false, true]) {
     const books = await Books.open(t, trial);
     upstream.serviceMs = SERVICE_MS;
     const slowMs = performance.now();
-    await books.askOn(12, () => performance.now() < slowMs + (isFull ? 60_000 : 2_500));
+    await books.askOn(APPS, () => performance.now() < slowMs + (isFull ? 60_000 : 2_500));
     const seconds = (performance.now() - slowMs) / 1_000;
     const slow = { asked: books.asked, own: books.own, executions: upstream.executions };
     assert.ok(
@@ -51,15 +52,20 @@ for (const correlate of [false, true]) {
       `${slow.executions} executions for ${slow.asked}`,
     );
     assert.ok(slow.own > 0.5 * slow.asked, `${slow.own} replied of ${slow.asked}`);
+    const inVain = slow.executions - slow.own;
+    assert.ok(inVain <= APPS, `more than the first request of each app was executed in vain: ${inVain}`);
+    const limit = async () => (await trial.status()).routes[0]?.endpoints[0]?.inFlightLimit ?? 0;
+    assert.ok((await limit()) < IN_FLIGHT, 'it has less in flight than it may have at most');
 
     upstream.serviceMs = 1;
     let [rounds, recoveredMs] = [0, 0];
-    await until('it is not much slower than no sidecar', async () => {
+    await until('it is trusted as before, and not much slower than no sidecar', async () => {
       const [{ asked }, sinceMs] = [books, performance.now()];
-      await books.askOn(12, () => books.asked < asked + MANY);
+      await books.askOn(APPS, () => books.asked < asked + MANY);
       recoveredMs = performance.now() - sinceMs;
       rounds++;
-      return recoveredMs < 4 * (await askDirectly(upstream.address, MANY));
+      const directMs = await askDirectly(upstream.address, MANY);
+      return (await limit()) >= IN_FLIGHT && recoveredMs < 4 * directMs;
     });
     assert.equal(books.asked - slow.asked, books.own - slow.own);
     const executions = upstream.executions - rounds * MANY;
