@@ -15,7 +15,7 @@ import { echo as echoed, listening } from '../support/zmtp-listener.ts';
  * What comes of it must be the same, but for the differences that are listed and reasoned below.
  */
 
-const MUTATIONS = Number(process.env['LAZYPIRATE_MUTATIONS'] ?? 300);
+const MUTATIONS = Number(process.env['LAZYPIRATE_MUTATIONS'] ?? 100);
 /** Round trips of another client after which whatever was sent before has been acted upon. */
 const ROUNDS = 16;
 const REQUEST = Buffer.from([1, 0, 0, 1, 120]);
@@ -184,6 +184,16 @@ const stream: fc.Arbitrary<Stream> = fc
     rest: Buffer.concat(parts),
   }));
 
+/** Where a changed byte may matter: in the middle of the content of a frame one is like another. */
+function placesOf({ opening, rest }: Stream): number[] {
+  const isContent = (byte: number) => byte >= 97 && byte <= 106;
+  const isMiddle = (at: number) => at >= 4 && rest.subarray(at - 4, at + 1).every(isContent);
+  return [
+    ...opening.keys(),
+    ...[...rest.keys()].filter((at) => !isMiddle(at)).map((at) => opening.length + at),
+  ];
+}
+
 function mutated({ opening, rest }: Stream, { at, mask }: Mutation): Stream {
   const all = Buffer.concat([opening, rest]);
   all[at] = (all[at] ?? 0) ^ mask;
@@ -202,7 +212,7 @@ for (const [name, libzmq] of [
         assert.deepEqual(our, theirs);
         assert.equal(our?.isClosed, false);
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 
@@ -213,8 +223,8 @@ test('a stream with one changed bit has the same result as with a ROUTER of libz
   const differences: Record<string, number> = {};
   await fc.assert(
     fc.asyncProperty(stream, where, async (one, { share, bit }) => {
-      const at = Math.floor((share / 1_000_000) * (one.opening.length + one.rest.length));
-      const mutation = { at, mask: 1 << bit };
+      const places = placesOf(one);
+      const mutation = { at: places[Math.floor((share / 1_000_000) * places.length)] ?? 0, mask: 1 << bit };
       const changed = mutated(one, mutation);
       const [theirs, our] = await Promise.all(both.map((echo) => outcomeOf(echo, changed)));
       assert.ok(theirs !== undefined && our !== undefined);
