@@ -20,15 +20,18 @@ fault('a reply is cut after each of its bytes', async (t) => {
     routeOf([relay.address], { heartbeat: { interval: '1h', timeout: '1h' }, budget: { ratio: 1 } }),
   );
   const books = await Books.open(t, trial);
-  for (let bytes = 0; bytes < REPLY_BYTES; bytes++) {
+  const every = Array.from({ length: REPLY_BYTES }, (_, bytes) => bytes);
+  // The short version cuts around each of the headers, and in the body.
+  const counts = isFull ? every : [...every.slice(0, 6), 20, REPLY_BYTES - 1];
+  for (const bytes of counts) {
     relay.cutAfter(bytes);
     assert.equal((await books.ask(REPLY)).text, REPLY);
   }
   const lost = await trial.total('lazypirate_attempts_total', /result="lost"/);
-  assert.equal(lost, REPLY_BYTES);
+  assert.equal(lost, counts.length);
   // The drop is detected, not a timeout.
   assert.equal(await trial.total('lazypirate_attempts_total', /result="timeout"/), 0);
-  return `after 0 to ${REPLY_BYTES - 1} bytes; ${lost} attempts lost; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
+  return `after ${isFull ? `0 to ${REPLY_BYTES - 1}` : counts.join(', ')} bytes; ${lost} attempts lost; ${await books.balance({ executed: async () => bodiesOf(upstream) })}`;
 });
 
 for (const correlate of [false, true]) {
@@ -41,18 +44,18 @@ for (const correlate of [false, true]) {
     const endpoints = relays.map(({ address }) => address);
     const trial = await startTrial(t, routeOf(endpoints, { correlate }));
     const books = await Books.open(t, trial);
-    const requests = isFull ? 30_000 : 1_000;
+    const requests = isFull ? 30_000 : 500;
     let [turns, resets] = [0, 0];
     await books.askOn(APPS, () => {
       for (; turns * EACH < books.asked; turns++) resets += relays[turns % RELAYS]?.reset() ?? 0;
       return books.asked < requests;
     });
     const recoveredMs = await books.recovered();
-    // A request fails only if it lost three connections in a row.
-    const mayFail = books.asked * 0.01;
+    // A request fails only if it lost three connections in a row: about two of a thousand do, and chance has more room among few.
+    const mayFail = books.asked * (isFull ? 0.01 : 0.015);
     assert.ok(books.failed <= mayFail, `${books.failed} of ${books.asked} failed: ${books.codes}`);
-    // One that has just been reset may not be back yet when its turn comes.
-    assert.ok(resets >= 0.7 * turns, `${resets} connections were reset in ${turns} tries`);
+    // One that has just been reset may not be back yet when its turn comes: about one in six is not.
+    assert.ok(resets >= 0.6 * turns, `${resets} connections were reset in ${turns} tries`);
     const lost = await trial.total('lazypirate_attempts_total', /result="(lost|unsent)"/);
     return `${turns} tries, ${resets} connections reset, ${lost} attempts lost; served again within ${recoveredMs.toFixed(0)} ms; ${await books.balance({ executed: async () => bodiesOf(...upstreams) })}`;
   });
@@ -91,7 +94,7 @@ for (const correlate of [false, true]) {
       routeOf([upstream.address], { correlate, limits, timeout: `${TIMEOUT_MS}ms`, attempts: 20 }),
     );
     const books = await Books.open(t, trial);
-    const requests = isFull ? 10_000 : 1_000;
+    const requests = isFull ? 10_000 : 300;
     await books.askOn(50, () => books.asked < requests);
     assert.ok(books.failed <= requests * 0.001);
     const salvaged = await trial.total('lazypirate_late_replies_total', /salvaged/);
