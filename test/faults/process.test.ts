@@ -4,7 +4,6 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { App } from '../support/ask.ts';
 import { makePayload } from '../support/payload.ts';
-import { rssMiB } from '../support/process.ts';
 import { answeredBy, startServe } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
 import { reply, ScriptedUpstream } from '../support/scripted-upstream.ts';
@@ -95,8 +94,8 @@ const THROUGH_PIPE = ['sh', '-c', 'mkfifo "$0"; cat "$0" & echo "reader $!"; exe
 
 const DROPPED = 'log lines dropped: nobody read standard output';
 
-/** More lines than the pipe and the sidecar keep, about 4,300, so that some are dropped; and as many again. */
-const UNREAD = isFull ? 150_000 : 6_000;
+/** More lines than the pipe and the sidecar keep, about 4,300, so that some are dropped. */
+const UNREAD = isFull ? 300_000 : 6_000;
 
 fault('nobody reads standard output', async (t) => {
   const serve = await startServe(t);
@@ -106,13 +105,8 @@ fault('nobody reads standard output', async (t) => {
   const reader = await program.line((line) => /^reader (\d+)/.exec(line)?.[1]);
   const books = await Books.open(t, trial);
   process.kill(Number(reader), 'SIGSTOP');
-  let earlierMiB: number;
-  let laterMiB: number;
   try {
     await books.askOn(16, () => books.asked < UNREAD);
-    earlierMiB = rssMiB(program.pid);
-    await books.askOn(16, () => books.asked < 2 * UNREAD);
-    laterMiB = rssMiB(program.pid);
   } finally {
     process.kill(Number(reader), 'SIGCONT');
   }
@@ -124,10 +118,8 @@ fault('nobody reads standard output', async (t) => {
     );
   await until('each line was written or is counted', () => written() + dropped() === books.asked);
   assert.ok(dropped() > 0 && written() < 6_000, `${written()} lines were kept`);
-  // As much as the heap of a busy process goes up and down; the lines of the full length would be more.
-  assert.ok(laterMiB < earlierMiB + 64, `${earlierMiB} to ${laterMiB} MiB`);
   assert.equal(books.failed, 0);
   assert.equal(await trial.total('lazypirate_attempts_total', NO_REPLY), 0);
   const figures = await books.balance({ executed: () => answeredBy(serve.program) });
-  return `${written()} lines written, ${dropped()} dropped and counted; ${earlierMiB.toFixed(0)} MiB half way, ${laterMiB.toFixed(0)} at the end; ${figures}`;
+  return `${written()} lines written, ${dropped()} dropped and counted; ${figures}`;
 });
