@@ -6,10 +6,11 @@ import type { Benchmark } from './bench.ts';
 import { median, quantile, spread } from './figures.ts';
 
 const SECONDS = 60;
+const WORK_MS = 5;
 
 /** 3 upstreams, 16 apps, one upstream killed and restarted every second: through the sidecar, and with a hand-written Lazy Pirate. */
 export const kills: Benchmark = async (scope) => {
-  const upstreams = await startUpstreams(scope, 3);
+  const upstreams = await startUpstreams(scope, 3, WORK_MS);
   const addresses = upstreams.map(({ address }) => address);
   const sidecar = await startSidecar(scope, [
     '--listen',
@@ -24,7 +25,11 @@ export const kills: Benchmark = async (scope) => {
   for (const [name, newAsker] of contestants) {
     print(
       name,
-      await killUpstreams(scope, { upstreams, apps: 16, kills: SECONDS, everyMs: 1_000 }, newAsker),
+      await killUpstreams(
+        scope,
+        { upstreams, apps: 16, kills: SECONDS, everyMs: 1_000, workMs: WORK_MS },
+        newAsker,
+      ),
     );
   }
 };

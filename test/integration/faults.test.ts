@@ -10,7 +10,9 @@ import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { until } from '../support/until.ts';
 
 test('apps do not notice that upstreams are killed and restarted', async (t) => {
-  const upstreams = await startUpstreams(t, 3);
+  // So long that each of them has work when it is killed.
+  const workMs = 20;
+  const upstreams = await startUpstreams(t, 3, workMs);
   const addresses = upstreams.map(({ address }) => address);
   const { address, admin } = await startSidecar(t, [
     ...['--listen', 'tcp://127.0.0.1:0', '--upstream', addresses.join(','), '--timeout', '60s'],
@@ -19,7 +21,7 @@ test('apps do not notice that upstreams are killed and restarted', async (t) => 
     const app = new App(address);
     return { ask: async (body: string) => (await app.ask(body)).text, close: () => app.close() };
   };
-  const report = await killUpstreams(t, { upstreams, apps: 16, kills: 3, everyMs: 300 }, newAsker);
+  const report = await killUpstreams(t, { upstreams, apps: 16, kills: 3, everyMs: 300, workMs }, newAsker);
   const slowest = report.slowestMs.toSorted((a, b) => a - b);
   t.diagnostic(
     `${report.requests} requests; slowest at each kill: ${slowest.map((ms) => ms.toFixed(0)).join(' ')} ms`,

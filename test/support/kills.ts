@@ -25,11 +25,13 @@ export interface Plan {
   apps: number;
   kills: number;
   everyMs: number;
+  /** How long an upstream works on each request. */
+  workMs: number;
 }
 
-/** Upstreams in separate processes that work 5 ms on each request. */
-export function startUpstreams(scope: Scope, count: number) {
-  return Promise.all(Array.from({ length: count }, () => startServe(scope, ['--delay', '5ms'])));
+/** Upstreams in separate processes. */
+export function startUpstreams(scope: Scope, count: number, workMs: number) {
+  return Promise.all(Array.from({ length: count }, () => startServe(scope, ['--delay', `${workMs}ms`])));
 }
 
 /** Kills one upstream after the other with SIGKILL and restarts it at once, while apps send requests without a pause. */
@@ -63,7 +65,7 @@ export async function killUpstreams(scope: Scope, plan: Plan, newAsker: () => As
     kills.push({ atMs: performance.now(), slowestMs: 0 });
     upstream.program.kill('SIGKILL');
     await upstream.program.ended;
-    upstream.program = (await startServe(scope, ['--delay', '5ms'], upstream.address)).program;
+    upstream.program = (await startServe(scope, ['--delay', `${plan.workMs}ms`], upstream.address)).program;
   }
   killed.abort();
   await Promise.all(apps);
