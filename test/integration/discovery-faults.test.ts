@@ -288,9 +288,9 @@ test('reconnecting leaks no descriptors', {
     server.cut();
     await stop();
   };
-  for (let number = 0; number < 10; number++) await round();
+  for (let number = 0; number < 5; number++) await round();
   const before = descriptors();
-  for (let number = 0; number < 60; number++) await round();
+  for (let number = 0; number < 20; number++) await round();
   await until('no connection stands', () => server.connections === 0);
   assert.ok(descriptors() <= before + 2, `${before} before, ${descriptors()} after`);
 });

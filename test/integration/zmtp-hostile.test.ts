@@ -15,8 +15,9 @@ import { until } from '../support/until.ts';
 import { connecting } from '../support/zmtp-connection.ts';
 import { echo, listening } from '../support/zmtp-listener.ts';
 
-const STREAMS = Number(process.env['LAZYPIRATE_STREAMS'] ?? 2_000);
-const SEED = Number(process.env['LAZYPIRATE_SEED'] ?? 1);
+const STREAMS = Number(process.env['LAZYPIRATE_STREAMS'] ?? 600);
+/** Different streams each time, but reproducible from the seed. */
+const SEED = Number(process.env['LAZYPIRATE_SEED'] ?? Date.now() % 2 ** 31);
 
 test('a peer that sends byte after byte in the handshake is cut at its end', async (t) => {
   let sent = 0;
@@ -191,6 +192,7 @@ test(`a good client among ${STREAMS} mutated streams gets its own reply each tim
     `ipc://@lazypirate-hostile-${process.pid}`,
   );
   const good = await RawApp.connect(t, address);
+  t.diagnostic(`streams of seed ${SEED}`);
   const chance = new Chance(SEED);
   let asked = 0;
   let sent = 0;
