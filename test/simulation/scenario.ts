@@ -14,6 +14,8 @@ export interface Scenario {
   /** How long faults go on; then everything is repaired. */
   faultsMs: number;
   faultEveryMs: number;
+  /** Share of the faults that are reloads of the deadline, beyond its turn among all kinds. */
+  deadlines: number;
   latencyMs: number;
   loss: number;
   /** Shares of the messages; see `World`. */
@@ -33,7 +35,10 @@ export function scenarioOf(chance: Chance): Scenario {
   return chance.is(0.15) ? withLine(chance, scenario) : scenario;
 }
 
-/** Fast endpoints beside a slow one, each with room for one attempt, and so many apps that most of their requests wait in line. */
+/**
+ * Fast endpoints beside a slow one, each with room for one attempt, and so many apps that most of their requests wait in line. Some have
+ * more time there than others.
+ */
 function withLine(chance: Chance, scenario: Scenario): Scenario {
   const { endpoints, requests } = scenario.settings;
   const { timeoutMs } = endpoints;
@@ -51,12 +56,12 @@ function withLine(chance: Chance, scenario: Scenario): Scenario {
     return { ...server, habits: { ...server.habits, serviceMs: [mostMs * 0.8, mostMs] as const } };
   });
   const apps = Array.from({ length: 12 }, () => ({
-    pipeline: 1,
+    pipeline: chance.one([1, 3]),
     thinkMs: 50,
-    isOrdered: true,
+    isOrdered: settings.requests.inFlightPerClient === 1,
     bytes: LIGHT,
   }));
-  return { ...scenario, settings, servers, apps };
+  return { ...scenario, settings, servers, apps, deadlines: 0.5 };
 }
 
 function anyScenario(chance: Chance): Scenario {
@@ -77,6 +82,7 @@ function anyScenario(chance: Chance): Scenario {
     })),
     faultsMs: chance.between(300, 2_500),
     faultEveryMs: chance.one([20, 100, 400]),
+    deadlines: 0,
     latencyMs: chance.one([0.2, 2, 30]),
     loss: chance.one([0, 0, 0.02, 0.2]),
     blocking: chance.one([0, 0.01, 0.1]),

@@ -210,8 +210,10 @@ class Simulation {
       reload: () => this.#reload(),
       'reload of the upstream': () => this.#reload(true),
       'reload of the listener': () => this.#move(),
+      'reload of the deadline': () => this.#reloadDeadline(),
     };
-    const name = chance.one(Object.keys(faults));
+    const isDeadline = chance.is(this.#scenario.deadlines);
+    const name = isDeadline ? 'reload of the deadline' : chance.one(Object.keys(faults));
     this.#checks.tell(`fault: ${name} ${address}`);
     faults[name]?.();
   }
@@ -247,6 +249,13 @@ class Simulation {
     if (isOtherUpstream) this.#discovery = new DrivenDiscovery();
     this.#apply(next);
     if (isOtherUpstream) this.#find();
+  }
+
+  /** All else stays as it is. */
+  #reloadDeadline(): void {
+    const { requests, endpoints } = this.#latest;
+    const deadlineMs = endpoints.timeoutMs * this.#chance.one([1, 1.2, 1.5, 5]);
+    this.#apply({ ...this.#latest, requests: { ...requests, retry: { ...requests.retry, deadlineMs } } });
   }
 
   #toggle(address: string): void {
