@@ -129,11 +129,12 @@ export class Route implements ListenerOwner, TurnsOwner {
     this.#settings = this.#pirate.settings = this.#delivery.settings = settings;
     this.#run = `${settings.name}.${this.#mark}`;
     const { name, requests } = settings;
-    if (hasChanged('name'))
+    if (hasChanged('name')) {
       this.#events.emit('renamed', { route: name, was: before.name, unsettled: this.#admission.unsettled });
+      this.#upstreams.rename(name);
+    }
     if (hasChanged('listener')) this.#frontend.change(settings.listener);
-    if (hasChanged('name') || hasChanged('endpoints') || hasChanged('upstream'))
-      this.#upstreams.adjust(settings);
+    if (hasChanged('endpoints') || hasChanged('upstream')) this.#upstreams.adjust(settings);
     if (hasChanged('requests')) this.#admit(requests);
     if (!this.#upstreams.keep(settings.upstream)) this.#add(this.#makeUpstream(settings));
   }

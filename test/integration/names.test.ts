@@ -5,6 +5,7 @@ import type { ObservedRequest } from '../../src/proxy/events.ts';
 import { ask } from '../support/ask.ts';
 import { DrivenDiscovery } from '../support/driven-discovery.ts';
 import { RawApp, requestOf } from '../support/raw-app.ts';
+import type { RecordedEvent } from '../support/recorded-events.ts';
 import { type RunningRoute, startRoute } from '../support/route.ts';
 import { scratch } from '../support/scratch.ts';
 import { drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
@@ -76,6 +77,29 @@ test('a request has an id of its own that no other route or run has, and keeps i
   await until('it has come', () => received.length === 3);
   assert.equal(received[2]?.id, `renamed.${mark}.3`);
 });
+
+for (const change of ['its endpoint leaves the set', 'another upstream takes over'])
+  test(`what is told of a request after ${change} has the name that the route has then`, async (t) => {
+    const held = Promise.withResolvers<void>();
+    const old = await start(t, { do: 'hold', until: held.promise });
+    const fresh = await start(t);
+    const discovery = new DrivenDiscovery();
+    const isSame = change.includes('set');
+    const running = await startRoute(t, isSame ? discovery : [old.address]);
+    if (isSame) await discovery.find(old.address);
+    const asked = ask(running.address, 'x');
+    await until('the request is at the old endpoint', () => old.seen.length === 1);
+    const endpoints = isSame ? [] : [fresh.address];
+    if (isSame) await discovery.find(fresh.address);
+    else running.apply({ endpoints });
+    const of = (address: string, state: string) => (event: RecordedEvent) =>
+      event.kind === 'endpoint' && event.endpoint === address && event.to === state;
+    await running.event(of(old.address, 'terminating'));
+    running.apply({ endpoints, name: 'renamed' });
+    held.resolve();
+    assert.equal((await asked).text, 'x');
+    assert.equal((await running.event(of(old.address, 'gone'))).route, 'renamed');
+  });
 
 for (const host of ['127.0.0.1', '[::1]'])
   test(`where an app of ${host} connected from is known after it has left`, async (t) => {

@@ -80,13 +80,19 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
     }
   }
 
+  /** The route has another name. */
+  rename(name: string): void {
+    this.#settings = { ...this.#settings, name };
+    this.#discovery.route = name;
+    for (const endpoint of [...this.all, ...this.#removed]) endpoint.rename(name);
+  }
+
   /**
-   * Applies another name and other settings of endpoints, and another list of them if there is one. Those that stay keep their
-   * connections and what was learned about them.
+   * Applies other settings of endpoints, and another list of them if there is one. Those that stay keep their connections and what was
+   * learned about them.
    */
   adjust(settings: RouteSettings, list = this.#known): void {
     this.#settings = settings;
-    this.#discovery.route = settings.name;
     this.#known = list;
     for (const endpoint of this.all) endpoint.adjust(settings);
     this.#fill();

@@ -59,12 +59,16 @@ export class Endpoint implements LaneOwner {
     this.#lanes.open();
   }
 
-  /** Applies another name and other settings of endpoints. Its connections stay, and so does everything that was learned about it. */
+  /** The route has another name. */
+  rename(name: string): void {
+    this.#report.route = name;
+  }
+
+  /** Applies other settings of endpoints. Its connections stay, and so does everything that was learned about it. */
   adjust(settings: RouteSettings): void {
-    const { name, endpoints } = settings;
+    const { endpoints } = settings;
     const isResized = endpoints.messageBytes !== this.#settings.endpoints.messageBytes;
     this.#settings = settings;
-    this.#report.route = name;
     this.#capacity.adjust(endpoints);
     if (this.#health.adjust(endpoints.ejection)) this.#owner.ejectionTurned(this);
     if (isResized) this.#lanes.replace();

@@ -37,9 +37,14 @@ export class Succession {
     return this.#current;
   }
 
+  /** The route has another name: also for what is still told of earlier upstreams. */
+  rename(name: string): void {
+    this.#route = name;
+    for (const upstream of [...this.#earlier, this.#current, this.#next]) upstream?.rename(name);
+  }
+
   /** The next upstream keeps its list of endpoints: it has nothing connected that could stay, and another upstream replaces it. */
   adjust(settings: RouteSettings): void {
-    this.#route = settings.name;
     // First, because it may take over while the current one is changed.
     this.#next?.adjust({ ...settings, upstream: this.#next.settings });
     this.#current.adjust(settings);

@@ -59,8 +59,13 @@ export class Upstream implements EndpointSetOwner {
     await this.#set.run(discovery);
   }
 
+  /** The route has another name. */
+  rename(name: string): void {
+    this.#set.rename(name);
+  }
+
   /**
-   * Applies another name and other settings of endpoints, and another list of them unless it would lose every connected one by that.
+   * Applies other settings of endpoints, and another list of them unless it would lose every connected one by that.
    * What stays keeps its connections, and nothing that was learned about it is forgotten.
    */
   adjust(settings: RouteSettings): void {
