@@ -137,10 +137,12 @@ test('an app that has all its requests answered before it reads finds every repl
 
 // libzmq ends the process where it is asked to change what it has promised to connections that it has just freed.
 test('the size of the queue can change while clients come and go', async (t) => {
-  const { apply, address } = await start(t);
-  for (let number = 0; number < 400; number++) {
+  const { apply, address } = await start(t, { transport: 'libzmq' });
+  for (let number = 0; number < 50; number++) {
+    // Several, so that some have just gone when it is asked.
+    const asked = Array.from({ length: 8 }, () => ask(address, 'x'));
     apply({ limits: { queue: 1_000 + (number % 7) } });
-    assert.equal((await ask(address, 'x')).text, 'x');
+    for (const { text } of await Promise.all(asked)) assert.equal(text, 'x');
   }
 });
 
