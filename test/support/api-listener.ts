@@ -10,6 +10,7 @@ import {
 import { createServer as createHttp1 } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { selfSigned } from './certificate.ts';
+import { OWN_LOOPBACK } from './own-loopback.ts';
 
 /**
  * `h2`: what a real API server and the client negotiate, with HTTP/1.1 on request. `http/1.1`: as through a load balancer that
@@ -57,12 +58,12 @@ export class ApiListener {
   }
 
   get url(): string {
-    return `${this.certificate === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
+    return `${this.certificate === undefined ? 'http' : 'https'}://${OWN_LOOPBACK}:${this.#port}`;
   }
 
   /** Listens again on the same port. */
   async listen(): Promise<void> {
-    this.#server.listen(this.#port, '127.0.0.1');
+    this.#server.listen(this.#port, OWN_LOOPBACK);
     await once(this.#server, 'listening');
     this.#port = (this.#server.address() as AddressInfo).port;
   }

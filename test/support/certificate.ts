@@ -1,12 +1,16 @@
 import { createSign, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { OWN_LOOPBACK } from './own-loopback.ts';
 
-/** A key and a self-signed certificate for 127.0.0.1, as PEM. Encoded by hand, because Node cannot create X.509 certificates. */
+/** A key and a self-signed certificate for this machine, as PEM. Encoded by hand, because Node cannot create X.509 certificates. */
 export function selfSigned(): { key: string; certificate: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(objectId('2a8648ce3d040302'));
   const name = sequence(set(sequence(objectId('550403'), der(0x0c, Buffer.from('lazypirate test')))));
   const validity = sequence(time(new Date(Date.now() - 3_600_000)), time(new Date(Date.now() + 86_400_000)));
-  const loopback = sequence(objectId('551d11'), der(0x04, sequence(der(0x87, Buffer.from([127, 0, 0, 1])))));
+  const addresses = ['127.0.0.1', OWN_LOOPBACK].map((ip) =>
+    der(0x87, Buffer.from(ip.split('.').map(Number))),
+  );
+  const loopback = sequence(objectId('551d11'), der(0x04, sequence(...addresses)));
   const authority = sequence(
     objectId('551d13'),
     der(0x01, Buffer.from([0xff])),

@@ -8,11 +8,11 @@ export interface CountingRelay {
 }
 
 export async function countingRelay(t: TestContext, upstream: string): Promise<CountingRelay> {
-  const port = Number(upstream.split(':').at(-1));
+  const { hostname: host, port } = new URL(upstream);
   const relay = { address: '', connections: 0 };
   const relaying = createServer((near) => {
     relay.connections++;
-    const far = connect({ port, host: '127.0.0.1' });
+    const far = connect({ port: Number(port), host });
     for (const [one, other] of [
       [near, far],
       [far, near],

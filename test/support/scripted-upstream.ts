@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Router } from 'zeromq';
 import { context } from '../../src/transport/zeromq/context.ts';
 import { split } from '../../src/transport/zeromq/frames.ts';
+import { OWN_LOOPBACK } from './own-loopback.ts';
 
 /** What an upstream does with one request. */
 export type Step =
@@ -44,7 +45,7 @@ export class ScriptedUpstream {
   /** @param script one step for every request, one for each in turn (the last one goes on), or a function */
   static async start(
     script: Step | readonly Step[] | Script = reply,
-    address = 'tcp://127.0.0.1:*',
+    address = `tcp://${OWN_LOOPBACK}:*`,
   ): Promise<ScriptedUpstream> {
     const upstream = new ScriptedUpstream(scriptOf(script));
     await upstream.listen(address);
