@@ -3,6 +3,9 @@ import type { Events, ObservedEndpoint, ResetReason } from '../events.ts';
 import type { EndpointStateKind, Trouble } from '../status.ts';
 import { IN_HANDSHAKE, isVaguer, NEW, NO_HANDSHAKE, ofKnownServer } from './trouble.ts';
 
+/** Peers choose some of the words. Those of one kind of trouble are reported in so many forms at most. */
+const FORMS_MOST = 8;
+
 /** What is said about an endpoint: its state, and why it is so, and what has happened there. Emits its events. */
 export class EndpointReport {
   kind: EndpointStateKind = 'connecting';
@@ -15,8 +18,8 @@ export class EndpointReport {
   #newest: Trouble | undefined;
   /** It was up at some time. */
   #wasUp = false;
-  /** Causes that were reported since it was last up, in words. */
-  readonly #told = new Set<string>();
+  /** Causes that were reported since it was last up, in words, and their kinds. */
+  readonly #told = new Map<string, Trouble['kind'] | undefined>();
   /** The route's name, which a reload may change. */
   route: string;
   /** With the names that discovery knows of it now. */
@@ -55,7 +58,7 @@ export class EndpointReport {
       this.#told.clear();
     }
     this.cause = cause;
-    this.#told.add(this.why);
+    this.#told.set(this.why, this.#trouble?.kind);
     this.#tell(from, this.why);
   }
 
@@ -66,9 +69,9 @@ export class EndpointReport {
       return;
     }
     this.cause = trouble;
-    if (this.#told.has(this.why)) return;
+    if (this.#wasTold(trouble)) return;
     // After a failure in the handshake, it need not be reported that the next handshake takes long.
-    this.#told.add(this.why).add(wordsOf(this.#possible(NO_HANDSHAKE)));
+    this.#told.set(this.why, trouble.kind).set(wordsOf(this.#possible(NO_HANDSHAKE)), NO_HANDSHAKE.kind);
     this.#tell(this.kind, this.why);
   }
 
@@ -102,6 +105,12 @@ export class EndpointReport {
     const { route, endpoint, kind: to } = this;
     const trouble = this.#trouble === NEW ? undefined : this.#trouble?.kind;
     this.#events.emit('endpoint', { route, endpoint, from, to, why, trouble });
+  }
+
+  /** Whether this cause was reported, or so many of its kind that nobody needs one more. */
+  #wasTold({ kind }: Trouble): boolean {
+    if (this.#told.has(this.why)) return true;
+    return [...this.#told.values()].filter((one) => one === kind).length >= FORMS_MOST;
   }
 
   /** Without what it cannot be. */

@@ -83,6 +83,22 @@ test('a peer that ends each handshake is told as that, although one handshake ha
   assert.equal(told.length, count, 'each cause is told once');
 });
 
+test('a peer that says something else each time is told eight times, until it was up', () => {
+  const { report, told } = reporting();
+  const says = (words: number | string) =>
+    report.tried(ended('not_zeromq', 'it is not ZeroMQ', `it said ${words}`));
+  for (let number = 0; number < 1_000; number++) says(number);
+  assert.deepEqual([told.length, told.at(-1)], [9, 'connecting not_zeromq: it is not ZeroMQ: it said 7']);
+  assert.match(report.why, /it said 999$/, 'the newest words are in the status');
+  report.tried(ended('wrong_mechanism', 'wrong security mechanism'));
+  assert.equal(told.at(-1), 'connecting wrong_mechanism: wrong security mechanism', 'another kind is news');
+  report.become('up', 'connected');
+  report.become('down', CLOSED);
+  const count = told.length;
+  says('hello');
+  assert.equal(told.length, count + 1);
+});
+
 test('an endpoint that is new, or up, has no trouble to tell', () => {
   const { report, told } = reporting();
   report.become('up', 'connected');
