@@ -10,6 +10,8 @@ const BLOCK_LEAST = 1_024;
 const BLOCK_MOST = 65_536;
 /** Most bytes of commands that wait for a peer that does not read. */
 const COMMANDS_MOST = 4_096;
+/** The places of messages that are gone are given up when they are so many, and at least as many as those that wait. */
+const GONE_LEAST = 1_024;
 const NOTHING = Buffer.alloc(0);
 
 /** Blocks for the next connections that write: one that is idle has none. */
@@ -136,7 +138,7 @@ export class Outbox {
     while (this.#at < this.#held.length) {
       const message = this.#held[this.#at];
       if (message !== undefined) {
-        if (!this.#makeRoom(message.bytes)) return;
+        if (!this.#makeRoom(message.bytes)) return this.#forgetGone();
         this.#heldBytes -= message.bytes;
         this.#add(message.envelope, message.body, message.bytes);
       }
@@ -145,6 +147,13 @@ export class Outbox {
     this.#held = [];
     this.#at = 0;
     this.#flush();
+  }
+
+  /** A peer may lag for as long as its connection lasts. */
+  #forgetGone(): void {
+    if (this.#at < Math.max(GONE_LEAST, this.#held.length - this.#at)) return;
+    this.#held.splice(0, this.#at);
+    this.#at = 0;
   }
 
   /** @returns whether the message can go to the kernel next */

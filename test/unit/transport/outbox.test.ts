@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
-import { DELIMITER } from '../../../src/transport/message.ts';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { bodyOf, DELIMITER } from '../../../src/transport/message.ts';
 import { Outbox } from '../../../src/transport/zmtp/outbox.ts';
 import { WireSlice } from '../../../src/transport/zmtp/wire-slice.ts';
 
@@ -42,4 +44,40 @@ test('what is lent is sent as it was, however long the peer takes to read it', a
   outbox.end();
   const came = await buffer(far);
   assert.equal(Buffer.compare(came, Buffer.concat(sent)), 0);
+});
+
+test('a peer that always lags a little takes no more memory than what waits for it', () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  let drained = () => undefined;
+  const socket = {
+    writable: true,
+    writableLength: 1,
+    write: (_: Buffer, written?: typeof drained) => {
+      drained = written ?? drained;
+    },
+    cork: () => undefined,
+    uncork: () => undefined,
+  } as unknown as Socket;
+  const outbox = new Outbox(socket);
+  const body = bodyOf([Buffer.alloc(9 * KiB)]);
+  // One is with the kernel, and three wait behind it.
+  for (let number = 1; number <= 4; number++) outbox.put(DELIMITER, body);
+  const messages = 500_000;
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (let number = 5; number <= messages; number++) {
+    assert.equal(outbox.put(DELIMITER, body), number);
+    drained();
+    assert.equal(outbox.handedOver, number - 3);
+  }
+  collectGarbage();
+  const bytes = process.memoryUsage().heapUsed - before;
+  assert.ok(bytes < 2 * messages, `${messages} messages have left ${bytes} bytes`);
+  assert.deepEqual(
+    [messages - 3, messages - 2, messages].map((number) => outbox.withdraw(number)),
+    [false, true, true],
+    'those that wait can be taken back',
+  );
+  assert.equal(outbox.handedOver, messages - 3);
 });
