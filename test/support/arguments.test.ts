@@ -19,6 +19,9 @@ const WRONG: [string, ...string[]][] = [
   ['bench/bench.ts', 'nope'],
   ['bench/bench.ts', 'goals', 'nope'],
   ['bench/bench.ts', '--nope'],
+  ['support/under-load.ts', '--times', '0'],
+  ['support/under-load.ts', '--loops', 'x'],
+  ['support/under-load.ts', '--nope'],
 ];
 
 for (const [file, ...args] of WRONG)

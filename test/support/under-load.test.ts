@@ -37,11 +37,3 @@ test('the tests under load are told run by run, and one that fails shows its out
   assert.match(red.stdout[0] ?? '', /^1 of 1: RED after \d+ s \(pass 1, fail 1, /);
   assert.match(red.stdout.join('\n'), /told you/);
 });
-
-test('a wrong argument is told with what would be right', async (t) => {
-  for (const args of [['--times', '0'], ['--loops', 'x'], ['--nope']]) {
-    const program = Program.start(t, process.execPath, [MAIN, ...args]);
-    assert.equal((await program.ended).code, 2);
-    assert.match(program.stderr.join('\n'), /usage: npm run test:loaded/);
-  }
-});

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { end } from './arguments.ts';
 import { scratch } from './scratch.ts';
 
 const USAGE = `usage: npm run test:loaded -- [--times 5] [--loops 4] [--stalls] [FILE...]
@@ -89,6 +90,5 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(`${(error as Error).message}\n${USAGE}`);
-  process.exitCode = 2;
+  end(`${(error as Error).message}\n${USAGE}`, 2);
 }
