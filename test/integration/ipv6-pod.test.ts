@@ -3,11 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { build } from '../support/built.ts';
 import { Program } from '../support/program.ts';
 import { scratch } from '../support/scratch.ts';
-
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** A pod of a cluster with IPv6 alone: IPv4 is there on loopback only, as everywhere. */
 const POD = `ip link set lo up && ip link add eth0 type veth peer name far && ip link set far up &&
@@ -44,10 +42,10 @@ test('a pod with IPv6 alone needs no setting: the app, the upstream and the prob
   await program.logged('started');
   const serve = Program.start(t, 'nsenter', [
     ...['--net', '--target', String(program.pid)],
-    ...[process.execPath, MAIN, 'serve', 'tcp://[fd00::2]:7000'],
+    ...[process.execPath, build(), 'serve', 'tcp://[fd00::2]:7000'],
   ]);
   await serve.line((line) => /^serving/.exec(line)?.[0]);
-  const sent = within(program, process.execPath, MAIN, 'send', 'tcp://127.0.0.1:5555', 'hello');
+  const sent = within(program, process.execPath, build(), 'send', 'tcp://127.0.0.1:5555', 'hello');
   assert.match(sent, /hello/);
   for (const host of ['[fd00::2]', '127.0.0.1']) {
     const ask = `fetch('http://${host}:9555/readyz').then(async (page) => console.log(page.status))`;
