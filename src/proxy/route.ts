@@ -213,7 +213,7 @@ export class Route implements ListenerOwner, TurnsOwner {
     for (const request of [...turns.inFlight]) this.#pirate.abandon(request);
   }
 
-  received(turns: Turns, envelope: Buffer, body: Body, bytes: number, refused?: Refused): void {
+  received(turns: Turns, envelope: Buffer, body: Body, bytes: number, refused?: Refused): Request {
     const arrivedMs = performance.now();
     this.#receivedMs = arrivedMs;
     const number = ++this.#received;
@@ -235,7 +235,7 @@ export class Route implements ListenerOwner, TurnsOwner {
       request.failure ??= TOO_MANY;
       this.#admission.refuse(request);
     }
-    turns.arrive(request);
+    return request;
   }
 
   begin(request: Request): void {

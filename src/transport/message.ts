@@ -25,6 +25,9 @@ export const HEADER_MOST = 9;
 /** The wire bytes of an envelope that consists only of the delimiter, an empty frame. */
 export const DELIMITER = Buffer.from([MORE, 0]);
 
+/** The longest envelope, in wire bytes. */
+export const ENVELOPE_BYTES_MOST = 65_536;
+
 /** In place of a body that was not stored. */
 export const NO_BODY: Body = { chunks: [], bytes: 0, weight: 0 };
 

@@ -156,6 +156,12 @@ export interface ClientOwner {
   tooLarge(envelope: Buffer, bytes: number): void;
   /** A message arrived while it was paused, and there was no room to keep it. */
   overflow(envelope: Buffer, bytes: number): void;
+  /**
+   * The same, but it is answered before those that wait for their turn.
+   *
+   * @returns false if that would be the reply to an earlier one, because they have the same envelope; then it does nothing
+   */
+  overflowAtOnce(envelope: Buffer, bytes: number): boolean;
   /** The client has left; its replies have nowhere to go. Not every transport notices. */
   left(): void;
 }

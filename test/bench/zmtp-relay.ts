@@ -66,6 +66,7 @@ function joined(client: Client): ClientOwner {
     malformed: () => fail('a malformed request'),
     tooLarge: () => fail('a request that is too large'),
     overflow: () => undefined,
+    overflowAtOnce: () => false,
     left: () => undefined,
   };
 }

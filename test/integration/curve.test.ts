@@ -270,6 +270,7 @@ test('a listener admits nobody while its authenticator does not answer', async (
     malformed: () => undefined,
     tooLarge: () => undefined,
     overflow: () => undefined,
+    overflowAtOnce: () => false,
     left: () => undefined,
   };
   const listener = await libzmq.listen(

@@ -118,11 +118,12 @@ export class VirtualApp implements AppSide {
     const id = frames.length > 2 ? String(frames[0]) : '';
     const index = this.pending.findIndex((one) => one.id === id);
     const found = this.pending[index];
-    // An app that relies on the order takes the reply for its first pending request.
-    const isOutOfOrder = found?.isOrdered && this.pending.findIndex((one) => one.isOrdered) < index;
+    const text = String(frames.at(-1));
+    // An app that relies on the order takes the reply for its first pending request. Only a refusal with an id may overtake others.
+    const mayOvertake = !found?.isOrdered || (id !== '' && failureOf(text)?.code === 'OVERLOADED');
+    const isOutOfOrder = !mayOvertake && this.pending.findIndex((one) => one.isOrdered) < index;
     const asked = isOutOfOrder ? undefined : found;
     if (asked !== undefined) this.pending.splice(index, 1);
-    const text = String(frames.at(-1));
     const isFramed = frames.at(-2)?.length === 0;
     if (asked === undefined || !isFramed) {
       this.wrong.push(`${this.id} got ${text.slice(0, 80)}, which is not a reply to any request`);

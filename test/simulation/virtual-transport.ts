@@ -187,7 +187,21 @@ export class VirtualClient implements Client {
     if (this.#state !== 'open') return;
     if (arrived === 'end') return this.cut();
     if (!this.#isPaused && this.#ahead.length === 0) return this.#pass(arrived, false);
-    this.#ahead.push({ arrived, isOver: this.#ahead.length >= this.#world.aheadMost });
+    const isOver = this.#ahead.length >= this.#world.aheadMost;
+    if (isOver && arrived !== 'malformed' && this.#refuse(arrived)) return;
+    this.#ahead.push({ arrived, isOver });
+  }
+
+  /** @returns false if a reply now would be that to an earlier message */
+  #refuse({ envelope, body }: Message): boolean {
+    const isSame = ({ arrived }: { arrived: Message | 'malformed' }) =>
+      arrived !== 'malformed' && arrived.envelope.equals(envelope);
+    if (this.#ahead.some(isSame)) return false;
+    const before = this.unanswered++;
+    const isRefused = this.owner.overflowAtOnce(envelope, body.bytes);
+    if (!isRefused) this.unanswered--;
+    if (this.#state === 'open' && this.unanswered > before) this.#world.broken('a refusal has to wait');
+    return isRefused;
   }
 
   #readAhead(): void {

@@ -45,6 +45,7 @@ export async function listening(
           malformed: () => reports.malformed?.(client),
           tooLarge: (envelope, bytes) => reports.tooLarge?.(client, envelope, bytes),
           overflow: () => undefined,
+          overflowAtOnce: () => false,
           left: () => reports.left?.(client),
         };
       },

@@ -16,7 +16,7 @@ export interface TurnsOwner {
   /** Most requests of one client in flight; above 1 the client must tell its replies apart itself. */
   readonly inFlightPerClient: number;
   /** @param refused why it is refused, if so; then the body is empty, and `bytes` is the size that it had */
-  received(turns: Turns, envelope: Buffer, body: Body, bytes: number, refused?: Refused): void;
+  received(turns: Turns, envelope: Buffer, body: Body, bytes: number, refused?: Refused): Request;
   malformed(): void;
   /** It is this request's turn. `done` must follow. */
   begin(request: Request): void;
@@ -58,15 +58,22 @@ export class Turns implements ClientOwner, RequestClient {
   }
 
   request(envelope: Buffer, body: Body): void {
-    this.#owner.received(this, envelope, body, body.bytes);
+    this.#arrive(this.#owner.received(this, envelope, body, body.bytes));
   }
 
   tooLarge(envelope: Buffer, bytes: number): void {
-    this.#owner.received(this, envelope, NO_BODY, bytes, 'too large');
+    this.#arrive(this.#owner.received(this, envelope, NO_BODY, bytes, 'too large'));
   }
 
   overflow(envelope: Buffer, bytes: number): void {
-    this.#owner.received(this, envelope, NO_BODY, bytes, 'overflow');
+    this.#arrive(this.#owner.received(this, envelope, NO_BODY, bytes, 'overflow'));
+  }
+
+  overflowAtOnce(envelope: Buffer, bytes: number): boolean {
+    const isSame = (earlier: Request) => earlier.envelope.equals(envelope);
+    if (this.#queue.some(isSame) || this.inFlight.some(isSame)) return false;
+    this.#begin(this.#owner.received(this, envelope, NO_BODY, bytes, 'overflow'));
+    return true;
   }
 
   malformed(): void {
@@ -79,7 +86,7 @@ export class Turns implements ClientOwner, RequestClient {
   }
 
   /** Starts the request, now or when its turn comes. */
-  arrive(request: Request): void {
+  #arrive(request: Request): void {
     if (this.#inFlight.items.length >= this.#owner.inFlightPerClient || this.#queue.length > 0) {
       this.#queue.push(request);
       // This may end those before it, so that it begins.

@@ -1,4 +1,4 @@
-import { type Body, bodyOf, envelopeOf, framesOf } from '../message.ts';
+import { type Body, bodyOf, ENVELOPE_BYTES_MOST, envelopeOf, framesOf } from '../message.ts';
 
 /**
  * Finds the start of the body in a message: it follows the first empty frame, the delimiter (RFC 28). Everything up to and
@@ -23,7 +23,7 @@ export function sizeOf(frames: readonly Buffer[]): number {
 }
 
 /** What each frame after the first takes besides its bytes: 2,000,000 empty frames took 677 MiB. */
-const FRAME_BYTES = 384;
+export const FRAME_BYTES = 384;
 
 /** A body that libzmq has brought. It keeps the frames, because it will probably go out through libzmq too. */
 class FramedBody implements Body {
@@ -50,11 +50,12 @@ export interface Parsed {
   body: Body;
 }
 
-/** @returns undefined if there is no delimiter, or no body */
+/** @returns undefined if there is no delimiter, no body, or too large an envelope */
 export function parse(frames: readonly Buffer[], from = 0): Parsed | undefined {
   const bodyAt = split(frames, from);
   if (bodyAt === -1) return undefined;
   const envelope = envelopeOf(frames.slice(from, bodyAt - 1));
+  if (envelope.length > ENVELOPE_BYTES_MOST) return undefined;
   return { envelope, body: new FramedBody(frames.slice(bodyAt)) };
 }
 

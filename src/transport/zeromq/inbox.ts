@@ -1,12 +1,9 @@
-import { sizeOf } from './frames.ts';
+import { FRAME_BYTES, sizeOf } from './frames.ts';
 
 /** The most messages between two tries to read ahead. */
 const PASS_MAX = 64;
 /** Messages of a batch do not count against any limit yet, so a batch ends with the message that makes it this large. */
 const BATCH_BYTES = 1024 * 1024;
-
-/** What a frame takes besides its bytes: 2,000,000 empty frames took 677 MiB. */
-const FRAME_BYTES = 384;
 
 /** What an inbox needs of a socket. */
 interface Incoming {

@@ -2,17 +2,18 @@ import type { Body } from '../message.ts';
 import type { Client, ClientOwner, ReplyFate } from '../transport.ts';
 import type { Parsed } from './frames.ts';
 
-/** Most messages, and bytes of them, that are kept of a client while it is paused: a ROUTER cannot stop reading a single client. */
+/** Most messages, and memory for them, that are kept of a client while it is paused: a ROUTER cannot stop reading a single client. */
 const HELD_MOST = 256;
 const HELD_BYTES = 1024 * 1024;
 /** How many of its held messages are passed on before others have their turn. */
 const AT_ONCE = 64;
 
 /** What waits to be passed on. Refused messages wait without their bodies, and equal ones as a number. */
-type Held =
-  | { kind: 'message'; envelope: Buffer; body: Body }
-  | { kind: 'too large'; envelope: Buffer; bytes: number }
-  | { kind: 'overflow'; envelope: Buffer; bytes: number; count: number };
+type Held = { envelope: Buffer; weight: number } & (
+  | { kind: 'message'; body: Body }
+  | { kind: 'too large'; bytes: number }
+  | { kind: 'overflow'; bytes: number; count: number }
+);
 
 /** A client as a ROUTER knows it: everything that comes with one routing id. */
 export class ZeromqClient implements Client {
@@ -23,7 +24,7 @@ export class ZeromqClient implements Client {
   #isResuming = false;
   /** In order of arrival. */
   readonly #held: Held[] = [];
-  #heldBytes = 0;
+  #heldWeight = 0;
 
   /** @param address where it listens, if that is a path: libzmq does not tell who has connected */
   constructor(address: string | undefined, send: (envelope: Buffer, body: Body) => Promise<ReplyFate>) {
@@ -61,18 +62,27 @@ export class ZeromqClient implements Client {
 
   #hold({ envelope, body }: Parsed, messageBytes: number): void {
     const { bytes } = body;
-    const last = this.#held.at(-1);
-    const isFull = this.#held.length >= HELD_MOST || this.#heldBytes >= HELD_BYTES;
-    if (last?.kind === 'overflow') {
-      if (last.envelope.equals(envelope)) last.count++;
-      // A client that addresses its requests can tell the replies apart, so their order does not matter to it.
-      else this.owner?.overflow(envelope, bytes);
-    } else if (isFull) this.#held.push({ kind: 'overflow', envelope, bytes, count: 1 });
-    else if (bytes > messageBytes) this.#held.push({ kind: 'too large', envelope, bytes });
-    else {
-      this.#held.push({ kind: 'message', envelope, body });
-      this.#heldBytes += envelope.length + bytes;
-    }
+    const weight = envelope.length;
+    const isFull = this.#held.length >= HELD_MOST || this.#heldWeight >= HELD_BYTES;
+    if (isFull) this.#overflow(envelope, bytes);
+    else if (bytes > messageBytes) this.#keep({ kind: 'too large', envelope, weight, bytes });
+    else this.#keep({ kind: 'message', envelope, weight: weight + body.weight, body });
+  }
+
+  /**
+   * The replies to equal envelopes keep the order of the requests, because nothing else tells them apart. With another envelope the
+   * client knows which request is refused, so that one need not wait: nothing would limit how many do.
+   */
+  #overflow(envelope: Buffer, bytes: number): void {
+    const same = this.#held.findLast((one) => one.envelope.equals(envelope));
+    if (same?.kind === 'overflow') same.count++;
+    else if (same !== undefined || this.owner?.overflowAtOnce(envelope, bytes) === false)
+      this.#keep({ kind: 'overflow', envelope, weight: envelope.length, bytes, count: 1 });
+  }
+
+  #keep(one: Held): void {
+    this.#held.push(one);
+    this.#heldWeight += one.weight;
   }
 
   #passOnLater(): void {
@@ -89,10 +99,12 @@ export class ZeromqClient implements Client {
   #passOn(): void {
     const [first] = this.#held;
     if (first === undefined) return;
-    if (first.kind !== 'overflow' || --first.count === 0) this.#held.shift();
+    if (first.kind !== 'overflow' || --first.count === 0) {
+      this.#held.shift();
+      this.#heldWeight -= first.weight;
+    }
     switch (first.kind) {
       case 'message':
-        this.#heldBytes -= first.envelope.length + first.body.bytes;
         return this.owner?.request(first.envelope, first.body);
       case 'too large':
         return this.owner?.tooLarge(first.envelope, first.bytes);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Turns, type TurnsOwner } from '../../../../src/proxy/client/turns.ts';
 import { Request, type RequestOwner, WAITING } from '../../../../src/proxy/request/request.ts';
-import { type Body, bodyOf, DELIMITER, framesOf } from '../../../../src/transport/message.ts';
+import { type Body, bodyOf, DELIMITER, envelopeOf, framesOf } from '../../../../src/transport/message.ts';
 import { settingsOf } from '../../../support/route.ts';
 
 /** A client whose requests are in progress until the test says `done`. */
@@ -52,11 +52,11 @@ class TestedClient implements TurnsOwner {
     this.turns.done(request);
   }
 
-  received(turns: Turns, envelope: Buffer, body: Body, bytes: number): void {
+  received(turns: Turns, envelope: Buffer, body: Body, bytes: number): Request {
     const policy = { ...settingsOf({}).requests.retry, deadlineMs: this.deadlineMs };
     const of = { number: 1, run: 'test.run', client: turns, arrivedMs: 0, policy };
     const arrival = { ...of, envelope, body, bytes, weight: bytes };
-    turns.arrive(new Request(arrival, this.#owner));
+    return new Request(arrival, this.#owner);
   }
 
   malformed(): void {
@@ -207,6 +207,21 @@ test('a request whose shorter deadline ends the earlier one at once gets its tur
   client.ask('1', 5_000);
   client.ask('2', 1_000);
   assert.deepEqual(client.started.map(nameOf), ['1', '2']);
+});
+
+test('a request is refused before those that wait, unless one of them has its envelope', () => {
+  const client = new TestedClient();
+  client.ask('1');
+  client.ask('2');
+  const other = envelopeOf([Buffer.from('other')]);
+  assert.equal(client.turns.overflowAtOnce(other, 1), true);
+  assert.equal(client.turns.overflowAtOnce(other, 1), false, 'the first one is not done');
+  assert.equal(client.turns.overflowAtOnce(DELIMITER, 1), false);
+  assert.deepEqual(client.log, ['start 1', 'start ']);
+  client.done();
+  assert.deepEqual(client.log, ['start 1', 'start '], 'the refused one is not done');
+  client.done();
+  assert.deepEqual(client.log, ['start 1', 'start ', 'start 2']);
 });
 
 test('a client that has left says so, and its owner is told', () => {

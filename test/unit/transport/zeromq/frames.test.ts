@@ -33,6 +33,12 @@ test('an empty routing id is not taken for the delimiter', () => {
   assert.equal(split([empty, Buffer.from('x')], 1), -1);
 });
 
+test('an envelope over 64 KiB makes a message malformed, as in our own ZMTP', () => {
+  const message = (bytes: number) => parse([Buffer.alloc(bytes, 1), empty, Buffer.from('body')]);
+  assert.ok(message(65_000) !== undefined);
+  assert.ok(message(65_536) === undefined);
+});
+
 test('the size is that of all frames', () => {
   assert.equal(sizeOf([Buffer.alloc(3), empty, Buffer.alloc(5)]), 8);
   assert.equal(sizeOf([]), 0);

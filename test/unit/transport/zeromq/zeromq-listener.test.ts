@@ -21,6 +21,7 @@ test('the first request of each app is passed on, however many apps there have b
         malformed: () => assert.fail('malformed'),
         tooLarge: () => assert.fail('too large'),
         overflow: () => assert.fail('overflow'),
+        overflowAtOnce: () => assert.fail('overflow'),
         left: () => left++,
       }),
       refused: ({ why }) => assert.fail(why),
