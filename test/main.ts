@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { inOrder } from './support/order.ts';
 import Progress from './support/progress.ts';
+import { together } from './support/together.ts';
 
 const ALL = 'test/**/*.test.ts';
 /** Of one file. It is there for a test that hangs. */
@@ -19,7 +20,7 @@ const AT_ONCE = 2 * availableParallelism() + 2;
 // For test files and all that they start: processes start in half the time. It is where Node itself would keep it, and outlives `npm ci`.
 process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'node-compile-cache');
 const patterns = process.argv.slice(2);
-const files = inOrder(globSync(patterns.length > 0 ? patterns : ALL));
+const files = together(inOrder(globSync(patterns.length > 0 ? patterns : ALL)));
 if (files.length === 0) throw new Error(`no test file matches ${patterns.join(' ')}`);
 const tests = run({ files, concurrency: AT_ONCE, timeout: TIMEOUT_MS });
 tests.on('test:summary', ({ file, success }) => {

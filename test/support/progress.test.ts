@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inOrder, LONGEST } from './order.ts';
 import { Program } from './program.ts';
 import { scratch } from './scratch.ts';
+import { APART, together } from './together.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
@@ -45,4 +46,17 @@ test('the files that take longest start first, and each of them is there', () =>
   for (const file of LONGEST) assert.ok(existsSync(file), file);
   const [first = '', second = ''] = LONGEST;
   assert.deepEqual(inOrder(['test/z', second, 'test/a', first]), [first, second, 'test/a', 'test/z']);
+});
+
+test('unit tests of one folder share a process, and those that look at their own do not', () => {
+  for (const file of APART) assert.ok(existsSync(file), file);
+  const [apart = ''] = APART;
+  const [one, other] = ['test/unit/config/one.test.ts', 'test/unit/config/text/other.test.ts'];
+  const files = ['test/unit/proxy/alone.test.ts', one, apart, 'test/soak/soak.test.ts', other];
+  const [alone, shared = '', ...rest] = together(files);
+  assert.deepEqual([alone, ...rest], ['test/unit/proxy/alone.test.ts', apart, 'test/soak/soak.test.ts']);
+  assert.deepEqual(
+    [...readFileSync(shared, 'utf8').matchAll(/^import ".*\/(test\/.*)";$/gm)].map(([, file]) => file),
+    [one, other],
+  );
 });

@@ -2,13 +2,13 @@
  * The reporter of `npm test`: what Node's own `spec` prints, and while the tests run a line that says how far they are. The last lines
  * say which tests were not run here and why, and how long it all took.
  */
-import { relative } from 'node:path';
 import { Transform, type TransformCallback } from 'node:stream';
 import { spec, type TestEvent } from 'node:test/reporters';
 
 /** On a terminal the line is overwritten each time; in a pipe each one is a line of its own. */
 const EVERY_MS = { terminal: 1_000, pipe: Number(process.env['LAZYPIRATE_PROGRESS_MS'] ?? 15_000) };
 const ERASE = '\r\x1b[K';
+const TEST_FILE = /\.test\.\w+$/;
 
 export default class Progress extends Transform {
   readonly #spec = spec();
@@ -67,7 +67,7 @@ export default class Progress extends Transform {
     else if (todo === undefined || todo === false) {
       this.#counts.failed++;
       this.#print(
-        `✖ failed just now: ${name} (${titleOf(entryFile ?? file ?? '')}); its error follows below\n`,
+        `✖ failed just now: ${name} (${titleOf(isTestFile(file) ? file : (entryFile ?? ''))}); its error follows below\n`,
       );
     }
   }
@@ -104,7 +104,12 @@ export default class Progress extends Transform {
 
 /** `integration/drain` */
 function titleOf(file: string): string {
-  return relative('test', file).replace(/\.test\.ts$/, '');
+  return file.replace(/^(.*\/)?test\//, '').replace(TEST_FILE, '');
+}
+
+/** Tests of a file may be made by another, as by support/pasted.ts. */
+function isTestFile(file = ''): file is string {
+  return TEST_FILE.test(file);
 }
 
 function timeText(ms: number): string {
