@@ -204,9 +204,8 @@ export class LazyPirate implements RequestOwner {
     }
     const endpoint = this.upstream.elsewhere(request, nowMs);
     // It does not count as a denied retry, because no attempt has failed: the previous one is still awaited.
-    const attempt =
-      endpoint !== undefined && this.#budget.withdraw(nowMs) ? endpoint.send(request, nowMs) : undefined;
-    if (attempt !== undefined) return this.sent(request, attempt, nowMs, 'hedge');
+    if (endpoint !== undefined && this.#budget.withdraw(nowMs))
+      return this.sent(request, endpoint.send(request, nowMs), nowMs, 'hedge');
     const againMs = Math.max(policy.hedgeMs ?? 0, HEDGE_AGAIN_MS);
     request.state = { kind: 'awaiting', hedgeAtMs: nowMs + againMs };
   }

@@ -129,15 +129,14 @@ export class Endpoint implements LaneOwner {
     this.#lanes.open();
   }
 
-  /**
-   * Sends a request: as the probe if one is due, and in the place of a late attempt if there is no other. Call this only if it `isFree`.
-   *
-   * @returns `undefined` if making room has cost it its last free lane
-   */
-  send(request: PendingRequest, nowMs: number): Attempt | undefined {
+  /** Sends a request: as the probe if one is due, and in the place of a late attempt if there is no other. Call this only if it `isFree`. */
+  send(request: PendingRequest, nowMs: number): Attempt {
+    const { free } = this.#lanes;
+    if (free === undefined) throw new Error('no lane is free');
     this.#health.sending(nowMs, this.#settings.endpoints.timeoutMs);
+    // The late attempt is on a lane that takes no more, so this one stays free.
     if (this.#capacity.isCrowded) this.#makeRoom(nowMs);
-    return this.#lanes.free?.send(request, nowMs);
+    return free.send(request, nowMs);
   }
 
   /** Closes lanes that have been idle for this long, except the first. */

@@ -135,8 +135,8 @@ export class Upstream implements EndpointSetOwner {
    */
   send(request: PendingRequest, nowMs: number): Attempt | undefined {
     if (request.line !== undefined) return undefined;
-    const attempt = this.#placeFor(request, nowMs)?.send(request, nowMs);
-    if (attempt !== undefined) return attempt;
+    const endpoint = this.#placeFor(request, nowMs);
+    if (endpoint !== undefined) return endpoint.send(request, nowMs);
     // If others wait already, whatever could help them has been opened or is on its way.
     const isAlone = this.#line.isEmpty;
     this.#line.join(request);
@@ -260,8 +260,8 @@ export class Upstream implements EndpointSetOwner {
   #grant(request: PendingRequest, nowMs: number): boolean {
     const isFirst = request.attempts.length === 0;
     const endpoint = isFirst ? this.#chooseInTime(request, nowMs) : this.#choose(request, nowMs);
+    if (endpoint === undefined && !(isFirst && this.#isTooLate(request, nowMs))) return false;
     const attempt = endpoint?.send(request, nowMs);
-    if (attempt === undefined && !(isFirst && this.#isTooLate(request, nowMs))) return false;
     request.line?.leave(request);
     if (attempt === undefined) request.tooLate();
     else request.granted(attempt, nowMs);
