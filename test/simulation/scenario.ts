@@ -61,7 +61,7 @@ function withLine(chance: Chance, scenario: Scenario): Scenario {
     isOrdered: settings.requests.inFlightPerClient === 1,
     bytes: LIGHT,
   }));
-  return { ...scenario, settings, servers, apps, deadlines: 0.5 };
+  return { ...scenario, settings, servers, apps, faultsMs: 2_500, faultEveryMs: 50, deadlines: 0.7 };
 }
 
 function anyScenario(chance: Chance): Scenario {
