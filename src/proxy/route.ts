@@ -173,11 +173,6 @@ export class Route implements ListenerOwner, TurnsOwner {
     await this.#frontend.close(LINGER_MS);
   }
 
-  /** Closes idle lanes. This also happens automatically every few seconds. */
-  trim(nowMs: number): void {
-    this.#upstreams.current.trim(nowMs);
-  }
-
   status(nowMs = performance.now()): RouteStatus {
     const { queued, queuedBytes, inFlight, inFlightBytes, refused, answering } = this.#admission;
     return {

@@ -11,10 +11,6 @@ export class IndexedSet<T extends { index: number }> {
     this.items.push(item);
   }
 
-  has(item: T): boolean {
-    return this.items[item.index] === item;
-  }
-
   /** @returns whether the item was in the set */
   delete(item: T): boolean {
     if (this.items[item.index] !== item) return false;
@@ -24,9 +20,5 @@ export class IndexedSet<T extends { index: number }> {
       last.index = item.index;
     }
     return true;
-  }
-
-  clear(): void {
-    this.items.length = 0;
   }
 }

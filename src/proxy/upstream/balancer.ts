@@ -7,34 +7,28 @@ export interface Choice {
 }
 
 /**
- * Chooses one of the endpoints that fit. Whatever the rule is, it is asked only for free endpoints (or those that can open another lane),
- * and ejected ones do not fit while others are up.
+ * Chooses one of the endpoints that fit, wherever one is chosen. Whatever the rule is, it is asked only for free endpoints (or those that
+ * can open another lane), and ejected ones do not fit while others are up.
+ *
+ * The rule: draw two endpoints at random; of those that fit, the one with the lower latency x (in flight + 1) wins. If one of the two has
+ * no latency yet, the one with less in flight wins. Two draws cost the same with a thousand endpoints as with three. All
+ * endpoints are checked only if neither of the two fits.
  *
  * @param random in [0, 1)
  */
-type Balancing = <T extends Choice>(
+export function choose<T extends Choice>(
   all: readonly T[],
   fits: (choice: T) => boolean,
   random: () => number,
   nowMs: number,
-) => T | undefined;
-
-/**
- * Draws two endpoints at random; of those that fit, the one with the lower latency x (in flight + 1) wins. If one of the two has
- * no latency yet, the one with less in flight wins. Two draws cost the same with a thousand endpoints as with three. All
- * endpoints are checked only if neither of the two fits.
- */
-const betterOfTwo: Balancing = (all, fits, random, nowMs) => {
+): T | undefined {
   const [a, b] = draw(all, random);
   if (a !== undefined && b !== undefined && fits(a)) return fits(b) && isBetter(b, a, nowMs) ? b : a;
   if (b !== undefined && fits(b)) return b;
   const fitting = all.filter(fits);
   const [c, d] = draw(fitting, random);
   return c !== undefined && d !== undefined && isBetter(d, c, nowMs) ? d : c;
-};
-
-/** The rule in use, wherever an endpoint is chosen. */
-export const choose: Balancing = betterOfTwo;
+}
 
 /** Two different ones, or the same one twice if there is only one. */
 function draw<T>(all: readonly T[], random: () => number): [T | undefined, T | undefined] {

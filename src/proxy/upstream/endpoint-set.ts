@@ -72,7 +72,7 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
   /** Keeps its endpoints in line with discovery, until `retire` or `close`. */
   async run(discovery: Discovery): Promise<void> {
     this.#discovery.isFixed = discovery.isFixed;
-    const trimming = setInterval(() => this.trim(performance.now()), TRIM_EVERY_MS).unref();
+    const trimming = setInterval(() => this.#trim(performance.now()), TRIM_EVERY_MS).unref();
     try {
       await discovery.run(this, this.#stopping.signal);
     } finally {
@@ -151,11 +151,6 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
     if (!this.#stopping.signal.aborted) this.#discovery.failed(trouble, performance.now());
   }
 
-  /** Closes lanes that have been idle for a minute, except the first of each endpoint. */
-  trim(nowMs: number): void {
-    for (const endpoint of this.all) endpoint.trim(LANE_IDLE_MS, nowMs);
-  }
-
   freed(endpoint: Endpoint): void {
     this.#owner.freed(endpoint);
   }
@@ -203,6 +198,11 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
     // The loss of its last usable endpoint may have retired this upstream.
     if (this.#stopping.signal.aborted) return;
     this.all = [...this.all, ...[...missing.values()].map((one) => this.#make(one))];
+  }
+
+  /** Closes lanes that have been idle for a minute, except the first of each endpoint. */
+  #trim(nowMs: number): void {
+    for (const endpoint of this.all) endpoint.trim(LANE_IDLE_MS, nowMs);
   }
 
   #make(discovered: Discovered): Endpoint {

@@ -232,9 +232,9 @@ export class Endpoint implements LaneOwner {
     this.#judge(sentMs, nowMs, 'reply_lost');
   }
 
-  retired({ state }: Lane, reason: ResetReason): void {
+  retired(reason: ResetReason): void {
     this.#report.reset(reason);
-    if (reason !== 'lost' && state.kind === 'retired') this.#lanes.keepOne();
+    if (reason === 'timeout' || reason === 'abandoned') this.#lanes.keepOne();
   }
 
   accepted(): void {

@@ -10,7 +10,7 @@ export interface LaneOwner {
   /** Whether a peer at this endpoint did not echo an attempt's id, so that no further one is sent. */
   readonly isPlain: boolean;
   /** The lane is connected and takes attempts. */
-  opened(lane: Lane): void;
+  opened(): void;
   /** The first reply on the lane has shown whether the peer echoes the attempt's id. */
   proved(isEchoing: boolean): void;
   /** An attempt is being sent. */
@@ -29,8 +29,8 @@ export interface LaneOwner {
   unsent(sentMs: number, nowMs: number): void;
   /** An attempt sent at this time got no reply: its connection dropped, or the peer broke the protocol. */
   unanswered(sentMs: number, nowMs: number): void;
-  /** The lane takes no more attempts and needs a replacement: now, or when it is `closed` if its connection was lost. */
-  retired(lane: Lane, reason: ResetReason): void;
+  /** The lane takes no more attempts and needs a replacement: now, or when it is `closed` if its connection is of no more use. */
+  retired(reason: ResetReason): void;
   /**
    * The lane's connection is closed.
    * @param trouble why it failed; `undefined` if we closed it on purpose
@@ -38,7 +38,7 @@ export interface LaneOwner {
    */
   closed(lane: Lane, trouble: Trouble | undefined, wasReadyMs: number): void;
   /** A reply arrived that nobody waits for any more. */
-  discarded(lane: Lane): void;
+  discarded(): void;
   /** A connection takes long. */
   tookLong(trouble: Trouble): void;
   /** A TCP connection is open; the handshake follows. */

@@ -143,7 +143,7 @@ export class Lane implements ConnectionOwner {
     if (this.#correlate === true) this.#speech = 'correlated';
     else if (this.#correlate === 'auto' && socketType === 'REP' && !this.#owner.isPlain)
       this.#speech = 'proving';
-    this.#owner.opened(this);
+    this.#owner.opened();
   }
 
   message(envelope: Buffer, body: Body): void {
@@ -185,7 +185,7 @@ export class Lane implements ConnectionOwner {
     }
     const attempt = isEcho ? this.#attempts.at(id % SLOTS) : this.#attempts.at(0);
     if (attempt === undefined || (isEcho && attempt.id !== id)) {
-      if (isEcho && Math.floor(id / SLOTS) < this.#sent) this.#owner.discarded(this);
+      if (isEcho && Math.floor(id / SLOTS) < this.#sent) this.#owner.discarded();
       else this.#end(NO_REPLY);
       return undefined;
     }
@@ -208,7 +208,7 @@ export class Lane implements ConnectionOwner {
     const wasReadyMs = 'sinceMs' in this.state ? performance.now() - this.state.sinceMs : 0;
     const wasReady = this.state.kind === 'ready';
     this.state = { kind: 'closed' };
-    if (trouble !== undefined && wasReady) this.#owner.retired(this, reason);
+    if (trouble !== undefined && wasReady) this.#owner.retired(reason);
     this.#connection.close();
     const attempts = this.#attempts.clear();
     for (const attempt of attempts) {
@@ -228,7 +228,7 @@ export class Lane implements ConnectionOwner {
   #retire(reason: ResetReason): void {
     if (this.state.kind !== 'ready') return;
     this.state = { kind: 'retired', sinceMs: this.state.sinceMs };
-    this.#owner.retired(this, reason);
+    this.#owner.retired(reason);
   }
 
   /** Late attempts have been reported already. */

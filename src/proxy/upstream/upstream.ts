@@ -124,11 +124,6 @@ export class Upstream implements EndpointSetOwner {
     return first !== undefined && !this.#room.mayStart(first);
   }
 
-  /** Closes lanes that have been idle for a minute, except the first of each endpoint. */
-  trim(nowMs: number): void {
-    this.#set.trim(nowMs);
-  }
-
   /**
    * Sends the request, if it is next and there is room at an endpoint. Otherwise it joins the line, until it is `granted` or
    * `tooLate`, or leaves it. One that stands in line already stays there.

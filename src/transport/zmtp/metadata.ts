@@ -4,7 +4,7 @@ import { COMMAND, frameHeader } from '../message.ts';
 
 /** A parsed command. Unknown commands are ignored, as the RFC requires. */
 export type Command =
-  | { kind: 'ready'; socketType: string | undefined; identity: Buffer }
+  | { kind: 'ready'; socketType: string | undefined }
   | { kind: 'error'; reason: string }
   /** @property ttlMs how long to wait for anything from the peer before dropping the connection; 0: we decide */
   | { kind: 'ping'; context: Buffer; ttlMs: number }
@@ -65,7 +65,6 @@ export function parseCommand(command: Buffer): Command {
 /** Names are case-insensitive. If a name comes twice the last one counts, as in libzmq. */
 function parseReady(data: Buffer): Command {
   let socketType: string | undefined;
-  let identity = Buffer.alloc(0);
   for (let at = 0; at < data.length; ) {
     const nameLength = data[at] ?? 0;
     const valueAt = at + 1 + nameLength + 4;
@@ -74,11 +73,9 @@ function parseReady(data: Buffer): Command {
     const valueLength = data.readUInt32BE(valueAt - 4);
     at = valueAt + valueLength;
     if (at > data.length) return { kind: 'broken' };
-    const value = data.subarray(valueAt, at);
-    if (name === 'socket-type') socketType = printable(value);
-    if (name === 'identity') identity = Buffer.from(value);
+    if (name === 'socket-type') socketType = printable(data.subarray(valueAt, at));
   }
-  return { kind: 'ready', socketType, identity };
+  return { kind: 'ready', socketType };
 }
 
 function property(name: string, value: string): Buffer {
