@@ -96,11 +96,14 @@ export class Capacity {
     if (attempt.state === 'late') this.#late.remove(attempt);
   }
 
-  /** Call this before it has `ended`. */
-  wasAnswered({ state, sentMs }: Attempt, nowMs: number): void {
+  /** It was answered, so it has ended. */
+  wasAnswered(attempt: Attempt, nowMs: number): void {
+    const { state, sentMs } = attempt;
     this.#late.answered(sentMs, nowMs);
+    // The limit counts this one, too.
     if (state === 'awaited') this.#limit.answered(nowMs - sentMs, this.inFlight);
     else this.#answeredLate++;
+    this.ended(attempt);
   }
 
   overdue(attempt: Attempt, nowMs: number): void {

@@ -15,9 +15,9 @@ export interface LaneOwner {
   proved(isEchoing: boolean): void;
   /** An attempt is being sent. */
   sent(attempt: Attempt): void;
-  /** An attempt was answered, in time or late. It has `ended` after that. */
+  /** An attempt was answered, in time or late, and has left the lane. */
   answered(attempt: Attempt, nowMs: number): void;
-  /** An attempt has left the lane, whatever its result. */
+  /** An attempt has left the lane without an answer. */
   ended(attempt: Attempt): void;
   /** An attempt has timed out. */
   overdue(attempt: Attempt, nowMs: number): void;

@@ -195,7 +195,6 @@ export class Lane implements ConnectionOwner {
     }
     this.#attempts.delete(attempt.id % SLOTS);
     this.#owner.answered(attempt, nowMs);
-    this.#owner.ended(attempt);
     attempt.state = 'ended';
     return attempt;
   }
