@@ -106,7 +106,7 @@ function routeStatus(route: RouteStatus, { routes, figuresOf, refusedClientsOf }
 function unaccounted({ totals }: RouteFigures, namesakes: readonly RouteStatus[]): number {
   const settled = Object.values(totals.outcomes).reduce((sum, count) => sum + count, 0);
   const held = namesakes.reduce(
-    (sum, { inFlight, answering, queued, refused }) => sum + inFlight + answering + queued + refused,
+    (sum, { inFlight, answering, queued, unsent }) => sum + inFlight + answering + queued + unsent,
     0,
   );
   return totals.received - settled - held;

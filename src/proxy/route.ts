@@ -174,7 +174,7 @@ export class Route implements ListenerOwner, TurnsOwner {
   }
 
   status(nowMs = performance.now()): RouteStatus {
-    const { queued, queuedBytes, inFlight, inFlightBytes, refused, answering } = this.#admission;
+    const { queued, queuedBytes, inFlight, inFlightBytes, unsent, answering } = this.#admission;
     return {
       settings: this.#settings,
       listening: this.#frontend.address,
@@ -183,7 +183,7 @@ export class Route implements ListenerOwner, TurnsOwner {
       inFlight,
       inFlightBytes,
       retriesLeft: this.#budget.left(nowMs),
-      refused,
+      unsent,
       answering,
       ...this.#upstreams.status(nowMs),
     };
@@ -228,7 +228,7 @@ export class Route implements ListenerOwner, TurnsOwner {
     this.#events.emit('received', request);
     if (refused === 'overflow' || !this.#admission.enter(request)) {
       request.failure ??= TOO_MANY;
-      this.#admission.refuse(request);
+      this.#admission.fail(request);
     }
     return request;
   }

@@ -16,7 +16,7 @@ export interface RouteStatus extends UpstreamsStatus {
   /** How many retries the budget would allow at once. */
   retriesLeft: number;
   /** Requests whose outcome is not yet with the app: never sent, and sent. They count against no limit. */
-  refused: number;
+  unsent: number;
   answering: number;
 }
 

@@ -116,9 +116,9 @@ export class Checks implements Observer {
 
   outcomes(apps: readonly VirtualApp[], status: RouteStatus, elapsedMs: number): void {
     const { received, settled, retries, sends, malformed } = this.counts;
-    const { queued, queuedBytes, inFlight, inFlightBytes, refused, answering, endpoints } = status;
-    if ([queued, queuedBytes, inFlight, inFlightBytes, refused, answering].some((count) => count !== 0))
-      this.wrong(`left behind: ${queued} queued, ${inFlight} in flight, ${refused + answering} not told`);
+    const { queued, queuedBytes, inFlight, inFlightBytes, unsent, answering, endpoints } = status;
+    if ([queued, queuedBytes, inFlight, inFlightBytes, unsent, answering].some((count) => count !== 0))
+      this.wrong(`left behind: ${queued} queued, ${inFlight} in flight, ${unsent + answering} not told`);
     for (const one of endpoints)
       if (one.inFlight !== 0) this.wrong(`left behind: ${one.inFlight} at ${one.address}`);
     if (received !== settled) this.wrong(`2: ${received} received, ${settled} settled`);

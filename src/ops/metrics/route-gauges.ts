@@ -33,7 +33,7 @@ export function routeGauges(registry: Registry): (routes: readonly RouteStatus[]
       const { name } = route.settings;
       // For a while two routes may have the same name: one that is leaving, and one that listens elsewhere.
       inFlight.inc({ route: name }, route.inFlight + route.answering);
-      queued.inc({ route: name }, route.queued + route.refused);
+      queued.inc({ route: name }, route.queued + route.unsent);
       queuedBytes.inc({ route: name }, route.queuedBytes);
       const counts = byValue(ENDPOINT_STATES, () => 0);
       for (const { state } of route.endpoints) if (state !== 'gone') counts[state]++;

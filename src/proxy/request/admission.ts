@@ -6,10 +6,10 @@ export interface Queued {
 }
 
 /**
- * Where a request counts. `queued`: not sent yet. `inFlight`: sent at least once. `refused` (never sent) and `answering` (sent): it no
+ * Where a request counts. `queued`: not sent yet. `inFlight`: sent at least once. `unsent` (never sent) and `answering` (sent): it no
  * longer takes up room, but its outcome is still on the way to the app. `outside`: not received yet, or settled.
  */
-export type Stage = 'outside' | 'queued' | 'inFlight' | 'refused' | 'answering';
+export type Stage = 'outside' | 'queued' | 'inFlight' | 'unsent' | 'answering';
 
 /** A request as the limits see it. */
 export interface Admitted {
@@ -33,7 +33,7 @@ export class Admission {
   queuedBytes = 0;
   inFlight = 0;
   inFlightBytes = 0;
-  refused = 0;
+  unsent = 0;
   answering = 0;
 
   constructor(limits: AdmissionLimits) {
@@ -42,7 +42,7 @@ export class Admission {
 
   /** Requests that were received and have no outcome yet. */
   get unsettled(): number {
-    return this.queued + this.inFlight + this.refused + this.answering;
+    return this.queued + this.inFlight + this.unsent + this.answering;
   }
 
   get isEmpty(): boolean {
@@ -79,9 +79,9 @@ export class Admission {
   }
 
   /** The request does not enter the queue: it only waits for its failure reply. */
-  refuse(request: Admitted): void {
-    this.refused++;
-    request.stage = 'refused';
+  fail(request: Admitted): void {
+    this.unsent++;
+    request.stage = 'unsent';
   }
 
   /** The request is being sent for the first time. */
@@ -96,7 +96,7 @@ export class Admission {
   end(request: Admitted): void {
     if (request.stage === 'queued') {
       this.#leaveQueue(request);
-      this.refuse(request);
+      this.fail(request);
     } else if (request.stage === 'inFlight') {
       this.inFlight--;
       this.inFlightBytes -= request.weight;
@@ -107,7 +107,7 @@ export class Admission {
 
   /** The request is settled. Call this after `end`. */
   leave(request: Admitted): void {
-    if (request.stage === 'refused') this.refused--;
+    if (request.stage === 'unsent') this.unsent--;
     else if (request.stage === 'answering') this.answering--;
     request.stage = 'outside';
   }

@@ -207,7 +207,7 @@ test('a request that is neither settled nor held is unaccounted for, and a names
   const outcomes = { ...routeTotals().outcomes, ok: 5, client_gone: 1 };
   const figuresOf = () => routeFigures({ totals: routeTotals({ received: 12, outcomes }) });
   const routes = [
-    routeStatus('orders', { queued: 1, inFlight: 1, answering: 1, refused: 1 }),
+    routeStatus('orders', { queued: 1, inFlight: 1, answering: 1, unsent: 1 }),
     routeStatus('orders', { inFlight: 1 }),
     routeStatus('users', { inFlight: 7 }),
   ];

@@ -18,7 +18,7 @@ export function routeStatus(name: string, given: Partial<RouteStatus> = {}): Rou
     inFlight: 0,
     inFlightBytes: 0,
     retriesLeft: 0,
-    refused: 0,
+    unsent: 0,
     answering: 0,
     isUsable: false,
     endpoints: [],

@@ -182,7 +182,7 @@ test('the gauges show what the routes are doing at the moment of the scrape', as
       inFlight: 2,
       answering: 1,
       queued: 1,
-      refused: 1,
+      unsent: 1,
       queuedBytes: 200,
       endpoints: [
         endpointStatus({ state: 'up' }),

@@ -115,19 +115,19 @@ test('what has ended leaves its room at once, and is counted until it is settled
   for (const one of [sent, sent, unsent, unsent]) admission.end(one);
   const { queued, queuedBytes, inFlight, hasRoom } = admission;
   assert.deepEqual([queued, queuedBytes, inFlight, hasRoom], [0, 0, 0, true]);
-  assert.deepEqual([admission.answering, admission.refused, admission.isEmpty], [1, 1, false]);
+  assert.deepEqual([admission.answering, admission.unsent, admission.isEmpty], [1, 1, false]);
   admission.leave(sent);
   admission.leave(unsent);
-  assert.deepEqual([admission.answering, admission.refused, admission.isEmpty], [0, 0, true]);
+  assert.deepEqual([admission.answering, admission.unsent, admission.isEmpty], [0, 0, true]);
 });
 
 test('each of those that could not enter is counted until it is settled', () => {
   const admission = new Admission(limits);
   const refused = [request(1), request(1)];
-  for (const one of refused) admission.refuse(one);
-  assert.equal(admission.refused, 2);
+  for (const one of refused) admission.fail(one);
+  assert.equal(admission.unsent, 2);
   for (const one of refused) {
-    assert.equal(one.stage, 'refused');
+    assert.equal(one.stage, 'unsent');
     assert.equal(admission.isEmpty, false);
     admission.end(one);
     admission.leave(one);
@@ -140,11 +140,11 @@ test('every request that is not settled is in exactly one of the counts', () => 
   const [sent, waiting, done] = entered(admission, 1, 1, 1);
   assert.ok(sent && waiting && done);
   const refused = request(1);
-  admission.refuse(refused);
+  admission.fail(refused);
   for (const one of [sent, done]) admission.start(one);
   admission.end(done);
   const { queued, inFlight, answering } = admission;
-  assert.deepEqual([queued, inFlight, answering, admission.refused, admission.unsettled], [1, 1, 1, 1, 4]);
+  assert.deepEqual([queued, inFlight, answering, admission.unsent, admission.unsettled], [1, 1, 1, 1, 4]);
 });
 
 test('bytes in flight are bounded too, but a request that is larger than the limit goes alone', () => {

@@ -379,7 +379,7 @@ test('a request that waits for a place until its deadline says whether all were 
     begin();
     pass(1_005);
     assert.deepEqual([settled.length, settled[0]?.failure?.code], [1, code]);
-    assert.deepEqual([admission.queued, admission.refused], [0, 1]);
+    assert.deepEqual([admission.queued, admission.unsent], [0, 1]);
     t.mock.restoreAll();
   }
 });
