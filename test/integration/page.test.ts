@@ -8,7 +8,7 @@ import { SteadyLoad } from '../support/steady-load.ts';
 import { until } from '../support/until.ts';
 import { UpstreamProcess } from '../support/upstream-process.ts';
 
-const NARROW = { viewport: { width: 380, height: 800 } };
+const NARROW = { width: 380, height: 800 };
 
 /** A sidecar, and an app that keeps asking. */
 async function startUnderLoad(
@@ -22,6 +22,24 @@ async function startUnderLoad(
   const load = new SteadyLoad(sidecar.address, 20);
   t.after(() => load.abandon());
   return { ...sidecar, load };
+}
+
+const ends: (() => unknown)[] = [];
+after(async () => {
+  for (const end of ends) await end();
+});
+
+let started: Promise<RunningSidecar> | undefined;
+
+/** A sidecar for all tests that need one that is well. */
+function healthy(): Promise<RunningSidecar> {
+  const scope = { after: (end: () => unknown) => void ends.unshift(end) };
+  const start = async () => {
+    const { address } = await UpstreamProcess.start(scope);
+    return await startSidecar(scope, ['--listen', 'tcp://127.0.0.1:0', '--upstream', address]);
+  };
+  started ??= start();
+  return started;
 }
 
 /** The text of the verdict, in which the word is large. */
@@ -41,14 +59,8 @@ async function tabTo(page: Page, wanted: Locator): Promise<void> {
   assert.notEqual(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle'), 'none');
 }
 
-test('a browser gets the page with a strict policy, and anything else the list of pages', async (t) => {
-  const upstream = await UpstreamProcess.start(t);
-  const { inspect } = await startSidecar(t, [
-    '--listen',
-    'tcp://127.0.0.1:0',
-    '--upstream',
-    upstream.address,
-  ]);
+test('a browser gets the page with a strict policy, and anything else the list of pages', async () => {
+  const { inspect } = await healthy();
   const html = await fetch(inspect, { headers: { accept: 'text/html,*/*;q=0.8' } });
   assert.equal(html.headers.get('content-type'), 'text/html; charset=utf-8');
   assert.match(await html.text(), /^<!doctype html>/);
@@ -80,7 +92,6 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
     const [stopped, killed] = upstreams;
     const sidecar = await startUnderLoad(t, upstreams);
     const { page, troubles } = await openTab(t, browser, sidecar.inspect);
-    const narrow = await openTab(t, browser, sidecar.inspect, { ...NARROW, colorScheme: 'dark' });
     await page.locator('#rest').waitFor();
     await page.getByRole('table', { name: ': 2 of 2 up' }).waitFor();
     const routes = page.getByRole('table').first();
@@ -120,20 +131,21 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
     await page.getByRole('button', { name: 'Show the newest' }).press('Enter');
     await page.getByText('The list waits while you read').waitFor({ state: 'hidden' });
     assert.notEqual(await newest(), atFirst);
-    await narrow.page.locator('#requests summary').first().click();
-    await narrow.page.locator('#requests .open').waitFor();
-    assert.equal(await scrollsSideways(narrow.page), false);
+    await page.setViewportSize(NARROW);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.locator('#requests summary').first().click();
+    await page.locator('#requests details').first().locator('.open').waitFor();
+    assert.equal(await scrollsSideways(page), false);
 
     stopped.program.kill('SIGCONT');
     await killed.restart(t);
     await page.getByRole('table', { name: ': 2 of 2 up' }).waitFor();
     await page.locator('#verdict .word').filter({ hasNotText: 'Broken' }).waitFor();
-    assert.deepEqual([...troubles, ...narrow.troubles], []);
+    assert.deepEqual(troubles, []);
   });
 
   test('shows what follows from a cause below it, and numbers no consequence as a fault', async (t) => {
-    const upstream = await UpstreamProcess.start(t);
-    const { inspect } = await startUnderLoad(t, [upstream]);
+    const { inspect } = await healthy();
     const { page, troubles } = await openTab(t, browser, inspect);
     const of = { route: 'orders', severity: 'broken', evidence: ['So it is.'] };
     const reasons = [
@@ -172,8 +184,7 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
   });
 
   test('asks every 2 s, but nothing while it is hidden', async (t) => {
-    const upstream = await UpstreamProcess.start(t);
-    const { inspect } = await startUnderLoad(t, [upstream]);
+    const { inspect } = await healthy();
     const { page } = await openTab(t, browser, inspect);
     let asked = 0;
     page.on('request', (request) => {
