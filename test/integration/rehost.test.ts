@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Request } from 'zeromq';
 import { App, ask } from '../support/ask.ts';
+import { descriptors } from '../support/process.ts';
 import { Program } from '../support/program.ts';
 import { MountedConfig } from '../support/reloads.ts';
 import { delay, ScriptedUpstream } from '../support/scripted-upstream.ts';
@@ -111,6 +112,35 @@ for (const transport of ['zmtp', 'libzmq']) {
     }
   });
 }
+
+test('a listener of libzmq that moves leaves nothing behind', async (t) => {
+  const { program, port, reload } = await start(t, 'libzmq');
+  const move = async (listen: string) => {
+    await reload({ listen });
+    assert.equal((await ask(`tcp://127.0.0.1:${port}`, listen)).text, listen);
+  };
+  await move('0.0.0.0');
+  await move('127.0.0.1');
+  let before = 0;
+  const settled = async () => {
+    const last = before;
+    before = descriptors(program.pid);
+    return before === last;
+  };
+  await until('its descriptors stay as many', settled);
+  for (let moves = 0; moves < 5; moves++) {
+    await move('0.0.0.0');
+    await move('127.0.0.1');
+  }
+  let now = 0;
+  await until(
+    () => `it has no more descriptors than before: ${now}, not ${before}`,
+    () => {
+      now = descriptors(program.pid);
+      return now <= before;
+    },
+  );
+});
 
 test('a listener that cannot move stays where it was', async (t) => {
   const { program, port, reload } = await start(t);

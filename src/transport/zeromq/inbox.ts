@@ -20,14 +20,11 @@ interface Incoming {
  */
 export class Inbox {
   readonly #socket: Incoming;
-  readonly #isHeld: () => boolean;
   #passes = 0;
   #pass = 0;
 
-  /** @param isHeld whether the socket must not be read at the moment */
-  constructor(socket: Incoming, isHeld = () => false) {
+  constructor(socket: Incoming) {
     this.#socket = socket;
-    this.#isHeld = isHeld;
   }
 
   /**
@@ -38,7 +35,7 @@ export class Inbox {
   async receive(most: number): Promise<Buffer[][]> {
     const first = await this.#socket.receive();
     const batch = [first];
-    if (most === 1 || this.#isHeld() || this.#pass++ < this.#passes) return batch;
+    if (most === 1 || this.#pass++ < this.#passes) return batch;
     let bytes = weightOf(first);
     if (bytes >= BATCH_BYTES) return batch;
     this.#pass = 0;

@@ -45,6 +45,12 @@ export class ZeromqClient implements Client {
     this.#passOnLater();
   }
 
+  /** Its connection is gone. What is held of it is dropped. */
+  leave(): void {
+    this.#held.length = 0;
+    this.owner?.left();
+  }
+
   get isIdle(): boolean {
     return this.#held.length === 0 && (this.owner?.isIdle ?? true);
   }

@@ -13,7 +13,6 @@ import { patiently } from './patiently.ts';
 import { type Door, doorkeeper } from './zap.ts';
 import { ZeromqClient } from './zeromq-client.ts';
 
-const NOBODY = Buffer.from([0]);
 const NOTHING = Buffer.alloc(0);
 /** Most requests to read before acting on one of them. */
 const AT_ONCE = 64;
@@ -47,9 +46,7 @@ export class ZeromqListener implements Listener {
   readonly #clients = new Map<string, ZeromqClient>();
   /** When to look for idle clients to forget. */
   #clientsMost = 2 * IDLE_CLIENTS;
-  #state: 'bound' | 'released' | 'closed' = 'bound';
-  /** Set while the socket is being unbound. It can neither be read nor written then, because zeromq.js refuses (EBUSY). */
-  #held: Promise<void> | undefined;
+  #isOpen = true;
 
   private constructor({ address, secretKey }: ListenSettings, options: ListenOptions, owner: ListenerOwner) {
     this.address = address;
@@ -86,25 +83,25 @@ export class ZeromqListener implements Listener {
   }
 
   change(options: ListenOptions): void {
+    // Another process may have its path by now.
+    if (!this.#isOpen) return;
     if (options.mode !== this.#options.mode) this.#changeMode(options.mode);
     this.#options = options;
     this.#door.allowed = new Set(options.allowedKeys);
   }
 
-  /** libzmq drops the connections that it has accepted: they are children of its listener. Replies handed over still go out. */
+  /**
+   * Closes the socket. To unbind it keeps no client: libzmq drops the connections that it has accepted, because they are children of its
+   * listener. And zeromq.js unbinds in another thread while its poller may use the socket in this one, which libzmq does not allow.
+   * Replies handed over still go out.
+   */
   async release(): Promise<void> {
-    if (this.#state !== 'bound') return;
+    if (!this.#isOpen) return;
     // Messages that have been read are handled to the end in this turn of the event loop.
     await setImmediate();
-    this.#state = 'released';
-    const unbinding = this.#socket.unbind(this.address);
-    this.#held = unbinding.catch(() => undefined);
-    try {
-      await unbinding;
-    } finally {
-      this.#held = undefined;
-      this.#wakeReader();
-    }
+    this.#leave();
+    for (const client of this.#clients.values()) client.leave();
+    this.#clients.clear();
   }
 
   /**
@@ -112,12 +109,7 @@ export class ZeromqListener implements Listener {
    * frees at exit. If libzmq were still sending them, it would find nothing there (EFAULT) and abort the process.
    */
   async close(lingerMs: number): Promise<void> {
-    if (this.#state === 'closed') return;
-    const wasBound = this.#state === 'bound';
-    this.#state = 'closed';
-    this.#shut();
-    // libzmq leaves the file behind. An abstract name (`@...`) has no file.
-    if (wasBound && this.address.startsWith('ipc:///')) removeIfPossible(this.address.slice('ipc://'.length));
+    this.#leave();
     if (performance.now() - this.#lastSentMs < RECENT_MS) await setTimeout(lingerMs + MARGIN_MS);
   }
 
@@ -138,17 +130,18 @@ export class ZeromqListener implements Listener {
   }
 
   async #run(): Promise<void> {
-    const inbox = new Inbox(this.#socket, () => this.#held !== undefined);
+    const inbox = new Inbox(this.#socket);
     try {
       for (;;) {
-        await this.#held;
         const batch = await inbox.receive(AT_ONCE);
+        // A message may be received while the socket is closed.
+        if (!this.#isOpen) return;
         for (const frames of batch) this.#take(frames);
         // There may be more, but let other work have its turn first.
         if (batch.length === AT_ONCE) await setImmediate();
       }
     } catch (error) {
-      if (this.#state !== 'closed') throw error;
+      if (this.#isOpen) throw error;
     }
   }
 
@@ -177,17 +170,18 @@ export class ZeromqListener implements Listener {
     for (const [name, client] of this.#clients) {
       if (!client.isIdle) continue;
       this.#clients.delete(name);
-      client.owner?.left();
+      client.leave();
     }
     this.#clientsMost = this.#clients.size + 2 * IDLE_CLIENTS;
   }
 
   #send(id: Buffer, envelope: Buffer, body: Body): Promise<ReplyFate> {
-    if (this.#held !== undefined) return this.#held.then(() => this.#send(id, envelope, body));
-    this.#lastSentMs = performance.now();
     try {
-      return this.#socket.send([id, ...allFrames(envelope, body)]).then(taken, fateOf);
+      const sending = this.#socket.send([id, ...allFrames(envelope, body)]);
+      this.#lastSentMs = performance.now();
+      return sending.then(taken, fateOf);
     } catch {
+      // It is closed.
       return Promise.resolve('gone');
     }
   }
@@ -215,14 +209,6 @@ export class ZeromqListener implements Listener {
     this.#owner.refused({ ...refused, address, key });
   }
 
-  /**
-   * While a socket is being unbound, libzmq swallows the notification of new messages, so the reader would keep waiting. A send makes
-   * zeromq.js check again. It goes to nobody, because no client of libzmq has an id that starts with 0.
-   */
-  #wakeReader(): void {
-    this.#socket.send([NOBODY, NOTHING]).catch(() => undefined);
-  }
-
   #changeMode(mode: number | undefined): void {
     try {
       chmodSync(this.address.slice('ipc://'.length), mode ?? DEFAULT_MODE);
@@ -231,7 +217,16 @@ export class ZeromqListener implements Listener {
     }
   }
 
+  /** Frees the address, unless it has been freed. */
+  #leave(): void {
+    if (!this.#isOpen) return;
+    this.#shut();
+    // libzmq leaves the file behind. An abstract name (`@...`) has no file.
+    if (this.address.startsWith('ipc:///')) removeIfPossible(this.address.slice('ipc://'.length));
+  }
+
   #shut(): void {
+    this.#isOpen = false;
     this.#socket.close();
     if (this.#domain !== undefined) doorkeeper.close(this.#domain);
   }

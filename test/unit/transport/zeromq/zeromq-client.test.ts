@@ -18,6 +18,7 @@ class Served implements TurnsOwner {
   waiting = 0;
   /** What was answered: the first frame of its envelope, and its body or why it was refused. */
   readonly answered: [envelope: string, body: string][] = [];
+  hasLeft = false;
   readonly #client = new ZeromqClient(undefined, async () => 'taken');
   readonly #turns = new Turns(this.#client, this);
   readonly #inFlight: Request[] = [];
@@ -43,6 +44,7 @@ class Served implements TurnsOwner {
   }
 
   received(client: Turns, envelope: Buffer, body: Body, bytes: number, refused?: Refused): Request {
+    assert.equal(this.hasLeft, false);
     this.waiting++;
     const { retry: policy } = settingsOf({}).requests;
     const of = { number: 1, run: 'test.run', client, arrivedMs: 0, policy };
@@ -61,8 +63,13 @@ class Served implements TurnsOwner {
     else this.#answer(request, request.failure.message);
   }
 
+  /** The connection of the client is gone. */
+  leave(): void {
+    this.#client.leave();
+  }
+
   left(): void {
-    assert.fail();
+    this.hasLeft = true;
   }
 
   #answer(request: Request, answer: string): void {
@@ -109,4 +116,13 @@ test('equal envelopes are answered in order, whatever of them is refused and wha
   for (const [envelope, answers] of took)
     for (const [at, answer] of answers.entries())
       if (answer !== 'overflow') assert.equal(answer, String(at), `${envelope}: ${answers}`);
+});
+
+test('nothing is passed on of a client that has left', async () => {
+  const route = new Served();
+  for (let number = 0; number < 100; number++) route.take('id');
+  route.leave();
+  await route.answerAll();
+  assert.ok(route.hasLeft);
+  assert.equal(route.answered.length, 17);
 });

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Request } from 'zeromq';
+import { setImmediate } from 'node:timers/promises';
+import { Dealer, Request } from 'zeromq';
 import type { Client } from '../../../../src/transport/transport.ts';
 import { context } from '../../../../src/transport/zeromq/context.ts';
 import { libzmq } from '../../../../src/transport/zeromq/zeromq-transport.ts';
+import { startRoute } from '../../../support/route.ts';
+import { drop, ScriptedUpstream } from '../../../support/scripted-upstream.ts';
+import { until } from '../../../support/until.ts';
 
 /** It looks for clients to forget when it knows this many. */
 const CLIENTS_MOST = 2_048;
@@ -39,4 +43,24 @@ test('the first request of each app is passed on, however many apps there have b
   while (apps <= CLIENTS_MOST)
     await Promise.all(Array.from({ length: AT_ONCE }, async () => await ask(apps++)));
   assert.equal(left, CLIENTS_MOST);
+});
+
+test('requests under way end when their listener is released, and it listens again at the same address', async (t) => {
+  const upstream = await ScriptedUpstream.start(drop);
+  t.after(() => upstream.close());
+  const { route, count, address } = await startRoute(t, [upstream.address], { transport: 'libzmq' });
+  const app = new Dealer({ context, linger: 0 });
+  t.after(() => app.close());
+  app.connect(address);
+  for (let number = 0; number < 3; number++) await app.send(['', `${number}`]);
+  await until('they are under way', () => count('received') === 3 && upstream.seen.length === 1);
+  await route.release();
+  await setImmediate();
+  assert.equal(count('settled', 'client_gone'), 3);
+  assert.ok(route.isSettled);
+  await route.listen(address);
+  await until('the app has connected again', async () => {
+    await app.send(['', 'again']);
+    return count('received') > 3;
+  });
 });
