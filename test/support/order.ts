@@ -17,11 +17,16 @@ export const LONGEST = [
   'simulation/simulation',
   'helm/alerts',
   'faults/network',
+  'integration/page',
+  'integration/tracing',
   'faults/restart',
   'faults/process',
   'faults/leaving',
   'examples/languages',
   'unit/config/hostile',
+  'unit/inject/hostile',
+  'unit/inject/properties',
+  'unit/transport/zeromq/zeromq-listener',
 ].map((name) => `test/${name}.test.ts`);
 
 /** Sorts these files: the longest first, then the others by name. */
