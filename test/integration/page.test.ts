@@ -102,11 +102,10 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
     stopped.program.kill('SIGSTOP');
     // So many at once that no server gets all of them, however much faster than the other one it seems to be.
     await Promise.all(Array.from({ length: 50 }, () => ask(sidecar.address, 'at once')));
-    const row = (address: string) => page.getByRole('row', { name: address });
-    // As its failures or its silence are noticed first.
-    await row(stopped.address)
-      .getByText(/^.? ?(ejected|down)$/)
-      .waitFor();
+    // As its failures, or its silence or end are noticed first.
+    const out = (address: string) =>
+      page.getByRole('row', { name: address }).getByText(/^.? ?(ejected|down)$/);
+    await out(stopped.address).waitFor();
     await verdict(page, 'Degraded').waitFor();
     const retried = page.locator('#requests details', { hasText: `at ${stopped.address}` }).first();
     const id = (await retried.getAttribute('data-key')) ?? '';
@@ -120,7 +119,7 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
     const newest = () => page.locator('#requests details').first().getAttribute('data-key');
     const atFirst = await newest();
     await killed.kill();
-    await row(killed.address).getByText('down').waitFor();
+    await out(killed.address).waitFor();
     await verdict(page, 'Broken').waitFor();
     await page.getByRole('status').getByText('Broken').waitFor({ state: 'attached' });
     assert.match(await page.title(), /^Broken/);
