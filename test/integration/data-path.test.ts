@@ -125,14 +125,16 @@ for (const correlate of [false, true]) {
     await Promise.all(
       addresses.map((one) => event((e) => e.kind === 'endpoint' && e.endpoint === one && e.to === 'up')),
     );
-    for (let i = 0; i < 5; i++) {
+    const wasRetried = () => count('retry', 'timeout') > 0;
+    // By chance, five may all go to the endpoint that answers, but not fifty.
+    for (let i = 0; i < 5 || (i < 50 && !wasRetried()); i++) {
       const { text, failure } = await ask(address, `q${i}`);
       // Where even the third one was too slow, it was asked at least.
       const isEverywhere = () => all.every(({ seen }) => seen.includes(`q${i}`));
       if (failure !== undefined) await until('each endpoint was asked', isEverywhere);
       else assert.equal(text, `q${i}`);
     }
-    assert.ok(count('retry', 'timeout') > 0);
+    assert.ok(wasRetried());
     for (const body of new Set(all.flatMap(({ seen }) => seen))) {
       for (const { seen } of all)
         assert.ok(seen.filter((one) => one === body).length <= 1, `${body} was repeated`);
