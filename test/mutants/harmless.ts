@@ -92,9 +92,15 @@ export const HARMLESS: readonly Harmless[] = [
     why: 'If none is ejected, none is left out; the condition saves the question.',
   },
   {
+    file: 'waiting-line.ts',
+    was: 'for (const request of all) request.line?.leave(request);',
+    becomes: ['for (const request of all) request.line.leave(request);'],
+    why: 'Each of them stands in a line; only the compiler does not know.',
+  },
+  {
     file: 'selection.ts',
-    was: 'if (all.length === 1) return all.find((one) => one.isUp && isFitting(one));',
-    becomes: ['if (false) return all.find((one) => one.isUp && isFitting(one));'],
+    was: 'if (only !== undefined && all.length === 1)',
+    becomes: ['if (false)', 'if (only === undefined && all.length === 1)'],
     why: 'What follows chooses the same one; this only saves time.',
   },
   {
