@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { CUT } from '../../../src/proxy/outcome.ts';
 import { A, B, C, startVirtual } from './virtual-route.ts';
 
@@ -115,10 +115,10 @@ test('a request that is settled while its timeout is handled is settled once', (
   assert.equal(settled.length, 1);
 });
 
-test('an idle endpoint serves the request behind one that it is too slow for', (t) => {
-  const { found, ready, reply, begin, pass } = startVirtual(t, {
-    limits: { inFlightPerEndpoint: 1, adaptive: false },
-  });
+/** A and B, each with the one request that it may have. B is known to take 400 ms for each. */
+function startWithSlow(t: TestContext) {
+  const running = startVirtual(t, { limits: { inFlightPerEndpoint: 1, adaptive: false } });
+  const { found, ready, reply, begin, pass } = running;
   found(A, B);
   ready(B);
   for (let i = 0; i < 6; i++) {
@@ -129,6 +129,11 @@ test('an idle endpoint serves the request behind one that it is too slow for', (
   ready(A);
   begin();
   begin();
+  return running;
+}
+
+test('an idle endpoint serves the request behind one that it is too slow for', (t) => {
+  const { reply, begin, pass } = startWithSlow(t);
   const hasty = begin(10, 300);
   pass(10);
   reply(B);
@@ -141,19 +146,7 @@ test('an idle endpoint serves the request behind one that it is too slow for', (
 });
 
 test('a request in line whose deadline moves forward keeps its place there, even if an endpoint is free', (t) => {
-  const { found, ready, reply, begin, pass, admission } = startVirtual(t, {
-    limits: { inFlightPerEndpoint: 1, adaptive: false },
-  });
-  found(A, B);
-  ready(B);
-  for (let i = 0; i < 6; i++) {
-    begin();
-    pass(400);
-    reply(B);
-  }
-  ready(A);
-  begin();
-  begin();
+  const { reply, begin, pass, admission } = startWithSlow(t);
   const hasty = begin(10, 300);
   const patient = begin();
   const last = begin(10, 350);
