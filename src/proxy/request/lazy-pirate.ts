@@ -285,10 +285,7 @@ export class LazyPirate implements RequestOwner {
   }
 }
 
-/**
- * Endpoints were connected, and none was full at the last moment. But their connections were busy or being made, or the kernel took
- * nothing, or those that had filled them ended in the same moment. So it is not endpoints that were missing, and more of them help.
- */
+/** Endpoints were up, and at the last moment not full, but no connection took it. So load was the cause, not a missing endpoint. */
 const NOT_TAKEN: Failure = {
   code: 'OVERLOADED',
   message: 'no connection to an endpoint could take the request in time',
