@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { ended } from '../../src/transport/connection-end.ts';
 import { bodyOf, COMMAND, frameHeader } from '../../src/transport/message.ts';
@@ -56,6 +57,15 @@ test('a peer of ZMTP 3.0, and any peer without a heartbeat, gets no PING', async
   connecting(t, newer.address, beat);
   await until('another peer has got PINGs', () => newer.pings() > 20);
   assert.equal(old.pings() + other.pings(), 0);
+});
+
+test('without PINGs the kernel finds out within four seconds that the machine of a peer is gone', async (t) => {
+  const { address } = await server(t, REP_30, false);
+  const { mock } = t.mock.method(Socket.prototype, 'setKeepAlive');
+  const { told } = connecting(t, address);
+  await until('it is ready', () => told.length === 2);
+  const [isOn, idleMs = 0, intervalMs = 0, probes = 0] = mock.calls[0]?.arguments ?? [];
+  assert.deepEqual([mock.callCount(), isOn, idleMs + intervalMs * probes], [1, true, 4_000]);
 });
 
 test('a connection ends when its peer of ZMTP 3.1 does not answer', async (t) => {

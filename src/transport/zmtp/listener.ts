@@ -6,7 +6,7 @@ import { listenCause } from '../listen-cause.ts';
 import type { Body } from '../message.ts';
 import type { Client, ClientOwner, Listener, ListenerOwner, ListenOptions, ReplyFate } from '../transport.ts';
 import { IpcPath } from './ipc-path.ts';
-import { KEEP_ALIVE, netAddressOf } from './net-address.ts';
+import { netAddressOf } from './net-address.ts';
 import { Session, type SessionOwner } from './session.ts';
 
 /** The socket types that may send requests to a REP (RFC 28). */
@@ -14,6 +14,8 @@ const ACCEPTED = ['REQ', 'DEALER'];
 /** Most connections that wait to be accepted, if the system allows that many. */
 const BACKLOG = 4_096;
 const HANDSHAKE_TIMEOUT_MS = 15_000;
+/** Nearly all apps are on this machine, so keepalive may take its time to notice that one is gone. */
+const TCP = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5_000 } as const;
 
 /** Listens as a REP does. Clients are identified by their connections. */
 export class ZmtpListener implements Listener {
@@ -32,7 +34,7 @@ export class ZmtpListener implements Listener {
     this.options = options;
     this.#address = address;
     if (address.startsWith('ipc:///')) this.#path = new IpcPath(address.slice('ipc://'.length), options.mode);
-    this.#server = createServer({ ...KEEP_ALIVE, allowHalfOpen: false }, (socket) => this.#accept(socket));
+    this.#server = createServer(TCP, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.connections;
     this.#server.on('drop', (from) => {
       const why = `it is one more than the ${this.options.connections} connections allowed`;

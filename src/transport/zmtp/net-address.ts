@@ -1,12 +1,3 @@
-/** TCP keepalive detects without heartbeats that a peer's machine is gone: it starts after 5 s and sends 3 probes, one a second. */
-export const KEEP_ALIVE = {
-  noDelay: true,
-  keepAlive: true,
-  keepAliveInitialDelay: 5_000,
-  keepAliveInterval: 1_000,
-  keepAliveCount: 3,
-} as const;
-
 /** The address in the form that `node:net` needs. */
 type NetAddress = { host: string; port: number } | { path: string };
 

@@ -4,7 +4,7 @@ import type { ConnectionEnd } from '../connection-end.ts';
 import type { Body } from '../message.ts';
 import type { Connection, ConnectionOwner, Target } from '../transport.ts';
 import { connectCause, unanswered } from './causes.ts';
-import { KEEP_ALIVE, netAddressOf } from './net-address.ts';
+import { netAddressOf } from './net-address.ts';
 import { Session } from './session.ts';
 
 /** The socket types that answer requests. */
@@ -12,6 +12,12 @@ const ACCEPTED = ['REP', 'ROUTER', 'DEALER'];
 
 /** All connections read into this memory, one after the other. */
 const INPUT = Buffer.allocUnsafeSlow(65_536);
+
+/**
+ * TCP keepalive notices within about four seconds that the machine of an idle peer is gone: the kernel probes after a second of
+ * silence, and then each second, three times in all. Node before 26.4 always sends ten probes.
+ */
+const KEEP_ALIVE = [true, 1_000, 1_000, 3] as const;
 
 type State =
   | { kind: 'connecting'; timeout: NodeJS.Timeout }
@@ -32,7 +38,7 @@ export class ZmtpConnection implements Connection {
     const timeout = setTimeout(() => setImmediate(tooSlow), connectTimeoutMs);
     this.#state = { kind: 'connecting', timeout };
     const onread = { buffer: INPUT, callback: (bytes: number) => this.#read(bytes) };
-    this.#socket = connect({ ...netAddressOf(target.address), ...KEEP_ALIVE, onread });
+    this.#socket = connect({ ...netAddressOf(target.address), noDelay: true, onread });
     this.#socket.on('error', (error) => this.#unreachable(connectCause(error)));
     this.#socket.once('connect', () => this.#connected(target));
   }
@@ -57,6 +63,7 @@ export class ZmtpConnection implements Connection {
   #connected({ messageBytes, handshakeTimeoutMs, heartbeat }: Target): void {
     if (this.#state.kind !== 'connecting') return;
     clearTimeout(this.#state.timeout);
+    this.#socket.setKeepAlive(...KEEP_ALIVE);
     const settings = {
       socketType: 'DEALER',
       accepts: ACCEPTED,

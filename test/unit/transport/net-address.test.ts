@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KEEP_ALIVE, netAddressOf } from '../../../src/transport/zmtp/net-address.ts';
+import { netAddressOf } from '../../../src/transport/zmtp/net-address.ts';
 
 test('an address of the configuration becomes one of node:net', () => {
   assert.deepEqual(netAddressOf('tcp://10.0.0.1:5555'), { host: '10.0.0.1', port: 5555 });
@@ -13,10 +13,4 @@ test('an address of the configuration becomes one of node:net', () => {
 test('any other address is refused', () => {
   for (const address of ['inproc://a', 'tcp://10.0.0.1', 'udp://10.0.0.1:1'])
     assert.throws(() => netAddressOf(address), /not an address that this transport can use/);
-});
-
-test('without heartbeats it is noticed after eight seconds that a machine is gone', () => {
-  const { noDelay, keepAlive, keepAliveInitialDelay, keepAliveInterval, keepAliveCount } = KEEP_ALIVE;
-  assert.deepEqual([noDelay, keepAlive], [true, true]);
-  assert.equal(keepAliveInitialDelay + keepAliveInterval * keepAliveCount, 8_000);
 });
