@@ -3,7 +3,7 @@
 # For your own registry or proxy, add --secret id=npmrc,src="$HOME/.npmrc". The secret does not get into the image.
 
 # Runs on the machine that builds, whatever platform the image is for: what it makes differs only by the addon.
-FROM --platform=$BUILDPLATFORM docker.io/library/node:26-trixie-slim AS build
+FROM --platform=$BUILDPLATFORM docker.io/library/node:26-trixie-slim@sha256:930557a230abacbc3f4fd9b8648abf8f4bee1e17cb72195dcdfb2f709bc85b33 AS build
 WORKDIR /lazypirate
 COPY package.json package-lock.json ./
 # Install scripts of dependencies are not needed: zeromq comes with a prebuilt addon.
@@ -22,14 +22,14 @@ RUN mkdir bin \
  && chmod 755 bin/lazypirate
 
 # Fill Node's compile cache, with the same Node that will use it. This saves time and memory at each start.
-FROM gcr.io/distroless/nodejs26-debian13:nonroot AS compiled
+FROM gcr.io/distroless/nodejs26-debian13:nonroot@sha256:2ee7b2c54a3e37dfc248af81c9f6bcdcaa50abe4af44aa47a3388431031b9283 AS compiled
 WORKDIR /lazypirate
 COPY --from=build /lazypirate/dist dist
 USER 65532:65532
 ENV NODE_COMPILE_CACHE=/tmp/compiled
 RUN ["/nodejs/bin/node", "--require=/lazypirate/dist/kubernetes-client.cjs", "/lazypirate/dist/main.cjs", "--version"]
 
-FROM gcr.io/distroless/nodejs26-debian13:nonroot
+FROM gcr.io/distroless/nodejs26-debian13:nonroot@sha256:2ee7b2c54a3e37dfc248af81c9f6bcdcaa50abe4af44aa47a3388431031b9283
 ARG VERSION=dev
 ARG REVISION=unknown
 ARG SOURCE=unknown

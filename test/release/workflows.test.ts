@@ -87,3 +87,13 @@ test('Dependabot looks after the dependencies of this repository, of its workflo
     ['github-actions /', ...found].sort(),
   );
 });
+
+test('every base image has a digest, the same for each of its stages, beside the tag by which Dependabot renews it', () => {
+  const bases = [...readFileSync('Dockerfile', 'utf8').matchAll(/^FROM (?:--\S+ )?(\S+)/gm)].map(
+    ([, image = '']) => image,
+  );
+  assert.ok(bases.length >= 3);
+  for (const image of bases) assert.match(image, /^[a-z0-9./-]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}$/);
+  const names = new Set(bases.map((image) => image.split('@')[0]));
+  assert.equal(new Set(bases).size, names.size, bases.join('\n'));
+});

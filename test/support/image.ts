@@ -9,8 +9,8 @@ import { lacks, run } from './tools.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 const DOCKERFILE = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
-/** The base images in the Dockerfile, by tag and, where it is there, digest. The last one is that of the sidecar's image. */
-const BASES = [...DOCKERFILE.matchAll(/^FROM (?:--\S+ )?(\S+?:[^@\s]+)(@\S+)?/gm)].map(
+/** The base images in the Dockerfile, by tag and digest. The last one is that of the sidecar's image. */
+const BASES = [...DOCKERFILE.matchAll(/^FROM (?:--\S+ )?([^@\s]+)(@\S+)/gm)].map(
   ([, name = '', digest = '']) => ({ name, digest }),
 );
 export const BASE = BASES.at(-1)?.name ?? '';
