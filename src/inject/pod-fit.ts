@@ -23,7 +23,7 @@ export function podMisfits(workload: Workload, isNative: boolean): Misfit[] {
   const refuse = (at: Path, words: string) => void misfits.push({ at: ['spec', ...at], words });
   if (workload.name === '') misfits.push({ at: [], words: 'has no name: set metadata.name' });
   if (mapsIn(spec, 'containers').length === 0) refuse(['containers'], 'has no containers');
-  if (spec['hostNetwork'] === true)
+  if (isTrue(spec['hostNetwork']))
     refuse(
       ['hostNetwork'],
       'hostNetwork puts the ports of the sidecar onto the node, where others use them and can reach them: remove it, or add the sidecar by hand with ports that are free there',
@@ -48,6 +48,11 @@ export function podMisfits(workload: Workload, isNative: boolean): Misfit[] {
       refuse(['volumes', index, 'name'], `has a volume ${name} that inject did not add: rename it`);
   });
   return misfits;
+}
+
+/** As Kubernetes reads it, which is by YAML 1.1. */
+function isTrue(value: unknown): boolean {
+  return value === true || /^(?:y|yes|on)$/i.test(String(value));
 }
 
 /** What says that the pods are for Windows. */
@@ -80,6 +85,7 @@ export function configMisfits(workload: Workload, config: PodConfig): Misfit[] {
   return [
     ...(made ? madeGraceMisfits(workload) : graceMisfits(workload, parsed.drain.timeout)),
     ...adminWords(parsed.admin).map(inConfig),
+    ...tracingWords(parsed.tracing).map(inConfig),
     ...parsed.routes.flatMap((route, index) =>
       routeWords(route, made === undefined ? `routes[${index}].` : '').map(inConfig),
     ),
@@ -121,6 +127,11 @@ function adminWords({ listen, debugDirectory }: Parsed['admin']): string[] {
         ]),
     ...(debugDirectory === undefined ? [] : [`admin.debugDirectory (${debugDirectory}) ${inNoVolume}`]),
   ];
+}
+
+function tracingWords(tracing: Parsed['tracing']): string[] {
+  const file = tracing?.headersFile;
+  return file === undefined ? [] : [`tracing.headersFile (${file}) ${inNoVolume}`];
 }
 
 const inNoVolume = 'is in no volume of the sidecar: inject adds none, so use the Helm chart';

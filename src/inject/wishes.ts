@@ -13,7 +13,8 @@ export const MARK = `${PREFIX}injected`;
 const KEYS = ['upstream', 'listen', 'route', 'config', 'image'] as const;
 /** Says of a configuration that cannot be seen that no route of it discovers: then there is no token. */
 const DISCOVERY = `${PREFIX}discovery`;
-const KNOWN: readonly string[] = [...KEYS.map((key) => `${PREFIX}${key}`), DISCOVERY, MARK];
+/** What people write. */
+const WRITTEN: readonly string[] = [...KEYS.map((key) => `${PREFIX}${key}`), DISCOVERY];
 type Key = (typeof KEYS)[number];
 
 export function deniesDiscovery({ annotations }: Workload): boolean {
@@ -72,7 +73,8 @@ function wrongAnnotations({ root }: Page, workload: Workload): Refusal[] {
   const { annotations, ownAnnotations, path, podPath, kind } = workload;
   const misplaced = Object.keys(ownAnnotations).filter((key) => KEYS.some((one) => key === PREFIX + one));
   const template = [...podPath.slice(path.length), 'metadata', 'annotations'].join('.');
-  const wrong = Object.keys(annotations).filter((key) => key.startsWith(PREFIX) && !KNOWN.includes(key));
+  const isKnown = (key: string) => WRITTEN.includes(key) || key === MARK;
+  const wrong = Object.keys(annotations).filter((key) => key.startsWith(PREFIX) && !isKnown(key));
   const notText = KEYS.filter((key) => !['string', 'undefined'].includes(typeof annotations[PREFIX + key]));
   const at = (key: string) => offsetAt(root, [...podPath, 'metadata', 'annotations', key]);
   return [
@@ -87,12 +89,15 @@ function wrongAnnotations({ root }: Page, workload: Workload): Refusal[] {
     ...notText.map(
       (key) => new Refusal(at(PREFIX + key), `${PREFIX}${key} must be a text: put quotes around it`),
     ),
+    ...(['disabled', 'enabled', undefined].includes(annotations[DISCOVERY] as string | undefined)
+      ? []
+      : [new Refusal(at(DISCOVERY), `${DISCOVERY} must be disabled or enabled`)]),
   ];
 }
 
 function unknownWords(key: string): string {
-  const near = KNOWN.find((one) => isMisspelling(one, key.toLowerCase()));
-  const hint = near === undefined ? `there are ${KEYS.join(', ')}` : `did you mean ${near}?`;
+  const near = WRITTEN.find((one) => isMisspelling(one, key.toLowerCase()));
+  const hint = near === undefined ? `there are ${WRITTEN.join(', ')}` : `did you mean ${near}?`;
   return `${key} is not a known annotation; ${hint}`;
 }
 
@@ -108,6 +113,14 @@ function wrongTogether({ root }: Page, workload: Workload, wishes: Wishes): Refu
           refuse(
             [config, ...beside].find(isAnnotation),
             `${config.from} is a whole configuration: remove ${besideWords}, or ${config.from}`,
+          ),
+        ]
+      : []),
+    ...(config && !CONFIG_MAP.test(config.value)
+      ? [
+          new Refusal(
+            causeOf(root, workload, config),
+            `${config.from}: ${JSON.stringify(config.value)} is not the name of a ConfigMap`,
           ),
         ]
       : []),
@@ -152,6 +165,7 @@ export function offsetOfWish(
   return offsetAt(root, isOwn ? [...podPath, 'metadata', 'annotations', wish.from] : [...path, 'kind']);
 }
 
+const CONFIG_MAP = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
 const IMAGE =
   /^(?:[A-Za-z0-9.-]+(?::[0-9]+)?\/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
 

@@ -50,6 +50,11 @@ const REFUSED: Record<string, [text: string, line: number, words: RegExp, option
       10,
       /hostNetwork puts the ports .* onto the node/,
     ],
+    'the network of the node, in a word that Kubernetes takes for true': [
+      workload({ spec: '      hostNetwork: yes\n' }),
+      10,
+      /hostNetwork puts the ports .* onto the node/,
+    ],
     'a port of the app where a route listens': [
       workload({ containers: '[{ name: app, image: x, ports: [{ containerPort: 5555 }] }]' }),
       9,
@@ -149,6 +154,21 @@ const REFUSED: Record<string, [text: string, line: number, words: RegExp, option
       7,
       /lazypirate\/upstreams is not a known annotation; did you mean lazypirate\/upstream\?/,
     ],
+    'an annotation like the one that marks what has the sidecar': [
+      workload({ annotations: '{ lazypirate/upstream: "service/orders:zmq", lazypirate/inject: enabled }' }),
+      7,
+      /lazypirate\/inject is not a known annotation; there are lazypirate\/upstream, .*, lazypirate\/discovery$/,
+    ],
+    'a word for discovery that is none': [
+      workload({ annotations: '{ lazypirate/config: mine, lazypirate/discovery: off }' }),
+      7,
+      /lazypirate\/discovery must be disabled or enabled/,
+    ],
+    'a ConfigMap without a name': [
+      workload({ annotations: '{ lazypirate/config: "" }' }),
+      7,
+      /lazypirate\/config: "" is not the name of a ConfigMap/,
+    ],
     'an annotation that is no text': [
       workload({ annotations: '{ lazypirate/upstream: "service/orders:zmq", lazypirate/route: 7 }' }),
       7,
@@ -242,6 +262,12 @@ const REFUSED: Record<string, [text: string, line: number, words: RegExp, option
       workload(MINE) + CONFIG_MAP(`admin: { listen: "10.0.0.1:9555" }\nroutes: [${ROUTE}]`),
       2,
       /admin.listen \(10.0.0.1:9555\) must be every address of the pod/,
+    ],
+    'headers in a file': [
+      workload(MINE) +
+        CONFIG_MAP(`tracing: { endpoint: "http://c:4318", headersFile: /k/headers }\nroutes: [${ROUTE}]`),
+      2,
+      /tracing.headersFile \(\/k\/headers\) is in no volume of the sidecar: inject adds none, so use the Helm chart/,
     ],
     'keys in files': [
       workload(MINE) +
