@@ -131,18 +131,22 @@ export function additionsFor(
   return [{ at: annotations, value: { [MARK]: mark } }, ...mounts, container, volumes];
 }
 
-/** @throws {Refusal} if that changes anything else */
-export function splicesOf(page: Page, additions: readonly Addition[]): Splice[] {
+/**
+ * The changes of the text, and what the document means with them.
+ *
+ * @throws {Refusal} if that changes anything else
+ */
+export function changesOf(page: Page, additions: readonly Addition[]): { splices: Splice[]; value: unknown } {
   const splices = additions.flatMap((one) => splicesFor(page, one));
   const text = spliced(page.text, splices);
-  const expected = structuredClone(page.value);
-  for (const one of additions) apply(expected, one);
-  if (!isDeepStrictEqual(readAgain(text), expected))
+  const value = structuredClone(page.value);
+  for (const one of additions) apply(value, one);
+  if (!isDeepStrictEqual(readAgain(text), value))
     throw new Refusal(
       0,
       'is written in a way that cannot be changed here: write the pod in the usual block style',
     );
-  return splices;
+  return { splices, value };
 }
 
 function readAgain(text: string): unknown {

@@ -27,6 +27,15 @@ export class Cuts {
     this.#takeEmptied(at, isKept);
   }
 
+  /** Takes an item out of a list. @returns where the list is, which stays even if it is empty */
+  takeItem(at: Path): Path {
+    const list = at.slice(0, -1);
+    const { node } = this.#at(list);
+    const item = node?.items[Number(at.at(-1))];
+    if (node !== undefined && item !== undefined) this.#take(node, item);
+    return list;
+  }
+
   #takeEmptied(at: Path, isKept: (at: Path) => boolean): void {
     const { node, pair } = this.#at(at);
     const taken = node && this.#items.get(node);

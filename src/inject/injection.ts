@@ -1,7 +1,7 @@
-import { version } from '../version.ts';
-import { additionsFor, type ConfigMaps, plan, Refused, splicesOf } from './add-sidecar.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { additionsFor, type ConfigMaps, changesOf, plan, Refused } from './add-sidecar.ts';
 import type { Addition } from './additions.ts';
-import { type KubernetesObject, objectsBeside } from './beside.ts';
+import { isBeside, type KubernetesObject, objectsBeside } from './beside.ts';
 import { BesideObjects, documentsBefore } from './beside-place.ts';
 import { Refusal } from './cannot.ts';
 import { type Page, readPage } from './document-page.ts';
@@ -26,10 +26,19 @@ export interface Problem {
   refusal: Refusal;
 }
 
+/** An object that got the sidecar. */
+export interface Added {
+  workload: Workload;
+  /** The object as it is now. */
+  object: unknown;
+  /** What it needs beside it. */
+  beside: readonly KubernetesObject[];
+}
+
 /** Goes through a text in which nobody who asks for a sidecar has one, and collects what is to be added. */
 export class Injection {
   readonly splices: Splice[] = [];
-  readonly added: Workload[] = [];
+  readonly added: Added[] = [];
   readonly objects: string[] = [];
   readonly problems: Problem[] = [];
   readonly notes: string[] = [];
@@ -67,25 +76,34 @@ export class Injection {
     if (page === undefined) return;
     const additions: Addition[] = [];
     const objects: KubernetesObject[] = [];
+    const taken: Omit<Added, 'object'>[] = [];
     const before = this.problems.length;
     for (const one of objectsIn(page.value)) {
       const workload = workloadOf(one);
       if (workload === undefined) this.#noteVain(one.object);
-      else this.#takeWorkload(page, workload, additions, objects);
+      else taken.push(...this.#takeWorkload(page, workload, additions, objects));
     }
     if (additions.length === 0 || this.problems.length > before) return;
-    this.#guarded(span, this.added.slice(-1).map(idOf).join(), () => {
-      const inPage = splicesOf(page, additions);
-      const shifted = inPage.map((one) => ({
+    const [last] = taken.slice(-1);
+    this.#guarded(span, last ? idOf(last.workload) : '', () => {
+      const { splices, value } = changesOf(page, additions);
+      const shifted = splices.map((one) => ({
         ...one,
         start: one.start + span.start,
         end: one.end + span.start,
       }));
       this.splices.push(...documentsBefore(page, objects), ...shifted);
+      const now = new Map(objectsIn(value).map(({ object, path }) => [path.join(), object]));
+      for (const one of taken) this.added.push({ ...one, object: now.get(one.workload.path.join()) });
     });
   }
 
-  #takeWorkload(page: Page, workload: Workload, additions: Addition[], objects: KubernetesObject[]): void {
+  #takeWorkload(
+    page: Page,
+    workload: Workload,
+    additions: Addition[],
+    objects: KubernetesObject[],
+  ): Omit<Added, 'object'>[] {
     const id = idOf(workload);
     const wishes = wishesOf(workload, this.#flagsFor(workload));
     const mark = workload.annotations[MARK];
@@ -98,38 +116,44 @@ export class Injection {
         this.notes.push(
           `${id}: has the sidecar (${String(mark).replace(/;.*/, '')}), but nothing asks for it any more; it stays. --remove takes it out`,
         );
-      return;
+      return [];
     }
-    this.#guarded(page.span, id, () => {
+    const taken = this.#guarded(page.span, id, () => {
       const config = plan(page, workload, wishes, this.#isNative, this.#configMaps);
       const image = wishes.image?.value ?? '';
       additions.push(...additionsFor(page, workload, image, this.#isNative, config));
-      const mine = this.#addBeside(page, workload, objectsBeside(workload, config));
+      const beside = objectsBeside(workload, config);
+      const mine = this.#addBeside(page, workload, beside);
       objects.push(...mine);
       this.objects.push(...mine.map(objectId));
-      this.added.push(workload);
       this.notes.push(...serviceNotes(workload, config, (...place) => this.#find('Service', ...place)));
       if (config.parsed === undefined)
         this.notes.push(
           `${id}: ConfigMap ${config.configMap} is not in the input, so it was not checked, and no Role was added`,
         );
+      return { workload, beside };
     });
+    return taken === undefined ? [] : [taken];
   }
 
   #addBeside(page: Page, workload: Workload, objects: readonly KubernetesObject[]): KubernetesObject[] {
     const refuse = (words: string) => new Refusal(offsetAt(page.root, [...workload.path, 'kind']), words);
-    for (const object of objects) {
+    const others = (id: string, owner: string) =>
+      `needs ${id}, which ${owner} needs with other content: rename one of them, or give both a configuration of your own (lazypirate/config)`;
+    const missing = objects.filter((object) => {
       const { kind, metadata } = object;
-      const taken = this.#find(kind, metadata.namespace, metadata.name);
-      if (taken !== undefined)
-        throw refuse(
-          `needs ${objectId(object)}, but the input has one already that is not of inject: rename it`,
-        );
-    }
-    const added = this.#beside.add(objects, idOf(workload));
+      const there = this.#find(kind, metadata.namespace, metadata.name);
+      if (there === undefined) return true;
+      // Of an object of this name that keeps the sidecar that it has.
+      if (isDeepStrictEqual(there, object)) return false;
+      if (isBeside(there, workload)) throw refuse(others(objectId(object), 'another object of this name'));
+      throw refuse(
+        `needs ${objectId(object)}, but the input has one already that is not of inject: rename it`,
+      );
+    });
+    const added = this.#beside.add(missing, idOf(workload));
     if (Array.isArray(added)) return added;
-    const words = `needs ${objectId(added.object)}, which ${added.owner} needs with other content: rename one of them, or give both a configuration of your own (lazypirate/config)`;
-    throw refuse(words);
+    throw refuse(others(objectId(added.object), added.owner));
   }
 
   readonly #configMaps: ConfigMaps = (namespace, name) => {
@@ -190,12 +214,4 @@ export class Injection {
       return undefined;
     }
   }
-}
-
-/** What happened to an object that had a sidecar before, if it did. */
-export function addedWords(workload: Workload, before: string | undefined, isChanged: boolean): string {
-  const id = idOf(workload);
-  if (before === undefined) return `${id}: sidecar added`;
-  if (before !== version) return `${id}: sidecar updated from ${before} to ${version}`;
-  return isChanged ? `${id}: sidecar updated` : `${id}: already has the sidecar; nothing changes`;
 }

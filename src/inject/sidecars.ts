@@ -1,12 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import { onOneLine } from '../config/text/yaml.ts';
 import { ConfigError } from '../errors.ts';
-import { addedWords, Injection, type Problem } from './injection.ts';
+import { version } from '../version.ts';
+import { isBeside } from './beside.ts';
+import { type Added, Injection, type Problem } from './injection.ts';
 import { Selection } from './only.ts';
 import { type InputFile, offsetBefore, Source } from './source.ts';
 import { spliced } from './splice.ts';
 import { type Stripped, strip } from './strip.ts';
 import { asksForAll, type WishFlags, wishesOf } from './wishes.ts';
-import { idOf, KINDS, type Workload } from './workload.ts';
+import { idOf, KINDS, objectId, type Workload } from './workload.ts';
 
 export interface InjectOptions {
   flags: WishFlags;
@@ -45,26 +48,40 @@ export function addSidecars(files: readonly InputFile[], { flags, only, isNative
     selection.problems('object'),
     linesOf(injection.problems, (offset) => source.place(offsetBefore(offset, stripped.splices))),
   );
-  const text = injection.text();
-  const notes = notesOf(injection, stripped, text !== source.text);
+  const notes = notesOf(injection, stripped);
   if (injection.added.length === 0) notes.push(nothingWords(flags));
-  return { text, notes };
+  return { text: injection.text(), notes };
 }
 
 function imageOf({ image }: WishFlags): WishFlags {
   return image === undefined ? {} : { image };
 }
 
-function notesOf({ added, objects, notes }: Injection, before: Stripped, isChanged: boolean): string[] {
-  const versions = new Map(before.workloads.map(({ workload, version }) => [idOf(workload), version]));
-  const lost = before.objects.filter((id) => !objects.includes(id));
-  const fresh = objects.filter((id) => !before.objects.includes(id));
+function notesOf({ added, objects, notes }: Injection, before: Stripped): string[] {
+  const were = before.objects.map(objectId);
+  const lost = were.filter((id) => !objects.includes(id));
+  const fresh = objects.filter((id) => !were.includes(id));
   return [
-    ...added.map((workload) => addedWords(workload, versions.get(idOf(workload)), isChanged)),
+    ...added.map((one) => addedWords(one, before)),
     ...(fresh.length > 0 ? [`added: ${fresh.join(', ')}`] : []),
     ...(lost.length > 0 ? [`removed: ${lost.join(', ')}`] : []),
     ...notes,
   ];
+}
+
+/** What happened to an object that may have had a sidecar before. */
+function addedWords(added: Added, { workloads, objects }: Stripped): string {
+  const { workload, object, beside } = added;
+  const id = idOf(workload);
+  const had = workloads.find((one) => idOf(one.workload) === id);
+  if (had === undefined) return `${id}: sidecar added`;
+  if (had.version !== version) return `${id}: sidecar updated from ${had.version} to ${version}`;
+  const besides = objects.filter((one) => isBeside(one, workload));
+  const isSame =
+    isDeepStrictEqual(had.workload.object, object) &&
+    besides.length === beside.length &&
+    beside.every((one) => besides.some((other) => isDeepStrictEqual(one, other)));
+  return isSame ? `${id}: already has the sidecar; nothing changes` : `${id}: sidecar updated`;
 }
 
 function nothingWords(flags: WishFlags): string {
@@ -95,7 +112,7 @@ export function removeSidecars(files: readonly InputFile[], only: readonly strin
   );
   const notes = [
     ...workloads.map(({ workload }) => `${idOf(workload)}: sidecar removed`),
-    ...(objects.length > 0 ? [`removed: ${objects.join(', ')}`] : []),
+    ...(objects.length > 0 ? [`removed: ${objects.map(objectId).join(', ')}`] : []),
     ...(workloads.length === 0 ? ['nothing to remove: no pod has a sidecar that inject added'] : []),
   ];
   return { text: spliced(source.text, splices), notes };

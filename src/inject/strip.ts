@@ -9,15 +9,15 @@ import { offsetAt, type Path, reach } from './nodes.ts';
 import { CONTAINER, VOLUMES } from './sidecar-parts.ts';
 import { inOrder, lineStart, nextLine, type Splice, spliced } from './splice.ts';
 import { MARK } from './wishes.ts';
-import { idOf, mapsIn, objectId, objectsIn, type Workload, workloadOf } from './workload.ts';
+import { idOf, mapsIn, objectsIn, type Workload, workloadOf } from './workload.ts';
 
 /** A text without sidecars. */
 export interface Stripped {
   splices: Splice[];
   /** The objects that had one, and the version that put it there. */
   workloads: { workload: Workload; version: string }[];
-  /** The objects beside them that are gone, by their ids. */
-  objects: string[];
+  /** The objects beside them that are gone. */
+  objects: unknown[];
   problems: { id: string; refusal: Refusal }[];
 }
 
@@ -26,7 +26,7 @@ export function strip(text: string, isChosen: (workload: Workload) => boolean): 
   const stripped: Stripped = { splices: [], workloads: [], objects: [], problems: [] };
   const spans = documentsOf(text);
   const staying: Workload[] = [];
-  const ours: Page[] = [];
+  const pages: { page: Page; chosen: Workload[] }[] = [];
   for (const span of spans) {
     const part = text.slice(span.start, span.end);
     if (!part.includes(MARK) && !part.includes(MANAGER)) continue;
@@ -42,16 +42,21 @@ export function strip(text: string, isChosen: (workload: Workload) => boolean): 
       .filter(({ annotations }) => annotations[MARK] !== undefined);
     const chosen = marked.filter(isChosen);
     staying.push(...marked.filter((one) => !chosen.includes(one)));
-    stripPage(page, chosen, stripped);
-    ours.push(page);
+    pages.push({ page, chosen });
   }
-  const gone = ours.filter(({ value }) => {
+  const all = pages.flatMap(({ chosen }) => chosen);
+  const isGone = (value: unknown) => {
     const isOf = (workload: Workload) => isBeside(value, workload);
-    return stripped.workloads.some(({ workload }) => isOf(workload)) && !staying.some(isOf);
-  });
-  stripped.objects = gone.map(({ value }) => objectId(value));
-  const pages = new Map(gone.map((page) => [page.span, page]));
-  stripped.splices = inOrder([...stripped.splices, ...documentCuts(text, spans, pages)]);
+    return all.some(isOf) && !staying.some(isOf);
+  };
+  const documents = new Map<DocumentSpan, Page>();
+  for (const { page, chosen } of pages) {
+    const gone = objectsIn(page.value).filter(({ object }) => isGone(object));
+    stripped.objects.push(...gone.map(({ object }) => object));
+    if (gone.some(({ path }) => path.length === 0)) documents.set(page.span, page);
+    else stripPage(page, chosen, gone, stripped);
+  }
+  stripped.splices = inOrder([...stripped.splices, ...documentCuts(text, spans, documents)]);
   return stripped;
 }
 
@@ -60,7 +65,14 @@ function problemIn({ start }: DocumentSpan, id: string, error: unknown): Strippe
   return { id, refusal: error.within(start) };
 }
 
-function stripPage(page: Page, chosen: readonly Workload[], stripped: Stripped): void {
+/** @param gone the items of a List that were added because of an object */
+function stripPage(
+  page: Page,
+  chosen: readonly Workload[],
+  gone: readonly { path: Path }[],
+  stripped: Stripped,
+): void {
+  if (chosen.length === 0 && gone.length === 0) return;
   const cuts = new Cuts(page);
   const kept: Path[] = [];
   for (const workload of chosen) {
@@ -74,6 +86,7 @@ function stripPage(page: Page, chosen: readonly Workload[], stripped: Stripped):
     }
   }
   try {
+    for (const { path } of gone) kept.push(cuts.takeItem(path));
     stripped.splices.push(...checked(page, cuts, kept));
   } catch (error) {
     stripped.problems.push(problemIn(page.span, chosen[0] ? idOf(chosen[0]) : '', error));

@@ -4,6 +4,7 @@ type Json = Record<string, unknown>;
 
 /** An object with pods. */
 export interface Workload {
+  object: Json;
   kind: string;
   name: string;
   namespace: string | undefined;
@@ -80,6 +81,7 @@ export function workloadOf({ object, path }: { object: Json; path: Path }): Work
   const pod = mapAt(object, podPath);
   const metadata = mapAt(object, ['metadata']);
   return {
+    object,
     kind,
     name: nameIn(metadata),
     namespace: namespaceIn(metadata),

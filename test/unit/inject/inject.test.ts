@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { stringify } from 'yaml';
 import { addSidecars } from '../../../src/inject/sidecars.ts';
 import { version } from '../../../src/version.ts';
 import { find, type KubernetesObject, objectsOf, podOf, templateOf } from '../../support/objects.ts';
@@ -325,6 +326,21 @@ describe('a second time', () => {
     ]);
   });
 
+  test('says of each object whether anything of it has changed', () => {
+    const shop = run(deployment()).text;
+    const till = deployment('lazypirate/upstream: service/a:1', '', 'till');
+    const both = run(`${shop}---\n${till}`);
+    assert.deepEqual(both.notes.slice(0, 2), [
+      'Deployment/shop: already has the sidecar; nothing changes',
+      'Deployment/till: sidecar added',
+    ]);
+    const changed = both.text.replace('upstream: service/a:1', 'upstream: service/b:1');
+    assert.deepEqual(run(changed).notes, [
+      'Deployment/shop: already has the sidecar; nothing changes',
+      'Deployment/till: sidecar updated',
+    ]);
+  });
+
   test('brings a sidecar of another version up to date, and says so', () => {
     const before = run(deployment()).text;
     const old = before
@@ -333,6 +349,19 @@ describe('a second time', () => {
     const { text, notes } = run(old);
     assert.equal(text, before);
     assert.deepEqual(notes, [`Deployment/shop: sidecar updated from 0.0.9 to ${version}`]);
+  });
+
+  test('shares what an object of the same name has that keeps its sidecar, or says that it differs', () => {
+    const two = `${PLAIN}---\n${PLAIN.replace('Deployment', 'StatefulSet')}`;
+    const options = (only: string, upstream = 'service/a:1') => ({ flags: { upstream }, only: [only] });
+    const first = run(two, options('deploy/shop')).text;
+    const second = run(first, options('sts/shop'));
+    assert.equal(second.notes[0], 'StatefulSet/shop: sidecar added');
+    assert.equal(second.text, run(two, { flags: { upstream: 'service/a:1' } }).text);
+    assert.match(
+      problemsOf(first, options('sts/shop', 'service/b:1'))[0] ?? '',
+      /StatefulSet\/shop: needs ConfigMap\/shop-lazypirate, which another object of this name needs with other content/,
+    );
   });
 
   test('leaves a sidecar for which nothing asks any more, and says how to take it out', () => {
@@ -389,6 +418,19 @@ describe('--remove', () => {
       .text.replace(/ +lazypirate\/injected.*\n/, '')
       .replaceAll('lazypirate-inject', 'me');
     assert.equal(removed(text), text);
+  });
+
+  test('finds everything in a List too, as kubectl get writes it', () => {
+    const list = stringify({ apiVersion: 'v1', kind: 'List', items: objectsOf(run(both).text) });
+    const [without] = objectsOf(removed(list));
+    assert.deepEqual(without && itemsOf(without), objectsOf(both));
+    const { text, notes } = run(list);
+    assert.deepEqual(
+      notes,
+      ['shop', 'till'].map((name) => `Deployment/${name}: already has the sidecar; nothing changes`),
+    );
+    assert.equal(objectsOf(text).length, 7);
+    assert.equal(run(text).text, text);
   });
 
   test('finds what another tool has written again', () => {
