@@ -18,7 +18,7 @@ Annotations of the pod template ask for it (of the pod itself, if it is a Pod):
   lazypirate/upstream   service/NAME:PORT or service/NAMESPACE/NAME:PORT (EndpointSlices), dns/NAME:PORT, or
                         tcp://IP:PORT,... (fixed addresses)
   lazypirate/listen     address the app connects to (tcp://127.0.0.1:5555). With ipc:///run/lazypirate/NAME.sock, the directory
-                        is mounted into every container of the pod
+                        is mounted into every container of the pod, except init containers
   lazypirate/route      name of the route in metrics and logs (the name of the Service, or upstream)
   lazypirate/config     a ConfigMap of your own, with a whole configuration in its key config.yaml, instead of those three. If
                         it is in the input too, it is checked, and the Role that it needs is added
