@@ -60,11 +60,31 @@ const REFUSED: Record<string, Case> = {
     'tcp://[::]:1',
     /is not an address that one can connect to/,
   ),
+  'the same endpoint in two spellings': withKeys(
+    { upstream: { endpoints: ['tcp://localhost:70', 'tcp://127.0.0.1:070'] } },
+    /routes\[0\].upstream.endpoints names tcp:\/\/127.0.0.1:070 twice/,
+  ),
   'the same endpoint twice': withKeys(
     { upstream: { endpoints: ['tcp://10.0.0.1:70', 'tcp://10.0.0.1:70'] } },
     /upstream\/endpoints/,
   ),
   "the route's own listener": withEndpoint('tcp://localhost:1', /must not be the route's own listener/),
+  'a variable in a listener': withKeys(
+    { listen: 'ipc:///run/lazypirate/$(POD_NAME).sock' },
+    /routes\[0\].listen \(.*\): variables such as [$]\(POD_NAME\) are not expanded here/,
+  ),
+  'a directory as a listener': withKeys(
+    { listen: 'ipc:///run/lazypirate/..' },
+    /routes\[0\].listen \(.*\) must be the path of a socket, without [.] and [.][.]/,
+  ),
+  'CURVE with a transport that has none': withKeys(
+    { transport: 'zmtp', curve: { serverKeyFile: '/k/a', publicKeyFile: '/k/b', secretKeyFile: '/k/c' } },
+    /routes\[0\].transport has no CURVE: with curve or listenCurve it must be libzmq/,
+  ),
+  'a frame to strip that is not named': {
+    config: { routes: [A], tracing: { stripParent: true } },
+    words: /config.tracing.stripParent needs parentFrame/,
+  },
   'a mode of a listener that has no file': withKeys(
     { listenMode: '660' },
     /routes\[0\].listenMode is for a listener with an ipc path/,
@@ -128,6 +148,10 @@ const REFUSED: Record<string, Case> = {
     { backoff: { max: '1ms' } },
     /backoff.max \(1ms\) must be at least base \(25ms\)/,
   ),
+  'a backoff whose most is nothing': withKeys(
+    { backoff: { max: 0 } },
+    /backoff.max \(0\) must be at least base \(25ms\)/,
+  ),
   'a heartbeat that is missed at once': withKeys(
     { heartbeat: { interval: '5s', timeout: '3s' } },
     /heartbeat.timeout \(3s\) must be at least interval \(5s\)/,
@@ -139,6 +163,10 @@ const REFUSED: Record<string, Case> = {
   'a quiet time above the drain timeout': {
     config: { routes: [A], drain: { quiet: '5s', timeout: '4s' } },
     words: /drain.timeout \(4s\) must be at least quiet \(5s\)/,
+  },
+  'a drain timeout of nothing': {
+    config: { routes: [A], drain: { timeout: 0 } },
+    words: /drain.timeout \(0\) must be at least quiet \(500ms\)/,
   },
   'a hedge that never happens': withKeys({ hedge: '3s' }, /hedge must be less than timeout/),
   'a hedge without a second attempt': withKeys({ hedge: '1s', attempts: 1 }, /attempts more than 1/),
@@ -203,6 +231,10 @@ const BREAKING: Record<string, [lazypirate: object, words: RegExp]> = {
     },
     /routes\[0\].listenCurve.allowedKeysFile \(\/etc\/keys\/allowed\) is in no volume of the sidecar/,
   ],
+  'headers for the collector in no volume': [
+    { config: { routes: [A], tracing: { endpoint: 'http://c:4318', headersFile: '/etc/otel/headers' } } },
+    /config.tracing.headersFile \(\/etc\/otel\/headers\) is in no volume of the sidecar/,
+  ],
   'a debug directory in no volume': [
     { config: { routes: [A], admin: { debugDirectory: '/tmp' } } },
     /config.admin.debugDirectory \(\/tmp\) is in no volume of the sidecar/,
@@ -210,6 +242,14 @@ const BREAKING: Record<string, [lazypirate: object, words: RegExp]> = {
   'a template that makes no address': [
     { config: { routes: [{ ...A, listen: 'tcp://{{ .Release.Name }}:1' }] } },
     /routes\[0\].listen must be an address, such as tcp:\/\/127.0.0.1:5555 .*, and "tcp:\/\/demo:1" is not/,
+  ],
+  'a template that makes a number where a text is a name': [
+    {
+      config: {
+        routes: [{ ...A, upstream: { kubernetes: { service: 'a', port: '{{ print 7000 }}' } } }],
+      },
+    },
+    /routes\[0\].upstream.kubernetes.port \("7000"\) is a text, .*: write the number itself, or the name/,
   ],
   'a template that makes no duration': [
     { config: { routes: [{ ...A, timeout: '{{ .Release.Name }}' }] } },
@@ -222,6 +262,14 @@ const BREAKING: Record<string, [lazypirate: object, words: RegExp]> = {
   'a variable that the chart sets': [
     { config: { routes: [A] }, extraEnv: [{ name: 'LAZYPIRATE_ADMIN_LISTEN', value: '127.0.0.1:9555' }] },
     /lazypirate.extraEnv: LAZYPIRATE_ADMIN_LISTEN is set by the chart/,
+  ],
+  'a variable that opens the inspect door': [
+    { config: { routes: [A] }, extraEnv: [{ name: 'LAZYPIRATE_ADMIN_INSPECT', value: '0.0.0.0:9556' }] },
+    /lazypirate.extraEnv: LAZYPIRATE_ADMIN_INSPECT is set by the chart, or makes/,
+  ],
+  'a variable for a single route, where there are two': [
+    { config: { routes: [A, B] }, extraEnv: [{ name: 'LAZYPIRATE_TIMEOUT', value: '1s' }] },
+    /lazypirate.extraEnv: LAZYPIRATE_TIMEOUT is set by the chart, or makes/,
   ],
   'an alert to leave out that there is not': [
     { config: { routes: [A] }, alerts: { disabled: ['LazypirateSlown'] } },

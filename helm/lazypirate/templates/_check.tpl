@@ -11,9 +11,10 @@ values, and templates before they are filled in. What the form and range of each
 {{- include "lazypirate.checkRules" (list $rules.top "" $config) -}}
 {{- include "lazypirate.checkOrder" (list $rules.ordered false "" $config) -}}
 {{- include "lazypirate.checkAdmin" (list . $config) -}}
+{{- include "lazypirate.checkTracing" (list . ($config.tracing | default dict)) -}}
 {{- include "lazypirate.checkGrace" (list . $config) -}}
 {{- include "lazypirate.checkClashes" $config -}}
-{{- include "lazypirate.checkValues" . -}}
+{{- include "lazypirate.checkValues" (list . (len $config.routes)) -}}
 {{- range $index, $route := $config.routes -}}
 {{- $at := printf "routes[%d]." $index -}}
 {{- include "lazypirate.checkRules" (list $rules.routes $at $route) -}}
@@ -78,9 +79,9 @@ values, and templates before they are filled in. What the form and range of each
 {{- range $pair := index . 0 -}}
 {{- $given := index $parent $pair.object -}}
 {{- if and (eq $pair.isOfRoute $isOfRoute) (kindIs "map" $given) -}}
-{{- $both := merge (dict) $given $pair.defaults -}}
-{{- $less := index $both $pair.less -}}
-{{- $more := index $both $pair.more -}}
+{{- /* Not with merge, which takes 0 for nothing. */ -}}
+{{- $less := index (hasKey $given $pair.less | ternary $given $pair.defaults) $pair.less -}}
+{{- $more := index (hasKey $given $pair.more | ternary $given $pair.defaults) $pair.more -}}
 {{- if gt (include "lazypirate.amount" $less | float64) (include "lazypirate.amount" $more | float64) -}}
 {{- include "lazypirate.refuse" (list (printf "%s%s.%s" $at $pair.object $pair.more) (printf "(%v) must be at least %s (%v)" $more $pair.less $less)) -}}
 {{- end -}}
@@ -105,6 +106,17 @@ values, and templates before they are filled in. What the form and range of each
 {{- if not (include "lazypirate.isMounted" (list (first $) .)) -}}
 {{- include "lazypirate.refuse" (list "admin.debugDirectory" (printf "(%s) is in no volume of the sidecar: lazypirate.extraVolumes and lazypirate.extraVolumeMounts put an emptyDir there" .)) -}}
 {{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Takes a list: context, what the configuration says of tracing. */}}
+{{- define "lazypirate.checkTracing" -}}
+{{- $tracing := last . -}}
+{{- if and $tracing.stripParent (not (hasKey $tracing "parentFrame")) -}}
+{{- include "lazypirate.refuse" (list "tracing.stripParent" "needs parentFrame: which frame to strip") -}}
+{{- end -}}
+{{- with $tracing.headersFile -}}
+{{- include "lazypirate.checkSecret" (list (first $) "tracing.headersFile" .) -}}
 {{- end -}}
 {{- end }}
 
@@ -178,10 +190,19 @@ values, and templates before they are filled in. What the form and range of each
 {{- if ne 1 (len (pick $upstream.kubernetes "service" "podSelector")) -}}
 {{- include "lazypirate.refuse" (list (printf "%supstream.kubernetes" $at) "must have exactly one of service, podSelector") -}}
 {{- end -}}
+{{- if regexMatch "^[0-9]+$" (kindIs "string" $upstream.kubernetes.port | ternary $upstream.kubernetes.port "") -}}
+{{- include "lazypirate.refuse" (list (printf "%supstream.kubernetes.port" $at) (printf "(%q) is a text, as everything that a template makes: write the number itself, or the name of the port" $upstream.kubernetes.port)) -}}
+{{- end -}}
 {{- end -}}
 {{- $listen := include "lazypirate.address" (toString $route.listen) -}}
 {{- if not (or $route.allowNonLoopback $route.listenCurve (regexMatch "^(ipc:|tcp://127[.]|tcp://\\[[0:]*:0*1\\]:)" $listen)) -}}
 {{- include "lazypirate.refuse" (list (printf "%slisten" $at) (printf "(%s) can be reached from other pods. Listen on 127.0.0.1 or ipc, or configure listenCurve, or say allowNonLoopback: true" $route.listen)) -}}
+{{- end -}}
+{{- with regexFind "[$]([0-9A-Za-z_]+|[{][^}]*[}]|[(][^)]*[)])" (toString $route.listen) -}}
+{{- include "lazypirate.refuse" (list (printf "%slisten" $at) (printf "(%s): variables such as %s are not expanded here" $route.listen .)) -}}
+{{- end -}}
+{{- if and (eq "zmtp" (toString $route.transport)) (or $route.curve $route.listenCurve) -}}
+{{- include "lazypirate.refuse" (list (printf "%stransport" $at) "has no CURVE: with curve or listenCurve it must be libzmq") -}}
 {{- end -}}
 {{- if and $route.listenMode (not (hasPrefix "ipc:///" $listen)) -}}
 {{- include "lazypirate.refuse" (list (printf "%slistenMode" $at) (printf "is for a listener with an ipc path, and %s is none: a port or an abstract name has no mode" $route.listen)) -}}
@@ -189,11 +210,16 @@ values, and templates before they are filled in. What the form and range of each
 {{- if regexMatch "^([0-9]+[.]){3}[0-9]+$" (toString (dig "dns" "name" "" $upstream)) -}}
 {{- include "lazypirate.refuse" (list (printf "%supstream.dns.name" $at) (printf "(%s) must be a DNS name; write addresses into upstream.endpoints" $upstream.dns.name)) -}}
 {{- end -}}
+{{- $seen := list -}}
 {{- range $upstream.endpoints -}}
 {{- if regexMatch "^tcp://(0[.]0[.]0[.]0|\\[[0:]+\\]):" . -}}
 {{- include "lazypirate.refuse" (list (printf "%supstream.endpoints" $at) (printf "%s is not an address that one can connect to" .)) -}}
 {{- end -}}
 {{- $endpoint := include "lazypirate.address" . -}}
+{{- if has $endpoint $seen -}}
+{{- include "lazypirate.refuse" (list (printf "%supstream.endpoints" $at) (printf "names %s twice" .)) -}}
+{{- end -}}
+{{- $seen = append $seen $endpoint -}}
 {{- if or (eq $endpoint $listen) (and (regexMatch "^tcp://(127[.]|\\[::1\\])" $endpoint) (include "lazypirate.isTaken" (list $endpoint $listen))) -}}
 {{- include "lazypirate.refuse" (list (printf "%supstream.endpoints" $at) (printf "must not be the route's own listener (%s)" $route.listen)) -}}
 {{- end -}}
@@ -221,14 +247,22 @@ values, and templates before they are filled in. What the form and range of each
 {{- $route := index . 2 -}}
 {{- range $key := list "curve" "listenCurve" -}}
 {{- range $name, $file := index $route $key | default dict -}}
-{{- if not (include "lazypirate.isMounted" (list $root $file)) -}}
-{{- include "lazypirate.refuse" (list (printf "%s%s.%s" $at $key $name) (printf "(%s) is in no volume of the sidecar: lazypirate.extraVolumes and lazypirate.extraVolumeMounts put a Secret there" $file)) -}}
-{{- end -}}
+{{- include "lazypirate.checkSecret" (list $root (printf "%s%s.%s" $at $key $name) $file) -}}
 {{- end -}}
 {{- end -}}
 {{- $path := trimPrefix "ipc://" (toString $route.listen) -}}
+{{- if regexMatch "^/(.*/)?[.][.]?(/.*)?$" $path -}}
+{{- include "lazypirate.refuse" (list (printf "%slisten" $at) (printf "(%s) must be the path of a socket, without . and .." $route.listen)) -}}
+{{- end -}}
 {{- if and (hasPrefix "/" $path) (not (regexMatch "^/run/lazypirate/[^/]+$" $path)) (not (include "lazypirate.isMounted" (list $root $path))) -}}
 {{- include "lazypirate.refuse" (list (printf "%slisten" $at) (printf "(%s) is in no volume of the sidecar: put the socket directly into /run/lazypirate, or in a directory of lazypirate.extraVolumeMounts" $route.listen)) -}}
+{{- end -}}
+{{- end }}
+
+{{/* Refuses a file that is mounted nowhere. Takes a list: context, key in the configuration, file. */}}
+{{- define "lazypirate.checkSecret" -}}
+{{- if not (include "lazypirate.isMounted" (list (first .) (last .))) -}}
+{{- include "lazypirate.refuse" (list (index . 1) (printf "(%s) is in no volume of the sidecar: lazypirate.extraVolumes and lazypirate.extraVolumeMounts put a Secret there" (last .))) -}}
 {{- end -}}
 {{- end }}
 
@@ -240,16 +274,21 @@ values, and templates before they are filled in. What the form and range of each
 {{- end -}}
 {{- end }}
 
-{{/* Values beside the configuration. */}}
+{{/* Values beside the configuration. Takes a list: context, number of routes. */}}
 {{- define "lazypirate.checkValues" -}}
-{{- range .Values.lazypirate.extraEnv -}}
-{{- if has .name (list "POD_NAME" "POD_NAMESPACE" "LAZYPIRATE_ZONE" "LAZYPIRATE_CONFIG" "LAZYPIRATE_LISTEN" "LAZYPIRATE_UPSTREAM" "LAZYPIRATE_ADMIN_LISTEN") -}}
+{{- $root := first . -}}
+{{- $refused := list "POD_NAME" "POD_NAMESPACE" "LAZYPIRATE_ZONE" "LAZYPIRATE_CONFIG" "LAZYPIRATE_LISTEN" "LAZYPIRATE_UPSTREAM" "LAZYPIRATE_ADMIN_LISTEN" "LAZYPIRATE_ADMIN_INSPECT" -}}
+{{- if gt (last .) 1 -}}
+{{- $refused = concat $refused (list "LAZYPIRATE_TIMEOUT" "LAZYPIRATE_ATTEMPTS") -}}
+{{- end -}}
+{{- range $root.Values.lazypirate.extraEnv -}}
+{{- if has .name $refused -}}
 {{- fail (printf "lazypirate.extraEnv: %s is set by the chart, or makes the sidecar do something else than the chart has prepared; set it in lazypirate.config" .name) -}}
 {{- end -}}
 {{- end -}}
 {{- $alerts := list -}}
-{{- range include "lazypirate.alerts" . | fromYamlArray -}}{{- $alerts = append $alerts .alert -}}{{- end -}}
-{{- range .Values.lazypirate.alerts.disabled -}}
+{{- range include "lazypirate.alerts" $root | fromYamlArray -}}{{- $alerts = append $alerts .alert -}}{{- end -}}
+{{- range $root.Values.lazypirate.alerts.disabled -}}
 {{- if not (has . $alerts) -}}
 {{- fail (printf "lazypirate.alerts.disabled: there is no alert %s; there are %s" . (join ", " $alerts)) -}}
 {{- end -}}
