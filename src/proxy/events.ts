@@ -72,8 +72,8 @@ export interface ObservedAttempt {
 /** The kinds of events, and what each tells. */
 export interface ProxyEvents {
   listening: { route: string; address: string };
-  /** A reload has given the route this name. So many requests that came under the old one get their outcomes under this one. */
-  renamed: { route: string; was: string; unsettled: number };
+  /** A reload has given the route this name, under which its requests that are under way get their outcomes. */
+  renamed: { route: string; was: string };
   malformed: { route: string };
   /** Something that connected to the listener was turned away. */
   refusedClient: { route: string } & Refusal;

@@ -130,7 +130,7 @@ export class Route implements ListenerOwner, TurnsOwner {
     this.#run = `${settings.name}.${this.#mark}`;
     const { name, requests } = settings;
     if (hasChanged('name')) {
-      this.#events.emit('renamed', { route: name, was: before.name, unsettled: this.#admission.unsettled });
+      this.#events.emit('renamed', { route: name, was: before.name });
       this.#upstreams.rename(name);
     }
     if (hasChanged('listener')) this.#frontend.change(settings.listener);

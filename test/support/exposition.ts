@@ -13,11 +13,16 @@ export class Exposition {
 
   /** Requests that were received and are neither settled nor in flight nor queued: 0, at any moment. */
   get unaccounted(): number {
+    return this.unaccountedOf(/(?:)/);
+  }
+
+  /** Of the series whose labels match. */
+  unaccountedOf(labels: RegExp): number {
     return (
-      this.total('lazypirate_requests_received_total') -
-      this.total('lazypirate_requests_total') -
-      this.total('lazypirate_in_flight_requests') -
-      this.total('lazypirate_queued_requests')
+      this.total('lazypirate_requests_received_total', labels) -
+      this.total('lazypirate_requests_total', labels) -
+      this.total('lazypirate_in_flight_requests', labels) -
+      this.total('lazypirate_queued_requests', labels)
     );
   }
 

@@ -7,14 +7,8 @@ import type { TracedDuration } from '../tracing/spans.ts';
 import { EndpointMetrics } from './endpoint-metrics.ts';
 import { type Format, openMetricsOf } from './format.ts';
 import { routeGauges } from './route-gauges.ts';
-import {
-  countsOf,
-  type RouteSeries,
-  routeFamilies,
-  routeSeries,
-  SECONDS_BUCKETS,
-  showExemplar,
-} from './route-series.ts';
+import { countsOf, routeFamilies, SECONDS_BUCKETS, showExemplar } from './route-series.ts';
+import { SeriesByRoute } from './series-by-route.ts';
 import { spanMetrics } from './span-metrics.ts';
 
 const RELOAD_RESULTS = ['success', 'failure'] as const;
@@ -60,19 +54,11 @@ export function createMetrics(sources: MetricsInput): Metrics {
   const readConfig = configMetric(registry, sources);
   const endpoints = new EndpointMetrics(registry);
 
-  const series = new Map<string, RouteSeries>();
-  const seriesOf = (route: string): RouteSeries => {
-    const known = series.get(route);
-    if (known !== undefined) return known;
-    const fresh = routeSeries(families, route);
-    series.set(route, fresh);
-    return fresh;
-  };
+  const series = new SeriesByRoute(families, sources.routes);
 
-  /** Removes the series of routes that are gone: otherwise each rename would leave some hundred behind. */
+  /** Forgets routes and endpoints that are gone. */
   const keepOnly = (routes: readonly RouteStatus[]): void => {
-    const names = new Set(routes.map(({ settings }) => settings.name));
-    for (const [name, { remove }] of series) if (!names.has(name) && series.delete(name)) remove();
+    series.keepOnly(routes);
     endpoints.read(routes);
   };
 
@@ -80,8 +66,8 @@ export function createMetrics(sources: MetricsInput): Metrics {
   const scrape = async (format: Format): Promise<string> => {
     const routes = sources.routes();
     keepOnly(routes);
-    for (const { settings } of routes) seriesOf(settings.name);
-    for (const { tallies } of series.values()) for (const tally of tallies) tally.publish();
+    for (const { settings } of routes) series.of(settings.name);
+    for (const { tallies } of series.all) for (const tally of tallies) tally.publish();
     spans.publish();
     readGauges(routes);
     readConfig();
@@ -91,7 +77,8 @@ export function createMetrics(sources: MetricsInput): Metrics {
 
   return {
     observe(events) {
-      count(events, seriesOf);
+      series.observe(events);
+      count(events, series);
       endpoints.events = events;
     },
     showEndpoints(isShown) {
@@ -105,9 +92,9 @@ export function createMetrics(sources: MetricsInput): Metrics {
     },
     spans: spans.counts,
     // If the route is gone by now, the next scrape removes its series again.
-    showTrace: (traced) => showExemplar(seriesOf(traced.route), traced),
+    showTrace: (traced) => showExemplar(series.of(traced.route), traced),
     durationBounds: SECONDS_BUCKETS,
-    counts: (route) => countsOf(seriesOf(route)),
+    counts: (route) => countsOf(series.of(route)),
     text(format = 'prometheus') {
       // A hundred scrapes at once must not slow the routes down more than one does.
       const current = scraping.get(format) ?? scrape(format).finally(() => scraping.delete(format));
@@ -117,14 +104,13 @@ export function createMetrics(sources: MetricsInput): Metrics {
   };
 }
 
-function count(events: Events, seriesOf: (route: string) => RouteSeries): void {
+function count(events: Events, series: SeriesByRoute): void {
+  const seriesOf = (route: string) => series.of(route);
   events.on('received', ({ route, bytes }) => {
     const series = seriesOf(route);
     series.received.add();
     series.requestBytes.add(bytes);
   });
-  // The series of the old name go. So that every request that is settled was received, these count again.
-  events.on('renamed', ({ route, unsettled }) => seriesOf(route).received.add(unsettled));
   events.on('malformed', ({ route }) => seriesOf(route).malformed.add());
   events.on('droppedClient', ({ route }) => seriesOf(route).droppedClients.add());
   events.on('attempt', ({ request, result = 'cancelled', sentMs, endedMs }) => {

@@ -33,7 +33,7 @@ function start({ slowMs, routes = ['orders', 'users'] }: { slowMs?: number; rout
     found,
     settle: (given: Given, attempts: Parameters<typeof observedRequest>[1] = ONE) =>
       events.emit('settled', observedRequest(given, attempts)),
-    rename: (was: string, route: string) => events.emit('renamed', { was, route, unsettled: 0 }),
+    rename: (was: string, route: string) => events.emit('renamed', { was, route }),
     ids: () => history.records().map(({ id }) => id),
   };
 }

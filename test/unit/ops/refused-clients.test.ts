@@ -40,7 +40,7 @@ test('a peer that is refused for ever new reasons leaves only a few of them', ()
 test('a renamed route does not inherit the refusals of another', () => {
   const { refusals, refuse, events } = start();
   refuse('a wrong key');
-  events.emit('renamed', { route: 'users', was: 'orders', unsettled: 0 });
+  events.emit('renamed', { route: 'users', was: 'orders' });
   assert.deepEqual(refusals.of('orders'), []);
 });
 

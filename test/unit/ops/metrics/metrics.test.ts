@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { createMetrics } from '../../../../src/ops/metrics/metrics.ts';
 import { Events } from '../../../../src/proxy/events.ts';
 import type { RouteStatus } from '../../../../src/proxy/status.ts';
+import { Exposition } from '../../../support/exposition.ts';
 import { emitRecorded, type RecordedEvent, type SettledRequest } from '../../../support/recorded-events.ts';
 import { endpointStatus, routeStatus } from '../statuses.ts';
 
@@ -50,6 +52,14 @@ async function samples(metrics: { text(): Promise<string> }): Promise<Map<string
       return [line.slice(0, space), Number(line.slice(space + 1))];
     }),
   );
+}
+
+/** Requests of each route that were received and are neither settled, in flight nor queued. */
+async function unaccounted(metrics: { text(): Promise<string> }, ...names: string[]): Promise<number[]> {
+  // A reload is applied in one turn of the event loop.
+  await setImmediate();
+  const exposition = new Exposition(await metrics.text());
+  return names.map((name) => exposition.unaccountedOf(new RegExp(`route="${name}"`)));
 }
 
 /** Every series but the buckets and sums of histograms. */
@@ -305,6 +315,35 @@ test('the series of a removed route disappear, and start at 0 when it is back', 
   assert.deepEqual([...after.keys()].toSorted(), [...before.keys()].toSorted());
   assert.equal(after.get('lazypirate_requests_received_total{route="users"}'), 100);
   assert.equal(after.get('lazypirate_requests_received_total{route="orders"}'), 0);
+});
+
+test('every request received is accounted for if two routes swap their names, and if a new route takes an old name', async () => {
+  let routes = [routeStatus('orders', { inFlight: 2 }), routeStatus('users', { queued: 1 })];
+  const metrics = metricsOf(() => routes);
+  const happen = (kind: 'received' | 'settled', ...names: string[]) => {
+    for (const route of names) {
+      if (kind === 'received') metrics.record({ kind, route, bytes: 1 });
+      else metrics.record({ kind, route, outcome: 'ok', cause: 'ok', request: REQUEST });
+    }
+  };
+  happen('received', 'orders', 'orders', 'users');
+  assert.deepEqual(await unaccounted(metrics, 'orders', 'users'), [0, 0]);
+  // While a reload is applied, a request may come or end between the two.
+  metrics.record({ kind: 'renamed', was: 'orders', route: 'users' });
+  happen('settled', 'users');
+  metrics.record({ kind: 'renamed', was: 'users', route: 'orders' });
+  routes = [routeStatus('users', { inFlight: 1 }), routeStatus('orders', { queued: 1 })];
+  assert.deepEqual(await unaccounted(metrics, 'orders', 'users'), [0, 0], 'swapped');
+  metrics.record({ kind: 'renamed', was: 'users', route: 'prices' });
+  routes = [
+    routeStatus('prices', { inFlight: 1 }),
+    routeStatus('orders', { queued: 1 }),
+    routeStatus('users'),
+  ];
+  assert.deepEqual(await unaccounted(metrics, 'prices', 'orders', 'users'), [0, 0, 0], 'taken');
+  routes = routes.map(({ settings }) => routeStatus(settings.name));
+  happen('settled', 'prices', 'orders');
+  assert.deepEqual(await unaccounted(metrics, 'prices', 'orders', 'users'), [0, 0, 0], 'settled');
 });
 
 test('a hundred scrapes at once get the same text and read the routes once', async () => {
