@@ -132,10 +132,10 @@ export class Upstream implements EndpointSetOwner {
     if (request.line !== undefined) return undefined;
     const endpoint = this.#placeFor(request, nowMs);
     if (endpoint !== undefined) return endpoint.send(request, nowMs);
-    // If others wait already, whatever could help them has been opened or is on its way.
-    const isAlone = this.#line.isEmpty;
+    // If another one may be sent, whatever could help has been opened or is on its way. A limit of the route may hold all others back.
+    const isNext = this.#next === undefined;
     this.#line.join(request);
-    if (isAlone) this.#grow(nowMs);
+    if (isNext) this.#grow(nowMs);
     return undefined;
   }
 

@@ -20,6 +20,7 @@ interface Fake {
   owner: ConnectionOwner;
   sent: number;
   isOpen: boolean;
+  isReady: boolean;
   /** Its transport has a bug. */
   isBroken: boolean;
 }
@@ -33,7 +34,8 @@ export function startVirtual(t: TestContext, { retry, ...options }: RouteOptions
   const connections: Fake[] = [];
   const transport = {
     connect(target: Target, owner: ConnectionOwner) {
-      const fake: Fake = { address: target.address, target, owner, sent: 0, isOpen: true, isBroken: false };
+      const state = { sent: 0, isOpen: true, isReady: false, isBroken: false };
+      const fake: Fake = { address: target.address, target, owner, ...state };
       connections.push(fake);
       return {
         send: () => {
@@ -107,19 +109,23 @@ export function startVirtual(t: TestContext, { retry, ...options }: RouteOptions
   };
   const open = (address: string) => connections.filter((one) => one.address === address && one.isOpen);
   const ready = (address: string) => {
-    for (const { owner } of open(address)) {
-      owner.accepted();
-      owner.ready({ socketType: 'ROUTER', version: '3.1' });
+    for (const one of open(address)) {
+      if (one.isReady) continue;
+      one.isReady = true;
+      one.owner.accepted();
+      one.owner.ready({ socketType: 'ROUTER', version: '3.1' });
     }
   };
   /** The newest open connection to the address replies. */
   const reply = (address: string) =>
     open(address)[0]?.owner.message(DELIMITER, bodyOf([Buffer.from('reply')]));
+  const drop = (one: Fake | undefined) => {
+    assert.ok(one?.isOpen);
+    one.isOpen = false;
+    one.owner.closed(ended('closed', 'lost'));
+  };
   const lose = (address: string) => {
-    for (const one of open(address)) {
-      one.isOpen = false;
-      one.owner.closed(ended('closed', 'lost'));
-    }
+    for (const one of open(address)) drop(one);
   };
   return {
     clock,
@@ -132,7 +138,9 @@ export function startVirtual(t: TestContext, { retry, ...options }: RouteOptions
     begin,
     ready,
     reply,
+    drop,
     lose,
+    open,
     connections,
     pass: (ms: number) => clock.pass(ms),
   };

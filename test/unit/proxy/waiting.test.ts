@@ -179,6 +179,27 @@ test('a request in line whose deadline moves forward keeps its place there, even
   assert.equal(admission.queued, 0);
 });
 
+test('a retry opens a connection, also while a limit of the route holds back those who stand in line', (t) => {
+  const { found, ready, begin, pass, drop, open, connections } = startVirtual(t, {
+    limits: { inFlight: 2, inFlightPerEndpoint: 2 },
+    retry: { timeoutMs: 60_000, deadlineMs: 60_000, backoff: { baseMs: 100, maxMs: 100 } },
+  });
+  found(A);
+  ready(A);
+  begin();
+  const unlucky = begin();
+  ready(A);
+  const heldBack = begin();
+  drop(connections.at(-1));
+  ready(A);
+  drop(connections.at(-1));
+  assert.deepEqual([unlucky.state.kind, open(A).length], ['pausing', 1], 'it needs no connection yet');
+  pass(200);
+  assert.equal(open(A).length, 2);
+  ready(A);
+  assert.deepEqual([unlucky.attempts.length, heldBack.state.kind], [3, 'waiting']);
+});
+
 test('an attempt that a bug in the transport keeps from being sent takes no place', (t) => {
   const { found, ready, begin, connections, upstream, clock } = startVirtual(t);
   found(A);
