@@ -167,6 +167,8 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
 
   ejectionTurned(endpoint: Endpoint): void {
     this.ejected += endpoint.isEjected ? 1 : -1;
+    // It may have been the last one that was up and not ejected.
+    if (endpoint.isEjected) this.#owner.freed();
   }
 
   gone(endpoint: Endpoint): void {

@@ -92,8 +92,8 @@ export class Lane implements ConnectionOwner {
   timeOut(attempt: Attempt, nowMs: number): void {
     if (attempt.state !== 'awaited') return;
     attempt.state = 'late';
-    this.#owner.overdue(attempt, nowMs);
     this.#retire('timeout');
+    this.#owner.overdue(attempt, nowMs);
   }
 
   /** Takes an attempt back, if that is still possible: then it `isUnsent`. */

@@ -200,6 +200,27 @@ test('a retry opens a connection, also while a limit of the route holds back tho
   assert.deepEqual([unlucky.attempts.length, heldBack.state.kind], [3, 'waiting']);
 });
 
+test('when the last endpoint that is not ejected is ejected, a free one serves who stands in line at once', (t) => {
+  const { found, ready, begin, pass, lose, upstream } = startVirtual(t, {
+    limits: { inFlightPerEndpoint: 1, adaptive: false },
+    retry: { timeoutMs: 1_000, attempts: 1 },
+    ejection: { failures: 1, baseMs: 60_000, maxMs: 60_000, maxFraction: 1 },
+  });
+  found(A, B);
+  ready(A);
+  begin();
+  lose(A);
+  pass(100);
+  ready(A);
+  ready(B);
+  const atB = begin();
+  const waiting = begin();
+  assert.deepEqual([atB.attempts[0]?.endpoint.address, waiting.state.kind], [B, 'waiting'], 'A is ejected');
+  pass(1_002);
+  assert.equal(upstream.status(performance.now()).endpoints[1]?.state, 'ejected');
+  assert.equal(waiting.attempts[0]?.endpoint.address, A);
+});
+
 test('an attempt that a bug in the transport keeps from being sent takes no place', (t) => {
   const { found, ready, begin, connections, upstream, clock } = startVirtual(t);
   found(A);
