@@ -129,7 +129,8 @@ test('an app that has sent far ahead gets PONGs, although its requests are not r
 });
 
 test('an app that has all its requests answered before it reads finds every reply', async (t) => {
-  const { app, count } = await unread(t, { limits: { queue: 3_000 } }, 2_000, 2_000);
+  // With libzmq, requests that are sent further ahead than it holds are refused.
+  const { app, count } = await unread(t, { transport: 'zmtp', limits: { queue: 3_000 } }, 2_000, 2_000);
   assert.equal(count('settled', 'ok'), 2_000);
   for (let number = 0; number < 2_000; number++)
     assert.equal((await app.receive()).at(-1)?.length, 16 * 1_024);

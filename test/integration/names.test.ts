@@ -61,6 +61,7 @@ test('a request has an id of its own that no other route or run has, and keeps i
   const others = watch(other);
   for (const { address } of [running, running, other]) {
     const app = await RawApp.connect(t, address);
+    await app.ready();
     await app.send(requestOf('x'));
   }
   await until('all have come', () => received.length + others.received.length === 3);
@@ -73,6 +74,7 @@ test('a request has an id of its own that no other route or run has, and keeps i
   running.apply({ name: 'renamed' });
   assert.deepEqual([received[0]?.id, received[0]?.route], [ids[0], 'renamed']);
   const app = await RawApp.connect(t, running.address);
+  await app.ready();
   await app.send(requestOf('x'));
   await until('it has come', () => received.length === 3);
   assert.equal(received[2]?.id, `renamed.${mark}.3`);

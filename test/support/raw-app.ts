@@ -45,6 +45,11 @@ export class RawApp {
     return new RawApp(socket);
   }
 
+  /** Resolves when the peer's READY has come. Before that, an app sends no request, and libzmq takes one for a broken handshake. */
+  async ready(): Promise<void> {
+    await this.until((came) => came.includes('READY'));
+  }
+
   /** Resolves when the kernel has the bytes. */
   send(...bytes: Buffer[]): Promise<void> {
     return new Promise((resolve, reject) =>

@@ -97,7 +97,7 @@ const route = z
     upstream,
     transport: oneOf(
       ['zmtp', 'libzmq'],
-      'How messages travel. `zmtp` is the faster one: it speaks ZMTP 2.0, 3.0 and 3.1 without libzmq. `libzmq` is needed for CURVE. Default: `zmtp`, or `libzmq` if the route has `curve` or `listenCurve`.',
+      'How messages travel. `zmtp` is the faster one: it speaks ZMTP 2.0, 3.0 and 3.1 without libzmq. `libzmq` is needed for CURVE; it closes the connection of an app that sends a request before it has received READY, which ZeroMQ libraries wait for. Default: `zmtp`, or `libzmq` if the route has `curve` or `listenCurve`.',
     ).optional(),
     correlate,
     timeout: duration('How long to wait for the reply to one attempt.').prefault('2500ms'),
