@@ -248,6 +248,29 @@ test('an app that does not read is disconnected when its unread replies exceed t
   assert.equal(client.reply(DELIMITER, body), 'gone');
 });
 
+test('an app that reads is not disconnected, however many replies it gets at once', async (t) => {
+  const count = 20;
+  const fates: unknown[] = [];
+  const { address } = await listening(
+    t,
+    {
+      request: (client, envelope, body) => {
+        while (fates.length < count) fates.push(client.reply(envelope, body));
+      },
+    },
+    undefined,
+    { unreadBytes: 1_000 },
+  );
+  const app = new Dealer({ linger: 0 });
+  t.after(() => app.close());
+  app.connect(address);
+  const request = ['', 'x'.repeat(500)];
+  await app.send(request);
+  await until('all are sent', () => fates.length === count);
+  assert.ok(!fates.includes('full'), `${fates}`);
+  for (let reply = 0; reply < count; reply++) assert.deepEqual((await app.receive()).map(String), request);
+});
+
 test('a request over the limit is answered, whatever its size, without being stored', async (t) => {
   const { address } = await listening(t, {
     ...echo,

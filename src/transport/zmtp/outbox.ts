@@ -61,10 +61,9 @@ export class Outbox {
     return this.#count - this.#inBlock - (this.#held.length - this.#at);
   }
 
-  /** Bytes that the kernel has not accepted. */
+  /** Bytes that the kernel has not accepted. Those that are written at the end of this turn it may still accept. */
   get unsentBytes(): number {
-    // If it is not blocked, the kernel has accepted all that was written.
-    return this.#filled + this.#heldBytes + (this.#isBlocked ? this.#socket.writableLength : 0);
+    return this.#isBlocked ? this.#filled + this.#heldBytes + this.#socket.writableLength : 0;
   }
 
   /** @returns the message's number: 1 for the first */
