@@ -333,6 +333,26 @@ test('messages that the kernel never got are known when the connection drops', a
   assert.ok(connection.handedOver > 0 && connection.handedOver < 100, `${connection.handedOver} of 100`);
 });
 
+test('messages that the kernel refuses at once have not been handed over', async (t) => {
+  const sockets: Socket[] = [];
+  const address = await served(t, (socket) => {
+    sockets.push(socket);
+    socket.write(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 1, 4, 0, 0]));
+    socket.resume();
+  });
+  for (const sizes of [[1], [MiB], [1, 1, MiB, 1]]) {
+    const { connection, next } = connected(t, address);
+    await next('ready');
+    assert.equal(connection.send(DELIMITER, bodyOf([Buffer.from('before')])), 1);
+    sockets.shift()?.resetAndDestroy();
+    for (const size of sizes) connection.send(DELIMITER, bodyOf([Buffer.alloc(size)]));
+    assert.equal((await next('closed')).end.kind, 'reset');
+    assert.equal(connection.handedOver, 1, `${sizes}`);
+    assert.equal(connection.withdraw(1), false);
+    assert.equal(connection.withdraw(2), true);
+  }
+});
+
 test('a message that is held back can be taken back, and never leaves', async (t) => {
   let isReading = false;
   const came: Buffer[] = [];

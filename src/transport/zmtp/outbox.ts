@@ -37,6 +37,7 @@ export class Outbox {
   /** Copies of the messages that go out next, one after the other. */
   #block: Buffer = NOTHING;
   #filled = 0;
+  /** Messages in the block, or in a write that the kernel has refused because the connection is broken. */
   #inBlock = 0;
   /** Whether the kernel has not accepted all of the last write. */
   #isBlocked = false;
@@ -163,7 +164,7 @@ export class Outbox {
   }
 
   #add(envelope: Buffer, body: Body, bytes: number): void {
-    if (bytes > COPY_MOST && !isLent(body)) return this.#give([envelope, ...body.chunks]);
+    if (bytes > COPY_MOST && !isLent(body)) return this.#give([envelope, ...body.chunks], 1);
     if (this.#filled + bytes > this.#block.length) this.#grow(this.#filled + bytes);
     let at = copyBytes(envelope, 0, envelope.length, this.#block, this.#filled);
     if (body instanceof WireSlice) at = body.copyTo(this.#block, at);
@@ -185,16 +186,17 @@ export class Outbox {
   /** Gives the block to the kernel. */
   #flush(): void {
     if (this.#filled === 0 || this.#isBlocked || !this.#socket.writable) return;
-    const block = this.#block;
+    const [block, messages] = [this.#block, this.#inBlock];
     const filled = block.subarray(0, this.#filled);
     this.#block = NOTHING;
     this.#filled = this.#inBlock = 0;
-    this.#give([filled]);
+    this.#give([filled], messages);
     // Otherwise the kernel has not accepted all of it, and its memory must not be used again.
     if (!this.#isBlocked && SPARE.length < SPARE_MOST) SPARE.push(block);
   }
 
-  #give(batch: readonly Buffer[]): void {
+  /** @param messages how many these are */
+  #give(batch: readonly Buffer[], messages = 0): void {
     const socket = this.#socket;
     if (batch.length === 1) socket.write(batch[0] as Buffer);
     else {
@@ -202,6 +204,7 @@ export class Outbox {
       for (const part of batch) socket.write(part);
       socket.uncork();
     }
+    if (!socket.writable) this.#inBlock += messages;
     if (this.#isBlocked || socket.writableLength === 0) return;
     this.#isBlocked = true;
     // `drain` is emitted only above a certain length; the callback of an empty write always comes.
