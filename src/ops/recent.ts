@@ -81,7 +81,7 @@ export class Recent {
   of(route: RouteStatus): RouteFigures {
     const { name } = route.settings;
     const now = this.#count(route);
-    const { durations: _, ...totals } = now.counts;
+    const { durations: _, sinceMs: __, ...totals } = now.counts;
     const minute = this.#base(name, now, RECENT_MS);
     return {
       totals,
@@ -102,20 +102,21 @@ export class Recent {
 
   /** Where a time begins. Before its first snapshot, a route had counted nothing. */
   #base(name: string, { counts }: Counted, agoMs: number): { atMs: number; counted: Counted | undefined } {
-    const isBefore = (snapshot: Snapshot) => (snapshot.get(name)?.counts.received ?? 0) <= counts.received;
     const { atMs, content } = this.#snapshots.from(
       agoMs,
       this.#sources.now(),
       (snapshot) => !snapshot.has(name),
     );
-    return { atMs, counted: isBefore(content) ? content.get(name) : undefined };
+    const counted = content.get(name);
+    // A reload may have given the name to another route, whose counts began anew.
+    return { atMs, counted: counted?.counts.sinceMs === counts.sinceMs ? counted : undefined };
   }
 
   #figures(
     { counts }: Counted,
     { atMs, counted }: { atMs: number; counted: Counted | undefined },
   ): RouteRecent {
-    const { durations, ...totals } = countsSince(counts, counted?.counts);
+    const { durations, sinceMs: _, ...totals } = countsSince(counts, counted?.counts);
     const ms = (share: number, kind: keyof typeof durations) => {
       const seconds = quantile(share, durations[kind], this.#sources.bounds);
       return seconds === undefined ? undefined : seconds * 1_000;

@@ -18,6 +18,8 @@ export interface RouteTotals {
 
 /** With the counts of its histograms, by bucket: of requests answered, of those whose app had left, and of replies to attempts. */
 export interface RouteCounts extends RouteTotals {
+  /** When counting began, by `performance.now`. */
+  sinceMs: number;
   durations: Record<'ok' | 'clientGone' | 'replies', readonly number[]>;
 }
 
@@ -28,6 +30,7 @@ export function countsSince(now: RouteCounts, before: RouteCounts | undefined): 
   for (const kind of ['ok', 'clientGone', 'replies'] as const)
     durations[kind] = now.durations[kind].map((count, index) => count - (before.durations[kind][index] ?? 0));
   return {
+    sinceMs: now.sinceMs,
     received: now.received - before.received,
     outcomes: minus(now.outcomes, before.outcomes),
     clientGone: minus(now.clientGone, before.clientGone),

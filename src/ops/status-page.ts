@@ -1,5 +1,11 @@
 import type { RouteSettings } from '../proxy/settings.ts';
-import type { DiscoveryStatus, EndpointStatus, RouteStatus, UpstreamStatus } from '../proxy/status.ts';
+import {
+  type DiscoveryStatus,
+  type EndpointStatus,
+  type RouteStatus,
+  type UpstreamStatus,
+  unsettledIn,
+} from '../proxy/status.ts';
 import type { LogState } from './log/log-control.ts';
 import { logStatus } from './log/log-page.ts';
 import type { ProcessStatus } from './process-figures.ts';
@@ -105,10 +111,7 @@ function routeStatus(route: RouteStatus, { routes, figuresOf, refusedClientsOf }
 /** Requests that were received, and are neither settled nor held: always 0, unless there is a bug. */
 function unaccounted({ totals }: RouteFigures, namesakes: readonly RouteStatus[]): number {
   const settled = Object.values(totals.outcomes).reduce((sum, count) => sum + count, 0);
-  const held = namesakes.reduce(
-    (sum, { inFlight, answering, queued, unsent }) => sum + inFlight + answering + queued + unsent,
-    0,
-  );
+  const held = namesakes.reduce((sum, route) => sum + unsettledIn(route), 0);
   return totals.received - settled - held;
 }
 

@@ -20,6 +20,11 @@ export interface RouteStatus extends UpstreamsStatus {
   answering: number;
 }
 
+/** Requests that the route has received and not settled. */
+export function unsettledIn({ inFlight, answering, queued, unsent }: RouteStatus): number {
+  return inFlight + answering + queued + unsent;
+}
+
 /** The current upstream. Its endpoints include those of earlier upstreams that still have requests. */
 export interface UpstreamsStatus extends UpstreamStatus {
   /** The upstream that will take over as soon as it is connected, after a reload. */

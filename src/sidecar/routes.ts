@@ -61,6 +61,11 @@ export class Routes {
     return [...this.#serving, ...this.#leaving.keys(), ...this.#closing.keys()];
   }
 
+  /** Those of the configuration, in its order. */
+  get serving(): readonly Route[] {
+    return this.#serving;
+  }
+
   /** @throws {StartError} if one of them cannot listen */
   async bind(wanted: readonly RouteSettings[]): Promise<void> {
     for (const settings of wanted) this.#serving.push(await this.#make(settings));

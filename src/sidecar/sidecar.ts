@@ -201,8 +201,9 @@ export class Sidecar {
     return pagesOf({
       taps: this.#taps,
       metrics: this.#metrics,
-      startup: () => startupHealth(this.#statuses()),
-      ready: () => readyHealth(this.#reload.config.admin.readiness, this.#isDraining, this.#statuses()),
+      startup: () => startupHealth(this.#servingStatuses()),
+      ready: () =>
+        readyHealth(this.#reload.config.admin.readiness, this.#isDraining, this.#servingStatuses()),
       history: this.#history,
       logControl: this.#logControl,
       debug: new DebugFiles({ log: this.#log, directory: () => this.#reload.config.admin.debugDirectory }),
@@ -274,6 +275,11 @@ export class Sidecar {
 
   #statuses() {
     return this.#routes.all.map((route) => route.status());
+  }
+
+  /** Routes that a reload has removed may finish without a listener and without endpoints: the pod is no less ready for that. */
+  #servingStatuses() {
+    return this.#routes.serving.map((route) => route.status());
   }
 }
 

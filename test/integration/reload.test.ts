@@ -154,6 +154,28 @@ test('an app of a route that is removed is served until it is quiet', async (t) 
   assert.equal((await asking).text, 'last');
 });
 
+test('the pod stays ready while a route that gave its listener to another transport finishes', async (t) => {
+  const release = Promise.withResolvers<void>();
+  const upstream = await ScriptedUpstream.start({ do: 'hold', until: release.promise });
+  t.after(() => {
+    release.resolve();
+    upstream.close();
+  });
+  const listen = `ipc://${scratch()}/orders.sock`;
+  const config = (transport: string) => ({
+    admin: { listen: '127.0.0.1:0' },
+    routes: [{ name: 'orders', listen, transport, upstream: { endpoints: [upstream.address] } }],
+  });
+  const { mounted, program, admin } = await start(t, config('zmtp'));
+  const asking = ask(listen, 'last');
+  await until('it is at the upstream', () => upstream.seen.length > 0);
+  mounted.write(JSON.stringify(config('libzmq')));
+  await program.logged('reload applied');
+  assert.equal(await (await fetch(`${admin}/readyz`)).text(), 'ok: every route is listening\n');
+  release.resolve();
+  assert.equal((await asking).text, 'last');
+});
+
 test('a route that is removed and wanted again keeps its listener', async (t) => {
   const { address: endpoint } = await startServe(t);
   const [config = {}] = configsFor([endpoint]);

@@ -97,6 +97,7 @@ export function routeSeries(families: RouteFamilies, route: string) {
     byValue(values, (value) => total(family, { [label]: value }));
   const { requestDuration, attemptDuration } = families;
   return {
+    sinceMs: performance.now(),
     tallies,
     remove() {
       for (const tally of tallies) tally.remove();
@@ -139,6 +140,7 @@ export function countsOf(series: RouteSeries): RouteCounts {
   const gone = counts(clientGone);
   const settled = counts(requests);
   return {
+    sinceMs: series.sinceMs,
     received: series.received.count,
     outcomes: { ...settled, client_gone: CAUSES.reduce((sum, cause) => sum + gone[cause], 0) },
     clientGone: gone,

@@ -1,5 +1,5 @@
 import type { Events } from '../../proxy/events.ts';
-import type { RouteStatus } from '../../proxy/status.ts';
+import { type RouteStatus, unsettledIn } from '../../proxy/status.ts';
 import { type RouteSeries, type routeFamilies, routeSeries } from './route-series.ts';
 
 /** The series of each route, by its name. */
@@ -47,9 +47,10 @@ export class SeriesByRoute {
    */
   #startAgain(): void {
     for (const name of this.#renamed) this.#remove(name);
-    for (const { settings, queued, unsent, inFlight, answering } of this.#routes())
-      if (this.#renamed.has(settings.name))
-        this.of(settings.name).received.add(queued + unsent + inFlight + answering);
+    for (const route of this.#routes()) {
+      const { name } = route.settings;
+      if (this.#renamed.has(name)) this.of(name).received.add(unsettledIn(route));
+    }
     this.#renamed.clear();
   }
 

@@ -120,9 +120,11 @@ test('a name that is given up and taken again counts anew', () => {
   const world = start();
   world.pass(20, (counts) => {
     counts.received += 10;
+    counts.outcomes.timeout += 10;
   });
-  world.counts = routeCounts({ received: 4 });
-  assert.equal(world.of().recent.received, 4);
+  world.counts = routeCounts({ received: 300, sinceMs: 1 });
+  world.counts.outcomes.ok = 300;
+  assert.deepEqual([world.of().recent.received, world.of().recent.outcomes.timeout], [300, 0]);
 });
 
 test('a quantile is estimated within its bucket, as Prometheus does', () => {

@@ -76,7 +76,7 @@ export function routeTotals(given: Partial<RouteTotals> = {}): RouteTotals {
 }
 
 export function routeCounts(given: Partial<RouteCounts> = {}): RouteCounts {
-  return { ...routeTotals(), durations: { ok: [], clientGone: [], replies: [] }, ...given };
+  return { sinceMs: 0, ...routeTotals(), durations: { ok: [], clientGone: [], replies: [] }, ...given };
 }
 
 export function routeRecent(given: Partial<RouteRecent> = {}): RouteRecent {
