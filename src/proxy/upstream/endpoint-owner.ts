@@ -2,8 +2,8 @@ import type { Endpoint } from './endpoint.ts';
 
 /** Owns endpoints and sends them requests. */
 export interface EndpointOwner {
-  /** It may now have room for an attempt. */
-  freed(endpoint: Endpoint): void;
+  /** It may now have room for an attempt; `undefined`: perhaps another one can help who waits for it. */
+  freed(endpoint?: Endpoint): void;
   /** It came up or went down. */
   turned(endpoint: Endpoint): void;
   /** Whether one more endpoint may be ejected. */

@@ -151,7 +151,7 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
     if (!this.#stopping.signal.aborted) this.#discovery.failed(trouble, performance.now());
   }
 
-  freed(endpoint: Endpoint): void {
+  freed(endpoint?: Endpoint): void {
     this.#owner.freed(endpoint);
   }
 

@@ -55,7 +55,10 @@ export class Endpoint implements LaneOwner {
     this.#health = new EndpointHealth(ejection, this.#report, random, () => owner.freed(this));
     this.#capacity = new Capacity(settings.endpoints, () => owner.freed(this));
     this.#capacity.isCorrelated = this.#correlate === true;
-    this.#lanes = new Lanes(() => this.#makeLane());
+    this.#lanes = new Lanes(
+      () => this.#makeLane(),
+      () => owner.freed(this),
+    );
     this.#lanes.open();
   }
 
@@ -119,7 +122,7 @@ export class Endpoint implements LaneOwner {
   get canGrow(): boolean {
     if (!this.isUp || this.isFull) return false;
     if (this.#correlate === true || this.#lanes.hasCorrelated) return false;
-    if (this.#lanes.isReopening || this.#lanes.size >= this.#capacity.lanesMost) return false;
+    if (this.#lanes.isPausing || this.#lanes.size >= this.#capacity.lanesMost) return false;
     const opening = this.#lanes.countOf('connecting', 'handshaking');
     return this.#capacity.pressure(performance.now()) + opening < this.#capacity.limit;
   }
@@ -248,6 +251,8 @@ export class Endpoint implements LaneOwner {
     if (this.#health.isRemoved) return this.#goneIfDone();
     if (trouble !== undefined) this.#tried(trouble);
     this.#lanes.keepOne();
+    // It was opened for who stands in line: now another endpoint is to open one.
+    if (this.isUp && wasReadyMs === 0) this.#owner.freed();
   }
 
   discarded(): void {

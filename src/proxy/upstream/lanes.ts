@@ -8,14 +8,17 @@ const REOPEN_MAX_MS = 500;
 /** The lanes of one endpoint. It keeps one lane connected or connecting, with longer pauses after repeated failures. */
 export class Lanes {
   readonly #make: () => Lane;
+  readonly #mayGrow: () => void;
   #all: Lane[] = [];
-  #reopening: NodeJS.Timeout | undefined;
+  #pause: NodeJS.Timeout | undefined;
   /** How many lanes in a row failed early. */
   #failures = 0;
   #isFinished = false;
 
-  constructor(make: () => Lane) {
+  /** @param mayGrow called when the pause is over after which another lane may be opened, if that is not done here */
+  constructor(make: () => Lane, mayGrow: () => void) {
     this.#make = make;
+    this.#mayGrow = mayGrow;
   }
 
   get size(): number {
@@ -34,9 +37,9 @@ export class Lanes {
     return false;
   }
 
-  /** Whether it is waiting to open a lane again after a failure. */
-  get isReopening(): boolean {
-    return this.#reopening !== undefined;
+  /** Whether no lane is opened for a while, because one has failed. */
+  get isPausing(): boolean {
+    return this.#pause !== undefined;
   }
 
   countOf(...kinds: Lane['state']['kind'][]): number {
@@ -51,14 +54,9 @@ export class Lanes {
 
   /** Opens a lane, now or after a pause, unless there is one. */
   keepOne(): void {
-    if (this.#isFinished || this.#reopening !== undefined) return;
-    if (this.countOf('ready', 'connecting', 'handshaking') > 0) return;
-    if (this.#failures === 0) return this.open();
-    const delayMs = Math.random() * Math.min(REOPEN_MAX_MS, REOPEN_BASE_MS * 2 ** this.#failures);
-    this.#reopening = setTimeout(() => {
-      this.#reopening = undefined;
-      this.open();
-    }, delayMs);
+    if (this.#isFinished || this.isPausing || this.#hasOne) return;
+    if (this.#failures === 0) this.open();
+    else this.#takePause();
   }
 
   /** A reply has arrived: the endpoint is worth connecting to. */
@@ -70,11 +68,13 @@ export class Lanes {
    * The lane is closed.
    *
    * @param wasLost whether its connection failed
-   * @param wasReadyMs how long it had been connected
+   * @param wasReadyMs how long it had been connected; 0: never
    */
   closed(lane: Lane, wasLost: boolean, wasReadyMs: number): void {
     this.#all = this.#all.filter((one) => one !== lane);
-    if (wasLost) this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
+    if (!wasLost) return;
+    this.#failures = wasReadyMs >= HEALTHY_MS ? 0 : this.#failures + 1;
+    if (wasReadyMs === 0 && !this.#isFinished && !this.isPausing) this.#takePause();
   }
 
   /** Opens a new lane in place of the others. Attempts on those end there. */
@@ -91,12 +91,25 @@ export class Lanes {
   /** Opens no more lanes. Each takes no more attempts, and closes when its own have ended. */
   finish(): void {
     this.#isFinished = true;
-    clearTimeout(this.#reopening);
+    clearTimeout(this.#pause);
     for (const lane of this.#all) lane.finish();
   }
 
   /** Closes all lanes; attempts in flight fail as lost. */
   close(): void {
     for (const lane of this.#all) lane.close();
+  }
+
+  get #hasOne(): boolean {
+    return this.countOf('ready', 'connecting', 'handshaking') > 0;
+  }
+
+  #takePause(): void {
+    const delayMs = Math.random() * Math.min(REOPEN_MAX_MS, REOPEN_BASE_MS * 2 ** this.#failures);
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      if (this.#hasOne) this.#mayGrow();
+      else this.open();
+    }, delayMs);
   }
 }

@@ -190,14 +190,36 @@ test('a retry opens a connection, also while a limit of the route holds back tho
   const unlucky = begin();
   ready(A);
   const heldBack = begin();
+  pass(10);
   drop(connections.at(-1));
   ready(A);
+  pass(10);
   drop(connections.at(-1));
   assert.deepEqual([unlucky.state.kind, open(A).length], ['pausing', 1], 'it needs no connection yet');
   pass(200);
   assert.equal(open(A).length, 2);
   ready(A);
   assert.deepEqual([unlucky.attempts.length, heldBack.state.kind], [3, 'waiting']);
+});
+
+test('if the connection fails that was opened for who stands in line, another endpoint opens one, and then the same one again', (t) => {
+  const { found, ready, begin, pass, drop, open, connections } = startVirtual(t, {
+    retry: { timeoutMs: 60_000, deadlineMs: 60_000 },
+  });
+  found(A, B);
+  ready(A);
+  ready(B);
+  begin();
+  begin();
+  begin();
+  const opened = () => [open(A).length, open(B).length];
+  assert.deepEqual(opened(), [2, 1]);
+  drop(connections.at(-1));
+  assert.deepEqual(opened(), [1, 2]);
+  drop(connections.at(-1));
+  assert.deepEqual(opened(), [1, 1], 'after that there is a pause');
+  pass(100);
+  assert.ok(open(A).length + open(B).length > 2);
 });
 
 test('when the last endpoint that is not ejected is ejected, a free one serves who stands in line at once', (t) => {
