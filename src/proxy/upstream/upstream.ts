@@ -216,7 +216,7 @@ export class Upstream implements EndpointSetOwner {
       // The next one may fit where this one did not.
       only = undefined;
     }
-    this.#grow(nowMs, freed);
+    this.#grow(nowMs, only);
   }
 
   /** Where a request that is not in line can be sent at once. */
@@ -272,10 +272,10 @@ export class Upstream implements EndpointSetOwner {
   /**
    * Opens a lane for those in line. Only one at a time: if they are still in line when it is ready, the next one.
    *
-   * @param where at this endpoint only
+   * @param freed the only endpoint where anything has changed, if that is known
    */
-  #grow(nowMs: number, where?: Endpoint): void {
-    if (where !== undefined && !where.canGrow) return;
+  #grow(nowMs: number, freed?: Endpoint): void {
+    if (freed !== undefined && !freed.canGrow) return;
     if (this.#next === undefined) return;
     this.#best((one) => one.canGrow, nowMs)?.grow();
   }

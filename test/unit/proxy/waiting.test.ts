@@ -222,6 +222,18 @@ test('if the connection fails that was opened for who stands in line, another en
   assert.ok(open(A).length + open(B).length > 2);
 });
 
+test('if the endpoint that took the first in line can take no more, another one opens a connection for the next', (t) => {
+  const { found, ready, begin, open } = startVirtual(t, { limits: { inFlightPerEndpoint: 2 } });
+  found(A, B);
+  ready(A);
+  ready(B);
+  for (let requests = 0; requests < 4; requests++) begin();
+  const opened = () => [open(A).length, open(B).length];
+  assert.deepEqual(opened(), [2, 1]);
+  ready(A);
+  assert.deepEqual(opened(), [2, 2]);
+});
+
 test('when the last endpoint that is not ejected is ejected, a free one serves who stands in line at once', (t) => {
   const { found, ready, begin, pass, lose, upstream } = startVirtual(t, {
     limits: { inFlightPerEndpoint: 1, adaptive: false },
