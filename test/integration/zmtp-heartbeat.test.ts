@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { ended } from '../../src/transport/connection-end.ts';
-import { bodyOf, COMMAND, frameHeader } from '../../src/transport/message.ts';
+import { bodyOf, COMMAND, DELIMITER, frameHeader } from '../../src/transport/message.ts';
 import { GREETING_REST, OPENING } from '../../src/transport/zmtp/greeting.ts';
 import { pingCommand, pongCommand, readyCommand } from '../../src/transport/zmtp/metadata.ts';
 import { RawApp, requestOf } from '../support/raw-app.ts';
@@ -82,6 +83,38 @@ test('a connection ends when its peer of ZMTP 3.1 does not answer', async (t) =>
     ),
   });
   assert.ok(pings() > 0);
+});
+
+test('a peer that is still reading a large request is not called dead, and later on it is', async (t) => {
+  const MiB = 2 ** 20;
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  let [bytes, pings] = [0, 0];
+  const { address, sockets } = await RawServer.start(t, (socket) => {
+    socket.write(REP_31);
+    socket.once('data', () => socket.pause());
+  });
+  const { told, connection } = connecting(t, address, { heartbeat: { intervalMs: 1_000, timeoutMs: 3_000 } });
+  await until('it is ready', () => told.length === 2);
+  connection.send(DELIMITER, bodyOf([Buffer.alloc(32 * MiB)]));
+  const pass = async (seconds: number) => {
+    for (let second = 0; second < seconds; second++) {
+      t.mock.timers.tick(1_000);
+      await setImmediate();
+    }
+  };
+  await pass(10);
+  assert.equal(told.length, 2);
+  sockets[0]?.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (chunk.includes(PING)) pings++;
+  });
+  sockets[0]?.resume();
+  await until('it has read everything', () => bytes > 32 * MiB);
+  await pass(1);
+  await until('it has got a PING', () => pings === 1);
+  assert.equal(told.length, 2);
+  await pass(3);
+  assert.equal(told[2]?.kind === 'closed' && told[2].end.kind, 'no_heartbeat');
 });
 
 test('a PING is answered with its context, also between the frames of a message', async (t) => {

@@ -9,6 +9,8 @@ interface HeartbeatOwner {
   chunks(): number;
   /** Whether nothing is read from the peer at present. */
   isPaused(): boolean;
+  /** Whether something waits to be sent because the peer, or the network, takes it slowly. */
+  isBlocked(): boolean;
   ping(command: Buffer): void;
   /** The peer is silent. May be called again if it goes on being silent. */
   dead(end: ConnectionEnd): void;
@@ -22,6 +24,7 @@ const UNKEPT = ended('no_heartbeat', 'the peer sent no further heartbeat', STOPP
 export class Heartbeat {
   readonly #owner: HeartbeatOwner;
   readonly #promised: Silence;
+  #answer: Silence | undefined;
   #interval: NodeJS.Timeout | undefined;
 
   constructor(owner: HeartbeatOwner) {
@@ -37,7 +40,10 @@ export class Heartbeat {
     const answer = new Silence(this.#owner.chunks, () =>
       this.#owner.dead(ended('no_heartbeat', what, STOPPED, 'the network or its machine is gone')),
     );
+    this.#answer = answer;
     this.#interval = setInterval(() => {
+      // A PING would be behind all that, and its answer late. Whoever waits for a reply has a timeout.
+      if (this.#owner.isBlocked()) return answer.stop();
       answer.expect(timeoutMs);
       this.#owner.ping(pingCommand(intervalMs + timeoutMs));
     }, intervalMs).unref();
@@ -50,6 +56,7 @@ export class Heartbeat {
 
   stop(): void {
     clearInterval(this.#interval);
+    this.#answer?.stop();
     this.#promised.stop();
   }
 }

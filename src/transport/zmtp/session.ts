@@ -231,6 +231,7 @@ export class Session implements ReaderOwner {
     this.#heartbeat ??= new Heartbeat({
       chunks: () => this.#chunks,
       isPaused: () => this.#socket.isPaused(),
+      isBlocked: () => this.#outbox.unsentBytes > 0,
       ping: (command) => this.#outbox.putCommand(command),
       dead: (end) => this.#end(end),
     });

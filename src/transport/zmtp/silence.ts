@@ -23,8 +23,10 @@ export class Silence {
     this.#timer = setTimeout(() => this.#look(), withinMs).unref();
   }
 
+  /** Nothing is expected any more. */
   stop(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Timers run before input is read. If this process was stalled, the answer may have come meanwhile. */
