@@ -1,9 +1,9 @@
 /*
- * npm run build: makes of src/main.ts and every package that it needs a folder that runs anywhere: dist, with main.cjs, the
- * Kubernetes client, OpenTelemetry and zeromq in files beside it, which only some configurations load, zeromq's addons for Linux and for
- * the platform that it is built on, the page of the inspect door, and what the parts by others are, with their licences: one that is
- * not allowed is an error. Against the same modules one by one this saves half of the time until it listens and a good third of the
- * memory (npm run bench:footprint).
+ * npm run build: makes of src/main.ts and every package that it needs a folder that runs anywhere: dist. It has main.cjs; in files
+ * beside it the Kubernetes client, OpenTelemetry, zeromq and the commands other than `run`, which few sidecars load; zeromq's addons
+ * for Linux and for the platform that it is built on; the page of the inspect door; and what the parts by others are, with their
+ * licences: one that is not allowed is an error. Against the same modules one by one this saves half of the time until it listens and
+ * a good third of the memory (npm run bench:footprint).
  *
  *     node config/bundle.ts [DIRECTORY [PLATFORM...]]    another directory than dist; addons for further platforms, such as darwin
  */
@@ -22,10 +22,12 @@ const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 /** What it writes, and takes away before; whatever else is there is not its own. */
 const CHUNKS = [
   'command-line.cjs',
+  'frames.cjs',
   'kubernetes-client.cjs',
   'main.cjs',
   'rolldown-runtime.cjs',
   'spans.cjs',
+  'tools.cjs',
   'zeromq-context.cjs',
   'zeromq-lib.cjs',
   'zeromq-sockets.cjs',
@@ -37,8 +39,10 @@ const INVENTORY = 'lazypirate.cdx.json';
 /** Copied as they are. */
 const COPIED = ['LICENSE', 'src/ops/admin/page.html'];
 const OWN = [...CHUNKS, LICENSES, INVENTORY, ...COPIED.map((file) => basename(file)), 'zeromq-*.node'];
-/** Parts of prom-client that are of no use here, and that load half of Node: tls, cluster, worker threads. */
-const LEFT_OUT = /prom-client\/lib\/(pushgateway|cluster)\.js$/;
+/** Parts of prom-client and pino that are of no use here, and that load half of Node: tls, cluster, worker threads. */
+const LEFT_OUT = /\/prom-client\/lib\/(pushgateway|cluster|summary)\.js$|\/pino\/lib\/transport\.js$/;
+/** Needs OpenTelemetry only for exemplars of the CPU time, which are off. */
+const CPU_TIME = /\/prom-client\/lib\/metrics\/processCpuTotal\.js$/;
 
 /** What the Kubernetes client uses of undici, without its mocks, caches and interceptors. */
 const UNDICI = `
@@ -77,6 +81,7 @@ const bundle = await rolldown({
       load: (id) => {
         if (id === join(ROOT, 'src/version.ts')) return bakedIn(readFileSync(id, 'utf8'));
         if (LEFT_OUT.test(id)) return 'module.exports = class {};';
+        if (CPU_TIME.test(id)) return readFileSync(id, 'utf8').replace(/^const OtelApi = .*/m, '');
         if (id.endsWith('/zeromq/lib/load-addon.js')) return ADDON_LOADER;
         return id.endsWith('/undici/index.js') ? UNDICI : undefined;
       },

@@ -1,21 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { check } from './commands/check.ts';
 import type { Command, Terminal } from './commands/command.ts';
-import { demo } from './commands/demo.ts';
-import { explain } from './commands/explain.ts';
-import { inject } from './commands/inject.ts';
 import { run } from './commands/run.ts';
-import { schema } from './commands/schema.ts';
-import { send } from './commands/send.ts';
-import { serve } from './commands/serve.ts';
-import { status } from './commands/show-status.ts';
-import { tap } from './commands/tap.ts';
 import { isMisspelling } from './config/text/spelling.ts';
 import { ConfigError, codeOf, messageOf, UserError } from './errors.ts';
 import { version } from './version.ts';
-
-const COMMANDS: readonly Command[] = [run, check, status, explain, tap, inject, schema, send, serve, demo];
 
 /** The command line: argv in, exit code out. */
 export async function commandLine(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -66,10 +55,11 @@ async function runCommand(
   try {
     const [name, ...args] = argv;
     if (name === '--version' || name === '-v' || name === 'version') return print(`lazypirate ${version}\n`);
-    if (name === 'help') return print(args[0] === undefined ? overview() : commandOf(args[0]).help);
-    if (name === '--help' || name === '-h') return print(overview());
+    if (name === 'help')
+      return print(args[0] === undefined ? await overview() : (await commandOf(args[0])).help);
+    if (name === '--help' || name === '-h') return print(await overview());
     const isCommand = name !== undefined && !name.startsWith('-');
-    const command = isCommand ? commandOf(name) : run;
+    const command = isCommand ? await commandOf(name) : run;
     const rest = isCommand ? args : argv;
     if (asksForHelp(rest)) return print(command.help);
     refuseTwice(rest, command.repeatable ?? []);
@@ -82,13 +72,20 @@ async function runCommand(
 }
 
 /** @throws {ConfigError} if there is no such command, with a suggestion */
-function commandOf(name: string): Command {
-  const command = COMMANDS.find((one) => one.name === name);
+async function commandOf(name: string): Promise<Command> {
+  if (name === run.name) return run;
+  const commands = await allCommands();
+  const command = commands.find((one) => one.name === name);
   if (command !== undefined) return command;
-  const near = COMMANDS.find((one) => isMisspelling(one.name, name))?.name;
+  const near = commands.find((one) => isMisspelling(one.name, name))?.name;
   const meant = /\.ya?ml$/.test(name) ? `run --config ${name}` : near;
   const hint = meant === undefined ? 'try lazypirate --help' : `did you mean ${meant}?`;
   throw new ConfigError([`unknown command ${name}; ${hint}`]);
+}
+
+async function allCommands(): Promise<readonly Command[]> {
+  const { TOOLS } = await import('./commands/tools.ts');
+  return [run, ...TOOLS];
 }
 
 /** Arguments after `--` are a request's body. */
@@ -106,8 +103,9 @@ function refuseTwice(args: readonly string[], repeatable: readonly string[]): vo
   if (twice !== undefined) throw new ConfigError([`--${twice} is given twice`]);
 }
 
-function overview(): string {
-  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(9)}${summary}`);
+async function overview(): Promise<string> {
+  const commands = await allCommands();
+  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(9)}${summary}`);
   return `lazypirate ${version} makes ZeroMQ request/reply reliable for the app beside it.
 
 Usage: lazypirate [COMMAND] [ARGUMENTS]
