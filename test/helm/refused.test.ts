@@ -307,6 +307,7 @@ const ALLOWED: Record<string, object> = {
     ],
   },
   'a hedge': { routes: [{ ...A, hedge: '200ms' }] },
+  'a hedge in milliseconds': { routes: [{ ...A, hedge: 200 }] },
   'IPv6, in every spelling of loopback': {
     routes: [
       {

@@ -224,7 +224,7 @@ values, and templates before they are filled in. What the form and range of each
 {{- include "lazypirate.refuse" (list (printf "%supstream.endpoints" $at) (printf "must not be the route's own listener (%s)" $route.listen)) -}}
 {{- end -}}
 {{- end -}}
-{{- if $route.hedge | default "off" | ne "off" -}}
+{{- if $route.hedge | default "off" | toString | ne "off" -}}
 {{- if not (has "timeout" ($route.retryOn | default (list "timeout"))) -}}
 {{- include "lazypirate.refuse" (list (printf "%shedge" $at) "sends again what may still be executed, so retryOn must have timeout") -}}
 {{- end -}}
