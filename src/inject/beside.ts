@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { blockLines } from './additions.ts';
 import type { PodConfig } from './pod-config.ts';
-import { mapAt, type Workload } from './workload.ts';
+import { mapAt, namespaceIn, type Workload } from './workload.ts';
 
 /* The objects beside a pod, as the chart renders them for a release of that name (helm/lazypirate/templates/_rbac.tpl). */
 
@@ -26,9 +26,15 @@ export function isBeside(value: unknown, { name, namespace }: Workload): boolean
   const isOurs =
     labels['app.kubernetes.io/managed-by'] === MANAGER && KINDS.includes(String(mapAt(value, [])['kind']));
   if (!isOurs || labels['app.kubernetes.io/instance'] !== instanceOf(name)) return false;
+  const [own, elsewhere] = namesBeside({ name, namespace });
+  if (metadata['name'] === elsewhere) return true;
+  return metadata['name'] === own && namespaceIn(metadata) === namespace;
+}
+
+/** What the objects beside an object are called, in its own namespace and in others. */
+export function namesBeside({ name, namespace }: Pick<Workload, 'name' | 'namespace'>): [string, string] {
   const own = nameBeside(name);
-  if (metadata['name'] === `${namespace}-${own}`) return true;
-  return metadata['name'] === own && metadata['namespace'] === namespace;
+  return [own, `${namespace}-${own}`];
 }
 
 /** The value of a label can have 63 characters. */

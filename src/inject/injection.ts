@@ -15,6 +15,7 @@ import {
   mapAt,
   mentionsWorkload,
   nameIn,
+  namespaceIn,
   objectId,
   objectsIn,
   type Workload,
@@ -170,11 +171,7 @@ export class Injection {
       const objects = objectsIn(this.#value(span));
       const found = objects.find(({ object }) => {
         const metadata = mapAt(object, ['metadata']);
-        return (
-          object['kind'] === kind &&
-          nameIn(metadata) === name &&
-          (metadata['namespace'] ?? undefined) === namespace
-        );
+        return object['kind'] === kind && nameIn(metadata) === name && namespaceIn(metadata) === namespace;
       });
       if (found !== undefined) return found.object;
     }

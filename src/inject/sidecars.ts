@@ -2,14 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { onOneLine } from '../config/text/yaml.ts';
 import { ConfigError } from '../errors.ts';
 import { version } from '../version.ts';
-import { isBeside } from './beside.ts';
+import { isBeside, namesBeside } from './beside.ts';
 import { type Added, Injection, type Problem } from './injection.ts';
 import { Selection } from './only.ts';
 import { type InputFile, offsetBefore, Source } from './source.ts';
 import { spliced } from './splice.ts';
 import { type Stripped, strip } from './strip.ts';
 import { asksForAll, type WishFlags, wishesOf } from './wishes.ts';
-import { idOf, KINDS, objectId, type Workload } from './workload.ts';
+import { idOf, KINDS, mapAt, nameIn, objectId, type Workload } from './workload.ts';
 
 export interface InjectOptions {
   flags: WishFlags;
@@ -58,11 +58,13 @@ function imageOf({ image }: WishFlags): WishFlags {
 }
 
 function notesOf({ added, objects, notes }: Injection, before: Stripped): string[] {
+  const had = new Map(before.workloads.map((one) => [idOf(one.workload), one]));
+  const besides = Map.groupBy(before.objects, (one) => nameIn(mapAt(one, ['metadata'])));
   const were = before.objects.map(objectId);
   const lost = were.filter((id) => !objects.includes(id));
   const fresh = objects.filter((id) => !were.includes(id));
   return [
-    ...added.map((one) => addedWords(one, before)),
+    ...added.map((one) => addedWords(one, had, besides)),
     ...(fresh.length > 0 ? [`added: ${fresh.join(', ')}`] : []),
     ...(lost.length > 0 ? [`removed: ${lost.join(', ')}`] : []),
     ...notes,
@@ -70,17 +72,22 @@ function notesOf({ added, objects, notes }: Injection, before: Stripped): string
 }
 
 /** What happened to an object that may have had a sidecar before. */
-function addedWords(added: Added, { workloads, objects }: Stripped): string {
-  const { workload, object, beside } = added;
+function addedWords(
+  { workload, object, beside }: Added,
+  before: ReadonlyMap<string, Stripped['workloads'][number]>,
+  besides: ReadonlyMap<string, unknown[]>,
+): string {
   const id = idOf(workload);
-  const had = workloads.find((one) => idOf(one.workload) === id);
+  const had = before.get(id);
   if (had === undefined) return `${id}: sidecar added`;
   if (had.version !== version) return `${id}: sidecar updated from ${had.version} to ${version}`;
-  const besides = objects.filter((one) => isBeside(one, workload));
+  const old = namesBeside(workload)
+    .flatMap((name) => besides.get(name) ?? [])
+    .filter((one) => isBeside(one, workload));
   const isSame =
     isDeepStrictEqual(had.workload.object, object) &&
-    besides.length === beside.length &&
-    beside.every((one) => besides.some((other) => isDeepStrictEqual(one, other)));
+    old.length === beside.length &&
+    beside.every((one) => old.some((other) => isDeepStrictEqual(one, other)));
   return isSame ? `${id}: already has the sidecar; nothing changes` : `${id}: sidecar updated`;
 }
 

@@ -128,6 +128,7 @@ export function objectId(value: unknown): string {
   return idOf({ kind: String(kind), name: nameIn(metadata), namespace: namespaceIn(metadata) });
 }
 
-function namespaceIn({ namespace }: Json): string | undefined {
-  return typeof namespace === 'string' ? namespace : undefined;
+/** An empty one is none, as in Kubernetes. */
+export function namespaceIn({ namespace }: Json): string | undefined {
+  return typeof namespace === 'string' && namespace !== '' ? namespace : undefined;
 }

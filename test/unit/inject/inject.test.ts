@@ -284,6 +284,24 @@ describe('flags', () => {
   });
 });
 
+test('an empty namespace is none', () => {
+  const text = deployment('lazypirate/config: mine').replace('name: shop\n', 'name: shop\n  namespace: ""\n');
+  const route = '{ name: a, listen: "tcp://127.0.0.1:1", upstream: { kubernetes: { service: a, port: 1 } } }';
+  const mine = `---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: mine }
+data:
+  config.yaml: "routes: [${route.replaceAll('"', '\\"')}]"
+`;
+  const after = injected(text + mine);
+  assert.equal(find(objectsOf(after), 'Role', 'shop-lazypirate').metadata.namespace, undefined);
+  assert.match(
+    problemsOf(text.replace('config: mine', 'upstream: service/other/a:1'))[0] ?? '',
+    /asks in the namespace other, .*: write metadata.namespace/,
+  );
+});
+
 describe('an object that does not ask', () => {
   test('is passed through, and that nothing asked is told', () => {
     const { text, notes } = run(PLAIN);
