@@ -116,6 +116,6 @@ function refuseFixed(route: Route, { name, listener }: RouteSettings): void {
     );
   const most = route.messageBytesMost;
   if (listener.messageBytes <= most) return;
-  const words = `limits.messageBytes can be raised to at most ${most} at run time (twice its value at start)`;
+  const words = `limits.messageBytes can be raised to at most ${most} at run time (twice its value at start, and at least 1 MiB)`;
   throw new StartError(`route ${name}: ${words}; restart the sidecar for more`);
 }

@@ -28,6 +28,9 @@ export const DELIMITER = Buffer.from([MORE, 0]);
 /** The longest envelope, in wire bytes. */
 export const ENVELOPE_BYTES_MOST = 65_536;
 
+/** Most body frames: far more than any message has, though an empty one costs its sender only two bytes. */
+export const FRAMES_MOST = 65_536;
+
 /** In place of a body that was not stored. */
 export const NO_BODY: Body = { chunks: [], bytes: 0, weight: 0 };
 

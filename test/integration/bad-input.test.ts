@@ -170,15 +170,37 @@ test('a request far over the limit is skipped and refused, and its connection st
   assert.equal((await app.ask('a small one')).text, 'a small one');
 });
 
+test('a limit of one byte lets apps connect, and refuses what is larger', async (t) => {
+  const { address } = await start(t, { limits: { messageBytes: 1 } });
+  const app = new App(address);
+  t.after(() => app.close());
+  assert.equal((await app.ask('x')).text, 'x');
+  assert.equal((await app.ask(Buffer.alloc(1_000_000))).failure?.code, 'TOO_LARGE');
+  assert.equal((await app.ask('y')).text, 'y');
+});
+
+test('a message of more than 65,536 frames is refused', async (t) => {
+  const { address } = await start(t);
+  const app = new Request({ linger: 0 });
+  t.after(() => app.close());
+  app.connect(address);
+  const askFrames = async (count: number) => {
+    await app.send(Array<string>(count).fill('x'));
+    return app.receive();
+  };
+  assert.equal((await askFrames(65_536)).length, 65_536);
+  assert.match(String(await askFrames(65_537)), /"TOO_LARGE","message":"the request has too many frames"/);
+});
+
 test('libzmq drops the connection of a request over twice the limit, and its app can go on', async (t) => {
-  const { address } = await start(t, { transport: 'libzmq', limits: { messageBytes: 1_000 } });
+  const { address } = await start(t, { transport: 'libzmq', limits: { messageBytes: 1_000_000 } });
   const good = goodClient(address);
   const greedy = new Request({ linger: 0 });
   greedy.connect(address);
   const dropped = (async () => {
     for await (const { type } of greedy.events) if (type === 'disconnect') return;
   })();
-  await greedy.send(Buffer.alloc(10_000));
+  await greedy.send(Buffer.alloc(2_100_000));
   await dropped;
   greedy.close();
   await good.stop();

@@ -30,7 +30,7 @@ export const limits = z
       1024 * 1024 * MiB,
     ).prefault('64MiB'),
     messageBytes: size(
-      'Most bytes in the body of one request or reply. A larger request, or one of more than 65,536 frames, is refused with `TOO_LARGE`. A larger reply becomes `REPLY_TOO_LARGE`, and the request is not sent again. With `transport: libzmq`, a frame of more than twice as many bytes drops the connection: an app then gets no reply, and an attempt counts as lost (if the frame has more than 1 MiB).',
+      'Most bytes in the body of one request or reply. A larger request, or one of more than 65,536 frames, is refused with `TOO_LARGE`. A larger reply becomes `REPLY_TOO_LARGE`, and the request is not sent again. With `transport: libzmq`, a frame of more than twice as many bytes, and more than 1 MiB, drops the connection: an app then gets no reply, and an attempt counts as lost.',
       1,
       1024 * MiB,
     ).prefault('16MiB'),

@@ -1,9 +1,6 @@
 import { Dealer } from 'zeromq';
 import type { Target } from '../transport.ts';
-import { context } from './context.ts';
-
-/** libzmq applies its size limit to handshake commands too, which take some hundred bytes. */
-const LEAST_BOUND_BYTES = 1024 * 1024;
+import { context, frameBytesMost } from './context.ts';
 
 /** The largest possible `inFlightPerEndpoint`. */
 const IN_FLIGHT_MOST = 10_000;
@@ -19,8 +16,7 @@ export function openDealer(target: Target): Dealer {
     sendTimeout: 0,
     // Enough for everything that may be in flight if the other side stops reading.
     sendHighWaterMark: IN_FLIGHT_MOST,
-    // The connection checks the size itself, to tell it from a dropped connection; libzmq's limit only protects memory.
-    maxMessageSize: Math.max(messageBytes * 2, LEAST_BOUND_BYTES),
+    maxMessageSize: frameBytesMost(messageBytes),
     ipv6: address.startsWith('tcp://['),
     // A lost SYN is not worth waiting for, and after it libzmq pauses. With the default, the two together stay well below a
     // second, so that a good client is served within a second after a network path is back.

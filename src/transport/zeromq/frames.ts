@@ -1,4 +1,4 @@
-import { type Body, bodyOf, ENVELOPE_BYTES_MOST, envelopeOf, framesOf } from '../message.ts';
+import { type Body, bodyOf, ENVELOPE_BYTES_MOST, envelopeOf, FRAMES_MOST, framesOf } from '../message.ts';
 
 /**
  * Finds the start of the body in a message: it follows the first empty frame, the delimiter (RFC 28). Everything up to and
@@ -48,6 +48,8 @@ class FramedBody implements Body {
 export interface Parsed {
   envelope: Buffer;
   body: Body;
+  /** How many the body has. */
+  frames: number;
 }
 
 /** @returns undefined if there is no delimiter, no body, or too large an envelope */
@@ -56,7 +58,12 @@ export function parse(frames: readonly Buffer[], from = 0): Parsed | undefined {
   if (bodyAt === -1) return undefined;
   const envelope = envelopeOf(frames.slice(from, bodyAt - 1));
   if (envelope.length > ENVELOPE_BYTES_MOST) return undefined;
-  return { envelope, body: new FramedBody(frames.slice(bodyAt)) };
+  return { envelope, body: new FramedBody(frames.slice(bodyAt)), frames: frames.length - bodyAt };
+}
+
+/** Whether it has more bytes or more frames than a message may have. */
+export function isTooLarge({ body, frames }: Parsed, messageBytes: number): boolean {
+  return body.bytes > messageBytes || frames > FRAMES_MOST;
 }
 
 /** The frames of a message. */

@@ -1,6 +1,6 @@
 import type { Body } from '../message.ts';
 import type { Client, ClientOwner, ReplyFate } from '../transport.ts';
-import type { Parsed } from './frames.ts';
+import { isTooLarge, type Parsed } from './frames.ts';
 
 /** Most messages, and memory for them, that are kept of a client while it is paused: a ROUTER cannot stop reading a single client. */
 const HELD_MOST = 256;
@@ -61,17 +61,19 @@ export class ZeromqClient implements Client {
     else this.#pass(message, messageBytes);
   }
 
-  #pass({ envelope, body }: Parsed, messageBytes: number): void {
-    if (body.bytes > messageBytes) this.owner?.tooLarge(envelope, body.bytes);
+  #pass(message: Parsed, messageBytes: number): void {
+    const { envelope, body } = message;
+    if (isTooLarge(message, messageBytes)) this.owner?.tooLarge(envelope, body.bytes);
     else this.owner?.request(envelope, body);
   }
 
-  #hold({ envelope, body }: Parsed, messageBytes: number): void {
+  #hold(message: Parsed, messageBytes: number): void {
+    const { envelope, body } = message;
     const { bytes } = body;
     const weight = envelope.length;
     const isFull = this.#held.length >= HELD_MOST || this.#heldWeight >= HELD_BYTES;
     if (isFull) this.#overflow(envelope, bytes);
-    else if (bytes > messageBytes) this.#keep({ kind: 'too large', envelope, weight, bytes });
+    else if (isTooLarge(message, messageBytes)) this.#keep({ kind: 'too large', envelope, weight, bytes });
     else this.#keep({ kind: 'message', envelope, weight: weight + body.weight, body });
   }
 

@@ -5,7 +5,7 @@ import type { Body } from '../message.ts';
 import type { Connection, ConnectionOwner, Target } from '../transport.ts';
 import { type PeerGreeting, probeGreeting } from '../zmtp/greeting-probe.ts';
 import { openDealer } from './dealer-options.ts';
-import { allFrames, parse } from './frames.ts';
+import { allFrames, isTooLarge, parse } from './frames.ts';
 import { SILENCE, sharper, troubleOf } from './handshake-trouble.ts';
 import { Inbox } from './inbox.ts';
 
@@ -83,7 +83,7 @@ export class ZeromqConnection implements Connection {
     const message = parse(frames);
     if (message === undefined) return this.#owner.malformed();
     const { envelope, body } = message;
-    if (body.bytes > this.#target.messageBytes) this.#owner.tooLarge(envelope, body.bytes);
+    if (isTooLarge(message, this.#target.messageBytes)) this.#owner.tooLarge(envelope, body.bytes);
     else this.#owner.message(envelope, body);
   }
 

@@ -6,7 +6,7 @@ import { listenCause } from '../listen-cause.ts';
 import type { Body } from '../message.ts';
 import { bindAs, DEFAULT_MODE, isAlive } from '../socket-path.ts';
 import type { Listener, ListenerOwner, ListenOptions, ListenSettings, ReplyFate } from '../transport.ts';
-import { context } from './context.ts';
+import { context, frameBytesMost } from './context.ts';
 import { allFrames, parse } from './frames.ts';
 import { Inbox } from './inbox.ts';
 import { patiently } from './patiently.ts';
@@ -35,7 +35,6 @@ const IDLE_CLIENTS = 1_024;
  */
 export class ZeromqListener implements Listener {
   address: string;
-  /** libzmq drops the connection of a client that sends a larger message, to protect memory. */
   readonly messageBytesMost: number;
   #options: ListenOptions;
   readonly #owner: ListenerOwner;
@@ -50,7 +49,7 @@ export class ZeromqListener implements Listener {
 
   private constructor({ address, secretKey }: ListenSettings, options: ListenOptions, owner: ListenerOwner) {
     this.address = address;
-    this.messageBytesMost = 2 * options.messageBytes;
+    this.messageBytesMost = frameBytesMost(options.messageBytes);
     this.#options = options;
     this.#owner = owner;
     this.#door = {

@@ -1,9 +1,16 @@
-import { type Body, COMMAND, DELIMITER, ENVELOPE_BYTES_MOST, HEADER_MOST, LONG, MORE } from '../message.ts';
+import {
+  type Body,
+  COMMAND,
+  DELIMITER,
+  ENVELOPE_BYTES_MOST,
+  FRAMES_MOST,
+  HEADER_MOST,
+  LONG,
+  MORE,
+} from '../message.ts';
 import { Pieces } from './pieces.ts';
 import { copyBytes, WireSlice } from './wire-slice.ts';
 
-/** Most body frames: far more than any message has, though an empty one costs its sender only two bytes. */
-const FRAMES_MOST = 65_536;
 const COMMAND_BYTES_MOST = 65_536;
 
 /** Receives what is read. It may call `pause` and `stop` from any of these. */
