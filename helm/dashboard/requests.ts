@@ -118,7 +118,7 @@ export const REQUEST_ROWS: readonly Row[] = [
       {
         title: 'Apps that left',
         description:
-          'Requests a second whose app had left, by what it would have got. Many mean that the timeout of the app is shorter than the deadline, or that apps restart.',
+          'Requests a second whose app had left, by how far they were: `timeout` had been sent and had no reply, `ok` had one. Many mean that the timeout of the app is shorter than the deadline, or that apps restart.',
         without: 'nobody left',
         unit: 'reqps',
         look: 'stacked',

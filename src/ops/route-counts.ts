@@ -5,7 +5,7 @@ import type { Cause, Outcome } from '../proxy/outcome.ts';
 export interface RouteTotals {
   received: number;
   outcomes: Record<Outcome, number>;
-  /** What the requests whose app had left would have got. */
+  /** How far the requests whose app had left were. */
   clientGone: Record<Cause, number>;
   attempts: Record<AttemptResult, number>;
   retries: Record<RetryReason, number>;

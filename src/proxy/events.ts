@@ -31,7 +31,10 @@ export interface ObservedRequest {
   readonly traceParent?: TraceParent | undefined;
   /** In the order in which they were sent. */
   readonly attempts: readonly ObservedAttempt[];
-  /** The outcome that the app would have got if it had waited; `undefined` until the request is settled, like the rest. */
+  /**
+   * What the request came to, whether or not its app was there to get it. If that ended it, how far it was: `timeout` had been sent and had no
+   * reply. `undefined` until the request is settled, like the rest.
+   */
   readonly cause: Cause | undefined;
   /** Why there was no reply. */
   readonly failure: Failure | undefined;
@@ -74,11 +77,12 @@ export interface ProxyEvents {
   listening: { route: string; address: string };
   /** A reload has given the route this name, under which its requests that are under way get their outcomes. */
   renamed: { route: string; was: string };
-  malformed: { route: string };
+  /** A message was dropped that is no request. `address`: where its app connected from, if the transport can tell. */
+  malformed: { route: string; address?: string | undefined };
   /** Something that connected to the listener was turned away. */
   refusedClient: { route: string } & Refusal;
   /** The connection of a client was dropped, because it did not read its replies. */
-  droppedClient: { route: string };
+  droppedClient: { route: string; address?: string | undefined };
   received: ObservedRequest;
   sent: ObservedAttempt;
   /** An attempt has its result. */

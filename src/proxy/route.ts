@@ -189,8 +189,8 @@ export class Route implements ListenerOwner, TurnsOwner {
     };
   }
 
-  malformed(): void {
-    this.#events.emit('malformed', { route: this.name });
+  malformed({ address }: Turns): void {
+    this.#events.emit('malformed', { route: this.name, address });
   }
 
   refused(refusal: Refusal): void {

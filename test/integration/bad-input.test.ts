@@ -5,6 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Dealer, Request } from 'zeromq';
 import { App, ask } from '../support/ask.ts';
+import { TRANSPORT } from '../support/chosen-transport.ts';
 import { type RouteOptions, type RunningRoute, startRoute } from '../support/route.ts';
 import { drop, ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { greeting, ready } from '../support/zmtp.ts';
@@ -157,7 +158,9 @@ test('messages without a delimiter or a body are dropped and counted', async (t)
   // In order behind them, so that they are all in when it is answered.
   await dealer.send(['', 'a request']);
   assert.deepEqual((await dealer.receive()).map(String), ['', 'a request']);
-  await event((e) => e.kind === 'malformed');
+  const first = await event((e) => e.kind === 'malformed');
+  // libzmq does not tell where an app is.
+  if (TRANSPORT === 'zmtp') assert.match(String('address' in first && first.address), /^127\.0\.0\.1:\d+$/);
   assert.equal(count('malformed'), 4);
   await good.stop();
 });

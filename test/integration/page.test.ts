@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
+import type { StatusPage } from '../../src/ops/status-page.ts';
 import { ask } from '../support/ask.ts';
 import { lacksBrowser, launchBrowser, openTab } from '../support/browser.ts';
 import { type RunningSidecar, startSidecar } from '../support/program.ts';
@@ -163,6 +164,27 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
       'Many wait. So it is.',
     ]);
     assert.equal(await causes.count(), 2);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    assert.deepEqual(troubles, []);
+  });
+
+  test('counts a request as failed if its app left before there was a reply', async (t) => {
+    const { inspect } = await healthy();
+    const { page, troubles } = await openTab(t, browser, inspect);
+    await page.route('**/status', async (route) => {
+      const response = await route.fetch();
+      const status = (await response.json()) as StatusPage;
+      for (const { recent } of status.routes) {
+        recent.received = 8;
+        recent.outcomes = { ...recent.outcomes, ok: 2, client_gone: 6 };
+        recent.clientGone = { ...recent.clientGone, timeout: 4, ok: 2 };
+      }
+      await route.fulfill({ response, json: status });
+    });
+    await page.reload();
+    const failed = page.getByRole('table').first().getByRole('cell').nth(1);
+    await failed.getByText('4 (50 %)', { exact: true }).waitFor();
+    await failed.getByText('4 client gone', { exact: true }).waitFor();
     await page.unrouteAll({ behavior: 'ignoreErrors' });
     assert.deepEqual(troubles, []);
   });

@@ -1,7 +1,7 @@
 {{/*
 The alerts, without what all of them share. RUNBOOK.md has a section for each. `job` and `instance` are Prometheus' own labels of a
 sidecar; what is summed over its pods has `job`, which a PodMonitor makes of its namespace and name. Only `client_gone` has a `cause`:
-what the app would have got had it waited. `cause!="ok"` leaves out those whose reply had come, and keeps every other request. An alert
+how far the request was when its app left. `cause!="ok"` leaves out those whose reply had come, and keeps every other request. An alert
 about all pods of a job has `worst`, which finds the pod that is hit most; OF stands for the labels of the alert.
 */}}
 {{- define "lazypirate.alerts" -}}

@@ -1,7 +1,7 @@
 import type { RefusedClients } from '../refused-clients.ts';
 import type { Finding } from './reason.ts';
 import type { RouteView } from './route-view.ts';
-import { clock, counted, length, number, outcomeWords, percent, sentence, setting } from './words.ts';
+import { breakdown, clock, codeWords, counted, length, number, percent, sentence, setting } from './words.ts';
 
 const GONE_SHARE = 0.05;
 const REFUSED_MS = 600_000;
@@ -36,12 +36,26 @@ function gone(view: RouteView): Finding[] {
         isEarly ? `. They wait ${length(usual)}, but the deadline of the route is ${length(deadlineMs)}` : ''
       }.`,
       evidence: [
-        `What these requests would have got: ${outcomeWords(clientGone)}.`,
+        `How far these requests were: ${farWords(clientGone)}.`,
         `One attempt may take ${length(timeoutMs)} (\`timeout\`), so an app that waits ${length(usual)} ${usual < 2 * timeoutMs ? 'hardly gets a second one' : 'gets few of them'}.`,
       ],
       advice: `The app's own timeout (RCVTIMEO) must be longer than \`deadline\`: raise it above ${length(deadlineMs)}, or lower ${setting('timeout', length(timeoutMs))} and \`deadline\`. If the apps crash or restart, look there.`,
     },
   ];
+}
+
+/** How far a request was when its app left, by its cause. Others had failed. */
+const FAR: Readonly<Record<string, string>> = {
+  ok: 'with a reply',
+  timeout: 'sent and without a reply',
+  lost: 'without a connection any more',
+  overloaded: 'not sent yet',
+  no_endpoints: 'without an endpoint',
+};
+
+function farWords(counts: Readonly<Record<string, number>>): string {
+  const words = Object.entries(counts).map(([cause, count]) => [FAR[cause] ?? codeWords(cause), count]);
+  return breakdown(Object.fromEntries(words));
 }
 
 function tooLarge({ route, records }: RouteView): Finding[] {

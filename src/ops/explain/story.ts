@@ -53,9 +53,8 @@ function ending(record: RequestRecord): string {
   const why = message === null ? '' : `: ${message}`;
   if (outcome !== 'client_gone')
     return `${after} the app got the failure ${outcome.toUpperCase()}${why}. ${executedWords(record)}`;
-  const left = `${after} the app had left, and got nothing.`;
-  if (cause === 'ok') return `${left} The reply had come.`;
-  return `${left} It would have got ${cause.toUpperCase()}${why}. ${executedWords(record)}`;
+  if (cause === 'ok') return `${after} the app had left, and got nothing. The reply had come.`;
+  return `${after} the app had left, and got nothing (${cause.toUpperCase()}${why}). ${executedWords(record)}`;
 }
 
 function executedWords({ executed }: RequestRecord): string {

@@ -49,7 +49,7 @@ function has(
 
 function brokenWords(views: readonly RouteView[], broken: readonly RouteView[], status: StatusPage): string {
   const names = listed(broken.map(({ route }) => route.name));
-  const isDead = broken.every(({ hasReplies }) => !hasReplies);
+  const isDead = broken.every(({ hasReplies, isCutOff }) => isCutOff || !hasReplies);
   const who =
     broken.length === 1
       ? `Route ${names} ${isDead ? 'does not work' : 'works badly'}`

@@ -38,7 +38,10 @@ export function logEvents(log: Log, events: Events, { sample, slowMs, random, no
 
   events.on('listening', ({ route, address }) => log.info({ route, address }, 'listening'));
   events.on('endpoint', (event) =>
-    limited(event.route, 'endpoint', ENDPOINT_LINES, () => logEndpoint(log, event)),
+    // A rollout of many must not hide one that fails.
+    limited(event.route, isFailing(event) ? 'endpoint failures' : 'endpoint changes', ENDPOINT_LINES, () =>
+      logEndpoint(log, event),
+    ),
   );
   events.on('discovered', (event) => logDiscovered(log, event));
   events.on('discoveryFailed', ({ route, reason, message, isFirst, isNew }) => {
@@ -55,15 +58,17 @@ export function logEvents(log: Log, events: Events, { sample, slowMs, random, no
   events.on('reset', ({ route, endpoint, reason }) =>
     log.debug({ route, ...namesOf(endpoint), reason }, 'reset'),
   );
-  events.on('malformed', ({ route }) =>
-    limited(route, 'malformed', FAILURE_LINES, () => log.warn({ route }, 'malformed message dropped')),
+  events.on('malformed', ({ route, address }) =>
+    limited(route, 'malformed', FAILURE_LINES, () =>
+      log.warn({ route, address }, 'malformed message dropped'),
+    ),
   );
   events.on('refusedClient', (event) =>
     limited(event.route, 'refused client', FAILURE_LINES, () => logRefused(log, event)),
   );
-  events.on('droppedClient', ({ route }) =>
+  events.on('droppedClient', ({ route, address }) =>
     limited(route, 'dropped client', FAILURE_LINES, () =>
-      log.warn({ route }, 'client dropped: it does not read its replies'),
+      log.warn({ route, address }, 'client dropped: it does not read its replies'),
     ),
   );
   events.on('notEchoed', ({ route, endpoint }) => {
@@ -112,12 +117,14 @@ function namesOf(endpoint: ObservedEndpoint | undefined) {
   return { endpoint: endpoint?.address, endpointPod: endpoint?.pod, endpointNode: endpoint?.node };
 }
 
+function isFailing({ from, to }: ProxyEvents['endpoint']): boolean {
+  return to === 'down' || to === 'ejected' || to === from;
+}
+
 function logEndpoint(log: Log, event: ProxyEvents['endpoint']): void {
   const { route, endpoint, from, to, why, trouble } = event;
-  log[to === 'down' || to === 'ejected' || to === from ? 'warn' : 'info'](
-    { route, ...namesOf(endpoint), from, trouble, why },
-    `endpoint ${to}`,
-  );
+  const level = isFailing(event) ? 'warn' : 'info';
+  log[level]({ route, ...namesOf(endpoint), from, trouble, why }, `endpoint ${to}`);
 }
 
 /** The level depends on the outcome of the request, not on whether the app was still there to receive it. */

@@ -38,7 +38,7 @@ export function routeFamilies(registry: Registry) {
     received: counter('requests_received_total', 'Requests received. Each is settled, in flight or queued.'),
     requests: counter(
       'requests_total',
-      'Requests settled, by outcome for the app. client_gone: the app did not wait; the cause is what it would have got.',
+      'Requests settled, by outcome for the app. client_gone: the app did not wait; the cause is how far the request was.',
       'outcome',
       'cause',
     ),

@@ -128,10 +128,11 @@ export class SpanQueue<T> {
   }
 
   #failed(batch: readonly T[], { why, isLasting }: SendResult & { kind: 'failed' }): void {
+    const fate = isLasting ? 'they are dropped' : 'they are dropped when the queue is full';
     // `close` tells itself what did not go out in time.
     if (!this.#isFailing && !this.#stop.signal.aborted) {
       this.#isFailing = true;
-      this.#context.log.warn({ why }, 'spans cannot be exported; they are dropped when the queue is full');
+      this.#context.log.warn({ why }, `spans cannot be exported; ${fate}`);
     }
     this.#pauseMs = Math.min(2 * this.#pauseMs, PAUSE_MOST_MS);
     if (!isLasting && this.#spans.length + batch.length <= SPANS_MOST) this.#spans.unshift(...batch);

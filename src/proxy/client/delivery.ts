@@ -58,7 +58,8 @@ export class Delivery {
     request.cause = reply === undefined ? causeOf(failure) : 'ok';
     request.outcome = isTaken ? request.cause : 'client_gone';
     request.replyBytes = isTaken ? (reply?.bytes ?? 0) : 0;
-    if (fate === 'full') this.#events.emit('droppedClient', { route: this.settings.name });
+    if (fate === 'full')
+      this.#events.emit('droppedClient', { route: this.settings.name, address: client.address });
     // Whoever looks at the counts and the events together sees each request in one of them, never in both or neither.
     this.#admission.leave(request);
     this.#events.emit('settled', request);

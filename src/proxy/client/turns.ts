@@ -17,7 +17,7 @@ export interface TurnsOwner {
   readonly inFlightPerClient: number;
   /** @param refused why it is refused, if so; then the body is empty, and `bytes` is the size that it had */
   received(turns: Turns, envelope: Buffer, body: Body, bytes: number, refused?: Refused): Request;
-  malformed(): void;
+  malformed(turns: Turns): void;
   /** It is this request's turn. `done` must follow. */
   begin(request: Request): void;
   /** The client has left: nobody waits for its requests in flight. */
@@ -77,7 +77,7 @@ export class Turns implements ClientOwner, RequestClient {
   }
 
   malformed(): void {
-    this.#owner.malformed();
+    this.#owner.malformed(this);
   }
 
   left(): void {

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../duration.ts';
 import type { AttemptFailure, AttemptResult, Events, RetryReason } from '../events.ts';
-import { BUG, type Failure, TOO_LATE } from '../outcome.ts';
+import { BUG, type Failure, type FailureCode, TOO_LATE } from '../outcome.ts';
 import type { RouteSettings } from '../settings.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -79,7 +79,9 @@ export class LazyPirate implements RequestOwner {
 
   /** Its client has left: nobody waits for it any more. */
   abandon(request: Request): void {
-    if (!request.isDecided) request.fail(this.#reason(request));
+    if (request.isDecided) return;
+    const { code, message } = this.#reason(request);
+    request.fail({ code, message: LEFT[code] ?? message });
   }
 
   advance(request: Request, nowMs: number): void {
@@ -295,4 +297,9 @@ const MESSAGES = {
   lost: 'the connection dropped before the reply came',
   protocol: 'the upstream sent something that is not a reply',
 } as const;
+/** Why a request whose app left has no reply, where the reason would name a time that was not up yet. */
+const LEFT: Partial<Record<FailureCode, string>> = {
+  TIMEOUT: 'no reply had come when the app left',
+  OVERLOADED: 'it still waited to be sent when the app left',
+};
 const UNSENT: Failure = { code: 'NO_ENDPOINTS', message: MESSAGES.unsent };

@@ -56,15 +56,16 @@ test('a late reply that answered it is called that', () => {
   );
 });
 
-test('an app that left is told, with what it would have got', () => {
+test('an app that left is told, with how far its request was', () => {
   const left = record({
     outcome: 'client_gone',
+    message: 'no reply had come when the app left',
     attempts: [attempt({ result: 'cancelled', ms: 900 })],
     elapsedMs: 902,
   });
   assert.deepEqual(story(left).slice(1), [
     'Attempt 1 went to pod orders-0 (tcp://10.0.0.1:7000) after 1.2 ms: after 900 ms nobody waited for it any more.',
-    'After 902 ms the app had left, and got nothing. It would have got TIMEOUT. A server may have executed it.',
+    'After 902 ms the app had left, and got nothing (TIMEOUT: no reply had come when the app left). A server may have executed it.',
   ]);
   const answered = record({ outcome: 'client_gone', cause: 'ok', attempts: [attempt({ result: 'ok' })] });
   assert.match(story(answered).at(-1) ?? '', /The reply had come\.$/);

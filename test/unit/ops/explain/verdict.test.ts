@@ -140,6 +140,19 @@ test('a route where some requests succeed works badly, and one where none does d
   assert.match(of(0), /^Route orders does not work\. All 50 requests of the last minute failed/);
 });
 
+test('a route that nothing can be sent to any more does not work, however well it went a moment ago', () => {
+  const down = { state: 'down', trouble: ended('nobody_listens', 'nobody listens there') } as const;
+  const { verdict } = explained({
+    endpoints: [down],
+    recent: { outcomes: { ...NONE, ok: 500, lost: 4 } },
+    totals: { attempts: { ...NO_ATTEMPTS, ok: 500, lost: 4 } },
+  });
+  assert.match(
+    verdict.text,
+    /^Route orders does not work: no request can be sent since .* 4 of 504 requests/,
+  );
+});
+
 test('what never could be sent is told with the time of the start', () => {
   const { verdict } = explained({
     endpoints: [],

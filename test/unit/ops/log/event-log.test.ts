@@ -273,3 +273,25 @@ test('a rollout of a hundred endpoints is logged in full', () => {
   }
   assert.equal(lines.length, 100);
 });
+
+test('a rollout of more endpoints does not hide that another one fails', () => {
+  const { lines, logged } = recording();
+  const change = { kind: 'endpoint', route: 'orders', from: 'new', why: 'new' } as const;
+  for (let i = 0; i < 200; i++) logged({ ...change, endpoint: `tcp://10.0.0.${i}:7000`, to: 'connecting' });
+  logged({ ...change, endpoint: 'tcp://10.0.1.1:7000', from: 'up', to: 'down' });
+  assert.deepEqual([lines.length, lines.at(-1)?.['endpoint']], [101, 'tcp://10.0.1.1:7000']);
+});
+
+test('a line about what an app does wrong says where the app connected from', () => {
+  const { lines, logged } = recording();
+  const address = '127.0.0.1:53122';
+  logged({ kind: 'malformed', route: 'orders', address });
+  logged({ kind: 'droppedClient', route: 'orders', address });
+  assert.deepEqual(
+    lines.map((line) => [line['msg'], line['address']]),
+    [
+      ['malformed message dropped', address],
+      ['client dropped: it does not read its replies', address],
+    ],
+  );
+});

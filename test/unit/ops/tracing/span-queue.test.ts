@@ -115,12 +115,13 @@ test('while it is down it is asked less and less often, there is one line, and t
 });
 
 test('spans that would be refused again are not sent again', async (t) => {
-  const { queue, sent, counts, pass } = startQueue(t, () => REFUSED);
+  const { queue, sent, lines, counts, pass } = startQueue(t, () => REFUSED);
   queue.add([1]);
   await pass(PACE_MS);
   queue.add([2]);
   await pass(PACE_MS);
   await pass(PACE_MS);
+  assert.match(lines.join(), /^warn spans cannot be exported; they are dropped \{/);
   assert.deepEqual(sent, [[1], [2]]);
   assert.deepEqual(counts, { exported: 0, export_failed: 2 });
 });
