@@ -13,6 +13,7 @@ const SERVICE = { kind: 'service', name: 'orders' } as const;
 const ANSWER_TIMEOUT_MS = 15_000;
 const ONE = 'tcp://10.1.0.1:7000';
 const TWO = 'tcp://10.1.0.2:7000';
+const WATCH = 'watch endpointslices';
 
 /** A server with one endpoint, and a discovery that has found it. */
 async function start(t: Parameters<typeof ApiServer.start>[0]) {
@@ -82,6 +83,8 @@ for (const [name, text] of [
   ['an event without metadata', '{"type":"MODIFIED","object":{}}\n'],
   ['an event with null', '{"type":"DELETED","object":null}\n'],
   ['an unknown event', '{"type":"EXPLODED","object":{"metadata":{"name":"a"}}}\n'],
+  ['junk', '<html>\n'],
+  ['a torn event', '{"type":"MODIFIED","object":\n'],
   ['an error event', '{"type":"ERROR","object":{"code":500,"message":"etcd is gone"}}\n'],
 ] as const) {
   test(`${name} in a watch: a new list repairs it`, async (t) => {
@@ -107,12 +110,27 @@ test('a slice that makes no sense changes nothing', async (t) => {
   await told.untilSet(TWO);
 });
 
-test('junk between the events of a watch does no harm', async (t) => {
+test('a watch that is answered with HTML is reported, and lists find each change', async (t) => {
   const { server, told } = await start(t);
-  await until('a watch stands', () => server.watches > 0);
-  server.sendRaw('<html>\n\n{"type":\n');
+  server.fault = {
+    watch: { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Hi</html>' },
+  };
+  server.endWatches();
+  await told.until(({ failures }) => failures.length > 0);
+  assert.equal(told.failures[0]?.reason, 'invalid');
+  assert.match(told.failures[0]?.message ?? '', /sent something that is no event/);
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
   await told.untilSet(TWO);
+});
+
+test('watches that end before they told anything prove nothing: lists find each change', async (t) => {
+  const { server, told } = await start(t);
+  server.fault = { watch: { status: 200, body: '' } };
+  server.endWatches();
+  await until('such a watch was asked for', () => server.count(WATCH) > 1);
+  server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
+  await told.untilSet(TWO);
+  assert.deepEqual(told.failures, []);
 });
 
 test('an event that does not end is not waited for', async (t) => {
@@ -130,6 +148,8 @@ test('an event that does not end is not waited for', async (t) => {
 test('a watch that the server ends is resumed without a list, and is not a failure', async (t) => {
   const { server, told } = await start(t);
   await until('a watch stands', () => server.watches > 0);
+  server.bookmark();
+  await told.until(({ confirmations }) => confirmations === 1);
   server.endWatches();
   server.put('endpointslices', slice('orders-a', [{ ip: '10.1.0.2' }]));
   await told.untilSet(TWO);

@@ -99,7 +99,10 @@ export class KubernetesResource implements ApiResource {
       const heard = () => hearWithin(WATCH_SILENCE_MS);
       for await (const line of linesOf(response.body.stream() ?? [], heard)) {
         const told = parseJson(line) as { type?: unknown; object?: unknown } | null | undefined;
-        if (typeof told?.type === 'string') event(told.type, told.object);
+        // It may have been a change.
+        if (typeof told?.type !== 'string')
+          throw new ApiFailure('invalid', 'it sent something that is no event');
+        event(told.type, told.object);
       }
     } catch (error) {
       // A silent watch is not a failure.
@@ -202,7 +205,11 @@ async function refusalOf({ httpStatusCode: code, headers, body }: Response): Pro
   return statusFailure({ code, message }, Number(headers['retry-after']) * 1_000 || 0);
 }
 
-/** @throws {ApiFailure} if a line is longer than any object can be */
+/**
+ * The lines that are not empty.
+ *
+ * @throws {ApiFailure} if one is longer than any object can be
+ */
 async function* linesOf(
   stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   heard: () => void,
@@ -214,9 +221,10 @@ async function* linesOf(
     const lines = decoder.decode(chunk, { stream: true }).split('\n');
     lines[0] = rest + lines[0];
     rest = lines.pop() ?? '';
-    yield* lines;
+    yield* lines.filter((line) => line !== '');
     if (rest.length > LINE_MOST) throw new ApiFailure('invalid', 'it sent an event that does not end');
   }
+  if (rest !== '') yield rest;
 }
 
 function parseJson(json: string): unknown {

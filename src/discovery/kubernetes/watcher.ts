@@ -26,7 +26,7 @@ type FailureDetails = Pick<ApiFailure, 'source' | 'isRefused' | 'retryAfterMs'>;
 
 /** The server refused, or could not answer. */
 export class ApiFailure extends Error {
-  /** `expired`: the server no longer has this version (410), so a new list is needed. */
+  /** `expired`: the server no longer has this version (410), or does not tell what follows it, so a new list is needed. */
   readonly reason: DiscoveryFailure | 'expired';
   readonly source: DiscoveryTrouble['source'];
   readonly isRefused: boolean;
@@ -130,7 +130,7 @@ export class Watcher<T> {
     this.#report();
   }
 
-  /** Watches, and resumes when the stream ends, until it is time for a new list. */
+  /** Watches, and resumes when the stream ends, until it is time for a new list. After a watch that told nothing, it is. */
   async #watchOn(signal: AbortSignal): Promise<void> {
     const relistMs = performance.now() + RELIST_MS * (1 + Math.random());
     while (!signal.aborted && performance.now() < relistMs) {
@@ -143,8 +143,10 @@ export class Watcher<T> {
   async #watch(signal: AbortSignal): Promise<void> {
     const broken = new AbortController();
     let failure: unknown;
+    let hasTold = false;
     const event = (type: string, object: unknown) => {
       if (signal.aborted || failure !== undefined) return;
+      hasTold = true;
       try {
         this.#apply(type, object);
       } catch (error) {
@@ -158,6 +160,8 @@ export class Watcher<T> {
       failure ??= error;
     }
     if (failure !== undefined) throw failure;
+    // Nor was there a bookmark: perhaps something between here and the server holds everything back.
+    if (!hasTold && !signal.aborted) throw new ApiFailure('expired', 'the watch told nothing');
   }
 
   #apply(type: string, object: unknown): void {

@@ -38,7 +38,8 @@ class ScriptedResource implements ApiResource {
     return { items: [], version: '1', next: undefined };
   }
 
-  async watch(): Promise<void> {
+  async watch(_version: string, event: (type: string, object: unknown) => void): Promise<void> {
+    event('BOOKMARK', {});
     const { ms, isCut, isExpired } = this.stand;
     await new Promise((resolve) => setTimeout(resolve, ms));
     if (isExpired) throw new ApiFailure('expired', '410');
