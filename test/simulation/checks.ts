@@ -1,4 +1,4 @@
-import { Events } from '../../src/proxy/events.ts';
+import { Events, type ObservedAttempt } from '../../src/proxy/events.ts';
 import type { RouteSettings } from '../../src/proxy/settings.ts';
 import type { RouteStatus, UpstreamStatus } from '../../src/proxy/status.ts';
 import { type RecordedEvent, recordEvents } from '../support/recorded-events.ts';
@@ -33,6 +33,7 @@ export class Checks implements Observer {
     this.policies = [settings];
     this.#trace = trace;
     recordEvents(this.events, this.#told);
+    this.events.on('sent', this.#sent);
   }
 
   received(client: VirtualClient): void {
@@ -81,10 +82,18 @@ export class Checks implements Observer {
     if (event.outcome === 'client_gone') counts.gone++;
     const most = Math.max(...this.policies.map(({ requests }) => requests.retry.attempts));
     if (event.request.attempts > most) this.wrong(`3: ${event.request.attempts} attempts`);
-    const deadlineMs = Math.max(...this.policies.map(({ requests }) => requests.retry.deadlineMs));
-    if (event.request.elapsedMs > deadlineMs + SLACK_MS + this.stalledMs)
+    if (event.request.elapsedMs > this.#longestMs + SLACK_MS + this.stalledMs)
       this.wrong(`4: settled after ${event.request.elapsedMs} ms`);
   };
+
+  readonly #sent = ({ sentMs, request: { arrivedMs } }: ObservedAttempt): void => {
+    const afterMs = sentMs - arrivedMs;
+    if (afterMs >= this.#longestMs) this.wrong(`4: sent after ${afterMs} ms`);
+  };
+
+  get #longestMs(): number {
+    return Math.max(...this.policies.map(({ requests }) => requests.retry.deadlineMs));
+  }
 
   caps({ inFlight, inFlightBytes, queued, queuedBytes, endpoints }: RouteStatus): void {
     const most = (of: (settings: RouteSettings) => number) => Math.max(...this.policies.map(of));

@@ -205,7 +205,8 @@ export class Request implements PendingRequest, Admitted, Timed {
   }
 
   tooLate(): void {
-    this.fail(TOO_LATE);
+    if (this.attempts.length === 0) this.fail(TOO_LATE);
+    else this.#advance();
   }
 
   usableChanged(): void {

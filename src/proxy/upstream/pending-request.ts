@@ -17,7 +17,7 @@ export interface PendingRequest extends ObservedRequest {
   behind: PendingRequest | undefined;
   /** It has left the line and was sent. */
   granted(attempt: Attempt, nowMs: number): void;
-  /** It has left the line, because no reply is likely to come before its deadline. */
+  /** It has left the line, because no reply is likely to come before its deadline, or because that has passed. */
   tooLate(): void;
   /** The upstream became usable or unusable; or it has left the line, because another upstream has taken over. */
   usableChanged(): void;

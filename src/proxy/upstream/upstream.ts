@@ -253,9 +253,8 @@ export class Upstream implements EndpointSetOwner {
 
   /** @returns whether the request has left the line */
   #grant(request: PendingRequest, nowMs: number): boolean {
-    const isFirst = request.attempts.length === 0;
-    const endpoint = isFirst ? this.#chooseInTime(request, nowMs) : this.#choose(request, nowMs);
-    if (endpoint === undefined && !(isFirst && this.#isTooLate(request, nowMs))) return false;
+    const endpoint = this.#chooseForNext(request, nowMs);
+    if (endpoint === undefined && !this.#isTooLate(request, nowMs)) return false;
     const attempt = endpoint?.send(request, nowMs);
     request.line?.leave(request);
     if (attempt === undefined) request.tooLate();
@@ -263,8 +262,16 @@ export class Upstream implements EndpointSetOwner {
     return true;
   }
 
-  /** Whether there is room, but no endpoint could reply in time, not even a full one. */
+  #chooseForNext(request: PendingRequest, nowMs: number): Endpoint | undefined {
+    // Its timer may not have told it yet.
+    if (nowMs >= request.deadlineMs) return undefined;
+    return request.attempts.length === 0 ? this.#chooseInTime(request, nowMs) : this.#choose(request, nowMs);
+  }
+
+  /** Whether its deadline has passed; or there is room, but no endpoint could reply to a first attempt in time, not even a full one. */
   #isTooLate(request: PendingRequest, nowMs: number): boolean {
+    if (nowMs >= request.deadlineMs) return true;
+    if (request.attempts.length > 0) return false;
     const all = this.#set.all.filter(wanted(this.#set.all, this.#set.ejected));
     return all.some((one) => one.isFree) && !all.some(inTime(request, nowMs));
   }

@@ -234,6 +234,26 @@ test('if the endpoint that took the first in line can take no more, another one 
   assert.deepEqual(opened(), [2, 2]);
 });
 
+test('a retry in line whose deadline has passed is not sent, if a reply frees a place before that is noticed', (t) => {
+  const { found, ready, begin, clock, lose, reply, settled } = startVirtual(t, {
+    limits: { inFlightPerEndpoint: 1, adaptive: false },
+    retry: { timeoutMs: 60_000, deadlineMs: 5_000 },
+  });
+  found(A, B);
+  ready(A);
+  const retry = begin(10, 1_000);
+  ready(B);
+  const atB = begin();
+  const behind = begin();
+  lose(A);
+  assert.deepEqual([retry.state.kind, behind.state.kind], ['waiting', 'waiting']);
+  clock.stall(1_500);
+  reply(B);
+  assert.deepEqual(settled, [atB, retry]);
+  assert.deepEqual([retry.attempts.length, retry.failure?.code], [1, 'LOST']);
+  assert.equal(behind.attempts.length, 1, 'the place is for the next one');
+});
+
 test('when the last endpoint that is not ejected is ejected, a free one serves who stands in line at once', (t) => {
   const { found, ready, begin, pass, lose, upstream } = startVirtual(t, {
     limits: { inFlightPerEndpoint: 1, adaptive: false },
