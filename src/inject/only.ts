@@ -40,7 +40,7 @@ class Named {
   constructor(only: string) {
     const [, namespace, kind = '', name = ''] = /^(?:([^/]*)\/)?([^/]+)\/([^/]+)$/.exec(only) ?? [];
     const known =
-      SHORT_NAMES[kind.toLowerCase()] ??
+      SHORT_NAMES.get(kind.toLowerCase()) ??
       KINDS.find((it) => it.toLowerCase() === kind.toLowerCase().replace(/s$/, ''));
     if (known === undefined) {
       const near = KINDS.find((it) => isMisspelling(it.toLowerCase(), kind.toLowerCase()));

@@ -33,15 +33,15 @@ const POD_PATHS: Record<string, Path> = {
 };
 export const KINDS: readonly string[] = Object.keys(POD_PATHS);
 /** As kubectl knows them. */
-export const SHORT_NAMES: Record<string, string> = {
-  po: 'Pod',
-  deploy: 'Deployment',
-  sts: 'StatefulSet',
-  ds: 'DaemonSet',
-  rs: 'ReplicaSet',
-  rc: 'ReplicationController',
-  cj: 'CronJob',
-};
+export const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
+  ['po', 'Pod'],
+  ['deploy', 'Deployment'],
+  ['sts', 'StatefulSet'],
+  ['ds', 'DaemonSet'],
+  ['rs', 'ReplicaSet'],
+  ['rc', 'ReplicationController'],
+  ['cj', 'CronJob'],
+]);
 const GROUP = /^(?:v1|(?:apps|extensions|batch)\/.+)$/;
 /** Whether a text may have an object with pods, without reading it. */
 const MENTION = new RegExp(

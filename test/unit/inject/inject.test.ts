@@ -278,6 +278,10 @@ describe('flags', () => {
     assert.deepEqual(problemsOf(PLAIN, { flags, only: ['deploy/shopp'] }), [
       '--only Deployment/shopp: the input has no such object; did you mean Deployment/shop?',
     ]);
+    assert.match(
+      problemsOf(PLAIN, { flags, only: ['constructor/shop'] })[0] ?? '',
+      /^--only constructor\/shop: write KIND\/NAME/,
+    );
     assert.deepEqual(problemsOf(PLAIN, { flags, only: ['deploymnt/shop'] }), [
       '--only deploymnt/shop: did you mean Deployment/shop?',
     ]);
