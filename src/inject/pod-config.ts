@@ -17,7 +17,7 @@ export interface PodConfig {
   parsed: Parsed | undefined;
   adminPort: number;
   discovers: boolean;
-  /** Whether a route listens in the directory for sockets. */
+  /** Whether a route listens in the directory for sockets, or has an endpoint there. */
   hasSocket: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface PodConfig {
 const SOURCES = { env: { POD_NAME: 'pod' }, flags: {}, text: '' };
 const ADMIN_PORT = 9555;
 const LISTEN = 'tcp://127.0.0.1:5555';
-export const SOCKETS = 'ipc:///run/lazypirate/';
+const SOCKETS = 'ipc:///run/lazypirate/';
 /** So much longer than the drain must the grace period be. */
 export const GRACE_OVER_DRAIN_MS = 1_000;
 const DRAIN_MS = 25_000;
@@ -88,6 +88,8 @@ function seenIn(configMap: string, parsed: Parsed): Omit<PodConfig, 'made'> {
     parsed,
     adminPort: parsed.admin.listen.port,
     discovers: parsed.routes.some(({ upstream }) => upstream.kubernetes !== undefined),
-    hasSocket: parsed.routes.some(({ listen }) => listen.startsWith(SOCKETS)),
+    hasSocket: parsed.routes.some(({ listen, upstream: { endpoints = [] } }) =>
+      [listen, ...endpoints].some((one) => one.startsWith(SOCKETS)),
+    ),
   };
 }

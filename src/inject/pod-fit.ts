@@ -2,7 +2,7 @@ import { isLocal } from '../config/values/address.ts';
 import { formatDuration } from '../duration.ts';
 import { hostPort, tcpAddress } from '../tcp-address.ts';
 import type { Path } from './nodes.ts';
-import { GRACE_OVER_DRAIN_MS, type PodConfig, SOCKETS } from './pod-config.ts';
+import { GRACE_OVER_DRAIN_MS, type PodConfig } from './pod-config.ts';
 import { CONTAINER, VOLUMES } from './sidecar-parts.ts';
 import { mapAt, mapsIn, type Workload } from './workload.ts';
 
@@ -136,16 +136,21 @@ function tracingWords(tracing: Parsed['tracing']): string[] {
 
 const inNoVolume = 'is in no volume of the sidecar: inject adds none, so use the Helm chart';
 
-function routeWords({ listen, curve, listenCurve }: Parsed['routes'][number], at: string): string[] {
-  const path = listen.slice('ipc://'.length);
-  const isElsewhere =
-    listen.startsWith('ipc:///') && (!listen.startsWith(SOCKETS) || path.split('/').length > 4);
+function routeWords(
+  { listen, upstream, curve, listenCurve }: Parsed['routes'][number],
+  at: string,
+): string[] {
+  const { endpoints = [] } = upstream;
+  const sockets = [{ key: 'listen', address: listen }].concat(
+    endpoints.map((address) => ({ key: 'upstream.endpoints', address })),
+  );
   return [
-    ...(isElsewhere
-      ? [
-          `${at}listen (${listen}) is in no volume of the sidecar: put the socket directly into /run/lazypirate`,
-        ]
-      : []),
+    ...sockets
+      .filter(({ address }) => /^ipc:\/\/\/(?!run\/lazypirate\/[^/]+$)/.test(address))
+      .map(
+        ({ key, address }) =>
+          `${at}${key} (${address}) is in no volume of the sidecar: put the socket directly into /run/lazypirate`,
+      ),
     ...Object.entries({ curve, listenCurve }).flatMap(([key, files]) =>
       Object.entries(files ?? {}).map(([name, file]) => `${at}${key}.${name} (${file}) ${inNoVolume}`),
     ),
@@ -191,8 +196,8 @@ function elsewhere({ what }: OwnPort): string {
 /** A container that has something else where the sockets are would not see them. */
 function mountMisfits({ spec }: Workload): Misfit[] {
   return mapsIn(spec, 'containers').flatMap((container, index) => {
-    const taken = mapsIn(container, 'volumeMounts').findIndex(
-      ({ mountPath }) => mountPath === '/run/lazypirate',
+    const taken = mapsIn(container, 'volumeMounts').findIndex(({ mountPath }) =>
+      /^\/run\/lazypirate\/*$/.test(String(mountPath)),
     );
     const words = `the container ${container['name']} has another volume at /run/lazypirate: mount it elsewhere`;
     return taken < 0 ? [] : [{ at: ['spec', 'containers', index, 'volumeMounts', taken], words }];

@@ -91,6 +91,7 @@ const UPSTREAMS = {
   'a Service of another namespace': 'service/other/orders:7000',
   'a DNS name': 'dns/orders-headless.shop.svc:7000',
   'fixed addresses': 'tcp://10.0.0.1:7000,tcp://[fd00::1]:7000',
+  'a server in the pod': 'ipc:///run/lazypirate/server.sock',
 };
 const LISTENERS = {
   'the usual port': undefined,

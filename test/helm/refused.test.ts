@@ -220,6 +220,10 @@ const BREAKING: Record<string, [lazypirate: object, words: RegExp]> = {
     { config: { routes: [{ ...A, listen: 'ipc:///tmp/a.sock' }] } },
     /routes\[0\].listen \(ipc:\/\/\/tmp\/a.sock\) is in no volume of the sidecar/,
   ],
+  'an endpoint at a socket in no volume': [
+    { config: { routes: [{ ...A, upstream: { endpoints: ['ipc:///tmp/a.sock'] } }] } },
+    /routes\[0\].upstream.endpoints \(ipc:\/\/\/tmp\/a.sock\) is in no volume of the sidecar/,
+  ],
   'a key file that is mounted nowhere': [
     {
       config: {

@@ -250,12 +250,21 @@ values, and templates before they are filled in. What the form and range of each
 {{- include "lazypirate.checkSecret" (list $root (printf "%s%s.%s" $at $key $name) $file) -}}
 {{- end -}}
 {{- end -}}
-{{- $path := trimPrefix "ipc://" (toString $route.listen) -}}
-{{- if regexMatch "^/(.*/)?[.][.]?(/.*)?$" $path -}}
-{{- include "lazypirate.refuse" (list (printf "%slisten" $at) (printf "(%s) must be the path of a socket, without . and .." $route.listen)) -}}
+{{- include "lazypirate.checkSocket" (list $root (printf "%slisten" $at) (toString $route.listen)) -}}
+{{- range ($route.upstream | default dict).endpoints -}}
+{{- include "lazypirate.checkSocket" (list $root (printf "%supstream.endpoints" $at) .) -}}
 {{- end -}}
-{{- if and (hasPrefix "/" $path) (not (regexMatch "^/run/lazypirate/[^/]+$" $path)) (not (include "lazypirate.isMounted" (list $root $path))) -}}
-{{- include "lazypirate.refuse" (list (printf "%slisten" $at) (printf "(%s) is in no volume of the sidecar: put the socket directly into /run/lazypirate, or in a directory of lazypirate.extraVolumeMounts" $route.listen)) -}}
+{{- end }}
+
+{{/* Takes a list: context, key in the configuration, address. */}}
+{{- define "lazypirate.checkSocket" -}}
+{{- $at := index . 1 -}}
+{{- $path := trimPrefix "ipc://" (last .) -}}
+{{- if regexMatch "^/(.*/)?[.][.]?(/.*)?$" $path -}}
+{{- include "lazypirate.refuse" (list $at (printf "(%s) must be the path of a socket, without . and .." (last .))) -}}
+{{- end -}}
+{{- if and (hasPrefix "/" $path) (not (regexMatch "^/run/lazypirate/[^/]+$" $path)) (not (include "lazypirate.isMounted" (list (first .) $path))) -}}
+{{- include "lazypirate.refuse" (list $at (printf "(%s) is in no volume of the sidecar: put the socket directly into /run/lazypirate, or in a directory of lazypirate.extraVolumeMounts" (last .))) -}}
 {{- end -}}
 {{- end }}
 

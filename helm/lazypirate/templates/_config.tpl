@@ -21,9 +21,11 @@
 {{- range (include "lazypirate.config" . | fromYaml).routes }}{{ if .upstream.kubernetes }}yes{{ end }}{{ end }}
 {{- end }}
 
-{{/* Not empty where a route listens at a path in /run/lazypirate. */}}
+{{/* Not empty where a route listens at a path in /run/lazypirate, or has an endpoint there. */}}
 {{- define "lazypirate.hasSocket" -}}
-{{- range (include "lazypirate.config" . | fromYaml).routes }}{{ if hasPrefix "ipc:///run/lazypirate/" .listen }}yes{{ end }}{{ end }}
+{{- range (include "lazypirate.config" . | fromYaml).routes }}
+{{- range append (.upstream.endpoints | default list) .listen }}{{ if hasPrefix "ipc:///run/lazypirate/" . }}yes{{ end }}{{ end }}
+{{- end }}
 {{- end }}
 
 {{- define "lazypirate.configMap" -}}

@@ -88,7 +88,7 @@
 {{- end }}
 {{- end }}
 
-{{/* For `volumeMounts:` of your app where a route listens at ipc:///run/lazypirate/...; nothing otherwise. */}}
+{{/* For `volumeMounts:` of your app where a route listens at ipc:///run/lazypirate/... or has an endpoint there; nothing otherwise. */}}
 {{- define "lazypirate.volumeMounts" -}}
 {{- include "lazypirate.checkContext" . -}}
 {{- if include "lazypirate.hasSocket" . -}}

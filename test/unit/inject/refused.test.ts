@@ -144,6 +144,19 @@ const REFUSED: Record<string, [text: string, line: number, words: RegExp, option
       2,
       /listen \(ipc:\/\/\/tmp\/a\) is in no volume of the sidecar: put the socket directly into \/run\/lazypirate/,
     ],
+    'another volume where the sockets are': [
+      workload({
+        annotations: `{ lazypirate/upstream: "service/orders:zmq", lazypirate/listen: "ipc:///run/lazypirate/a" }`,
+        containers: '[{ name: app, image: x, volumeMounts: [{ name: x, mountPath: /run/lazypirate/ }] }]',
+      }),
+      9,
+      /the container app has another volume at \/run\/lazypirate: mount it elsewhere/,
+    ],
+    'an endpoint where no volume is': [
+      workload({ annotations: '{ lazypirate/upstream: "ipc:///tmp/a" }' }),
+      2,
+      /upstream.endpoints \(ipc:\/\/\/tmp\/a\) is in no volume of the sidecar: put the socket directly into/,
+    ],
     'a route whose name is none': [
       workload({ annotations: `{ lazypirate/upstream: "service/orders:zmq", lazypirate/route: "A B" }` }),
       7,
@@ -440,6 +453,14 @@ describe('inject', () => {
     assert.deepEqual(spec.volumes?.at(-1), { name: 'lazypirate-run', emptyDir: {} });
     const configMap = find(objectsOf(after), 'ConfigMap', 'shop-lazypirate');
     assert.equal(configIn(configMap).routes[0]?.listenMode, '777');
+  });
+
+  test('mounts that directory for the socket of a server in the pod, too', () => {
+    const annotations = '{ lazypirate/upstream: "ipc:///run/lazypirate/server.sock" }';
+    const { initContainers, containers, volumes } = podIn(run(workload({ annotations })).text);
+    for (const { volumeMounts } of [...(initContainers ?? []), ...containers])
+      assert.equal(volumeMounts?.at(-1)?.mountPath, '/run/lazypirate');
+    assert.deepEqual(volumes?.at(-1), { name: 'lazypirate-run', emptyDir: {} });
   });
 
   test('takes a configuration of the input, with the Role that it needs and its own admin port', () => {
