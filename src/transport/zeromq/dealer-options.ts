@@ -2,6 +2,9 @@ import { Dealer } from 'zeromq';
 import type { Target } from '../transport.ts';
 import { context, frameBytesMost } from './context.ts';
 
+/** A connection is one try (`Connection`). -1, which libzmq has for that, would also turn off the report. */
+const NEVER_MS = 2 ** 31 - 1;
+
 /** The largest possible `inFlightPerEndpoint`. */
 const IN_FLIGHT_MOST = 10_000;
 
@@ -18,8 +21,8 @@ export function openDealer(target: Target): Dealer {
     sendHighWaterMark: IN_FLIGHT_MOST,
     maxMessageSize: frameBytesMost(messageBytes),
     ipv6: address.startsWith('tcp://['),
-    // A lost SYN is not worth waiting for, and after it libzmq pauses. With the default, the two together stay well below a
-    // second, so that a good client is served within a second after a network path is back.
+    // libzmq still reports that it would reconnect, which is how we know that it could not connect.
+    reconnectInterval: NEVER_MS,
     connectTimeout: connectTimeoutMs,
     handshakeInterval: handshakeTimeoutMs,
     ...VIGILANCE,
