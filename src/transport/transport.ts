@@ -110,6 +110,8 @@ export interface Listener {
   change(options: ListenOptions): void;
   /** Frees the address. Connected clients stay, if the transport can keep them. */
   release(): Promise<void>;
+  /** Whether it is released, and nothing is left of it that could still be closed. */
+  readonly isDone: boolean;
   /** Accepts no more connections or requests. Ends when all replies are sent, at the latest after this time. */
   close(lingerMs: number): Promise<void>;
 }

@@ -44,7 +44,10 @@ class Network implements Transport {
   ): Promise<Listener> {
     this.listener = owner;
     const done = async () => undefined;
-    return { address, messageBytesMost: ENOUGH, change: () => undefined, release: done, close: done };
+    return {
+      ...{ address, messageBytesMost: ENOUGH, isDone: false },
+      ...{ change: () => undefined, release: done, close: done },
+    };
   }
 
   comeUp(): void {

@@ -75,6 +75,10 @@ export class VirtualListener implements Listener {
     this.#world.sockets--;
   }
 
+  get isDone(): boolean {
+    return this.#world.listener !== this && this.#clients.size === 0;
+  }
+
   async close(lingerMs: number): Promise<void> {
     await this.release();
     setTimeout(() => {

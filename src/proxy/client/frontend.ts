@@ -7,7 +7,7 @@ export class Frontend {
   readonly #owner: ListenerOwner;
   #listener: Listener | undefined;
   /** Listeners at earlier addresses. Apps that connected there may still be served. */
-  readonly #released: Listener[] = [];
+  #released: Listener[] = [];
   #isClosed = false;
 
   constructor(transport: Transport, owner: ListenerOwner) {
@@ -38,7 +38,7 @@ export class Frontend {
     const listener = this.#listener;
     if (listener === undefined) return;
     this.#listener = undefined;
-    this.#released.push(listener);
+    this.#released = [...this.#released.filter((one) => !one.isDone), listener];
     await listener.release();
   }
 

@@ -103,13 +103,22 @@ export class ZeromqListener implements Listener {
     this.#clients.clear();
   }
 
+  get isDone(): boolean {
+    return !this.#isOpen && !this.#maySend;
+  }
+
   /**
    * libzmq does not tell when the last reply has gone out, so this waits for as long as it may take. Replies are in memory that Node
    * frees at exit. If libzmq were still sending them, it would find nothing there (EFAULT) and abort the process.
    */
   async close(lingerMs: number): Promise<void> {
     this.#leave();
-    if (performance.now() - this.#lastSentMs < RECENT_MS) await setTimeout(lingerMs + MARGIN_MS);
+    if (this.#maySend) await setTimeout(lingerMs + MARGIN_MS);
+  }
+
+  /** Whether replies may not have gone out yet. */
+  get #maySend(): boolean {
+    return performance.now() - this.#lastSentMs < RECENT_MS;
   }
 
   async #bind({ address, secretKey }: ListenSettings): Promise<void> {

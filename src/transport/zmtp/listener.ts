@@ -74,6 +74,10 @@ export class ZmtpListener implements Listener {
     this.#unbind();
   }
 
+  get isDone(): boolean {
+    return !this.#server.listening && this.#clients.size === 0;
+  }
+
   async close(lingerMs: number): Promise<void> {
     this.#isClosing = true;
     this.#unbind();
