@@ -111,6 +111,10 @@ export class Route implements ListenerOwner, TurnsOwner {
     await this.#frontend.release();
   }
 
+  get isListening(): boolean {
+    return this.#frontend.address !== undefined;
+  }
+
   /** Serves the app until `close`. */
   async run(): Promise<void> {
     this.#supply(this.#upstreams.current);

@@ -8,9 +8,9 @@ import { untilQuiet } from './drain.ts';
 const CALM_MS = 5_000;
 
 interface Listeners {
-  /** Routes that listen, and may move. */
+  /** Routes that may move. */
   serving: readonly Route[];
-  /** Routes that listen, and cannot move. */
+  /** Routes that cannot move. Those that gave their listener to another have none. */
   leaving: readonly Route[];
   /** Addresses that are wanted for something else. */
   others: readonly string[];
@@ -23,7 +23,7 @@ export class ListenerChange {
   readonly fresh: Route[] = [];
   readonly #wanted: readonly RouteSettings[];
   readonly #listeners: Listeners;
-  /** Routes that listen where they are wanted. */
+  /** Routes that listen where they are wanted; or did, until they gave their listener to another. */
   readonly #kept = new Map<RouteSettings, Route>();
   readonly #moved: Route[] = [];
   /** Routes whose listeners are not wanted and block others. */
@@ -43,7 +43,7 @@ export class ListenerChange {
     const addresses = [...listeners.others, ...wanted.map(({ listener }) => listener.listen)];
     const kept = [...this.#kept.values()];
     this.#inTheWay = known.filter(
-      (one) => !kept.includes(one) && addresses.some((address) => isBlocked(address, one)),
+      (one) => one.isListening && !kept.includes(one) && addresses.some((address) => isBlocked(address, one)),
     );
   }
 
@@ -61,8 +61,7 @@ export class ListenerChange {
       await untilQuiet(cutting, 0, CALM_MS);
       for (const route of this.#inTheWay) await route.release();
       const bound: [RouteSettings, Route][] = [];
-      for (const settings of this.#wanted)
-        bound.push([settings, this.#kept.get(settings) ?? (await this.#listen(settings))]);
+      for (const settings of this.#wanted) bound.push([settings, await this.#bound(settings)]);
       return bound;
     } catch (error) {
       await this.undo().catch((again: unknown) => {
@@ -78,8 +77,10 @@ export class ListenerChange {
     for (const route of this.#inTheWay) await route.listen();
   }
 
-  async #listen(settings: RouteSettings): Promise<Route> {
-    const mover = this.#inTheWay.find((one) => this.#canMove(one, settings));
+  async #bound(settings: RouteSettings): Promise<Route> {
+    const kept = this.#kept.get(settings);
+    if (kept?.isListening) return kept;
+    const mover = kept ?? this.#inTheWay.find((one) => this.#canMove(one, settings));
     const route = mover ?? (await this.#listeners.make(settings));
     (mover === undefined ? this.fresh : this.#moved).push(route);
     await route.listen(settings.listener.listen);

@@ -176,6 +176,31 @@ test('the pod stays ready while a route that gave its listener to another transp
   assert.equal((await asking).text, 'last');
 });
 
+test('a listener that goes back to a transport whose route still finishes is bound again', async (t) => {
+  const release = Promise.withResolvers<void>();
+  const upstream = await ScriptedUpstream.start({ do: 'hold', until: release.promise });
+  t.after(() => {
+    release.resolve();
+    upstream.close();
+  });
+  const listen = `ipc://${scratch()}/orders.sock`;
+  const config = (transport: string) => ({
+    admin: { listen: '127.0.0.1:0' },
+    routes: [{ name: 'orders', listen, transport, upstream: { endpoints: [upstream.address] } }],
+  });
+  const { mounted, program } = await start(t, config('zmtp'));
+  const asking = ask(listen, 'first');
+  await until('it is at the upstream', () => upstream.seen.length > 0);
+  mounted.write(JSON.stringify(config('libzmq')));
+  await untilCount(program, 'reload applied', 1);
+  mounted.write(JSON.stringify(config('zmtp')));
+  await untilCount(program, 'reload applied', 2);
+  const again = ask(listen, 'again');
+  await until('the other is at the upstream too', () => upstream.seen.includes('again'));
+  release.resolve();
+  assert.deepEqual([(await asking).text, (await again).text], ['first', 'again']);
+});
+
 test('a route that is removed and wanted again keeps its listener', async (t) => {
   const { address: endpoint } = await startServe(t);
   const [config = {}] = configsFor([endpoint]);
@@ -230,6 +255,12 @@ test('a route that is wanted again does not end while the change is prepared', a
   await setTimeout(100);
   assert.deepEqual(again.commit().added, ['prices']);
   assert.equal((await ask(addressOf('prices'), 'hello')).text, 'hello');
+
+  // As after a change that could be neither made nor reverted.
+  await routes.all[0]?.release();
+  assert.equal(addressOf('orders'), '');
+  (await routes.prepare(configOf('orders', 'prices'))).commit();
+  assert.equal((await ask(addressOf('orders'), 'hello')).text, 'hello');
 });
 
 for (const [name, transport] of Object.entries({ zmtp, libzmq })) {
