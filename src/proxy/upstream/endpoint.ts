@@ -138,7 +138,7 @@ export class Endpoint implements LaneOwner {
     if (free === undefined) throw new Error('no lane is free');
     this.#health.sending(nowMs, this.#settings.endpoints.timeoutMs);
     // The late attempt is on a lane that takes no more, so this one stays free.
-    if (this.#capacity.isCrowded) this.#makeRoom(nowMs);
+    if (this.#capacity.isCrowded) this.#makeRoom();
     return free.send(request, nowMs);
   }
 
@@ -269,8 +269,9 @@ export class Endpoint implements LaneOwner {
   }
 
   /** Gives up the late attempt whose place is needed. */
-  #makeRoom(nowMs: number): void {
-    const late = this.#capacity.toForget(nowMs);
+  #makeRoom(): void {
+    // By the clock, as when it was chosen: what is sent may have been due a moment ago.
+    const late = this.#capacity.toForget(performance.now());
     this.#isMakingRoom = true;
     try {
       late?.request.forgotten(late);

@@ -136,6 +136,7 @@ export function startVirtual(t: TestContext, { retry, ...options }: RouteOptions
     settled,
     pirate,
     begin,
+    request,
     ready,
     reply,
     drop,

@@ -275,6 +275,27 @@ test('when the last endpoint that is not ejected is ejected, a free one serves w
   assert.equal(waiting.attempts[0]?.endpoint.address, A);
 });
 
+test('an endpoint has no more attempts than allowed, also if the one that is sent was due a moment ago', (t) => {
+  const { found, ready, begin, request, pass, pirate, upstream, clock } = startVirtual(t, {
+    limits: { inFlightPerEndpoint: 2, adaptive: false },
+    retry: { timeoutMs: 1_000, deadlineMs: 10_000 },
+    budget: { ratio: 0, minPerSecond: 0 },
+  });
+  found(A);
+  ready(A);
+  begin();
+  begin();
+  ready(A);
+  pass(1_002);
+  ready(A);
+  // Two timeouts after they were sent, the newer of the late attempts may lose its place.
+  clock.nowMs = 102_000.25;
+  const next = request();
+  pirate.begin(next, clock.nowMs - 1);
+  assert.equal(next.attempts.length, 1);
+  assert.equal(upstream.status(clock.nowMs).endpoints[0]?.inFlight, 2);
+});
+
 test('an attempt that a bug in the transport keeps from being sent takes no place', (t) => {
   const { found, ready, begin, connections, upstream, clock } = startVirtual(t);
   found(A);
