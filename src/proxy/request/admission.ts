@@ -57,7 +57,8 @@ export class Admission {
 
   /** Whether this queued request may be sent. One that is larger than the limit may be sent alone. */
   mayStart({ weight }: { readonly weight: number }): boolean {
-    return this.hasRoom && (this.inFlight === 0 || this.inFlightBytes + weight <= this.limits.inFlightBytes);
+    const { inFlight, inFlightBytes } = this.limits;
+    return this.inFlight === 0 || (this.inFlight < inFlight && this.inFlightBytes + weight <= inFlightBytes);
   }
 
   /**
