@@ -15,8 +15,9 @@ interface DescriptorSettings {
 }
 
 /**
- * Checks whether the process can open descriptors. If it cannot, connected clients are still served, but new connections wait,
- * including those of probes, and `transport: libzmq` uses a full core to retry. This is logged at once, and ends the process if it lasts.
+ * Checks whether the process can open descriptors. If it cannot, connected clients are still served, but new connections are closed as
+ * soon as they come, including those of probes. With `transport: libzmq` those of apps wait, and it uses a full core to retry. This is
+ * logged at once, and ends the process if it lasts.
  *
  * @throws {StartError} if it has lasted too long
  */
@@ -36,7 +37,7 @@ export async function watchDescriptors(
       sinceMs = undefined;
     } else if (sinceMs === undefined) {
       sinceMs = performance.now();
-      log.error('no file descriptors left: new connections must wait; raise the open file limit (ulimit -n)');
+      log.error('no file descriptors left: new connections fail; raise the open file limit (ulimit -n)');
     } else if (performance.now() - sinceMs >= exitAfterMs) {
       throw new StartError(
         `no file descriptors were left for ${exitAfterMs / 1_000} s; raise the open file limit (ulimit -n)`,

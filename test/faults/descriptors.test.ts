@@ -14,8 +14,7 @@ const REQUESTS = 200;
 /** How long a sidecar without descriptors keeps running. */
 const PATIENCE_S = isFull ? 30 : 2;
 const IMPATIENT = new URL('impatient.ts', import.meta.url).href;
-const NONE_LEFT =
-  'no file descriptors left: new connections must wait; raise the open file limit (ulimit -n)';
+const NONE_LEFT = 'no file descriptors left: new connections fail; raise the open file limit (ulimit -n)';
 
 async function startLimited(t: TestContext, hook?: string) {
   const upstream = await UpstreamProcess.start(t);

@@ -111,7 +111,7 @@ export class ZmtpListener implements Listener {
     const bound = this.#server.address();
     if (bound !== null && typeof bound === 'object')
       this.#address = this.#address.replace(/:\d+$/, `:${bound.port}`);
-    // The system has no descriptor for a connection, or it was reset before it was accepted.
+    // Not if no descriptor is left: then libuv accepts the connection all the same, only to close it.
     this.#server.on('error', (error) => {
       const why = listenCause(error);
       this.owner.refused({ kind: 'accept_failed', why, address: undefined, key: undefined });
