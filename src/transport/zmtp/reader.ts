@@ -204,8 +204,8 @@ export class Reader {
       this.#bytesMost = this.messageBytes;
     }
     if (this.#part === 'envelope') {
-      this.#envelopeBytes += this.#length + SHORT_HEADER;
-      if (this.#length > 0 && this.#envelopeBytes > ENVELOPE_BYTES_MOST) this.#skip();
+      this.#envelopeBytes += this.#length + this.#headerBytes;
+      if (this.#envelopeBytes > ENVELOPE_BYTES_MOST) this.#skip();
       return;
     }
     this.#bytes += this.#length;

@@ -7,9 +7,13 @@ import {
   type Body,
   bodyOf,
   COMMAND,
+  DELIMITER,
+  ENVELOPE_BYTES_MOST,
   envelopeOf,
   frameHeader,
   framesOf,
+  LONG,
+  MORE,
 } from '../../../src/transport/message.ts';
 import { Reader } from '../../../src/transport/zmtp/reader.ts';
 import { WireSlice } from '../../../src/transport/zmtp/wire-slice.ts';
@@ -184,10 +188,24 @@ test('a message without a delimiter, with nothing after it, or with an endless e
   );
 });
 
-test('a message with too large an envelope is dropped, whole in a chunk or not', () => {
-  const bad = wireOf({ address: [Buffer.alloc(65_530, 7), Buffer.alloc(9, 7)], body: [Buffer.from('x')] });
-  for (const chunks of [[bad], [bad.subarray(0, 9), bad.subarray(9)]])
-    assert.deepEqual(read(chunks), [{ kind: 'malformed' }]);
+test('a message with too large an envelope is dropped, whole in a chunk or not, and whatever form its lengths have', () => {
+  const body = [Buffer.from('x')];
+  const longest = ENVELOPE_BYTES_MOST - frameHeader(256, 0).length - DELIMITER.length;
+  const good = wireOf({ address: [Buffer.alloc(longest, 7)], body });
+  const large = wireOf({ address: [Buffer.alloc(longest + 1, 7)], body });
+  const frame = Buffer.from([MORE | LONG, 0, 0, 0, 0, 0, 0, 0, 1, 7]);
+  const frames = Array<Buffer>(Math.ceil(ENVELOPE_BYTES_MOST / frame.length)).fill(frame);
+  const many = Buffer.concat([...frames, wireOf({ address: [], body })]);
+  for (const [wire, kind] of [
+    [good, 'message'],
+    [large, 'malformed'],
+    [many, 'malformed'],
+  ] as const)
+    for (const chunks of [[wire], [wire.subarray(0, 9), wire.subarray(9)]])
+      assert.deepEqual(
+        read(chunks).map((one) => one.kind),
+        [kind],
+      );
 });
 
 test('a frame longer than any message, and a command over the limit, break the stream', () => {
