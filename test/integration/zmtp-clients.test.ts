@@ -28,12 +28,12 @@ test('a client that is paused by a request gets no other of the same chunk, and 
     },
   });
   const app = await RawApp.connect(t, address);
-  const all = Array.from({ length: 10_000 }, (_, index) => String(index));
+  const all = Array.from({ length: 1_000 }, (_, index) => String(index));
   await app.send(...all.map(requestOf));
   await until('the first has come', () => came.length > 0);
   const before = came.length;
-  await setImmediate();
-  assert.ok(came.length <= before + 2, `${came.length - before} in one turn`);
+  await turns(10);
+  assert.ok(came.length <= before + 12, `${came.length - before} in ten turns`);
   assert.deepEqual(await app.replies(all.length), all);
 });
 

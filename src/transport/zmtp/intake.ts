@@ -67,11 +67,7 @@ export class Intake {
       const [chunk] = this.#ahead;
       if (chunk === undefined) return void this.#socket.resume();
       this.#aheadAt = this.#reader.push(chunk, this.#aheadAt);
-      if (this.#aheadAt < chunk.length) {
-        // It was paused and resumed within one message.
-        if (!this.#isPaused) atEndOfTurn(this.#readsAhead);
-        return;
-      }
+      if (this.#aheadAt < chunk.length) return;
       this.#ahead.shift();
       this.#aheadAt = 0;
       this.#aheadCost -= chunk.length + CHUNK_COST;
