@@ -131,7 +131,7 @@ values, and templates before they are filled in. What the form and range of each
 
 {{/* An address in the spelling in which it is compared. */}}
 {{- define "lazypirate.address" -}}
-{{- $address := . | replace "localhost" "127.0.0.1" | replace "*" "0.0.0.0" -}}
+{{- $address := regexReplaceAll "\\[::[fF]{4}:([0-9.]+)\\]" . "${1}" | replace "localhost" "127.0.0.1" | replace "*" "0.0.0.0" -}}
 {{ regexReplaceAll ":0+([0-9])" $address ":${1}" }}
 {{- end }}
 

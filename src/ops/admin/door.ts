@@ -51,6 +51,8 @@ export async function openDoor(settings: DoorSettings): Promise<Door> {
   const server = createServer(LIMITS, async (request, response) => {
     // What is written after the end must not end the process.
     response.on('error', () => undefined);
+    // After the only request of a connection, Node says that it closes it, and leaves that to the client.
+    response.once('finish', () => request.socket.end());
     // Only the client is held to this, not us.
     request.socket.setTimeout(0);
     const answered = await answerOf(answer, request);

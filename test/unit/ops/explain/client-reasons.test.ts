@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RefusedClients } from '../../../../src/ops/refused-clients.ts';
+import { endpointStatus, routeStatus } from '../statuses.ts';
 import { explained, lacks, NO_ATTEMPTS, NOBODY_GONE, NONE, NOW, reasonLike } from './situation.ts';
 
 const SILENT = { received: 0, outcomes: NONE, attempts: NO_ATTEMPTS };
@@ -21,6 +22,30 @@ test('apps that leave before the deadline: both times are told', () => {
   );
   assert.equal(evidence[0], 'How far these requests were: 38 sent and without a reply, 2 with a reply.');
   assert.match(advice ?? '', /RCVTIMEO.*above 10 s/);
+});
+
+test('many routes without requests share one note, and few have one each', () => {
+  const of = (count: number) => {
+    const names = Array.from({ length: count }, (_, i) => `route-${i}`);
+    const routes = names.map((name) =>
+      routeStatus(name, { listening: 'tcp://127.0.0.1:5555', endpoints: [endpointStatus({ state: 'up' })] }),
+    );
+    return explained({ recent: { received: 0, outcomes: NONE }, sidecar: { routes } }).reasons;
+  };
+  assert.deepEqual(
+    of(3).map(({ route }) => route),
+    ['route-0', 'route-1', 'route-2'],
+  );
+  assert.deepEqual(
+    of(50).map(({ route, severity, text }) => [route, severity, text]),
+    [
+      [
+        null,
+        'note',
+        'No request came in the last minute to 50 of 50 routes: route-0, route-1, route-2, route-3, route-4 and 45 more.',
+      ],
+    ],
+  );
 });
 
 test('without records the time that apps wait comes from the histogram; a few that leave are a note', () => {

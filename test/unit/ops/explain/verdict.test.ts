@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Trouble } from '../../../../src/proxy/status.ts';
 import { IN_HANDSHAKE, NEW } from '../../../../src/proxy/upstream/trouble.ts';
 import { ended } from '../../../../src/transport/connection-end.ts';
+import { endpointStatus, routeStatus } from '../statuses.ts';
 import { explained, NO_ATTEMPTS, NOBODY_GONE, NONE, up } from './situation.ts';
 
 test('a healthy sidecar says so, with its figures and nothing else', () => {
@@ -151,6 +152,15 @@ test('a route that nothing can be sent to any more does not work, however well i
     verdict.text,
     /^Route orders does not work: no request can be sent since .* 4 of 504 requests/,
   );
+});
+
+test('figures that a route shares with the one that it replaces are told once', () => {
+  const endpoints = [endpointStatus({ state: 'up' })];
+  const serving = routeStatus('orders', { listening: 'tcp://127.0.0.1:5555', endpoints });
+  const routes = [serving, { ...serving, listening: undefined }];
+  const { verdict } = explained({ sidecar: { routes } });
+  assert.equal(verdict.state, 'working');
+  assert.match(verdict.text, /All 100 requests of the last minute were answered/);
 });
 
 test('what never could be sent is told with the time of the start', () => {
