@@ -139,6 +139,10 @@ const REFUSED: Record<string, Case> = {
     { listen: 'tcp://127.0.0.1:9556' },
     /is taken: admin.inspect is/,
   ),
+  'a listener at the inspect door, in another spelling': {
+    config: { routes: [A], admin: { inspect: '[::ffff:127.0.0.1]:1' } },
+    words: /routes\[0\].listen .* is taken: admin.inspect is/,
+  },
   'a listener at the admin port': withKeys({ listen: 'tcp://127.0.0.1:9555' }, /is taken: admin.listen is/),
   'an ejection that ends before it begins': withKeys(
     { ejection: { base: '2m' } },
@@ -319,6 +323,7 @@ const ALLOWED: Record<string, object> = {
         listen: 'tcp://[0:0:0:0:0:0:0:1]:1',
         upstream: { endpoints: ['tcp://[fd00::1]:1', 'tcp://[fe80::1%eth0]:2'] },
       },
+      { ...B, listen: 'tcp://[::ffff:127.0.0.1]:2' },
     ],
   },
   'listeners on one port of two loopback addresses': { routes: [A, { ...B, listen: 'tcp://127.0.0.2:1' }] },

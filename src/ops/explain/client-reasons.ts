@@ -1,21 +1,28 @@
 import type { RefusedClients } from '../refused-clients.ts';
 import type { Finding } from './reason.ts';
 import type { RouteView } from './route-view.ts';
-import { breakdown, clock, codeWords, counted, length, number, percent, sentence, setting } from './words.ts';
+import {
+  breakdown,
+  clock,
+  codeWords,
+  counted,
+  length,
+  listed,
+  number,
+  percent,
+  sentence,
+  setting,
+  window,
+} from './words.ts';
 
 const GONE_SHARE = 0.05;
 const REFUSED_MS = 600_000;
+/** So many silent routes have a note each. */
+const SILENT_MOST = 3;
 
 /** What goes wrong between the apps and the sidecar. */
 export function clientReasons(view: RouteView): Finding[] {
-  return [
-    ...gone(view),
-    ...tooLarge(view),
-    ...unread(view),
-    ...malformed(view),
-    ...refused(view),
-    ...silence(view),
-  ];
+  return [...gone(view), ...tooLarge(view), ...unread(view), ...malformed(view), ...refused(view)];
 }
 
 /** Apps that did not wait. */
@@ -158,24 +165,43 @@ function refusedAdvice(kind: RefusedClients['kind']): string {
   }
 }
 
-/** Nothing at all has come. */
-function silence({ route, isStarting }: RouteView): Finding[] {
-  const { received, seconds } = route.recent;
-  if (received > 0 || route.queued + route.inFlight > 0 || isStarting || route.listening === null) return [];
-  const hasEver = route.totals.received > 0;
+/** Routes to which nothing at all has come. Many of them share one note, which must not push the rest out of sight. */
+export function silenceReasons(views: readonly RouteView[]): Finding[] {
+  const silent = views.filter(isSilent);
+  if (silent.length <= SILENT_MOST) return silent.map(silence);
+  const names = listed(silent.map(({ route }) => route.name));
+  const seconds = Math.max(...silent.map(({ route }) => route.recent.seconds));
   return [
     {
-      route: route.name,
+      route: null,
       severity: 'note',
-      text: hasEver
-        ? `No request came in the last ${length(seconds * 1_000)}.`
-        : 'No request has come since the start.',
-      evidence: hasEver
-        ? [
-            `${counted(route.totals.received, 'request')} came before, of which ${percent(route.totals.outcomes.ok / route.totals.received)} were answered.`,
-          ]
-        : [],
-      advice: `If there should be some: does the app connect to ${route.listening}? \`kubectl logs\` of the app tells where it connects to.`,
+      text: `No request came in ${window(seconds)} to ${silent.length} of ${views.length} routes: ${names}.`,
+      evidence: [],
+      advice:
+        'If there should be some: do the apps connect to the listeners of these routes? `lazypirate status` shows them all.',
     },
   ];
+}
+
+function isSilent({ route, isStarting }: RouteView): boolean {
+  const isOpen = route.recent.received > 0 || route.queued + route.inFlight > 0;
+  return !isOpen && !isStarting && route.listening !== null;
+}
+
+function silence({ route }: RouteView): Finding {
+  const { seconds } = route.recent;
+  const hasEver = route.totals.received > 0;
+  return {
+    route: route.name,
+    severity: 'note',
+    text: hasEver
+      ? `No request came in the last ${length(seconds * 1_000)}.`
+      : 'No request has come since the start.',
+    evidence: hasEver
+      ? [
+          `${counted(route.totals.received, 'request')} came before, of which ${percent(route.totals.outcomes.ok / route.totals.received)} were answered.`,
+        ]
+      : [],
+    advice: `If there should be some: does the app connect to ${route.listening}? \`kubectl logs\` of the app tells where it connects to.`,
+  };
 }

@@ -1,7 +1,7 @@
 import type { RequestRecord } from '../record.ts';
 import type { StatusPage } from '../status-page.ts';
 import { attemptReasons } from './attempt-reasons.ts';
-import { clientReasons } from './client-reasons.ts';
+import { clientReasons, silenceReasons } from './client-reasons.ts';
 import { discoveryReasons } from './discovery-reasons.ts';
 import { endpointReasons } from './endpoint-reasons.ts';
 import { loadReasons } from './load-reasons.ts';
@@ -20,12 +20,17 @@ const SEVERITIES: readonly Severity[] = ['broken', 'degraded', 'note'];
  */
 export function explain(status: StatusPage, records: readonly RequestRecord[]): Explanation {
   const now = new Date(status.at);
-  const views = status.routes.map((route) => routeView(route, records, status.uptimeMs, now));
+  // A route that a reload has replaced may still be there, behind the one of its name. They share their figures.
+  const routes = status.routes.filter(
+    ({ name }, place) => status.routes.findIndex((one) => one.name === name) === place,
+  );
+  const views = routes.map((route) => routeView(route, records, status.uptimeMs, now));
   // From the cause to what follows from it: this order is kept within a severity.
   const findings = [
     ...views.flatMap(causes),
     ...sidecarReasons(status, now),
     ...views.flatMap((view) => [...clientReasons(view), ...lastFailure(view)]),
+    ...silenceReasons(views),
   ].toSorted((one, other) => SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity));
   return { at: status.at, verdict: verdict(status, views, findings), reasons: inOrder(findings) };
 }
