@@ -142,7 +142,7 @@ export class Endpoint implements LaneOwner {
     return free.send(request, nowMs);
   }
 
-  /** Closes lanes that have been idle for this long, except the first. */
+  /** Closes lanes that have been idle for this long, except the first that is connected. */
   trim(idleMs: number, nowMs: number): void {
     this.#lanes.trim(idleMs, nowMs);
   }

@@ -83,9 +83,10 @@ export class Lanes {
     this.keepOne();
   }
 
-  /** Closes lanes that have been idle for this long, except the first. */
+  /** Closes lanes that have been idle for this long, except the first that is connected. */
   trim(idleMs: number, nowMs: number): void {
-    for (const lane of this.#all.slice(1)) if (lane.idleMs(nowMs) >= idleMs) lane.close();
+    const [, ...others] = this.#all.filter(({ state }) => state.kind === 'ready');
+    for (const lane of others) if (lane.idleMs(nowMs) >= idleMs) lane.close();
   }
 
   /** Opens no more lanes. Each takes no more attempts, and closes when its own have ended. */
