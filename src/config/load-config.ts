@@ -52,7 +52,8 @@ export function parseConfig(written: WrittenConfig, sources: ConfigSources): Par
   return result.data;
 }
 
-function readSource(sources: ConfigSources): WrittenConfig {
+/** @throws {ConfigError} if the file cannot be read, or is not YAML */
+export function readSource(sources: ConfigSources): WrittenConfig {
   const { text } = sources;
   const file = fileOf(sources);
   if (text !== undefined) return parseYaml(text, file ?? 'config');

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { commandLine } from '../../src/command-line.ts';
 import type { Explanation } from '../../src/ops/explain/reason.ts';
 import { statusPage } from '../../src/ops/status-page.ts';
+import { scratch } from '../support/scratch.ts';
 import {
   endpointStatus,
   routeFigures,
@@ -233,10 +236,32 @@ test('a request is asked for by its id, and one that is not kept is an error in 
 });
 
 test('an inspect door that is off is told as the reason', async () => {
-  const env = { LAZYPIRATE_ADMIN_INSPECT: 'off', LAZYPIRATE_UPSTREAM: 'tcp://10.0.0.1:7000' };
-  const { code, stderr } = await lazypirate(['explain'], { env });
-  assert.equal(code, 1);
-  assert.match(stderr, /admin\.inspect is off/);
+  for (const upstream of ['tcp://10.0.0.1:7000', undefined]) {
+    const env = { LAZYPIRATE_ADMIN_INSPECT: 'off', LAZYPIRATE_UPSTREAM: upstream };
+    const { code, stderr } = await lazypirate(['explain'], { env });
+    assert.equal(code, 1);
+    assert.match(stderr, /admin\.inspect is off/);
+  }
+  const { stderr } = await lazypirate(['status'], { env: { LAZYPIRATE_ADMIN_INSPECT: 'here' } });
+  assert.match(stderr, /^lazypirate: LAZYPIRATE_ADMIN_INSPECT: "here" is not an address/);
+});
+
+test('a sidecar whose new configuration is refused is asked where that says it is', async (t) => {
+  const { address } = await startDouble(t, 200, JSON.stringify(WELL));
+  const file = join(scratch(), 'config.yaml');
+  const ask = async (admin: string) => {
+    writeFileSync(file, `admin: { inspect: ${admin} }\nroutes: []\n`);
+    return await lazypirate(['explain'], { env: { LAZYPIRATE_CONFIG: file } });
+  };
+  assert.equal((await ask(address)).stdout, 'WORKING  All is well.\n');
+  assert.match((await ask('off')).stderr, /admin\.inspect is off/);
+});
+
+test('a sidecar is asked at any port, also at one that browsers refuse', async () => {
+  for (const command of ['explain', 'status', 'tap']) {
+    const { stderr } = await lazypirate([command, '--inspect', '127.0.0.1:1']);
+    assert.match(stderr, /^lazypirate: no sidecar answers at 127\.0\.0\.1:1 \(nobody listens there\)/);
+  }
 });
 
 test('--watch shows it again in place, with rates since the last time, until Ctrl-C', async (t) => {
