@@ -14,6 +14,7 @@ import type { CurveClient } from '../transport/transport.ts';
 import { completeTracing } from './complete-tracing.ts';
 import type { Config } from './config.ts';
 import type { Parsed } from './schema/config-schema.ts';
+import { DAY } from './schema/value-schemas.ts';
 import type { ConfigSources } from './text/flags.ts';
 import { KeyFiles, type NoteProblem, type ServerKeys } from './text/key-files.ts';
 import { firstProblems, problemLine } from './text/problems.ts';
@@ -157,7 +158,7 @@ function endpointsOf({ upstream, ejection, limits, timeout }: ParsedRoute): Endp
 function requestsOf(route: ParsedRoute): RequestSettings {
   const { timeout, attempts, hedge, retryOn, salvage, backoff, budget } = route;
   const { inFlight, inFlightBytes, queue, queueBytes, inFlightPerClient } = route.limits;
-  const deadlineMs = route.deadline ?? attempts * timeout + longestBackoffs(attempts, backoff);
+  const deadlineMs = route.deadline ?? Math.min(DAY, attempts * timeout + longestBackoffs(attempts, backoff));
   return {
     retry: {
       timeoutMs: timeout,

@@ -103,7 +103,7 @@ const route = z
     timeout: duration('How long to wait for the reply to one attempt.').prefault('2500ms'),
     attempts: whole('How often a request is sent at most, including the first time.', 100).prefault(3),
     deadline: duration(
-      'Time limit for the whole request, including all waiting. If your app has a timeout of its own, make it longer than this; otherwise the app leaves before it gets its answer. Default: attempts x timeout plus the longest backoffs.',
+      'Time limit for the whole request, including all waiting. If your app has a timeout of its own, make it longer than this; otherwise the app leaves before it gets its answer. Default: attempts x timeout plus the longest backoffs, but at most 24h.',
       1,
       DAY,
     ).optional(),

@@ -52,7 +52,8 @@ export function isLocal(address: string): boolean {
 export function leadsBackTo(endpoint: string, listen: string): boolean {
   if (endpoint === listen) return true;
   const [one, other] = [hostAndPort(endpoint), hostAndPort(listen)];
-  return one?.port === other?.port && WILDCARDS.includes(other?.host ?? '') && isLocal(endpoint);
+  if (one === undefined || other === undefined) return false;
+  return one.port === other.port && includesHost(other.host, one.host) && isLocal(endpoint);
 }
 
 /** Whether one cannot listen while the other does. Takes parsed addresses. */

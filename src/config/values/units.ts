@@ -70,9 +70,14 @@ function parse(
   form: RegExp,
   units: Readonly<Record<string, number>>,
 ): number | undefined {
-  const [, digits, unit] = form.exec(String(input)) ?? [];
+  // A number has any digits, as in JSON Schema: more than a text may have.
+  if (typeof input === 'number') return Number.isFinite(input) && input >= 0 ? input : undefined;
+  const [, digits, unit] = form.exec(input) ?? [];
   const factor = unit === undefined ? 1 : units[unit];
-  return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
+  // Floating point makes 1000.9999999999999 of 1.001 times 1000.
+  return digits === undefined || factor === undefined
+    ? undefined
+    : Number((Number(digits) * factor).toPrecision(15));
 }
 
 function quoted(input: string | number): string {

@@ -21,7 +21,10 @@ function shownOf(text: string, sources: Partial<ConfigSources> = {}): ShownConfi
 test('what is shown is a configuration that means the same, with every default', () => {
   const full = loadConfig({ env: {}, flags: { config: FULL } });
   const written = `${ROUTE.slice(0, -2)}, failureReply: { format: static, text: "two\\nlines: #\\n" } }]`;
-  for (const config of [full, loadConfig({ env: {}, flags: {}, text: written })]) {
+  const odd = `${ROUTE.slice(0, -2)}, timeout: 1000.1, attempts: 3 }]`;
+  const long = `${ROUTE.slice(0, -2)}, timeout: 1h, attempts: 100 }]`;
+  const texts = [written, odd, long].map((text) => loadConfig({ env: {}, flags: {}, text }));
+  for (const config of [full, ...texts]) {
     const again = loadConfig({ env: {}, flags: {}, text: config.shown.yaml() });
     assert.deepEqual({ ...again, shown: 0 }, { ...config, shown: 0 });
     assert.equal(again.shown.hash, config.shown.hash);

@@ -94,6 +94,8 @@ test('an upstream that is the listener itself is detected, even behind a wildcar
   assert.ok(leadsBackTo('tcp://127.0.0.1:5555', 'tcp://127.0.0.1:5555'));
   assert.ok(leadsBackTo('tcp://127.0.0.1:5555', 'tcp://*:5555'));
   assert.ok(leadsBackTo('tcp://[::1]:5555', 'tcp://[::]:5555'));
+  assert.ok(leadsBackTo('tcp://127.0.0.1:5555', 'tcp://[::]:5555'));
+  assert.ok(!leadsBackTo('tcp://[::1]:5555', 'tcp://0.0.0.0:5555'), 'which is IPv4 only');
   assert.ok(!leadsBackTo('tcp://127.0.0.1:5556', 'tcp://*:5555'));
   assert.ok(!leadsBackTo('tcp://10.0.0.1:5555', 'tcp://127.0.0.1:5555'));
 });

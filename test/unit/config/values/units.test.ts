@@ -14,6 +14,9 @@ test('durations are read with a unit, or as a number of ms', () => {
     ['1500', 1_500],
     [1_500, 1_500],
     [0.5, 0.5],
+    [3000.2999999999997, 3000.2999999999997],
+    ['1.001s', 1_001],
+    ['1.001', 1.001],
   ] as const;
   for (const [input, ms] of rows) assert.equal(parseDuration(input), ms, String(input));
 });
