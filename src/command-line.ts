@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Command, Terminal } from './commands/command.ts';
 import { run } from './commands/run.ts';
-import { isMisspelling } from './config/text/spelling.ts';
+import { nearest } from './config/text/spelling.ts';
 import { ConfigError, codeOf, messageOf, UserError } from './errors.ts';
 import { version } from './version.ts';
 
@@ -55,9 +55,10 @@ async function runCommand(
   try {
     const [name, ...args] = argv;
     if (name === '--version' || name === '-v' || name === 'version') return print(`lazypirate ${version}\n`);
-    if (name === 'help')
-      return print(args[0] === undefined ? await overview() : (await commandOf(args[0])).help);
-    if (name === '--help' || name === '-h') return print(await overview());
+    if (name === '--help' || name === '-h' || name === 'help') {
+      const [about = '-'] = args;
+      return print(about.startsWith('-') ? await overview() : (await commandOf(about)).help);
+    }
     const isCommand = name !== undefined && !name.startsWith('-');
     const command = isCommand ? await commandOf(name) : run;
     const rest = isCommand ? args : argv;
@@ -77,7 +78,10 @@ async function commandOf(name: string): Promise<Command> {
   const commands = await allCommands();
   const command = commands.find((one) => one.name === name);
   if (command !== undefined) return command;
-  const near = commands.find((one) => isMisspelling(one.name, name))?.name;
+  const near = nearest(
+    commands.map((one) => one.name),
+    name,
+  );
   const meant = /\.ya?ml$/.test(name) ? `run --config ${name}` : near;
   const hint = meant === undefined ? 'try lazypirate --help' : `did you mean ${meant}?`;
   throw new ConfigError([`unknown command ${name}; ${hint}`]);
@@ -98,7 +102,10 @@ function asksForHelp(args: readonly string[]): boolean {
 function refuseTwice(args: readonly string[], repeatable: readonly string[]): void {
   const options = { config: { type: 'string', short: 'c' } } as const;
   const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
-  const flags = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []));
+  // One of a single dash that does not exist may be in such a group as -xx: its command refuses it.
+  const flags = tokens.flatMap((token) =>
+    token.kind === 'option' && token.name.length > 1 ? [token.name] : [],
+  );
   const twice = flags.find((flag, index) => flags.indexOf(flag) < index && !repeatable.includes(flag));
   if (twice !== undefined) throw new ConfigError([`--${twice} is given twice`]);
 }

@@ -1,8 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { parseArguments, parseValue } from '../config/text/arguments.ts';
+import { parseArguments, parseTime } from '../config/text/arguments.ts';
 import { CONFIG_FLAGS_HELP, CONFIG_OPTIONS, configFlagsOf } from '../config/text/flags.ts';
-import { parseDuration } from '../config/values/units.ts';
 import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
 import { formatDuration } from '../duration.ts';
 import { ConfigError } from '../errors.ts';
@@ -14,7 +13,6 @@ import { checkRoute } from './live-check.ts';
 import { linesOf, problemsOf } from './live-check-words.ts';
 
 const WITHIN = '10s';
-const DAY_MS = 24 * 60 * 60 * 1_000;
 
 const OPTIONS = {
   ...CONFIG_OPTIONS,
@@ -61,7 +59,7 @@ export const check: Command = {
       ]);
     if (within !== undefined && !live) throw new ConfigError(['--within works only with --live']);
     if (all && !live) throw new ConfigError(['--all works only with --live']);
-    const withinMs = parseWithin(within ?? WITHIN);
+    const withinMs = parseTime('--within', within ?? WITHIN, 1);
     const sources = { env, flags: configFlagsOf(values) };
     if (migrate) return printMigrated(sources, terminal);
     const config = loadConfig(sources);
@@ -75,12 +73,6 @@ export const check: Command = {
     return live ? checkLive(config, { withinMs, isEveryNeeded: all }, terminal) : 0;
   },
 };
-
-function parseWithin(text: string): number {
-  const ms = parseValue('--within', parseDuration, text);
-  if (ms < 1 || ms > DAY_MS) throw new ConfigError(['--within: must be from 1ms to 24h']);
-  return ms;
-}
 
 /** @returns the exit code */
 async function checkLive(

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { parseArguments, parseValue } from '../config/text/arguments.ts';
-import { parseDuration } from '../config/values/units.ts';
+import { parseArguments, parseTime } from '../config/text/arguments.ts';
 import { StartError } from '../errors.ts';
 import { pause } from '../lifecycle/pause.ts';
 import type { Command, Terminal } from './command.ts';
@@ -24,7 +23,6 @@ const UPSTREAMS = 3;
 const KILL_EVERY_MS = 3_000;
 const DOWN_FOR_MS = 700;
 const SHORTEST_MS = 1_000;
-const LONGEST_MS = 24 * 3_600_000;
 /** How often the table is redrawn or, without a terminal, how often a line is written. */
 const REDRAW_MS = 250;
 const LINE_MS = 2_000;
@@ -116,23 +114,19 @@ async function play(
 
 function durationOf(args: string[]): number {
   const { values } = parseArguments('demo', { args, options: { for: { type: 'string', default: '20s' } } });
-  return parseValue('--for', durationInBounds, values.for);
-}
-
-function durationInBounds(text: string): number {
-  const durationMs = parseDuration(text);
-  if (durationMs < SHORTEST_MS || durationMs > LONGEST_MS)
-    throw new Error(`must be from 1s to 24h, not ${text}`);
-  return durationMs;
+  return parseTime('--for', values.for, SHORTEST_MS);
 }
 
 /** Processes of our own program. None outlives the demo. */
 class Children {
   readonly #self: readonly [string, ...string[]];
+  readonly #env: Record<string, string | undefined>;
   readonly #running = new Set<ChildProcess>();
 
-  constructor({ self, onExit }: Pick<Terminal, 'self' | 'onExit'>) {
+  constructor({ self, env, onExit }: Pick<Terminal, 'self' | 'env' | 'onExit'>) {
     this.#self = self;
+    // Without the configuration of a sidecar that is there already.
+    this.#env = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('LAZYPIRATE_')));
     onExit(() => this.end());
   }
 
@@ -146,6 +140,7 @@ class Children {
     const child = spawn(program, [...first, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
       detached: true,
+      env: this.#env,
     });
     this.#running.add(child);
     child.once('exit', () => this.#running.delete(child));

@@ -109,7 +109,9 @@ async function responseOf(address: string, path: string, stop: AbortSignal): Pro
     asked.on('error', () => undefined);
     return response;
   } catch (error) {
-    throw new StartError(unreachable(address, stop.aborted || late.signal.aborted ? LATE : error), { cause: error });
+    throw new StartError(unreachable(address, stop.aborted || late.signal.aborted ? LATE : error), {
+      cause: error,
+    });
   } finally {
     clearTimeout(timer);
   }

@@ -1,5 +1,4 @@
 import { ConfigWatch } from '../config/config-watch.ts';
-import { loadConfig } from '../config/load-config.ts';
 import { CONFIG_FLAGS_HELP, parseConfigFlags } from '../config/text/flags.ts';
 import { createLog } from '../ops/log/log.ts';
 import { Sidecar } from '../sidecar/sidecar.ts';
@@ -26,9 +25,8 @@ export const run: Command = {
   async run(args, { env, stdout, interrupted, onHangup, onUserSignal, endWithin, node }) {
     // It was told to end while it was loaded: there is nobody to serve yet.
     if (interrupted.aborted) return 0;
-    const sources = { env, flags: parseConfigFlags('run', args) };
-    const watch = new ConfigWatch(sources, onHangup);
-    const config = loadConfig(sources);
+    const watch = new ConfigWatch({ env, flags: parseConfigFlags('run', args) }, onHangup);
+    const config = watch.read();
     const log = createLog({ ...config.log, version, env, destination: stdout });
     const sidecar = new Sidecar(config, log, { lazypirate: version, node, zeromq: libzmqVersion }, env);
     onUserSignal(() => sidecar.toggleDebug('SIGUSR1'));

@@ -1,9 +1,8 @@
 import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { loadConfig } from '../config/load-config.ts';
-import { parseArguments, parseValue } from '../config/text/arguments.ts';
+import { parseArguments, parseTime, parseValue } from '../config/text/arguments.ts';
 import { parseEndpoint } from '../config/values/address.ts';
-import { parseDuration } from '../config/values/units.ts';
 import { StaticDiscovery } from '../discovery/static.ts';
 import { formatDuration } from '../duration.ts';
 import { ConfigError, UserError } from '../errors.ts';
@@ -112,13 +111,10 @@ async function argumentsOf(args: string[], terminal: Terminal) {
 /** Settings that no flag sets are as in a route of the sidecar, except the deadline: only attempts end a request. */
 function settingsOf(endpoint: string, flags: { timeout?: string; attempts?: string; wait?: string }) {
   const { timeout = TIMEOUT, attempts = '1', wait = WAIT } = flags;
-  const [address, waitMs] = [
-    parseValue('ENDPOINT', parseEndpoint, endpoint),
-    parseValue('--wait', parseDuration, wait),
-  ];
-  // Values are checked above, because errors of this made-up configuration would name keys that nobody typed. Its listener has port
-  // 0, so that the default address of a sidecar can be an endpoint too.
-  const own = { listen: 'tcp://127.0.0.1:0', upstream: endpoint, timeout, attempts };
+  const address = parseValue('ENDPOINT', parseEndpoint, endpoint);
+  const waitMs = parseTime('--wait', wait, 0);
+  // Of this route only the policy counts. Its upstream is any, because a path with a comma would be two endpoints there.
+  const own = { upstream: 'tcp://127.0.0.1:1', timeout, attempts };
   const [route] = loadConfig({ env: {}, flags: own }).routes;
   if (route === undefined) throw new ConfigError([`${endpoint} is not an address`]);
   const { requests } = route;

@@ -1,8 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Router } from 'zeromq';
-import { parseArguments, parseValue } from '../config/text/arguments.ts';
+import { parseArguments, parseTime, parseValue } from '../config/text/arguments.ts';
 import { parseListen } from '../config/values/address.ts';
-import { parseDuration } from '../config/values/units.ts';
 import { ConfigError, messageOf, StartError } from '../errors.ts';
 import { split } from '../transport/zeromq/frames.ts';
 import type { Command } from './command.ts';
@@ -64,7 +63,7 @@ function behaviourOf(args: string[]): Behaviour {
   return {
     // libzmq's own way to have any port is known as well.
     endpoint: parseValue('ENDPOINT', parseListen, endpoint.replace(/:\*$/, ':0')),
-    delayMs: parseValue('--delay', parseDuration, values.delay ?? '0'),
+    delayMs: parseTime('--delay', values.delay ?? '0', 0),
     drop: numberOf('--drop', values.drop ?? '0', (share) => share >= 0 && share <= 1, 'a number from 0 to 1'),
     exitAfter: numberOf(
       '--exit-after',

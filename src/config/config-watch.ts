@@ -2,16 +2,16 @@ import { type FSWatcher, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { pause } from '../lifecycle/pause.ts';
 import type { Config } from './config.ts';
-import { loadConfig } from './load-config.ts';
+import { loadConfig, textOf } from './load-config.ts';
 import { type ConfigSources, fileOf } from './text/flags.ts';
-import { readText } from './text/text-file.ts';
+import { isStream, readText } from './text/text-file.ts';
 
 /** A change takes several steps: an update of a mounted ConfigMap makes a directory and a link to it, then renames the link. */
 const SETTLE_MS = 50;
 /** How often to check the file where the system reports no changes (a network file system, no inotify watch left). */
 const CHECK_EVERY_MS = 10_000;
 
-/** Reloads the configuration when its file changes, and on SIGHUP. */
+/** Reads the configuration, and again when its file changes and on SIGHUP. */
 export class ConfigWatch {
   readonly #sources: ConfigSources;
   readonly #file: FileWatch | undefined;
@@ -22,15 +22,22 @@ export class ConfigWatch {
   #wasHungUp = false;
 
   /**
-   * Changes count from now on: create it before the configuration is first loaded.
+   * Changes count from now on.
    *
    * @param onHangup registers a listener for SIGHUP
+   * @throws {ConfigError} if a stream cannot be read. It is read here, and never again
    */
   constructor(sources: ConfigSources, onHangup: (listener: () => void) => void) {
-    this.#sources = sources;
-    onHangup(() => this.#hangup());
     const file = fileOf(sources);
-    this.#file = file === undefined ? undefined : new FileWatch(file);
+    const hasStream = file !== undefined && isStream(file);
+    this.#sources = hasStream ? { ...sources, text: textOf(file) } : sources;
+    this.#file = file === undefined || hasStream ? undefined : new FileWatch(file);
+    onHangup(() => this.#hangup());
+  }
+
+  /** @throws {ConfigError} */
+  read(): Config {
+    return loadConfig(this.#sources);
   }
 
   /**
@@ -42,7 +49,7 @@ export class ConfigWatch {
     const failing = Promise.withResolvers<void>();
     let last = Promise.resolve();
     const changed = () => {
-      last = last.then(() => (signal.aborted ? undefined : reload(() => loadConfig(this.#sources))));
+      last = last.then(() => (signal.aborted ? undefined : reload(() => this.read())));
       last.catch(failing.reject);
       return last;
     };
@@ -53,7 +60,7 @@ export class ConfigWatch {
   }
 }
 
-function textOf(file: string): string | undefined {
+function textIfReadable(file: string): string | undefined {
   try {
     return readText(file).text;
   } catch {
@@ -72,7 +79,7 @@ class FileWatch {
   /** Changes count from now on. */
   constructor(file: string) {
     this.#file = file;
-    this.#text = textOf(file);
+    this.#text = textIfReadable(file);
   }
 
   /**
@@ -84,7 +91,7 @@ class FileWatch {
     while (!signal.aborted) {
       await this.#change(signal);
       if (signal.aborted) return;
-      const text = textOf(this.#file);
+      const text = textIfReadable(this.#file);
       if (text === this.#text) continue;
       this.#text = text;
       await changed();
@@ -103,7 +110,7 @@ class FileWatch {
       // No watch: the file is checked every CHECK_EVERY_MS.
     }
     // It may have changed while no watch was active.
-    const text = textOf(this.#file);
+    const text = textIfReadable(this.#file);
     const waiting = AbortSignal.any([signal, woken.signal]);
     if (text === this.#text) {
       await pause(CHECK_EVERY_MS, waiting);

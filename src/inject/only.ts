@@ -1,4 +1,4 @@
-import { isMisspelling } from '../config/text/spelling.ts';
+import { nearest } from '../config/text/spelling.ts';
 import { ConfigError } from '../errors.ts';
 import { idOf, KINDS, SHORT_NAMES, type Workload } from './workload.ts';
 
@@ -43,7 +43,7 @@ class Named {
       SHORT_NAMES.get(kind.toLowerCase()) ??
       KINDS.find((it) => it.toLowerCase() === kind.toLowerCase().replace(/s$/, ''));
     if (known === undefined) {
-      const near = KINDS.find((it) => isMisspelling(it.toLowerCase(), kind.toLowerCase()));
+      const near = nearest(KINDS, kind);
       const hint =
         near === undefined
           ? `write KIND/NAME or NAMESPACE/KIND/NAME, the kind one of ${KINDS.join(', ')}`
@@ -66,7 +66,7 @@ class Named {
     if (this.#found.size > 1)
       return `--only ${id}: the input has ${this.#found.size} of them; write ${[...this.#found].join(' or ')}`;
     if (this.#found.size === 1) return undefined;
-    const near = seen.find((one) => isMisspelling(one, id) || `/${one}`.endsWith(`/${this.#object}`));
+    const near = seen.find((one) => `/${one}`.endsWith(`/${this.#object}`)) ?? nearest(seen, id);
     const hint =
       near === undefined ? `there are ${seen.slice(0, 20).join(', ') || 'none'}` : `did you mean ${near}?`;
     return `--only ${id}: the input has no such ${asked}; ${hint}`;

@@ -1,4 +1,4 @@
-import { isMisspelling } from '../config/text/spelling.ts';
+import { nearest } from '../config/text/spelling.ts';
 import { type Cause, Refusal } from './cannot.ts';
 import type { Page } from './document-page.ts';
 import { offsetAt } from './nodes.ts';
@@ -96,7 +96,7 @@ function wrongAnnotations({ root }: Page, workload: Workload): Refusal[] {
 }
 
 function unknownWords(key: string): string {
-  const near = WRITTEN.find((one) => isMisspelling(one, key.toLowerCase()));
+  const near = nearest(WRITTEN, key);
   const hint = near === undefined ? `there are ${WRITTEN.join(', ')}` : `did you mean ${near}?`;
   return `${key} is not a known annotation; ${hint}`;
 }

@@ -24,13 +24,19 @@ async function lazypirate(t: { after(end: () => unknown): void }, ...args: strin
 
 test('every command has help, and --help lists them all', async (t) => {
   const overview = await lazypirate(t, '--help');
+  assert.deepEqual((await inThisProcess('help', '-h')).stdout, overview.stdout);
   assert.equal(overview.code, 0);
   for (const command of COMMANDS) {
     assert.match(overview.stdout.join('\n'), new RegExp(`^  ${command} `, 'm'));
     const { code, stdout } = await inThisProcess(command, '--help');
     assert.equal(code, 0);
     assert.match(stdout[0] ?? '', /^Usage: lazypirate/);
-    assert.deepEqual((await inThisProcess('help', command)).stdout, stdout);
+    for (const ask of [
+      ['help', command],
+      ['--help', command],
+      ['help', command, '-h'],
+    ])
+      assert.deepEqual((await inThisProcess(...ask)).stdout, stdout);
   }
 });
 
@@ -50,6 +56,12 @@ test('a wrong command line is one clear line and exit code 2', async (t) => {
     [['check', '--upstream', 'tcp://10.0.0.1:7', '--upstream=tcp://10.0.0.2:7'], /--upstream is given twice/],
     [['run', '-c', 'a.yaml', '--config', 'b.yaml'], /--config is given twice/],
     [['send', 'tcp://127.0.0.1:1', '--attempts', '1', '--attempts', '1'], /--attempts is given twice/],
+    [['send', 'tcp://127.0.0.1:1', 'x', '--wait', '1000h'], /^lazypirate: --wait: must be from 0 to 24h/],
+    [['serve', 'tcp://127.0.0.1:*', '--delay', '1000h'], /^lazypirate: --delay: must be from 0 to 24h/],
+    [['check', '--upstream', 'tcp://10.0.0.1:7', '-xx'], /^lazypirate: unknown option -x; try/],
+    [['serv', 'tcp://127.0.0.1:7'], /^lazypirate: unknown command serv; did you mean serve\?$/],
+    [['stats'], /^lazypirate: unknown command stats; did you mean status\?$/],
+    [['sub'], /^lazypirate: unknown command sub; try lazypirate --help$/],
     [['demo', '--for', 'ever'], /^lazypirate: --for: "ever" is not a duration/],
     [['demo', '--for', '0'], /^lazypirate: --for: must be from 1s to 24h/],
     [['demo', '20s'], /^lazypirate: unexpected argument 20s; try lazypirate demo --help$/],
@@ -163,6 +175,15 @@ test('check reads a configuration from standard input', async (t) => {
   );
 });
 
+test('run reads a configuration from a pipe, and SIGHUP does not lose it', async (t) => {
+  const route = 'name: orders, listen: "tcp://127.0.0.1:0", upstream: { endpoints: ["tcp://127.0.0.1:7"] }';
+  // A shell makes a pipe of it, and then becomes the sidecar.
+  const through = ['sh', '-c', 'exec "$@" <<END\n$0\nEND', `routes: [{ ${route} }]`];
+  const { program } = await startSidecar(t, ['--config', '/dev/stdin'], { through });
+  program.kill('SIGHUP');
+  await program.logged('reload applied');
+});
+
 test('the schema is JSON', async () => {
   const { code, stdout } = await inThisProcess('schema');
   assert.equal(code, 0);
@@ -261,6 +282,12 @@ test('send that is interrupted while it waits for its input ends with 1 and one 
   program.kill('SIGINT');
   const { code } = await program.ended;
   assert.deepEqual([code, program.stderr], [1, ['lazypirate: interrupted; nothing was sent']]);
+});
+
+test('send takes a path with a comma', async (t) => {
+  const address = `ipc://${join(scratch(), 'a,b.sock')}`;
+  await startServe(t, [], address);
+  assert.deepEqual((await inThisProcess('send', address, 'x')).stdout, ['x']);
 });
 
 test('send takes the address where a sidecar listens by default', async () => {
@@ -407,10 +434,12 @@ test('the demo says what it starts before anything has started, and can be inter
   assert.equal(await code, 1);
 });
 
-test('the demo kills no more often than its help says', async (t) => {
+test('the demo kills no more often than its help says, whatever a sidecar is configured to do', async (t) => {
   const seconds = Number(/Every ([\d.]+) s/.exec(demo.help)?.[1]);
   assert.ok(seconds > 0);
-  const { code, stdout, stderr } = await lazypirate(t, 'demo', '--for', `${2 * seconds - 0.5}s`);
+  const args = ['demo', '--for', `${2 * seconds - 0.5}s`];
+  const { ended, stdout, stderr } = Program.lazypirate(t, args, { env: { LAZYPIRATE_ATTEMPTS: '0' } });
+  const { code } = await ended;
   assert.equal(code, 0, [...stdout, ...stderr].join('\n'));
   const found = /[\d,]+ requests, [\d,]+ replies, 0 lost, 0 crossed, (\d+) kills?/.exec(stdout.join('\n'));
   const kills = Number(found?.[1]);

@@ -236,7 +236,7 @@ test('a request is asked for by its id, and one that is not kept is an error in 
 });
 
 test('an inspect door that is off is told as the reason', async () => {
-  for (const upstream of ['tcp://10.0.0.1:7000', undefined]) {
+  for (const upstream of ['tcp://10.0.0.1:7000', '']) {
     const env = { LAZYPIRATE_ADMIN_INSPECT: 'off', LAZYPIRATE_UPSTREAM: upstream };
     const { code, stderr } = await lazypirate(['explain'], { env });
     assert.equal(code, 1);

@@ -1,6 +1,8 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { formatDuration } from '../../duration.ts';
 import { ConfigError, codeOf, messageOf } from '../../errors.ts';
-import { isMisspelling } from './spelling.ts';
+import { parseDuration } from '../values/units.ts';
+import { nearest } from './spelling.ts';
 
 /**
  * Parses the arguments of a command.
@@ -33,6 +35,22 @@ export function parseValue<T>(name: string, parse: (text: string) => T, text: st
   }
 }
 
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/**
+ * Reads a duration of at most a day. A timer for more than 24 days would fire at once.
+ *
+ * @throws {ConfigError}
+ */
+export function parseTime(name: string, text: string, leastMs: number): number {
+  const parse = () => {
+    const ms = parseDuration(text);
+    if (ms >= leastMs && ms <= DAY_MS) return ms;
+    throw new Error(`must be from ${formatDuration(leastMs)} to 24h, not ${text}`);
+  };
+  return parseValue(name, parse, text);
+}
+
 function wordsOf(error: unknown, options: readonly string[]): string {
   const message = messageOf(error);
   // The first quoted text: -x, '-c, --config <value>', or something that is not an option.
@@ -40,7 +58,7 @@ function wordsOf(error: unknown, options: readonly string[]): string {
   const flag = /--[\w-]+/.exec(quoted)?.[0] ?? quoted;
   switch (codeOf(error)) {
     case 'ERR_PARSE_ARGS_UNKNOWN_OPTION': {
-      const near = options.find((one) => isMisspelling(`--${one}`, flag));
+      const near = nearest(options, flag);
       return `unknown option ${flag}${near === undefined ? '' : `; did you mean --${near}?`}`;
     }
     case 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE':

@@ -1,6 +1,6 @@
 import { ConfigError } from '../../errors.ts';
 import { type ConfigFlags, type ConfigSources, fileOf, OVERRIDES } from './flags.ts';
-import { isMisspelling } from './spelling.ts';
+import { nearest } from './spelling.ts';
 import type { WrittenConfig } from './yaml.ts';
 
 /** Overrides the file's values with flags and variables, and records those as the place of the values. */
@@ -45,7 +45,7 @@ export function listenForTheCluster(written: WrittenConfig): void {
   const { admin = {} } = value;
   if (!isObject(admin) || Array.isArray(admin)) return;
   value['admin'] = admin;
-  if (admin['listen'] !== undefined && admin['listen'] !== null) return;
+  if (admin['listen'] !== undefined) return;
   admin['listen'] = '[::]:9555';
   written.place = (at) => (at[0] === 'admin' && at[1] === 'listen' ? undefined : place(at));
 }
@@ -55,9 +55,7 @@ const VARIABLES = ['LAZYPIRATE_CONFIG', 'LAZYPIRATE_ZONE', ...OVERRIDES.map(({ v
 /** Reports only likely misspellings: for a Service named lazypirate, Kubernetes sets LAZYPIRATE_PORT and more. */
 export function misspeltVariables(env: ConfigSources['env']): string[] {
   return Object.keys(env).flatMap((name) => {
-    const meant = VARIABLES.includes(name)
-      ? undefined
-      : VARIABLES.find((known) => isMisspelling(known, name));
+    const meant = VARIABLES.includes(name) ? undefined : nearest(VARIABLES, name);
     return meant === undefined ? [] : [`${name} is not a known variable; did you mean ${meant}?`];
   });
 }

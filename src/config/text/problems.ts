@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { allChanges, type Change, newWordFor } from '../schema/changes.ts';
 import { jsonSchema } from '../schema/config-schema.ts';
-import { isMisspelling } from './spelling.ts';
+import { nearest } from './spelling.ts';
 import { onOneLine, type Path, type WrittenConfig } from './yaml.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -22,8 +22,7 @@ export function problemsOf(
       if (issue.code !== 'unrecognized_keys') return [{ path, words: () => wordsOf(issue, written.value) }];
       return issue.keys.map((key) => ({
         path: [...path, key],
-        words: () =>
-          newWordFor(keyText([...path, key]), changes) ?? unknownKey(nodeAt(keysKnown(), path), key),
+        words: () => newWordFor(keyText([...path, key]), changes) ?? unknownKey(path, key),
       }));
     });
   const lines = found.slice(0, MOST).map(({ path, words }) => problemLine(written, path, words()));
@@ -84,8 +83,9 @@ function keyText(path: Path): string {
 function wordsOf(issue: Issue, value: unknown): string {
   if (valueAt(value, issue.path) === undefined && issue.code !== 'custom') return 'is missing';
   if (issue.code !== 'invalid_type') return issue.message;
-  if (issue.expected !== 'object') return issue.message;
+  if (issue.expected !== 'object' || !issue.message.startsWith('Invalid input')) return issue.message;
   const found = valueAt(value, issue.path);
+  if (found === null) return 'is empty: remove it, or indent its keys below it';
   const isGlued = typeof found === 'string' && /^\w+:\S/.test(found);
   return `must be an object with its own keys${isGlued ? '; a key needs a space after its colon' : ''}`;
 }
@@ -98,19 +98,34 @@ function valueAt(value: unknown, path: Path): unknown {
   );
 }
 
-function unknownKey(node: SchemaNode, key: string): string {
+function unknownKey(at: Path, key: string): string {
+  const node = nodeAt(keysKnown(), at);
   const form = node.oneOf?.find(({ properties }) => Object.hasOwn(properties ?? {}, key));
   if (form !== undefined) return `is allowed only with format: ${form.properties?.['format']?.const}`;
-  const homes = Object.entries(node.properties ?? {}).flatMap(([name, { properties, items }]) => {
+  if (key === '<<') return 'merge keys are not supported; an alias can stand for a whole value only';
+  if (/^\w+:\S/.test(key)) return 'is not a known key here; a key needs a space after its colon';
+  const near = nearest(keysOf(node), key);
+  const homes = homesOf(node, key);
+  const words = 'is not a known key here';
+  if (homes.length > 0) return `${words}; it belongs in ${homes.join(' or ')}`;
+  if (near !== undefined) return `${words}; did you mean ${near}?`;
+  // Most likely it is indented too far.
+  const above = at.findLastIndex((_, index) => keysOf(nodeAt(keysKnown(), at.slice(0, index))).includes(key));
+  return above < 0 ? words : `${words}; it belongs in ${pathText(at.slice(0, above)) || 'the top level'}`;
+}
+
+function keysOf(node: SchemaNode): string[] {
+  return [node, ...(node.oneOf ?? []), ...(node.anyOf ?? [])].flatMap(({ properties }) =>
+    Object.keys(properties ?? {}),
+  );
+}
+
+/** The objects below that have this key. */
+function homesOf(node: SchemaNode, key: string): string[] {
+  return Object.entries(node.properties ?? {}).flatMap(([name, { properties, items }]) => {
     if (Object.hasOwn(properties ?? {}, key)) return [name];
     return Object.hasOwn(items?.properties ?? {}, key) ? [`${name}[]`] : [];
   });
-  if (homes.length > 0) return `is not a known key here; it belongs in ${homes.join(' or ')}`;
-  const known = [node, ...(node.oneOf ?? []), ...(node.anyOf ?? [])].flatMap(({ properties }) =>
-    Object.keys(properties ?? {}),
-  );
-  const near = known.find((one) => isMisspelling(one.toLowerCase(), key.toLowerCase()));
-  return near === undefined ? 'is not a known key here' : `is not a known key here; did you mean ${near}?`;
 }
 
 /** Made once, when it is first needed: that takes as long as all else about a wrong file. */

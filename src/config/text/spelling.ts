@@ -1,13 +1,24 @@
-/** The most letters that may be wrong, missing or extra. */
+/** The most letters that may be wrong, missing or extra, of so many. */
 const TYPOS = 2;
+const LETTERS_PER_TYPO = 2;
 
-/** Whether one may be a misspelling of the other. */
-export function isMisspelling(one: string, other: string): boolean {
-  return Math.abs(one.length - other.length) <= TYPOS && distance(one, other) <= TYPOS;
+/** Which of these words is probably meant. Case, `-` and `_` do not count. */
+export function nearest(known: readonly string[], given: string): string | undefined {
+  const word = plain(given);
+  const near = known
+    .map((one) => ({ one, typos: distance(plain(one), word) }))
+    .filter(({ one, typos }) => typos <= Math.min(TYPOS, Math.floor(plain(one).length / LETTERS_PER_TYPO)))
+    .sort((one, other) => one.typos - other.typos);
+  return near[0]?.one;
 }
 
-/** Levenshtein distance: the fewest letters to insert, delete or change. */
+function plain(word: string): string {
+  return word.toLowerCase().replace(/[-_]/g, '');
+}
+
+/** Levenshtein distance: the fewest letters to insert, delete or change. More than `TYPOS` is not told exactly. */
 function distance(one: string, other: string): number {
+  if (Math.abs(one.length - other.length) > TYPOS) return TYPOS + 1;
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (let i = 1; i <= one.length; i++) {
     const next = [i];

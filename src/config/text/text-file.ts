@@ -6,6 +6,11 @@ const BYTES_MOST = 256 * 1024;
 /** A stream given on the command line, such as `<(...)` in a shell. */
 const GIVEN = /^\/dev\/(stdin|fd\/\d+)$/;
 
+/** Whether it can be read only once. */
+export function isStream(file: string): boolean {
+  return GIVEN.test(file);
+}
+
 /**
  * The text of a file and its permission bits. Takes little time and memory, whatever the path leads to.
  *
@@ -36,7 +41,7 @@ function withoutPath(error: unknown): unknown {
 }
 
 function readOpened(file: string, bytesMost: number): { bytes: Buffer; mode: number } {
-  const isGiven = GIVEN.test(file);
+  const isGiven = isStream(file);
   // Without O_NONBLOCK, a pipe to which nobody writes would block the whole process.
   const descriptor = openSync(file, constants.O_RDONLY | (isGiven ? 0 : constants.O_NONBLOCK));
   try {
@@ -66,6 +71,7 @@ export function tooLong(bytesMost: number): Error {
 
 /** @throws {Error} if it is not UTF-8 */
 export function decodeText(bytes: Buffer, keepsMark = false): string {
+  if (bytes.includes(0)) throw new Error('it holds zero bytes, as UTF-16 does: save it as UTF-8');
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: keepsMark }).decode(bytes);
   } catch (error) {

@@ -46,7 +46,7 @@ export function parseDocumentOf(
   };
   const faults = [...document.errors, ...document.warnings].map(({ pos, code, message }) => ({
     offset: pos[0],
-    message: CLEARER_MESSAGES[code] ?? message,
+    message: CLEARER_MESSAGES[code] ?? CLEARER_WORDS[message] ?? message,
   }));
   const all = faults.length > 0 ? faults : faultsOf(document.contents);
   if (all.length > 0) {
@@ -82,7 +82,16 @@ export function writeYaml(value: unknown, comments: readonly { path: Path; comme
 /** Replacements for parser messages that are too technical, or do not name the likely cause. */
 const CLEARER_MESSAGES: Partial<Record<ErrorCode, string>> = {
   MULTIPLE_DOCS: 'A second document starts here, but only one is read: remove the ---',
+  BLOCK_AS_IMPLICIT_KEY:
+    'This cannot be a key: check the indentation of the next line, or put a value with a colon and a space in quotes',
   MULTILINE_IMPLICIT_KEY: 'A key needs a colon and a space after it, on the same line',
+};
+
+/** Codes that stand for several faults. */
+const CLEARER_WORDS: Readonly<Record<string, string>> = {
+  'Implicit map keys need to be followed by map values': 'A key needs a colon and a space after it',
+  'All mapping items must start at the same column':
+    'The keys of an object must start at the same column: check the indentation',
 };
 
 /** Later errors are mostly caused by earlier ones. */

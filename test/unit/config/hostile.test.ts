@@ -42,6 +42,7 @@ const HOSTILE: Record<string, [content: string | Buffer, words: RegExp]> = {
   'a key twice': [`routes: [{ ${ROUTE}, name: other }]`, /unique/],
   'a key twice at the top': [`${VALID}${VALID}`, /unique/],
   '10 MB': [`# ${'x'.repeat(10_000_000)}\n${VALID}`, /more than 262144 bytes/],
+  'UTF-16': [Buffer.from(VALID, 'utf16le'), /holds zero bytes, as UTF-16 does: save it as UTF-8/],
   'what is not UTF-8': [Buffer.concat([Buffer.from(VALID), Buffer.from([0x23, 0xff, 0xfe])]), /is not UTF-8/],
   'zero bytes': [Buffer.alloc(100_000), /./],
   'deep nesting': ['['.repeat(30_000), /./],

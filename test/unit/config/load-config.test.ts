@@ -239,6 +239,17 @@ test('for a key in the wrong place, the error says where it belongs', () => {
     [`name: a\n${ORDERS}`, /1:1: name: .* it belongs in routes\[\]$/],
     [`level: warn\n${ORDERS}`, /1:1: level: .* it belongs in log$/],
     [withKeys({ endpoints: ['tcp://10.0.0.1:70'] }), /routes\[0\]\.endpoints: .* it belongs in upstream$/],
+    [`log: { attempts: 1 }\n${ORDERS}`, /log\.attempts: is not a known key here$/],
+    [withKeys({ backoff: { timeout: '1s' } }), /backoff\.timeout: .* it belongs in routes\[0\]$/],
+    [withKeys({ heartbeat: { routes: 1 } }), /heartbeat\.routes: .* it belongs in the top level$/],
+    [withKeys({ backoff: { min: '1s' } }), /backoff\.min: is not a known key here$/],
+    [
+      withKeys({ limits: { in_flight_per_endpoint: 1 } }),
+      /_endpoint: .*; did you mean inFlightPerEndpoint\?$/,
+    ],
+    [withKeys({ backoff: { 'base:25ms': null } }), /base:25ms: .*; a key needs a space after its colon$/],
+    [withKeys({ '<<': { timeout: '1s' } }), /routes\[0\]\.<<: merge keys are not supported; /],
+    [withKeys({ failureReply: 'json' }), /failureReply: must have a format: json, multipart, static or/],
     [
       withKeys({ failureReply: { format: 'json', text: 'x' } }),
       /Reply\.text: is allowed only with format: static$/,
@@ -372,6 +383,7 @@ test('the admin port is on every address in a pod, and on loopback elsewhere, un
     assert.equal(host(env), '::');
     assert.equal(host(env, 'admin: { readiness: upstream }\n'), '::');
     assert.equal(host(env, 'admin: { listen: 127.0.0.1:9555 }\n'), '127.0.0.1');
+    assert.match(problems({ env, text: `admin: { listen: }\n${ORDERS}` })[0] ?? '', /listen: must be an/);
     assert.equal(host({ ...env, LAZYPIRATE_ADMIN_LISTEN: '10.0.0.1:1' }), '10.0.0.1');
     assert.match(problems({ env, text: `admin: 5\n${ORDERS}` })[0] ?? '', /admin: must be an object/);
   }
@@ -491,6 +503,8 @@ test('common YAML mistakes are reported in plain words, with their line', () => 
     ['log:level', '1:1: must be an object with its own keys; a key needs a space after its colon'],
     ['log:\n  level: info\n  level: warn', '3:3: Map keys must be unique: level'],
     [`log: { x: &a 1, y: *a }\nadmin: *c`, '2:8: This alias has no anchor &c before it'],
+    [`log:\n${ORDERS}`, '1:1: log: is empty: remove it, or indent its keys below it'],
+    ['routes:\n  - name: a\n    timeout:2s', '3:5: A key needs a colon and a space after it'],
     ['"a\\nb": 1\n"a\\nb": 2', '2:1: Map keys must be unique: a\\u000ab'],
   ];
   for (const [text, words] of rows) assert.deepEqual(problems({ text }), [`config:${words}`]);
