@@ -24,6 +24,7 @@ export interface DoorsChange {
 export class Doors {
   readonly #openDoor: OpenDoor;
   #open = new Map<DoorName, Door>();
+  #isClosed = false;
 
   constructor(open: OpenDoor) {
     this.#openDoor = open;
@@ -39,7 +40,9 @@ export class Doors {
     await this.#openInto(this.#open, config, NAMES);
   }
 
+  /** For good: what a change that is under way has closed or would open stays closed. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#open.values()].map((door) => door.close()));
   }
 
@@ -82,7 +85,7 @@ export class Doors {
   ): Promise<void> {
     for (const name of names) {
       const at = config[name];
-      if (at !== undefined) doors.set(name, await this.#openDoor(name, at));
+      if (at !== undefined && !this.#isClosed) doors.set(name, await this.#openDoor(name, at));
     }
   }
 }
