@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { parseArguments, parseTime } from '../config/text/arguments.ts';
+import { parseArguments } from '../config/text/arguments.ts';
 import { CONFIG_FLAGS_HELP, CONFIG_OPTIONS, configFlagsOf } from '../config/text/flags.ts';
 import type { DiscoverySettings } from '../discovery/discovery-settings.ts';
 import { formatDuration } from '../duration.ts';
@@ -11,6 +11,7 @@ import { printMigrated } from './check-migrate.ts';
 import type { Command, Terminal } from './command.ts';
 import { checkRoute } from './live-check.ts';
 import { linesOf, problemsOf } from './live-check-words.ts';
+import { parseTime } from './time-argument.ts';
 
 const WITHIN = '10s';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { parseArguments, parseTime } from '../config/text/arguments.ts';
+import { parseArguments } from '../config/text/arguments.ts';
 import { StartError } from '../errors.ts';
 import { pause } from '../lifecycle/pause.ts';
 import type { Command, Terminal } from './command.ts';
@@ -17,6 +17,7 @@ import {
   upstreamLines,
 } from './demo-table.ts';
 import { Screen } from './screen.ts';
+import { parseTime } from './time-argument.ts';
 
 const APPS = 8;
 const UPSTREAMS = 3;

@@ -1,7 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { loadConfig } from '../config/load-config.ts';
-import { parseArguments, parseTime, parseValue } from '../config/text/arguments.ts';
+import { parseArguments, parseValue } from '../config/text/arguments.ts';
 import { parseEndpoint } from '../config/values/address.ts';
 import { StaticDiscovery } from '../discovery/static.ts';
 import { formatDuration } from '../duration.ts';
@@ -18,6 +18,7 @@ import { Upstream } from '../proxy/upstream/upstream.ts';
 import { type Body, bodyOf, copyOf, DELIMITER, framesOf } from '../transport/message.ts';
 import { zmtp } from '../transport/zmtp/zmtp-transport.ts';
 import type { Command, Terminal } from './command.ts';
+import { parseTime } from './time-argument.ts';
 
 /** Long enough for a sidecar to make all its attempts and tell what came of them. */
 const TIMEOUT = '60s';

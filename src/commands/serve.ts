@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Router } from 'zeromq';
-import { parseArguments, parseTime, parseValue } from '../config/text/arguments.ts';
+import { parseArguments, parseValue } from '../config/text/arguments.ts';
 import { parseListen } from '../config/values/address.ts';
 import { ConfigError, messageOf, StartError } from '../errors.ts';
 import { split } from '../transport/zeromq/frames.ts';
 import type { Command } from './command.ts';
+import { parseTime } from './time-argument.ts';
 
 const help = `Usage: lazypirate serve [OPTIONS] ENDPOINT
 

@@ -1,7 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { formatDuration } from '../../duration.ts';
 import { ConfigError, codeOf, messageOf } from '../../errors.ts';
-import { parseDuration } from '../values/units.ts';
 import { nearest } from './spelling.ts';
 
 /**
@@ -33,22 +31,6 @@ export function parseValue<T>(name: string, parse: (text: string) => T, text: st
   } catch (error) {
     throw new ConfigError([`${name}: ${messageOf(error)}`], { cause: error });
   }
-}
-
-const DAY_MS = 24 * 60 * 60 * 1_000;
-
-/**
- * Reads a duration of at most a day. A timer for more than 24 days would fire at once.
- *
- * @throws {ConfigError}
- */
-export function parseTime(name: string, text: string, leastMs: number): number {
-  const parse = () => {
-    const ms = parseDuration(text);
-    if (ms >= leastMs && ms <= DAY_MS) return ms;
-    throw new Error(`must be from ${formatDuration(leastMs)} to 24h, not ${text}`);
-  };
-  return parseValue(name, parse, text);
 }
 
 function wordsOf(error: unknown, options: readonly string[]): string {
