@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Reader } from './reader.ts';
 import { atEndOfTurn } from './turn.ts';
+import { copied } from './wire-slice.ts';
 
 /** Most bytes that are read from a peer while it is paused, give or take a chunk. Until then it is noticed if the peer leaves. */
 const AHEAD_BYTES = 32_768;
@@ -13,7 +14,7 @@ export class Intake {
   readonly #reader: Reader;
   #isPaused = false;
   #isOver = false;
-  /** What was read while it was paused, from a position in the first chunk. */
+  /** Copies of what was read while it was paused, from a position in the first one. */
   #ahead: Buffer[] = [];
   #aheadAt = 0;
   #aheadCost = 0;
@@ -54,9 +55,9 @@ export class Intake {
     const mustWait = this.#isPaused || this.#ahead.length > 0;
     const at = mustWait ? from : this.#reader.push(chunk, from);
     if (at === chunk.length || this.#isOver) return;
-    if (this.#ahead.length === 0) this.#aheadAt = at;
-    this.#ahead.push(chunk);
-    this.#aheadCost += chunk.length + CHUNK_COST;
+    const rest = copied(chunk, at, chunk.length);
+    this.#ahead.push(rest);
+    this.#aheadCost += rest.length + CHUNK_COST;
     if (this.#aheadCost > AHEAD_BYTES) this.#socket.pause();
     // It was paused and resumed within one message.
     if (!mustWait && !this.#isPaused) atEndOfTurn(this.#readsAhead);

@@ -8,6 +8,7 @@ import type { Client, ClientOwner, Listener, ListenerOwner, ListenOptions, Reply
 import { IpcPath } from './ipc-path.ts';
 import { netAddressOf } from './net-address.ts';
 import { Session, type SessionOwner } from './session.ts';
+import { withSharedInput } from './shared-input.ts';
 
 /** The socket types that may send requests to a REP (RFC 28). */
 const ACCEPTED = ['REQ', 'DEALER'];
@@ -35,12 +36,6 @@ export class ZmtpListener implements Listener {
     this.#address = address;
     if (address.startsWith('ipc:///')) this.#path = new IpcPath(address.slice('ipc://'.length), options.mode);
     this.#server = createServer(TCP, (socket) => this.#accept(socket));
-    this.#server.maxConnections = options.connections;
-    this.#server.on('drop', (from) => {
-      const why = `it is one more than the ${this.options.connections} connections allowed`;
-      const address = hostOf(from?.remoteAddress);
-      owner.refused({ kind: 'too_many_connections', why, address, key: undefined });
-    });
   }
 
   /** @throws {StartError} if it cannot listen there */
@@ -65,7 +60,6 @@ export class ZmtpListener implements Listener {
 
   change(options: ListenOptions): void {
     this.options = options;
-    this.#server.maxConnections = options.connections;
     if (this.#path !== undefined) this.#path.mode = options.mode;
     for (const client of this.#clients) client.messageBytes = options.messageBytes;
   }
@@ -119,6 +113,14 @@ export class ZmtpListener implements Listener {
   }
 
   #accept(socket: Socket): void {
+    const { connections } = this.options;
+    if (this.#clients.size >= connections) {
+      const why = `it is one more than the ${connections} connections allowed`;
+      const address = hostOf(socket.remoteAddress);
+      this.owner.refused({ kind: 'too_many_connections', why, address, key: undefined });
+      socket.destroy();
+      return;
+    }
     this.#clients.add(new ZmtpClient(socket, this));
   }
 }
@@ -134,8 +136,9 @@ class ZmtpClient implements Client, SessionOwner {
   #owner: ClientOwner | undefined;
   #state: 'open' | 'leaving' | 'gone' = 'open';
 
-  constructor(socket: Socket, listener: ZmtpListener) {
+  constructor(accepted: Socket, listener: ZmtpListener) {
     this.#listener = listener;
+    const socket = withSharedInput(accepted, (chunk) => this.#session.read(chunk));
     // A socket that is closed does not tell any more.
     this.#host = hostOf(socket.remoteAddress);
     this.#port = socket.remotePort;
@@ -143,12 +146,11 @@ class ZmtpClient implements Client, SessionOwner {
       socketType: 'REP',
       accepts: ACCEPTED,
       messageBytes: listener.options.messageBytes,
-      isLent: false,
+      lends: false,
       handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       heartbeat: undefined,
     } as const;
     this.#session = new Session(socket, settings, this);
-    socket.on('data', (chunk: Buffer) => this.#session.read(chunk));
   }
 
   get address(): string | undefined {

@@ -1,26 +1,21 @@
+import { copied } from './wire-slice.ts';
+
 /** Smaller pieces share blocks, so that a message that arrives byte by byte does not need a Buffer for each byte. */
 const BLOCK_BYTES = 4_096;
 
-/** Collects a message's wire bytes from the chunks that were read. */
+/** Collects copies of a message's wire bytes from the chunks that were read. */
 export class Pieces {
-  readonly #isLent: boolean;
   #all: Buffer[] = [];
   /** The block that small pieces are copied to. Its filled part is not in `#all` yet. */
   #block: Buffer | undefined;
   #filled = 0;
-
-  /** @param isLent whether the memory of the chunks is used again; otherwise large pieces are not copied */
-  constructor(isLent = false) {
-    this.#isLent = isLent;
-  }
 
   add(chunk: Buffer, from: number, to: number): void {
     const length = to - from;
     if (length === 0) return;
     if (length >= BLOCK_BYTES) {
       this.#seal();
-      const piece = chunk.subarray(from, to);
-      this.#all.push(this.#isLent ? Buffer.from(piece) : piece);
+      this.#all.push(copied(chunk, from, to));
     } else this.#copy(chunk, from, to);
   }
 
@@ -40,7 +35,7 @@ export class Pieces {
 
   #copy(chunk: Buffer, from: number, to: number): void {
     if (this.#block !== undefined && this.#filled + to - from > BLOCK_BYTES) this.#seal();
-    this.#block ??= Buffer.allocUnsafe(BLOCK_BYTES);
+    this.#block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
     this.#filled += chunk.copy(this.#block, this.#filled, from, to);
   }
 

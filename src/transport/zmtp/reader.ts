@@ -9,7 +9,7 @@ import {
   MORE,
 } from '../message.ts';
 import { Pieces } from './pieces.ts';
-import { copyBytes, WireSlice } from './wire-slice.ts';
+import { Copies, WireSlice } from './wire-slice.ts';
 
 const COMMAND_BYTES_MOST = 65_536;
 
@@ -37,10 +37,8 @@ const SHORT_HEADER = 2;
 const LONG_HEADER = 9;
 /** Lengths are doubles, which count exactly up to 2^53: more than any peer can send. */
 const LENGTH_HIGH_MOST = 2 ** 21;
-/** What a chunk with more bytes than this contains is copied, if it would otherwise keep the chunk in memory needlessly. */
-const PIN_BYTES = 4_096;
-/** Needlessly: if the chunk is this many times larger. */
-const PIN_TIMES = 4;
+
+const COPIES = new Copies();
 
 /**
  * Parses everything that a peer of ZMTP 2.0 or 3.x sends after its greeting (RFC 23, section 3.2). Chunks may be split anywhere.
@@ -51,7 +49,7 @@ export class Reader {
   /** Most bytes of a body. Applies to messages that start to arrive from now on. A larger one is skipped, never stored. */
   messageBytes: number;
   readonly #owner: ReaderOwner;
-  readonly #isLent: boolean;
+  readonly #lends: boolean;
   #isOver = false;
   #isPaused = false;
   /** The current part of a message. `skip`: the message is over its limits, and only its end matters. */
@@ -64,8 +62,8 @@ export class Reader {
   #length = 0;
   #left = 0;
   /** The current part so far. */
-  readonly #pieces: Pieces;
-  readonly #command: Pieces;
+  readonly #pieces = new Pieces();
+  readonly #command = new Pieces();
   /** The envelope of the current message, once it is complete. */
   #envelope: Buffer | undefined;
   #envelopeBytes = 0;
@@ -74,13 +72,11 @@ export class Reader {
   #bytes = 0;
   #frames = 0;
 
-  /** @param isLent whether the memory of a chunk is used again after `push`. Then so is that of the messages that it contains. */
-  constructor(messageBytes: number, owner: ReaderOwner, isLent = false) {
+  /** @param lends whether a message that is whole in a chunk is passed on in the chunk's memory. Otherwise it has memory of its own. */
+  constructor(messageBytes: number, owner: ReaderOwner, lends = false) {
     this.messageBytes = messageBytes;
-    this.#isLent = isLent;
     this.#owner = owner;
-    this.#pieces = new Pieces(isLent);
-    this.#command = new Pieces(isLent);
+    this.#lends = lends;
   }
 
   /** Stops reading for good. What is pushed from now on is dropped. */
@@ -144,16 +140,12 @@ export class Reader {
   }
 
   #pass(chunk: Buffer, start: number, from: number, end: number, bytes: number, headers: number): void {
-    let [memory, offset] = [chunk, 0];
-    if (!this.#isLent && chunk.length > PIN_BYTES && chunk.length > PIN_TIMES * (end - start)) {
-      memory = Buffer.allocUnsafe(end - start);
-      copyBytes(chunk, start, end, memory, 0);
-      offset = start;
-    }
-    const isPlain = from - start === DELIMITER.length;
-    const envelope = isPlain ? DELIMITER : memory.subarray(start - offset, from - offset);
-    const weight = bytes + headers;
-    const body = new WireSlice(memory, from - offset, end - offset, bytes, weight, this.#isLent);
+    const isOwn = !this.#lends;
+    const at = isOwn ? COPIES.add(chunk, start, end) : start;
+    const memory = isOwn ? COPIES.memory : chunk;
+    const bodyAt = at + from - start;
+    const envelope = bodyAt - at === DELIMITER.length ? DELIMITER : memory.subarray(at, bodyAt);
+    const body = new WireSlice(memory, bodyAt, at + end - start, bytes, bytes + headers, !isOwn);
     this.#owner.message(envelope, body);
   }
 

@@ -16,8 +16,8 @@ interface SessionSettings {
   /** The socket types that peers may have. */
   accepts: readonly string[];
   messageBytes: number;
-  /** Whether the memory of the chunks to `read` is used again. */
-  isLent: boolean;
+  /** Whether messages are passed on in the memory of the chunk, so that they must be used at once. */
+  lends: boolean;
   handshakeTimeoutMs: number;
   /** PINGs go only to peers that announced ZMTP 3.1. */
   heartbeat: Target['heartbeat'];
@@ -61,7 +61,7 @@ export class Session implements ReaderOwner {
     this.#settings = settings;
     this.#owner = owner;
     this.#outbox = new Outbox(socket);
-    this.#reader = new Reader(settings.messageBytes, this, settings.isLent);
+    this.#reader = new Reader(settings.messageBytes, this, settings.lends);
     this.#intake = new Intake(socket, this.#reader);
     // Timers run before input is read. If this process was stalled, the answer may have come meanwhile.
     this.#handshake = setTimeout(() => setImmediate(() => this.#tooSlow()), settings.handshakeTimeoutMs);
@@ -100,7 +100,7 @@ export class Session implements ReaderOwner {
     return this.#outbox.withdraw(message);
   }
 
-  /** Takes what has come from the peer. */
+  /** Takes what has come from the peer. Its memory may be used again afterwards. */
   read(chunk: Buffer): void {
     this.#chunks++;
     const state = this.#state;

@@ -43,3 +43,39 @@ export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, 
   for (let index = start; index < end; index++) to[next++] = from[index] as number;
   return next;
 }
+
+/** A copy in memory of its own. Of Node's pool a small one would keep 64 KiB. */
+export function copied(from: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(end - start);
+  copyBytes(from, start, end, copy, 0);
+  return copy;
+}
+
+/** Longer copies have memory of their own. */
+const SHARE_MOST = 4_608;
+const BLOCK_BYTES = 20_480;
+
+/** Copies bytes into blocks that they share, because a Buffer for each would cost more. A copy that is kept for long keeps one block. */
+export class Copies {
+  #block: Buffer = Buffer.alloc(0);
+  #filled = 0;
+  /** Where the last copy is. */
+  memory: Buffer = this.#block;
+
+  /** @returns where the copy starts in `memory` */
+  add(from: Buffer, start: number, end: number): number {
+    const bytes = end - start;
+    if (bytes > SHARE_MOST) {
+      this.memory = copied(from, start, end);
+      return 0;
+    }
+    if (this.#filled + bytes > this.#block.length) {
+      this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+      this.#filled = 0;
+    }
+    this.memory = this.#block;
+    const at = this.#filled;
+    this.#filled = copyBytes(from, start, end, this.#block, at);
+    return at;
+  }
+}

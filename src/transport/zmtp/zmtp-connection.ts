@@ -6,12 +6,10 @@ import type { Connection, ConnectionOwner, Target } from '../transport.ts';
 import { connectCause, unanswered } from './causes.ts';
 import { netAddressOf } from './net-address.ts';
 import { Session } from './session.ts';
+import { sharedInput } from './shared-input.ts';
 
 /** The socket types that answer requests. */
 const ACCEPTED = ['REP', 'ROUTER', 'DEALER'];
-
-/** All connections read into this memory, one after the other. */
-const INPUT = Buffer.allocUnsafeSlow(65_536);
 
 /**
  * TCP keepalive notices within about four seconds that the machine of an idle peer is gone: the kernel probes after a second of
@@ -37,7 +35,7 @@ export class ZmtpConnection implements Connection {
     // Timers run before events of sockets. If this process was stalled, it may be connected meanwhile.
     const timeout = setTimeout(() => setImmediate(tooSlow), connectTimeoutMs);
     this.#state = { kind: 'connecting', timeout };
-    const onread = { buffer: INPUT, callback: (bytes: number) => this.#read(bytes) };
+    const onread = sharedInput((chunk) => this.#read(chunk));
     this.#socket = connect({ ...netAddressOf(target.address), noDelay: true, onread });
     this.#socket.on('error', (error) => this.#unreachable(connectCause(error)));
     this.#socket.once('connect', () => this.#connected(target));
@@ -68,7 +66,7 @@ export class ZmtpConnection implements Connection {
       socketType: 'DEALER',
       accepts: ACCEPTED,
       messageBytes,
-      isLent: true,
+      lends: true,
       handshakeTimeoutMs,
       heartbeat,
     } as const;
@@ -76,12 +74,8 @@ export class ZmtpConnection implements Connection {
     this.#owner.accepted();
   }
 
-  /** @returns whether to read on */
-  #read(bytes: number): true {
-    if (this.#state.kind === 'connected') this.#state.session.read(INPUT.subarray(0, bytes));
-    // If somebody keeps a part of it by mistake, it must never become another reply.
-    INPUT.fill(0, 0, bytes);
-    return true;
+  #read(chunk: Buffer): void {
+    if (this.#state.kind === 'connected') this.#state.session.read(chunk);
   }
 
   #unreachable(end: ConnectionEnd): void {
