@@ -108,10 +108,10 @@ function unknownKey(at: Path, key: string): string {
   const homes = homesOf(node, key);
   const words = 'is not a known key here';
   if (homes.length > 0) return `${words}; it belongs in ${homes.join(' or ')}`;
-  if (near !== undefined) return `${words}; did you mean ${near}?`;
   // Most likely it is indented too far.
   const above = at.findLastIndex((_, index) => keysOf(nodeAt(keysKnown(), at.slice(0, index))).includes(key));
-  return above < 0 ? words : `${words}; it belongs in ${pathText(at.slice(0, above)) || 'the top level'}`;
+  if (above >= 0) return `${words}; it belongs in ${pathText(at.slice(0, above)) || 'the top level'}`;
+  return near === undefined ? words : `${words}; did you mean ${near}?`;
 }
 
 function keysOf(node: SchemaNode): string[] {

@@ -1,4 +1,4 @@
-/** The most letters that may be wrong, missing or extra, of so many. */
+/** So many letters may be wrong, missing or extra, but no more than half of the word. */
 const TYPOS = 2;
 const LETTERS_PER_TYPO = 2;
 

@@ -241,6 +241,7 @@ test('for a key in the wrong place, the error says where it belongs', () => {
     [withKeys({ endpoints: ['tcp://10.0.0.1:70'] }), /routes\[0\]\.endpoints: .* it belongs in upstream$/],
     [`log: { attempts: 1 }\n${ORDERS}`, /log\.attempts: is not a known key here$/],
     [withKeys({ backoff: { timeout: '1s' } }), /backoff\.timeout: .* it belongs in routes\[0\]$/],
+    [withKeys({ backoff: { name: 'a' } }), /backoff\.name: .* it belongs in routes\[0\]$/],
     [withKeys({ heartbeat: { routes: 1 } }), /heartbeat\.routes: .* it belongs in the top level$/],
     [withKeys({ backoff: { min: '1s' } }), /backoff\.min: is not a known key here$/],
     [
