@@ -56,7 +56,9 @@ function routesTable(polls: Polls, columns: number): Line[] {
 
 function routeCells(route: RoutePage, { now, before }: Polls): Cell[] {
   const { recent, listening, inFlight, queued } = route;
-  const old = before?.status.routes.find(({ name }) => name === route.name);
+  const namesake = before?.status.routes.find(({ name }) => name === route.name);
+  // A reload that gives the name to another route begins to count anew.
+  const old = namesake && namesake.totals.received <= route.totals.received ? namesake : undefined;
   const flow =
     old === undefined || before === undefined
       ? {

@@ -56,6 +56,15 @@ const DOWN = {
   why: 'nobody answers there',
 } as const;
 
+test('a rate is not negative after a reload that gives the name to another route', () => {
+  const polls = { before: pollOf([POD], 0, 10_000), now: pollOf([POD], 1_000, 5) };
+  const cells = textOf(
+    statusLines(polls, Number.POSITIVE_INFINITY).find((line) => textOf(line).startsWith('orders')) ?? '',
+  );
+  // That of the last minute: 120 requests in 60 s.
+  assert.match(cells, /tcp:\/\/127\.0\.0\.1:5555 +2\.0 +0% /);
+});
+
 test('the verdict comes first, then routes, then endpoints, all aligned', () => {
   const lines = statusLines({ now: pollOf([POD, DOWN], 0, 200) }, Number.POSITIVE_INFINITY).map(textOf);
   assert.deepEqual(lines, [
