@@ -16,7 +16,7 @@ EndpointSlices, Role and RoleBinding. Everything else stays as it is, with its c
 
 Annotations of the pod template ask for it (of the pod itself, if it is a Pod):
   lazypirate/upstream   service/NAME:PORT or service/NAMESPACE/NAME:PORT (EndpointSlices), dns/NAME:PORT, or
-                        tcp://IP:PORT,... (fixed addresses)
+                        tcp://IP:PORT,... (fixed addresses), or ipc:///run/lazypirate/NAME.sock (a server in the pod)
   lazypirate/listen     address the app connects to (tcp://127.0.0.1:5555). With ipc:///run/lazypirate/NAME.sock, the directory
                         is mounted into every container of the pod, except init containers
   lazypirate/route      name of the route in metrics and logs (the name of the Service, or upstream)

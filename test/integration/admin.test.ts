@@ -57,12 +57,14 @@ test('a connection ends with its answer, and does not wait for the client to clo
   const open = (what: string, sent: string) => {
     const socket = dial(admin.address).resume();
     socket.write(sent);
-    return once(socket, 'end').then(() => ended.push(what));
+    const end = once(socket, 'end').then(() => ended.push(what));
+    return { socket, end };
   };
+  const answered = open('answered', 'GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+  await once(answered.socket, 'data');
   // The other one never says all, and is cut for that.
   const cut = open('cut', 'GET /livez HTTP/1.1\r\n');
-  const answered = open('answered', 'GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
-  await Promise.all([cut, answered]);
+  await Promise.all([answered.end, cut.end]);
   assert.deepEqual(ended, ['answered', 'cut']);
 });
 
