@@ -85,7 +85,10 @@ export class Doors {
   ): Promise<void> {
     for (const name of names) {
       const at = config[name];
-      if (at !== undefined && !this.#isClosed) doors.set(name, await this.#openDoor(name, at));
+      if (at === undefined || this.#isClosed) continue;
+      const door = await this.#openDoor(name, at);
+      if (this.#isClosed) await door.close();
+      else doors.set(name, door);
     }
   }
 }

@@ -16,3 +16,22 @@ test('a door that a change has closed does not come back after the end', async (
   await change.abandon();
   assert.deepEqual([...open], []);
 });
+
+test('a door that is about to open when the end comes does not stay open', async () => {
+  let isOpen = false;
+  const opening = Promise.withResolvers<void>();
+  const doors = new Doors(async () => {
+    await opening.promise;
+    isOpen = true;
+    const close = async () => {
+      isOpen = false;
+    };
+    return { address: '127.0.0.1:9555', close };
+  });
+  const listen = { host: '127.0.0.1', port: 9555 };
+  const opened = doors.open({ listen, inspect: undefined } as never);
+  await doors.close();
+  opening.resolve();
+  await opened;
+  assert.equal(isOpen, false);
+});
