@@ -161,7 +161,10 @@ export class LazyPirate implements RequestOwner {
 
   replyTooLarge(bytes: number): Failure {
     const { messageBytes } = this.settings.endpoints;
-    const message = `the reply has ${bytes} bytes; at most ${messageBytes} are allowed`;
+    const message =
+      bytes <= messageBytes
+        ? 'the reply has too many frames'
+        : `the reply has ${bytes} bytes; at most ${messageBytes} are allowed`;
     return { code: 'REPLY_TOO_LARGE', message };
   }
 

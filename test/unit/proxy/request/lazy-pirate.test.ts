@@ -468,3 +468,10 @@ test('a bug in the upstream when an attempt is released does not keep its reques
   assert.equal(settled.length, 1);
   assert.ok(told().includes('internalError'));
 });
+
+test('a reply that is too large says so of its bytes, or else of its frames', (t) => {
+  const { pirate } = start(t);
+  const most = pirate.settings.endpoints.messageBytes;
+  assert.match(pirate.replyTooLarge(most + 1).message, /^the reply has \d+ bytes; at most \d+ are allowed$/);
+  assert.equal(pirate.replyTooLarge(most).message, 'the reply has too many frames');
+});
