@@ -104,6 +104,18 @@ export const HARMLESS: readonly Harmless[] = [
     why: 'What follows chooses the same one; this only saves time.',
   },
   {
+    file: 'series-by-route.ts',
+    was: 'if (this.#renamed.size === 0) queueMicrotask(() => this.#startAgain());',
+    becomes: ['if (true) queueMicrotask(() => this.#startAgain());'],
+    why: 'The first of them leaves no names for the others.',
+  },
+  {
+    file: 'silence.ts',
+    was: '#chunksBefore = 0;',
+    becomes: ['#chunksBefore = 1;'],
+    why: 'It is read only while a timer is set, and whatever sets one sets it.',
+  },
+  {
     file: 'slots.ts',
     was: 'const slot = this.#free.pop() ?? this.#items.length;',
     becomes: ['const slot = this.#free.shift() ?? this.#items.length;'],

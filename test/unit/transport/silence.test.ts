@@ -94,4 +94,7 @@ test('an earlier time is over once something has come and a later one is demande
   silence.stop();
   await pass(1_000);
   assert.equal(seen.silences, 2, 'nobody waits any more');
+  silence.expect(1_000);
+  await pass(1_000);
+  assert.equal(seen.silences, 3, 'what is expected after that counts');
 });
