@@ -15,7 +15,7 @@ import { Endpoint } from './endpoint.ts';
 import type { EndpointOwner } from './endpoint-owner.ts';
 import { subset } from './subset.ts';
 
-/** An idle lane is closed after this time, unless it is the first of its endpoint. */
+/** An idle lane is closed after this time, unless it is the first of its endpoint that is connected. */
 const LANE_IDLE_MS = 60_000;
 const TRIM_EVERY_MS = 10_000;
 
@@ -202,7 +202,7 @@ export class EndpointSet implements EndpointOwner, DiscoveryOwner {
     this.all = [...this.all, ...[...missing.values()].map((one) => this.#make(one))];
   }
 
-  /** Closes lanes that have been idle for a minute, except the first of each endpoint. */
+  /** Closes lanes that have been idle for a minute, except the first of each endpoint that is connected. */
   #trim(nowMs: number): void {
     for (const endpoint of this.all) endpoint.trim(LANE_IDLE_MS, nowMs);
   }

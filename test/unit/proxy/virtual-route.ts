@@ -116,7 +116,7 @@ export function startVirtual(t: TestContext, { retry, ...options }: RouteOptions
       one.owner.ready({ socketType: 'ROUTER', version: '3.1' });
     }
   };
-  /** The newest open connection to the address replies. */
+  /** The oldest open connection to the address replies. */
   const reply = (address: string) =>
     open(address)[0]?.owner.message(DELIMITER, bodyOf([Buffer.from('reply')]));
   const drop = (one: Fake | undefined) => {
