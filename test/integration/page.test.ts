@@ -189,6 +189,29 @@ describe('the page in a browser', { skip: lacksBrowser }, () => {
     assert.deepEqual(troubles, []);
   });
 
+  test('begins its figures anew after a reload that gives the name of a route to another', async (t) => {
+    const { inspect } = await healthy();
+    const { page, troubles } = await openTab(t, browser, inspect);
+    let polls = 0;
+    await page.route('**/status', async (route) => {
+      const response = await route.fetch();
+      const status = (await response.json()) as StatusPage;
+      const isBefore = polls++ < 2;
+      for (const { totals } of status.routes) {
+        totals.received = isBefore ? 1_000 : 5;
+        totals.outcomes.timeout = isBefore ? 100 : 0;
+      }
+      await route.fulfill({ response, json: status });
+    });
+    await page.reload();
+    const spark = page.getByRole('table').first().getByRole('cell').last();
+    // It asks again when it has shown the last answer.
+    await until('it has shown two answers after the reload', () => polls > 4);
+    assert.match((await spark.textContent()) ?? '', /^at most 0\/s, 0 failed/);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    assert.deepEqual(troubles, []);
+  });
+
   test('says since when nothing answers, and goes on when there is an answer again', async (t) => {
     const upstream = await UpstreamProcess.start(t);
     const { program, inspect } = await startUnderLoad(t, [upstream]);
