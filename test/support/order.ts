@@ -9,7 +9,7 @@ export const LONGEST = [
   'integration/connections',
   'integration/cli',
   'faults/app',
-  'integration/promises-libzmq',
+  'integration/bad-input-libzmq',
   'integration/promises',
   'image/image',
   'faults/slow-upstream',
