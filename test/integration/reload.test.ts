@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { StaticDiscovery } from '../../src/discovery/static.ts';
@@ -154,7 +154,8 @@ test('an app of a route that is removed is served until it is quiet', async (t) 
   assert.equal((await asking).text, 'last');
 });
 
-test('the pod stays ready while a route that gave its listener to another transport finishes', async (t) => {
+/** An upstream that holds every request, and a configuration for it with each transport. */
+async function holding(t: TestContext) {
   const release = Promise.withResolvers<void>();
   const upstream = await ScriptedUpstream.start({ do: 'hold', until: release.promise });
   t.after(() => {
@@ -166,6 +167,11 @@ test('the pod stays ready while a route that gave its listener to another transp
     admin: { listen: '127.0.0.1:0' },
     routes: [{ name: 'orders', listen, transport, upstream: { endpoints: [upstream.address] } }],
   });
+  return { release, upstream, listen, config };
+}
+
+test('the pod stays ready while a route that gave its listener to another transport finishes', async (t) => {
+  const { release, upstream, listen, config } = await holding(t);
   const { mounted, program, admin } = await start(t, config('zmtp'));
   const asking = ask(listen, 'last');
   await until('it is at the upstream', () => upstream.seen.length > 0);
@@ -177,17 +183,7 @@ test('the pod stays ready while a route that gave its listener to another transp
 });
 
 test('a listener that goes back to a transport whose route still finishes is bound again', async (t) => {
-  const release = Promise.withResolvers<void>();
-  const upstream = await ScriptedUpstream.start({ do: 'hold', until: release.promise });
-  t.after(() => {
-    release.resolve();
-    upstream.close();
-  });
-  const listen = `ipc://${scratch()}/orders.sock`;
-  const config = (transport: string) => ({
-    admin: { listen: '127.0.0.1:0' },
-    routes: [{ name: 'orders', listen, transport, upstream: { endpoints: [upstream.address] } }],
-  });
+  const { release, upstream, listen, config } = await holding(t);
   const { mounted, program } = await start(t, config('zmtp'));
   const asking = ask(listen, 'first');
   await until('it is at the upstream', () => upstream.seen.length > 0);
