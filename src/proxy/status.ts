@@ -20,8 +20,10 @@ export interface RouteStatus extends UpstreamsStatus {
   answering: number;
 }
 
-/** Requests that the route has received and not settled. */
-export function unsettledIn({ inFlight, answering, queued, unsent }: RouteStatus): number {
+type Held = Pick<RouteStatus, 'queued' | 'inFlight' | 'unsent' | 'answering'>;
+
+/** Requests that were received and are not settled. */
+export function unsettledIn({ inFlight, answering, queued, unsent }: Held): number {
   return inFlight + answering + queued + unsent;
 }
 

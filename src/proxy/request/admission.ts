@@ -1,4 +1,5 @@
 import type { AdmissionLimits } from '../settings.ts';
+import { unsettledIn } from '../status.ts';
 
 /** What the requests of one client use of the queue. */
 export interface Queued {
@@ -40,13 +41,8 @@ export class Admission {
     this.limits = limits;
   }
 
-  /** Requests that were received and have no outcome yet. */
-  get unsettled(): number {
-    return this.queued + this.inFlight + this.unsent + this.answering;
-  }
-
   get isEmpty(): boolean {
-    return this.unsettled === 0;
+    return unsettledIn(this) === 0;
   }
 
   /** Whether any queued request may be sent. */
